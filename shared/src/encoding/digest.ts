@@ -1,0 +1,13 @@
+import { createHash } from "node:crypto";
+import type { Digest } from "../units/identity.ts";
+import { canonicalJson } from "./canonicalJson.ts";
+
+/** SHA-256 of bytes or of a UTF-8 text. */
+export function digestOf(data: Uint8Array | string): Digest {
+  return createHash("sha256").update(data).digest("hex") as Digest;
+}
+
+/** SHA-256 of a value's canonical JSON. */
+export function digestOfJson(value: unknown): Digest {
+  return digestOf(canonicalJson(value));
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
+
+/**
+ * How far a sampler's output is from the ideal distribution, for one whole release:
+ * the bulk as a max-log ratio (2 × it is added to ε), the tail as total variation ((1 + e^ε) × it is added to δ).
+ */
+export const SamplerDistance = z.strictObject({
+  maxLogRatio: z.number().nonnegative(),
+  totalVariation: z.number().nonnegative().lt(1),
+});
+export type SamplerDistance = z.infer<typeof SamplerDistance>;
+
+const count = z.number().int().positive();
+
+/**
+ * What was done to a data set, never what it cost: costs are re-computed from events.
+ * A kind's meaning never changes; new behaviour is a new kind. Neighbours differ by adding or removing one patient.
+ */
+export const PrivacyEvent = z.discriminatedUnion("kind", [
+  /** `count` releases of a Gaussian-noised sum over a fresh Poisson sample each; σ is over the sum's L2 sensitivity. */
+  z.strictObject({
+    kind: z.literal("poisson-gaussian"),
+    adjacency: z.literal("add-remove"),
+    samplingRate: SamplingRate,
+    noiseMultiplier: NoiseMultiplier,
+    count,
+    samplerDistance: SamplerDistance.optional(),
+  }),
+  /** `count` releases of integers with discrete Laplace noise, P(k) ∝ exp(−|k| / scale); pure ε = sensitivity / scale. */
+  z.strictObject({
+    kind: z.literal("discrete-laplace"),
+    adjacency: z.literal("add-remove"),
+    /** L1 sensitivity of the integers. */
+    sensitivity: z.number().positive(),
+    scale: z.number().positive(),
+    count,
+  }),
+]);
+export type PrivacyEvent = z.infer<typeof PrivacyEvent>;

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { PrivacyEvent } from "../event/event.ts";
+import { DatasetId, Digest, PartyName, Signature, SiteName, StudyName } from "../units/identity.ts";
+import { Delta, Epsilon } from "../units/privacy.ts";
+
+/** Parts of a site's patients, split by a keyed hash; a patient is in exactly one, so charges never add across parts. */
+export const Part = z.enum(["train", "validation", "audit"]);
+export type Part = z.infer<typeof Part>;
+
+/** One attempt of one thing done to one site's data set, for instance `heart/r12.1/train/cleveland`. */
+export const ChargeId = z.string().min(1).max(200).brand<"ChargeId">();
+export type ChargeId = z.infer<typeof ChargeId>;
+
+/** Newest entry of a ledger: whoever holds it can tell any later rewriting of the past. */
+export const LedgerHead = z.strictObject({ writer: PartyName, sequence: z.number().int().nonnegative(), hash: Digest });
+export type LedgerHead = z.infer<typeof LedgerHead>;
+
+/** What one entry says. Kinds only grow; a kind's meaning never changes. */
+export const LedgerBody = z.discriminatedUnion("kind", [
+  /** The steward's cap for a data set over all studies, for each part; `perStudy` bounds one study. */
+  z.strictObject({
+    kind: z.literal("cap-set"),
+    site: SiteName,
+    dataset: DatasetId,
+    epsilon: Epsilon,
+    delta: Delta,
+    perStudy: Epsilon.optional(),
+    /** Digest of the signed statement by which the steward(s) set it. */
+    statement: Digest,
+  }),
+  /** A site's approval of exactly this study document, with the data set it will use. */
+  z.strictObject({
+    kind: z.literal("study-approved"),
+    site: SiteName,
+    dataset: DatasetId,
+    study: StudyName,
+    studyDigest: Digest,
+    approval: Digest,
+  }),
+  /** Budget set aside before anyone computes. */
+  z.strictObject({
+    kind: z.literal("reserved"),
+    charge: ChargeId,
+    site: SiteName,
+    dataset: DatasetId,
+    part: Part,
+    study: StudyName,
+    round: z.number().int().nonnegative(),
+    attempt: z.number().int().positive(),
+    event: PrivacyEvent,
+  }),
+  /** Durable before a sample is drawn: from here on the charge is spent, whatever happens. */
+  z.strictObject({ kind: z.literal("acting"), charge: ChargeId }),
+  /** `result`: digest of what left the site (site's ledger) or of the aggregate it entered (coordinator's). */
+  z.strictObject({ kind: z.literal("committed"), charge: ChargeId, result: Digest }),
+  /** Only from reserved: nothing was drawn, nothing is spent. */
+  z.strictObject({ kind: z.literal("cancelled"), charge: ChargeId, reason: z.string().max(200) }),
+  /** Another party's head as it was shown to us, with its signature. */
+  z.strictObject({ kind: z.literal("head-witnessed"), head: LedgerHead, signature: Signature }),
+  /** A study's change of state, with who and why; the audit log of the consortium. */
+  z.strictObject({
+    kind: z.literal("study-moved"),
+    study: StudyName,
+    from: z.string().max(40),
+    to: z.string().max(40),
+    by: z.string().max(100),
+    reason: z.string().max(500),
+  }),
+  /** Anything refused that an auditor may want to see. */
+  z.strictObject({
+    kind: z.literal("refusal-noted"),
+    party: z.string().max(100),
+    code: z.string().max(100),
+    detail: z.string().max(500),
+  }),
+  /** A release left the consortium. */
+  z.strictObject({ kind: z.literal("released"), study: StudyName, manifest: Digest }),
+]);
+export type LedgerBody = z.infer<typeof LedgerBody>;
+
+/** One link of the chain. `at` is for people: no rule depends on a clock. */
+export const LedgerEntry = z.strictObject({
+  writer: PartyName,
+  sequence: z.number().int().positive(),
+  previousHash: Digest,
+  at: z.iso.datetime(),
+  body: LedgerBody,
+  /** SHA-256 of the canonical JSON of {writer, sequence, previousHash, at, body}. */
+  hash: Digest,
+  /** The writer's, over `hash`. */
+  signature: Signature,
+});
+export type LedgerEntry = z.infer<typeof LedgerEntry>;
+
+/** Previous hash of a ledger's first entry. */
+export const GENESIS_HASH = Digest.parse("0".repeat(64));

@@ -1,0 +1,107 @@
+/**
+ * Bodies of all control messages. Every body travels in a signed envelope (`envelope.ts`); contributions, aggregates and
+ * models are bytes beside it: an attachment up to `INLINE_BYTES_MAX`, else an HTTPS transfer, each named by its digest.
+ */
+import { z } from "zod";
+import { PrivacyEvent } from "../event/event.ts";
+import { Refusal } from "../failure/failure.ts";
+import { ChargeId, LedgerHead } from "../ledger/entry.ts";
+import { Approval } from "../study/approval.ts";
+import { StudyDocument } from "../study/document.ts";
+import { Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
+
+/** Bytes that a message speaks of. */
+export const BlobReference = z.strictObject({ digest: Digest, bytes: z.number().int().nonnegative() });
+export type BlobReference = z.infer<typeof BlobReference>;
+
+export const SignedHead = z.strictObject({ head: LedgerHead, signature: Signature });
+export type SignedHead = z.infer<typeof SignedHead>;
+
+/** What a round is for: one step of training, one noised evaluation, or the audit before release. */
+export const RoundPurpose = z.enum(["train", "evaluate", "audit"]);
+export type RoundPurpose = z.infer<typeof RoundPurpose>;
+
+/** Names one attempt of one round. `round` counts training steps from 1; an evaluation or audit bears that of its model. */
+export const RoundKey = z.strictObject({
+  study: StudyName,
+  purpose: RoundPurpose,
+  round: z.number().int().nonnegative(),
+  attempt: z.number().int().positive(),
+});
+export type RoundKey = z.infer<typeof RoundKey>;
+
+/** How the model of this round came from the one before: replayed exactly by each site, checked against `model`. */
+export const ModelUpdate = z.strictObject({
+  /** Model that the update starts from. */
+  from: Digest,
+  /** Number of optimizer steps before this one. */
+  step: z.number().int().nonnegative(),
+  /** Sites whose contributions the aggregate holds: their public patients times q are the divisor. */
+  contributors: z.array(SiteName).min(1),
+  aggregate: BlobReference,
+});
+export type ModelUpdate = z.infer<typeof ModelUpdate>;
+
+export const RoundSpec = z.strictObject({
+  key: RoundKey,
+  studyDigest: Digest,
+  cohort: z.array(SiteName).min(1),
+  /** Parameters as float32, little-endian, in `parameterSlots` order. */
+  model: BlobReference,
+  /** Absent at the first round and wherever a full model is quicker. */
+  update: ModelUpdate.optional(),
+  answerAfterMs: z.number().positive(),
+  deadlineMs: z.number().positive(),
+});
+export type RoundSpec = z.infer<typeof RoundSpec>;
+
+/** Coordinator → site. */
+export const CoordinatorMessage = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("study-proposed"), document: StudyDocument, digest: Digest, proposal: Signature }),
+  z.strictObject({ type: z.literal("study-moved"), study: StudyName, state: z.string().max(40) }),
+  /** Attachment: the update's aggregate, where it is small enough. */
+  z.strictObject({ type: z.literal("round-announced"), round: RoundSpec, head: SignedHead }),
+  /** Ask for a contribution (again): it comes back byte-identical within an attempt. */
+  z.strictObject({ type: z.literal("contribution-wanted"), key: RoundKey }),
+  z.strictObject({
+    type: z.literal("round-closed"),
+    key: RoundKey,
+    outcome: z.enum(["committed", "abandoned"]),
+    /** Digest of what the contributions became; absent when abandoned. */
+    result: Digest.optional(),
+    head: SignedHead,
+  }),
+  z.strictObject({ type: z.literal("release-published"), study: StudyName, manifest: Digest }),
+]);
+export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>;
+
+/** Site → coordinator. */
+export const SiteMessage = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("study-approved"), approval: Approval }),
+  z.strictObject({ type: z.literal("study-rejected"), study: StudyName, studyDigest: Digest, reason: z.string().max(500) }),
+  /** The site will not act in this round: by policy, budget or veto; never for a reason that lies in its records. */
+  z.strictObject({ type: z.literal("round-declined"), key: RoundKey, refusal: Refusal }),
+  /** Attachment: the contribution's bytes, where small enough; else the site PUTs them once this was accepted. */
+  z.strictObject({
+    type: z.literal("contribution"),
+    key: RoundKey,
+    content: BlobReference,
+    charges: z.array(z.strictObject({ charge: ChargeId, event: PrivacyEvent })).min(1),
+    head: SignedHead,
+  }),
+  z.strictObject({ type: z.literal("head-countersigned"), head: LedgerHead, signature: Signature }),
+  z.strictObject({ type: z.literal("certificate-wanted"), csr: z.string().max(10_000) }),
+]);
+export type SiteMessage = z.infer<typeof SiteMessage>;
+
+/** What a reply says; itself a signed envelope. */
+export const ReplyBody = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("accepted"), certificate: z.string().max(20_000).optional() }),
+  z.strictObject({ type: z.literal("refused"), refusal: Refusal }),
+]);
+export type ReplyBody = z.infer<typeof ReplyBody>;
+
+/** Domain of a ledger head's signature. */
+export const LEDGER_HEAD_DOMAIN = "ledger-head";
+/** Domain of the coordinator's signature over a study document. */
+export const STUDY_PROPOSAL_DOMAIN = "study-proposal";

@@ -1,0 +1,69 @@
+import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
+import { PrivacyEvent } from "../event/event.ts";
+import type { RoundKey, RoundPurpose } from "../protocol/messages.ts";
+import type { SiteName } from "../units/identity.ts";
+import type { StudyDocument } from "./document.ts";
+
+/** One thing that a round does to one part of a site's data set. */
+export interface PlannedCharge {
+  readonly part: Part;
+  readonly event: PrivacyEvent;
+}
+
+/**
+ * What one round of a purpose does at each site, from the signed study alone: both ledgers book exactly this.
+ * All values made from one sample are ONE event. An audit's histograms are pure ε = 1 / scale each, sensitivity 1:
+ * every patient is counted once in each.
+ */
+export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): readonly PlannedCharge[] {
+  switch (purpose) {
+    case "train":
+      return [
+        {
+          part: "train",
+          event: PrivacyEvent.parse({
+            kind: "poisson-gaussian",
+            adjacency: "add-remove",
+            samplingRate: document.privacy.samplingRate,
+            noiseMultiplier: document.privacy.noiseMultiplier,
+            count: 1,
+          }),
+        },
+      ];
+    case "evaluate":
+      return [{ part: "validation", event: histogramEvent(document.evaluation.epsilon, 1) }];
+    case "audit": {
+      const attacks = document.audit.attacks.length;
+      return [
+        { part: "train", event: histogramEvent(document.audit.epsilon.members, attacks) },
+        { part: "audit", event: histogramEvent(document.audit.epsilon.nonMembers, attacks) },
+      ];
+    }
+  }
+}
+
+/** Everything that the study may ever do at a site: what must fit under the cap when it is approved. */
+export function plannedEvents(document: StudyDocument): readonly PlannedCharge[] {
+  const times: Record<RoundPurpose, number> = {
+    train: document.training.rounds,
+    evaluate: Math.floor(document.training.rounds / document.evaluation.everyRounds),
+    audit: 1,
+  };
+  return (["train", "evaluate", "audit"] as const).flatMap((purpose) =>
+    times[purpose] === 0
+      ? []
+      : plannedCharges(document, purpose).map(({ part, event }) => ({
+          part,
+          event: { ...event, count: event.count * times[purpose] },
+        })),
+  );
+}
+
+/** Name of a planned charge of one attempt at one site, the same in both ledgers. */
+export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
+  return ChargeIdSchema.parse(`${key.study}/${key.purpose}-${key.round}.${key.attempt}/${site}/${part}`);
+}
+
+function histogramEvent(epsilon: number, count: number): PrivacyEvent {
+  return PrivacyEvent.parse({ kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 1 / epsilon, count });
+}

@@ -1,0 +1,18 @@
+/**
+ * A data set as one study may use it: read through the contract, sanitized, split and scaled. Patient keys are gone.
+ * Records of one patient are neighbours; patients are numbered from 0.
+ */
+export interface PreparedPatients {
+  readonly featureCount: number;
+  /** [records, features], row by row. */
+  readonly features: Float32Array;
+  /** [records]: index into the contract's label values. */
+  readonly labels: Int32Array;
+  /** [patients + 1]: records of patient p are recordStart[p] … recordStart[p + 1] − 1. */
+  readonly recordStart: Int32Array;
+  /** [patients]: 0 train, 1 validation, 2 audit. */
+  readonly parts: Uint8Array;
+}
+
+/** Codes in `parts`. */
+export const PART_CODE = { train: 0, validation: 1, audit: 2 } as const;

@@ -1,0 +1,91 @@
+/**
+ * What crosses between the agent and its engine process: names of files, digests and events, never a record,
+ * a gradient or an un-noised number. One request is under way at a time; `prepare-noise` alone runs beside others.
+ */
+import { PrivacyEvent } from "@consilium/shared/event/event";
+import { Refusal } from "@consilium/shared/failure/failure";
+import { Grid } from "@consilium/shared/contribution/grid";
+import { ModelSpec } from "@consilium/shared/model/spec";
+import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
+import { AttackName, Optimizer } from "@consilium/shared/study/document";
+import { Digest, StudyName } from "@consilium/shared/units/identity";
+import { Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
+import { z } from "zod";
+
+const path = z.string().min(1);
+
+export const EngineRequest = z.discriminatedUnion("type", [
+  /** Loads a study's prepared patients and builds its model. `source` is "random" in the round bench alone. */
+  z.strictObject({
+    type: z.literal("open"),
+    study: StudyName,
+    spec: ModelSpec,
+    grid: Grid,
+    samplingRate: SamplingRate,
+    classes: z.number().int().min(2),
+    patients: z.discriminatedUnion("source", [
+      z.strictObject({ source: z.literal("prepared"), path }),
+      z.strictObject({ source: z.literal("random-sums"), seed: z.number().int() }),
+    ]),
+  }),
+  /** Takes a full model from a file (float32, little-endian); refuses another digest. */
+  z.strictObject({ type: z.literal("load-model"), study: StudyName, path, digest: Digest }),
+  /** Replays the optimizer on the model in memory; refuses, changing nothing, unless the outcome has digest `to`. */
+  z.strictObject({
+    type: z.literal("advance-model"),
+    study: StudyName,
+    update: ModelUpdate,
+    /** Packed aggregate of the update. */
+    path,
+    /** q times the public patients of all contributors. */
+    divisor: z.number().positive(),
+    optimizer: Optimizer,
+    to: Digest,
+  }),
+  /** Makes noise for one attempt of a training round, in memory only. */
+  z.strictObject({ type: z.literal("prepare-noise"), key: RoundKey }),
+  /** Sample → clip → sum → round → noise → pack; writes the contribution to `path`, fsynced. The ledger is `acting` before. */
+  z.strictObject({ type: z.literal("step"), key: RoundKey, path }),
+  /** Scores patients with the model in memory and writes noised histograms (canonical JSON) to `path`, fsynced. */
+  z.strictObject({
+    type: z.literal("score"),
+    key: RoundKey,
+    path,
+    what: z.discriminatedUnion("purpose", [
+      z.strictObject({ purpose: z.literal("evaluate"), epsilon: Epsilon, bins: z.number().int().min(2) }),
+      z.strictObject({
+        purpose: z.literal("audit"),
+        attacks: z.array(AttackName).min(1),
+        bins: z.number().int().min(2),
+        epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
+      }),
+    ]),
+  }),
+  /** Forgets noise and state of an attempt. */
+  z.strictObject({ type: z.literal("abandon"), key: RoundKey }),
+  z.strictObject({ type: z.literal("close"), study: StudyName }),
+  z.strictObject({ type: z.literal("status") }),
+]);
+export type EngineRequest = z.infer<typeof EngineRequest>;
+
+export const EngineReply = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("done") }),
+  /** A contribution stands in its file. */
+  z.strictObject({
+    type: z.literal("written"),
+    digest: Digest,
+    bytes: z.number().int().positive(),
+    /** What was done, in the order of the study's charges for this round. */
+    events: z.array(PrivacyEvent).min(1),
+  }),
+  z.strictObject({
+    type: z.literal("status"),
+    backend: z.enum(["tensorflow-gpu", "tensorflow", "wasm"]),
+    /** One line for each faster backend that is not in use: why. */
+    notUsed: z.array(z.string()),
+    threads: z.number().int().positive(),
+    rssMiB: z.number(),
+  }),
+  z.strictObject({ type: z.literal("failed"), refusal: Refusal }),
+]);
+export type EngineReply = z.infer<typeof EngineReply>;
