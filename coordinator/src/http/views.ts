@@ -1,0 +1,303 @@
+/**
+ * What the REST interface returns to people: the one source of the dashboard's types and of the OpenAPI page.
+ * Everything here is public within the consortium: noised and charged figures, the signed study, names and states.
+ * Nothing else may be added: no clip fraction, gradient norm, batch size, count of patients or timing of a site.
+ *
+ * All routes want a session (cookie `consilium-session`: HttpOnly, SameSite=Strict) but the first; refusals are
+ * `RefusalView` with status 400, 401, 403, 404, 409 or 429.
+ *
+ *   POST /api/login                    LoginRequest → SessionView     trades a one-time link's token for a session
+ *   POST /api/logout                   → 204
+ *   GET  /api/session                  SessionView
+ *   GET  /api/studies                  StudyList                      newest first
+ *   GET  /api/studies/:study           StudyDetail
+ *   GET  /api/studies/:study/round     LiveRoundView                  what runs now, or why nothing does
+ *   GET  /api/studies/:study/rounds    RoundHistory                   the newest ROUND_HISTORY_MAX, oldest first
+ *   GET  /api/studies/:study/metrics   MetricSeries                   oldest first
+ *   GET  /api/studies/:study/budgets   BudgetList                     the study's sites, with this study's share
+ *   GET  /api/studies/:study/audit     AuditView                      404 before the audit
+ *   GET  /api/budgets                  BudgetList                     every data set that an approval named
+ *   GET  /api/sites                    SiteList
+ *   GET  /api/releases                 ReleaseList                    newest first
+ *   GET  /api/ledger                   LedgerSummary
+ *   GET  /api/ledger/entries           LedgerPage                     ?before=SEQUENCE&limit=1…LEDGER_PAGE_MAX, newest first
+ *   GET  /api/events                   text/event-stream; each `data:` is a ChangeNotice, at most four a second
+ *
+ * The page itself is served at `/` and, for any path without `/api`, as `index.html`; a one-time link is `/login#TOKEN`.
+ */
+import { Refusal } from "@consilium/shared/failure/failure";
+import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
+import { RoundKey } from "@consilium/shared/protocol/messages";
+import { AttackName, StudyDocument } from "@consilium/shared/study/document";
+import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { Delta, Epsilon } from "@consilium/shared/units/privacy";
+import { z } from "zod";
+
+/** Rounds in one RoundHistory. */
+export const ROUND_HISTORY_MAX = 120;
+/** Entries in one LedgerPage. */
+export const LEDGER_PAGE_MAX = 200;
+
+const at = z.iso.datetime();
+const count = z.number().int().nonnegative();
+
+export const RefusalView = Refusal.meta({ id: "Refusal" });
+
+export const Role = z.enum(["lead", "auditor", "observer"]);
+export type Role = z.infer<typeof Role>;
+
+export const LoginRequest = z.strictObject({ token: z.string().min(1).max(200) }).meta({ id: "LoginRequest" });
+export type LoginRequest = z.infer<typeof LoginRequest>;
+
+export const SessionView = z
+  .strictObject({
+    name: z.string(),
+    role: Role,
+    consortium: z.string(),
+    /** Version of the coordinator. */
+    version: z.string(),
+    endsAt: at,
+  })
+  .meta({ id: "Session" });
+export type SessionView = z.infer<typeof SessionView>;
+
+export const StudyState = z.enum([
+  "draft",
+  "proposed",
+  "approved",
+  "training",
+  "paused",
+  "trained",
+  "auditing",
+  "released",
+  "rejected",
+  "aborted",
+]);
+export type StudyState = z.infer<typeof StudyState>;
+
+export const StudySummary = z.strictObject({
+  name: StudyName,
+  purpose: z.string(),
+  state: StudyState,
+  /** Why it stands in this state, where a person or a rule gave a reason: "paused: 2 of 3 sites are needed". */
+  reason: z.string().nullable(),
+  digest: Digest,
+  /** Committed training rounds, of `rounds`. */
+  committedRounds: count,
+  rounds: count,
+  proposedAt: at,
+});
+export type StudySummary = z.infer<typeof StudySummary>;
+
+export const StudyList = z.strictObject({ studies: z.array(StudySummary) }).meta({ id: "StudyList" });
+export type StudyList = z.infer<typeof StudyList>;
+
+/** One site's answer to the exact study digest. */
+export const ApprovalView = z.strictObject({
+  site: SiteName,
+  answer: z.enum(["approved", "rejected", "waiting"]),
+  steward: z.string().nullable(),
+  reason: z.string().nullable(),
+  at: at.nullable(),
+});
+export type ApprovalView = z.infer<typeof ApprovalView>;
+
+export const StudyMove = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at,
+});
+export type StudyMove = z.infer<typeof StudyMove>;
+
+export const StudyDetail = StudySummary.extend({
+  document: StudyDocument,
+  approvals: z.array(ApprovalView),
+  /** Every change of state, oldest first, from the ledger. */
+  moves: z.array(StudyMove),
+}).meta({ id: "StudyDetail" });
+export type StudyDetail = z.infer<typeof StudyDetail>;
+
+/** What a site did in one round. `waiting`: its fixed public time has not come yet. */
+export const SiteAnswer = z.enum(["waiting", "answered", "late", "absent", "declined"]);
+export type SiteAnswer = z.infer<typeof SiteAnswer>;
+
+export const SiteInRound = z.strictObject({ site: SiteName, answer: SiteAnswer });
+export type SiteInRound = z.infer<typeof SiteInRound>;
+
+export const RunningRound = z.strictObject({
+  key: RoundKey,
+  state: z.enum(["announced", "collecting", "aggregated"]),
+  sites: z.array(SiteInRound),
+  announcedAt: at,
+  /** From here on a site that has not answered is late. */
+  deadlineAt: at,
+});
+export type RunningRound = z.infer<typeof RunningRound>;
+
+export const LiveRoundView = z
+  .strictObject({
+    /** Null where nothing runs: not started, paused, trained. */
+    running: RunningRound.nullable(),
+    committedRounds: count,
+    rounds: count,
+    /** Milliseconds to the end of training at the pace of late rounds; null where nobody can tell. */
+    remainingMs: z.number().nonnegative().nullable(),
+  })
+  .meta({ id: "LiveRound" });
+export type LiveRoundView = z.infer<typeof LiveRoundView>;
+
+export const ClosedRound = z.strictObject({
+  key: RoundKey,
+  outcome: z.enum(["committed", "abandoned"]),
+  sites: z.array(SiteInRound),
+});
+export type ClosedRound = z.infer<typeof ClosedRound>;
+
+export const RoundHistory = z.strictObject({ rounds: z.array(ClosedRound).max(ROUND_HISTORY_MAX) }).meta({
+  id: "RoundHistory",
+});
+export type RoundHistory = z.infer<typeof RoundHistory>;
+
+/** A noised figure with its 95 % interval, the noise's share included. */
+export const IntervalView = z.strictObject({ low: z.number(), value: z.number(), high: z.number() });
+export type IntervalView = z.infer<typeof IntervalView>;
+
+export const MetricPoint = z.strictObject({
+  round: count,
+  auc: IntervalView.nullable(),
+  accuracy: IntervalView.nullable(),
+});
+export type MetricPoint = z.infer<typeof MetricPoint>;
+
+export const MetricSeries = z
+  .strictObject({
+    /** Noised at the sites and charged to their validation parts. */
+    disclosure: z.literal("DP"),
+    /** Pure ε of each point, at each site. */
+    epsilonPerPoint: Epsilon,
+    points: z.array(MetricPoint),
+  })
+  .meta({ id: "MetricSeries" });
+export type MetricSeries = z.infer<typeof MetricSeries>;
+
+/** What one data set's patients have paid; a data set's figure is the largest of its parts (their patients differ). */
+export const BudgetView = z.strictObject({
+  site: SiteName,
+  dataset: DatasetId,
+  /** The steward's cap over all studies. */
+  cap: Epsilon,
+  delta: Delta,
+  /** Cap of one study, where the steward set one. */
+  perStudyCap: Epsilon.nullable(),
+  /** Acting or committed charges of all studies. */
+  spentEpsilon: Epsilon,
+  /** What open reservations would add to it. */
+  reservedEpsilon: Epsilon,
+  /** This study's training rounds alone, on the train part; null in /api/budgets. */
+  trainingEpsilon: Epsilon.nullable(),
+  parts: z.array(z.strictObject({ part: Part, spentEpsilon: Epsilon, reservedEpsilon: Epsilon })),
+});
+export type BudgetView = z.infer<typeof BudgetView>;
+
+export const BudgetList = z.strictObject({ budgets: z.array(BudgetView) }).meta({ id: "BudgetList" });
+export type BudgetList = z.infer<typeof BudgetList>;
+
+/** `backend` and `version` are null where the site does not publish them. */
+export const SiteView = z.strictObject({
+  name: SiteName,
+  standing: z.enum(["enrolled", "suspended", "revoked"]),
+  connected: z.boolean(),
+  lastEventAt: at.nullable(),
+  certificateEndsAt: at.nullable(),
+  backend: z.string().nullable(),
+  version: z.string().nullable(),
+  /** Ten words of its identity key, as its operator can read them out. */
+  fingerprint: z.string(),
+  /** Rounds that it answered in time, of those that asked it. */
+  roundsAnswered: count,
+  roundsAsked: count,
+});
+export type SiteView = z.infer<typeof SiteView>;
+
+export const SiteList = z.strictObject({ sites: z.array(SiteView) }).meta({ id: "SiteList" });
+export type SiteList = z.infer<typeof SiteList>;
+
+export const AttackView = z.strictObject({
+  attack: AttackName,
+  /** From noised histograms; the interval is simultaneous over the attacks tried. Not a bound on ε. */
+  auc: IntervalView,
+  /** Step points of the pooled ROC, by rising false-positive rate, (0, 0) and (1, 1) included; empty where not kept. */
+  roc: z.array(z.strictObject({ fpr: z.number(), tpr: z.number() })),
+});
+export type AttackView = z.infer<typeof AttackView>;
+
+export const GateRule = z.strictObject({
+  /** Its name in the study: `maxAttackAucUpper`. */
+  rule: z.string(),
+  /** In words, with figures: "upper bound of the best attack's AUC is 0.561; at most 0.60". */
+  finding: z.string(),
+  outcome: z.enum(["passed", "failed", "not-resolvable"]),
+});
+export type GateRule = z.infer<typeof GateRule>;
+
+export const AuditView = z
+  .strictObject({
+    study: StudyName,
+    model: Digest,
+    auditedAt: at,
+    /** The largest ε that any site's data set was charged by this study, by RDP, and its δ. */
+    claimedEpsilon: Epsilon,
+    delta: Delta,
+    attacks: z.array(AttackView).min(1),
+    bestAuc: IntervalView,
+    gate: z.strictObject({ passed: z.boolean(), rules: z.array(GateRule).min(1) }),
+    /** One plain sentence. Says so where records are too few to tell. */
+    verdict: z.string(),
+  })
+  .meta({ id: "Audit" });
+export type AuditView = z.infer<typeof AuditView>;
+
+export const ReleaseView = z.strictObject({
+  study: StudyName,
+  manifest: Digest,
+  releasedAt: at,
+  /** Where the coordinator wrote it: for `consilium verify PATH`. */
+  path: z.string(),
+  signers: z.array(z.string()),
+});
+export type ReleaseView = z.infer<typeof ReleaseView>;
+
+export const ReleaseList = z.strictObject({ releases: z.array(ReleaseView) }).meta({ id: "ReleaseList" });
+export type ReleaseList = z.infer<typeof ReleaseList>;
+
+export const LedgerSummary = z
+  .strictObject({
+    head: LedgerHead,
+    /** Newest heads of the sites' own ledgers, as they showed them to the coordinator. */
+    witnessed: z.array(LedgerHead),
+    /** The chain, its hashes and signatures were checked to the end at this process's start. */
+    verified: z.boolean(),
+  })
+  .meta({ id: "LedgerSummary" });
+export type LedgerSummary = z.infer<typeof LedgerSummary>;
+
+export const LedgerPage = z
+  .strictObject({
+    entries: z.array(LedgerEntry).max(LEDGER_PAGE_MAX),
+    /** `before` of the next, older page; null at the genesis. */
+    olderBefore: count.nullable(),
+  })
+  .meta({ id: "LedgerPage" });
+export type LedgerPage = z.infer<typeof LedgerPage>;
+
+/** Something may look different now: fetch it again. */
+export const ChangeNotice = z
+  .strictObject({
+    at,
+    topic: z.enum(["studies", "round", "metrics", "budgets", "audit", "sites", "releases", "ledger"]),
+    study: StudyName.nullable(),
+  })
+  .meta({ id: "ChangeNotice" });
+export type ChangeNotice = z.infer<typeof ChangeNotice>;
