@@ -13,6 +13,13 @@ export const TOKEN_LIFETIME_MS = DAY_MS;
 const SECRET_BYTES = 32;
 
 const Secret = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "a token's secret: 32 bytes in base64url");
+/** HTTPS, or plain HTTP where it cannot leave the machine: a demo's dashboard on the loopback address. */
+const EnrolUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (url) => url.startsWith("https:") || /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]/.test(url),
+    "plain http is for the loopback address alone",
+  );
 const CertificatePem = z.string().max(10_000).startsWith("-----BEGIN CERTIFICATE-----");
 const RequestPem = z.string().max(10_000).startsWith("-----BEGIN CERTIFICATE REQUEST-----");
 
@@ -21,7 +28,7 @@ export const EnrolmentToken = z.strictObject({
   v: z.literal(ENROLMENT_VERSION),
   site: SiteName,
   /** Where to enrol. */
-  enrolUrl: z.url({ protocol: /^https$/ }),
+  enrolUrl: EnrolUrl,
   /** Where the agent will connect from then on. */
   agentsUrl: z.url({ protocol: /^https$/ }),
   secret: Secret,
