@@ -1,0 +1,87 @@
+import type { StudyDocument } from "../study/document.ts";
+import type { AuditReport, Figure, GateResult, GateRule } from "./report.ts";
+
+/** What a gate weighs beside the audit report. */
+export interface GateInput {
+  readonly report: AuditReport;
+  readonly gates: StudyDocument["audit"]["gates"];
+  /** Fewest sites whose patients the audit must cover. */
+  readonly minSites: number;
+  /** Largest ε over sites and parts that the ledger proves for this study, at the study's δ. */
+  readonly provenEpsilon: number;
+  /** The study's cap on it. */
+  readonly epsilonCap: number;
+}
+
+/**
+ * Whether a model may be released: a pure function of the report, the gates that every site signed and the proven ε.
+ * Whatever can't be resolved fails, unless the study says otherwise for that rule.
+ */
+export function gate(input: GateInput): GateResult {
+  const { report, gates } = input;
+  const rules = [coverageRule(input), aucRule(report.best, gates.maxAttackAucUpper), epsilonRule(input)];
+  if (gates.maxTprAtFpr !== undefined) rules.push(tprRule(report, gates.maxTprAtFpr));
+  return { passed: rules.every(({ passed }) => passed), rules };
+}
+
+function coverageRule({ report, minSites }: GateInput): GateRule {
+  const passed = report.sites.length >= minSites;
+  const missing = report.sitesMissing.length === 0 ? "none missing" : `missing: ${report.sitesMissing.join(", ")}`;
+  return {
+    rule: "sites-audited",
+    required: `at least ${minSites}`,
+    found: `${report.sites.length} (${missing})`,
+    passed,
+    why: passed ? "Enough sites held the model against their own patients." : "Too few sites answered the audit.",
+  };
+}
+
+function aucRule(best: Figure, limit: number): GateRule {
+  const required = `upper bound ≤ ${limit}`;
+  const rule = "max-attack-auc-upper";
+  if (best.state === "not-resolvable") {
+    return { rule, required, found: "not resolvable", passed: false, why: `No upper bound can be given: ${best.why}.` };
+  }
+  const passed = best.high <= limit;
+  const why = passed
+    ? "The strongest attack tried stays under the limit, its uncertainty included."
+    : best.low > limit
+      ? "Membership leaks more than the study allows."
+      : "The audit can't rule out more leakage than the study allows.";
+  return { rule, required, found: `${best.high.toFixed(4)} (value ${best.value.toFixed(4)})`, passed, why };
+}
+
+function epsilonRule({ provenEpsilon, epsilonCap }: GateInput): GateRule {
+  const passed = provenEpsilon <= epsilonCap;
+  return {
+    rule: "epsilon-within-cap",
+    required: `ε ≤ ${epsilonCap}`,
+    found: `ε = ${provenEpsilon.toFixed(4)}`,
+    passed,
+    why: passed
+      ? "Training, metrics and audit together stay within the study's cap."
+      : "The study spent more than its cap.",
+  };
+}
+
+function tprRule(
+  report: AuditReport,
+  { fpr, tpr, ifUnresolvable }: NonNullable<StudyDocument["audit"]["gates"]["maxTprAtFpr"]>,
+): GateRule {
+  const rule = "max-tpr-at-fpr";
+  const required = `upper bound of TPR ≤ ${tpr} at FPR ${fpr}`;
+  const figures = report.orderings.map((ordering) => ordering.tprAtFpr.find((entry) => entry.fpr === fpr)?.tpr);
+  const resolved = figures.flatMap((figure) => (figure?.state === "resolved" ? [figure.high] : []));
+  if (resolved.length < figures.length) {
+    const passed = ifUnresolvable === "pass";
+    const tail = passed ? "the study lets that pass" : "the study doesn't let that pass";
+    const why = `Too few non-members or too much noise to tell this rate: ${tail}.`;
+    return { rule, required, found: "not resolvable", passed, why };
+  }
+  const high = Math.max(...resolved);
+  const passed = high <= tpr;
+  const why = passed
+    ? "Few members stand out, even at this low FPR."
+    : "More members may stand out than the study allows.";
+  return { rule, required, found: high.toFixed(4), passed, why };
+}

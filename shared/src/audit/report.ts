@@ -1,0 +1,105 @@
+import { z } from "zod";
+import { AttackName } from "../study/document.ts";
+import { Digest, SiteName, StudyName } from "../units/identity.ts";
+import { NoisedHistogram } from "./histogram.ts";
+
+const rate = z.number().min(0).max(1);
+const stdDev = z.number().nonnegative();
+
+/** A rate with its interval and what makes it uncertain; or, in words, why it can't be told. */
+export const Figure = z.discriminatedUnion("state", [
+  z.strictObject({
+    state: z.literal("resolved"),
+    low: rate,
+    value: rate,
+    high: rate,
+    samplingStdDev: stdDev,
+    noiseStdDev: stdDev,
+    /** Already in `low` and `high`: what the order inside bins could change. */
+    halfBin: stdDev,
+  }),
+  z.strictObject({ state: z.literal("not-resolvable"), why: z.string().max(300) }),
+]);
+export type Figure = z.infer<typeof Figure>;
+
+/** What one site sent for one attack. */
+export const SiteAuditHistograms = z.strictObject({
+  site: SiteName,
+  attack: AttackName,
+  members: NoisedHistogram,
+  nonMembers: NoisedHistogram,
+});
+export type SiteAuditHistograms = z.infer<typeof SiteAuditHistograms>;
+
+/** Figures of all attacks that order records alike; they share one ROC. */
+export const OrderingReport = z.strictObject({
+  attacks: z.array(AttackName).min(1),
+  /** Noised totals. */
+  members: z.number(),
+  nonMembers: z.number(),
+  /** The gate's figure: non-members re-weighted to the members' mix of sites; simultaneous over orderings. */
+  auc: Figure,
+  /** Smallest AUC that this audit would tell from 0.5 four times in five; absent where nothing is resolvable. */
+  detectableAuc: rate.optional(),
+  /** Sites mixed as they are: confounds site and membership; shown beside the matched figure. */
+  pooledAuc: Figure,
+  advantage: Figure,
+  tprAtFpr: z.array(z.strictObject({ fpr: rate, tpr: Figure })),
+  perSite: z.array(z.strictObject({ site: SiteName, auc: Figure })),
+  /** Empty where histograms pool the classes. */
+  perClass: z.array(z.strictObject({ class: z.number().int().nonnegative(), auc: Figure })),
+  /** Sites that were weighted together, being too small for their noise alone. */
+  strata: z.array(z.array(SiteName)),
+  /** Matched ROC at bin edges, from (0, 0) to (1, 1); noisy, so it may step back or leave the unit square. */
+  roc: z.array(z.strictObject({ fpr: z.number(), tpr: z.number() })),
+});
+export type OrderingReport = z.infer<typeof OrderingReport>;
+
+/**
+ * - `leakage`: membership shows, beyond chance;
+ * - `bounded`: leakage above the study's limit is ruled out at the stated confidence;
+ * - `no-power`: too few records or too much noise to tell either way.
+ */
+export const Verdict = z.strictObject({
+  kind: z.enum(["leakage", "bounded", "no-power"]),
+  words: z.string().max(2000),
+});
+export type Verdict = z.infer<typeof Verdict>;
+
+/** All that the audit of one model says, recomputable from the noised histograms in it. Not a bound on ε. */
+export const AuditReport = z.strictObject({
+  formatVersion: z.literal(1),
+  study: StudyName,
+  studyDigest: Digest,
+  modelDigest: Digest,
+  round: z.number().int().nonnegative(),
+  /** Number of classes that the model tells apart. */
+  modelClasses: z.number().int().min(2).max(1000),
+  /** Probability that all `auc` intervals hold together; so do all of `advantage`, and all of `tprAtFpr`. */
+  confidence: z.number().gt(0.5).lt(1),
+  /** Upper AUC that the study's gate allows. */
+  limit: rate,
+  sites: z.array(SiteName),
+  /** Sites of the study that sent no histograms for this audit. */
+  sitesMissing: z.array(SiteName),
+  histograms: z.array(SiteAuditHistograms),
+  orderings: z.array(OrderingReport).min(1),
+  /** Largest low, value and high over orderings. */
+  best: Figure,
+  verdict: Verdict,
+  label: z.literal("not an ε bound"),
+});
+export type AuditReport = z.infer<typeof AuditReport>;
+
+/** One rule of a gate, with what was required and what was found. */
+export const GateRule = z.strictObject({
+  rule: z.string(),
+  required: z.string(),
+  found: z.string(),
+  passed: z.boolean(),
+  why: z.string(),
+});
+export type GateRule = z.infer<typeof GateRule>;
+
+export const GateResult = z.strictObject({ passed: z.boolean(), rules: z.array(GateRule).min(1) });
+export type GateResult = z.infer<typeof GateResult>;

@@ -1,0 +1,47 @@
+import { clamp, type Interval, stdDev } from "./interval.ts";
+import { type Distributions, rateAbove } from "./roc.ts";
+import { RESOLVABLE_STD_DEVS } from "./strata.ts";
+
+/** Fewer expected non-members than this above a threshold say nothing about the threshold's FPR. */
+export const TAIL_NON_MEMBERS_MIN = 10;
+
+export type TailRate = { readonly interval: Interval } | { readonly unresolvable: string };
+
+/**
+ * Largest TPR with FPR ≤ `fpr` (step convention, thresholds at bin edges). Its interval: below, the TPR of a threshold
+ * whose FPR is surely within `fpr`; above, that of the first one whose FPR surely passes it. Resolvable only where
+ * `fpr` leaves at least 10 non-members and 5 noise standard deviations.
+ */
+export function tprAtFpr(distributions: Distributions, fpr: number, z: number): TailRate {
+  const expected = fpr * distributions.nonMembers;
+  if (expected < TAIL_NON_MEMBERS_MIN) {
+    return {
+      unresolvable: `only ${expected.toFixed(1)} non-members are expected above this threshold; it takes ${TAIL_NON_MEMBERS_MIN}`,
+    };
+  }
+  const bins = distributions.p.length;
+  const edges = Array.from({ length: bins + 1 }, (_, index) => rateAbove(distributions, bins - index));
+  const within = edges.filter((edge) => edge.fpr.value <= fpr);
+  const noiseStdDev = Math.sqrt(Math.max(...within.slice(-1).map((edge) => edge.fpr.noiseVariance), 0));
+  if (fpr < RESOLVABLE_STD_DEVS * noiseStdDev) {
+    return {
+      unresolvable: `the noise on this rate (standard deviation ${noiseStdDev.toFixed(4)}) is too large for it`,
+    };
+  }
+  const surelyWithin = edges.filter((edge) => edge.fpr.value + z * stdDev(edge.fpr) <= fpr);
+  const surelyBeyond = edges.find((edge) => edge.fpr.value - z * stdDev(edge.fpr) > fpr) ?? edges[bins];
+  const best = within.reduce((a, b) => (b.tpr.value > a.tpr.value ? b : a), edges[0] ?? rateAbove(distributions, bins));
+  const value = clamp(best.tpr.value);
+  const low = Math.max(0, ...surelyWithin.map((edge) => edge.tpr.value - z * stdDev(edge.tpr)));
+  const high = surelyBeyond === undefined ? 1 : clamp(surelyBeyond.tpr.value + z * stdDev(surelyBeyond.tpr));
+  return {
+    interval: {
+      low: Math.min(low, value),
+      value,
+      high: Math.max(high, value),
+      samplingStdDev: Math.sqrt(best.tpr.samplingVariance),
+      noiseStdDev: Math.sqrt(best.tpr.noiseVariance),
+      halfBin: Math.max(0, (surelyBeyond?.tpr.value ?? 1) - best.tpr.value) / 2,
+    },
+  };
+}

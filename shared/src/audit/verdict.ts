@@ -1,0 +1,48 @@
+import type { Figure, OrderingReport, Verdict } from "./report.ts";
+
+/**
+ * The audit in words. Never reads the absence of power as an absence of leakage: every verdict names the AUC that is
+ * ruled out, and the smallest that this audit could have seen.
+ */
+export function verdictOf(
+  best: Figure,
+  orderings: readonly OrderingReport[],
+  { confidence, limit }: { confidence: number; limit: number },
+): Verdict {
+  if (best.state === "not-resolvable") {
+    return {
+      kind: "no-power",
+      words: `Too weak to tell: ${best.why}. This audit says nothing about leakage, neither that there is none nor that there is.`,
+    };
+  }
+  const percent = `${Number((100 * confidence).toPrecision(4))} %`;
+  const members = Math.round(Math.min(...orderings.map((ordering) => ordering.members)));
+  const nonMembers = Math.round(Math.min(...orderings.map((ordering) => ordering.nonMembers)));
+  const interval = `The strongest attack tried has AUC ${round(best.value)} (${percent} interval ${round(best.low)} to ${round(best.high)}; 0.5 is guessing)`;
+  const basis = `It rests on about ${members} members and ${nonMembers} non-members, by noised counts.`;
+  const seen = Math.max(...orderings.map(({ detectableAuc }) => detectableAuc ?? 1));
+  const power = `A leak that gives an attacker an AUC below ${round(seen)} would probably not have been seen.`;
+  const scope = "It speaks of the attacks tried only and is not a bound on ε.";
+  if (best.low > 0.5) {
+    const against =
+      best.high <= limit ? `within the study's limit of ${limit}` : `beyond the study's limit of ${limit}, or may be`;
+    return {
+      kind: "leakage",
+      words: `Membership leaks: members can be told from non-members better than by chance. ${interval}, ${against}. ${basis} ${scope}`,
+    };
+  }
+  if (best.high <= limit) {
+    return {
+      kind: "bounded",
+      words: `Leakage above an AUC of ${round(best.high)} is ruled out for the attacks tried. ${interval}. ${basis} ${power} ${scope}`,
+    };
+  }
+  return {
+    kind: "no-power",
+    words: `Too weak to tell: leakage above the study's limit of ${limit} can't be ruled out, nor was it seen. ${interval}. ${basis} ${power} ${scope}`,
+  };
+}
+
+function round(value: number): string {
+  return value.toFixed(3);
+}
