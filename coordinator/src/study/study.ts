@@ -1,0 +1,98 @@
+import { Failure } from "@consilium/shared/failure/failure";
+import { z } from "zod";
+
+/** Where a study stands. `released`, `rejected` and `aborted` are its ends. */
+export const StudyState = z.enum([
+  "draft",
+  "proposed",
+  "approved",
+  "training",
+  "paused",
+  "trained",
+  "auditing",
+  "released",
+  "rejected",
+  "aborted",
+]);
+export type StudyState = z.infer<typeof StudyState>;
+
+/** A study's standing; a paused one knows what it goes on with. */
+export type StudyStanding =
+  | { readonly state: Exclude<StudyState, "paused"> }
+  | { readonly state: "paused"; readonly resumesTo: "training" | "auditing" };
+
+export type StudyEvent =
+  | { readonly type: "proposed" }
+  /** Every listed site answered, and enough of them approved. */
+  | { readonly type: "approved" }
+  /** A site withdrew its approval, or can't keep it, before training began. */
+  | { readonly type: "reopened" }
+  | { readonly type: "started" }
+  | { readonly type: "paused" }
+  | { readonly type: "resumed" }
+  | { readonly type: "trained" }
+  | { readonly type: "audit-started" }
+  | { readonly type: "gate-passed" }
+  | { readonly type: "gate-refused" }
+  | { readonly type: "aborted" };
+
+/** The only place where a study changes state; throws a `Failure` for a move that its state doesn't allow. */
+export function moveStudy(study: string, from: StudyStanding, event: StudyEvent): StudyStanding {
+  const to = destination(from, event);
+  if (to === null) {
+    throw new Failure({
+      code: "study/not-possible",
+      kind: "refused",
+      what: `Study ${study} is ${from.state}: it can't be ${WORDS[event.type]} now.`,
+      remedy: `See what it waits for: consilium study show ${study}.`,
+      fields: { study, state: from.state },
+    });
+  }
+  return to;
+}
+
+function destination(from: StudyStanding, event: StudyEvent): StudyStanding | null {
+  if (event.type === "aborted") return isEnded(from.state) ? null : { state: "aborted" };
+  switch (from.state) {
+    case "draft":
+      return event.type === "proposed" ? { state: "proposed" } : null;
+    case "proposed":
+      return event.type === "approved" ? { state: "approved" } : null;
+    case "approved":
+      if (event.type === "reopened") return { state: "proposed" };
+      return event.type === "started" ? { state: "training" } : null;
+    case "training":
+      if (event.type === "paused") return { state: "paused", resumesTo: "training" };
+      return event.type === "trained" ? { state: "trained" } : null;
+    case "trained":
+      return event.type === "audit-started" ? { state: "auditing" } : null;
+    case "auditing":
+      if (event.type === "paused") return { state: "paused", resumesTo: "auditing" };
+      if (event.type === "gate-passed") return { state: "released" };
+      return event.type === "gate-refused" ? { state: "rejected" } : null;
+    case "paused":
+      return event.type === "resumed" ? { state: from.resumesTo } : null;
+    case "released":
+    case "rejected":
+    case "aborted":
+      return null;
+  }
+}
+
+export function isEnded(state: StudyState): boolean {
+  return state === "released" || state === "rejected" || state === "aborted";
+}
+
+const WORDS: Record<StudyEvent["type"], string> = {
+  proposed: "proposed",
+  approved: "approved",
+  reopened: "opened again",
+  started: "started",
+  paused: "paused",
+  resumed: "resumed",
+  trained: "called trained",
+  "audit-started": "audited",
+  "gate-passed": "released",
+  "gate-refused": "rejected",
+  aborted: "stopped",
+};
