@@ -1,5 +1,5 @@
-import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
 import { PrivacyEvent } from "../event/event.ts";
+import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
 import type { RoundKey, RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
 import type { StudyDocument } from "./document.ts";
@@ -65,5 +65,11 @@ export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
 }
 
 function histogramEvent(epsilon: number, count: number): PrivacyEvent {
-  return PrivacyEvent.parse({ kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 1 / epsilon, count });
+  return PrivacyEvent.parse({
+    kind: "discrete-laplace",
+    adjacency: "add-remove",
+    sensitivity: 1,
+    scale: 1 / epsilon,
+    count,
+  });
 }

@@ -1,71 +1,55 @@
 import { z } from "zod";
 import { SiteName, StudyName } from "../units/identity.ts";
-import { ClippingNorm, Delta, Epsilon, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
+import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
+import { DataContract } from "./contract.ts";
 
-/** What stands in for a missing number or category: public, the same at every site, never learnt from data. */
-const missing = z.union([z.literal("refuse"), z.strictObject({ fill: z.union([z.number(), z.string()]), indicator: z.boolean().default(false) })]);
+export { CategoryColumn, Column, DataContract, NumberColumn } from "./contract.ts";
 
-export const NumberColumn = z
-  .strictObject({
-    name: z.string().min(1).max(200),
-    type: z.literal("number"),
-    unit: z.string().max(40).optional(),
-    /** Public range: values are clipped to it, then scaled to [−1, 1]. */
-    min: z.number(),
-    max: z.number(),
-    missing: missing.default("refuse"),
-  })
-  .refine((column) => column.min < column.max, { message: "min must be below max", path: ["max"] });
+/** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
+const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
 
-export const CategoryColumn = z.strictObject({
-  name: z.string().min(1).max(200),
-  type: z.literal("category"),
-  /** Every value allowed, in one-hot order; numbers and strings compare by their text. */
-  values: z.array(z.union([z.number(), z.string()])).min(2).max(1000),
-  missing: missing.default("refuse"),
-});
-
-export const Column = z.union([NumberColumn, CategoryColumn]);
-export type Column = z.infer<typeof Column>;
-
-/** What a study may read at a site: nothing else crosses the connector. */
-export const DataContract = z.strictObject({
-  columns: z.array(Column).min(1).max(30_000),
-  label: z.strictObject({ name: z.string().min(1), values: z.array(z.union([z.number(), z.string()])).min(2).max(100) }),
-  /** Column that tells patients apart; absent: one record is one patient and the row number its key. */
-  patient: z.string().min(1).optional(),
-  /** Column with `train` and `test`, if the data come split; `test` patients are halved by keyed hash into validation and audit. */
-  split: z.string().min(1).optional(),
-  /** Without a split column: shares of the keyed hash. */
-  shares: z.strictObject({ train: z.number(), validation: z.number(), audit: z.number() }).default({ train: 0.7, validation: 0.15, audit: 0.15 }),
-  maxRecordsPerPatient: z.number().int().positive().default(1),
-});
-export type DataContract = z.infer<typeof DataContract>;
+const hidden = z.array(z.number().int().positive()).min(1).max(10).describe("Units of each hidden layer.");
 
 export const ModelChoice = z.discriminatedUnion("preset", [
-  z.strictObject({ preset: z.literal("logistic") }),
-  z.strictObject({
-    preset: z.literal("mlp"),
-    hidden: z.array(z.number().int().positive()).min(1).max(10),
-    activation: z.enum(["relu", "tanh"]).default("relu"),
-  }),
-  z.strictObject({
-    preset: z.literal("deeptype"),
-    hidden: z.array(z.number().int().positive()).min(1).max(10).default([1024, 512]),
-    clusters: z.number().int().min(2).max(1000),
-    clusterWeight: z.number().nonnegative().default(0.1),
-  }),
+  z.strictObject({ preset: z.literal("logistic") }).describe("Logistic regression: one layer and no other."),
+  z
+    .strictObject({
+      preset: z.literal("mlp"),
+      hidden,
+      activation: z.enum(["relu", "tanh"]).default("relu").describe("Of every hidden layer."),
+    })
+    .describe("Fully connected network."),
+  z
+    .strictObject({
+      preset: z.literal("deeptype"),
+      hidden: hidden.default([1024, 512]),
+      clusters: z
+        .number()
+        .int()
+        .min(2)
+        .max(1000)
+        .describe("Centroids in the last hidden layer, trained with the rest."),
+      clusterWeight: z.number().nonnegative().default(0.1).describe("Weight of the distance to the nearest centroid."),
+    })
+    .describe("DeepType: a classifier whose last hidden layer is pulled into clusters."),
 ]);
 export type ModelChoice = z.infer<typeof ModelChoice>;
 
+const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
+const decay = z.number().min(0).lt(1);
+
 export const Optimizer = z.discriminatedUnion("name", [
-  z.strictObject({ name: z.literal("sgd"), learningRate: z.number().positive(), momentum: z.number().min(0).lt(1).default(0) }),
+  z.strictObject({
+    name: z.literal("sgd"),
+    learningRate,
+    momentum: decay.default(0).describe("Heavy-ball momentum; 0 is plain SGD."),
+  }),
   z.strictObject({
     name: z.literal("adam"),
-    learningRate: z.number().positive(),
-    beta1: z.number().min(0).lt(1).default(0.9),
-    beta2: z.number().min(0).lt(1).default(0.999),
-    epsilon: z.number().positive().default(1e-8),
+    learningRate,
+    beta1: decay.default(0.9),
+    beta2: decay.default(0.999),
+    epsilon: z.number().positive().default(1e-8).describe("Adam's own ε, no privacy figure."),
   }),
 ]);
 export type Optimizer = z.infer<typeof Optimizer>;
@@ -83,65 +67,127 @@ export const DurationMs = z
     return Number.parseFloat(text) * scale;
   });
 
+export const Privacy = z.strictObject({
+  unit: z.literal("patient").default("patient").describe("What neighbours differ by: all records of one patient."),
+  adjacency: z.literal("add-remove").default("add-remove").describe("Neighbours: one patient more or less."),
+  epsilon: PositiveEpsilon.describe("Cap of this study at each site and part: training, metrics and audit together."),
+  delta: Delta.describe("Failure probability δ of the cap; well below 1 / patients."),
+  trust: z
+    .enum(["local", "distributed"])
+    .default("local")
+    .describe("Who adds noise: each site all of it (local), or a share under secure aggregation (distributed)."),
+  mechanism: z.literal("dp-sgd").default("dp-sgd"),
+  clippingNorm: ClippingNorm.describe("C: the largest L2 norm that one patient's gradient keeps."),
+  /** In a document always a number: `auto` in the file is replaced by the least σ that fits. */
+  noiseMultiplier: NoiseMultiplier.describe("σ: noise standard deviation over the clipped sum's sensitivity."),
+  samplingRate: SamplingRate.describe(
+    "q: probability with which each patient joins a round, independently of all others.",
+  ),
+});
+
+export const Training = z.strictObject({
+  rounds: z.number().int().positive().max(1_000_000).describe("Training rounds T, one noised step each."),
+  localSteps: z.literal(1).default(1).describe("Steps a site takes in a round."),
+  answerAfterMs: z
+    .number()
+    .positive()
+    .describe("Fixed, public time from a round's announcement at which every site starts to answer, in ms."),
+  deadlineMs: z
+    .number()
+    .positive()
+    .describe("After this time from the announcement a site that has not answered is late, in ms."),
+  minSites: z.number().int().positive().describe("Fewest sites whose contributions make an aggregate."),
+  onDropout: z
+    .enum(["continue", "wait"])
+    .default("continue")
+    .describe("When a site drops out of a round: go on with the rest, or wait for it."),
+  optimizer: Optimizer,
+  initialSeed: z
+    .number()
+    .int()
+    .nonnegative()
+    .describe("Seeds the initial weights and nothing else; sampling and noise are never seeded."),
+});
+
+export const Evaluation = z.strictObject({
+  everyRounds: z.number().int().positive().describe("Training rounds between two evaluations."),
+  metrics: z.array(z.enum(["auc", "accuracy"])).min(1),
+  epsilon: PositiveEpsilon.describe("Pure ε of each evaluation's histogram, on the validation part."),
+  bins: z.number().int().min(2).max(200).default(20).describe("Public bins of the score histogram."),
+});
+
+export const Audit = z.strictObject({
+  attacks: z.array(AttackName).min(1).describe("Membership attacks that every site scores before release."),
+  epsilon: z
+    .strictObject({ members: PositiveEpsilon, nonMembers: PositiveEpsilon })
+    .describe("Pure ε of each attack's histogram: members on the train part, non-members on the audit part."),
+  bins: z.number().int().min(2).max(200).describe("Public bins of each score histogram."),
+  gates: z
+    .strictObject({
+      maxAttackAucUpper: z
+        .number()
+        .min(0.5)
+        .max(1)
+        .describe("A release needs the upper confidence bound of the best attack's AUC at or below this."),
+      maxTprAtFpr: z
+        .strictObject({
+          fpr: z.number().positive().lt(1),
+          tpr: z.number().min(0).max(1),
+          ifUnresolvable: z
+            .enum(["pass", "fail"])
+            .default("fail")
+            .describe("What too few patients to resolve this rate mean for the gate."),
+        })
+        .optional(),
+    })
+    .describe("Declared before training, signed with the study, held against the audit's figures."),
+});
+
+export const StudySite = z.strictObject({
+  name: SiteName,
+  patients: z.number().int().positive().describe("Training patients: public, frozen and signed."),
+});
+
 /**
  * The study: everything that every site approves, frozen and signed by digest. Made from a study file
  * (YAML) by resolving its file references; after that no party changes it. Durations are milliseconds here.
  */
-export const StudyDocument = z.strictObject({
-  apiVersion: z.literal("consilium/v1"),
-  kind: z.literal("Study"),
-  name: StudyName,
-  purpose: z.string().min(1).max(1000),
-  data: DataContract,
-  model: ModelChoice,
-  privacy: z.strictObject({
-    unit: z.literal("patient").default("patient"),
-    adjacency: z.literal("add-remove").default("add-remove"),
-    /** Cap of this study at each site and part: training, metrics and audit together. */
-    epsilon: Epsilon,
-    delta: Delta,
-    trust: z.enum(["local", "distributed"]).default("local"),
-    mechanism: z.literal("dp-sgd").default("dp-sgd"),
-    clippingNorm: ClippingNorm,
-    /** In a document always a number: `auto` in the file is replaced by the least σ that fits. */
-    noiseMultiplier: NoiseMultiplier,
-    samplingRate: SamplingRate,
-  }),
-  training: z.strictObject({
-    rounds: z.number().int().positive().max(1_000_000),
-    localSteps: z.literal(1).default(1),
-    /** Fixed, public time from a round's announcement at which every site starts to answer. */
-    answerAfterMs: z.number().positive(),
-    /** After this time from the announcement a site that has not answered is late. */
-    deadlineMs: z.number().positive(),
-    minSites: z.number().int().positive(),
-    /** A site that drops out of a round: go on with the rest, or wait for it. */
-    onDropout: z.enum(["continue", "wait"]).default("continue"),
-    optimizer: Optimizer,
-    /** Seeds initial weights only; sampling and noise are never seeded. */
-    initialSeed: z.number().int().nonnegative(),
-  }),
-  evaluation: z.strictObject({
-    everyRounds: z.number().int().positive(),
-    metrics: z.array(z.enum(["auc", "accuracy"])).min(1),
-    /** Pure ε of each evaluation's histogram, on the validation part. */
-    epsilon: Epsilon,
-    bins: z.number().int().min(2).max(200).default(20),
-  }),
-  audit: z.strictObject({
-    attacks: z.array(AttackName).min(1),
-    /** Pure ε of each attack's histogram: members on the train part, non-members on the audit part. */
-    epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
-    bins: z.number().int().min(2).max(200),
-    gates: z.strictObject({
-      maxAttackAucUpper: z.number().min(0.5).max(1),
-      maxTprAtFpr: z
-        .strictObject({ fpr: z.number().positive().lt(1), tpr: z.number().min(0).max(1), ifUnresolvable: z.enum(["pass", "fail"]).default("fail") })
-        .optional(),
+export const StudyDocument = z
+  .strictObject({
+    apiVersion: z.literal("consilium/v1"),
+    kind: z.literal("Study"),
+    name: StudyName.describe("Unique in the consortium."),
+    purpose: z.string().min(1).max(1000).describe("What the model is for, in words that a steward can judge."),
+    data: DataContract,
+    model: ModelChoice,
+    privacy: Privacy,
+    training: Training,
+    evaluation: Evaluation,
+    audit: Audit,
+    release: z.strictObject({
+      formats: z
+        .array(z.literal("safetensors"))
+        .min(1)
+        .default(["safetensors"])
+        .describe("Files of the released model."),
     }),
-  }),
-  release: z.strictObject({ formats: z.array(z.literal("safetensors")).min(1).default(["safetensors"]) }),
-  /** Training patients of each site: public, frozen, signed; their sum times q is the divisor. */
-  sites: z.array(z.strictObject({ name: SiteName, patients: z.number().int().positive() })).min(1).max(1000),
-});
+    sites: z.array(StudySite).min(1).max(1000).describe("Their patients' sum times q is the divisor of every step."),
+  })
+  .superRefine((study, context) => {
+    const refuse = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: "custom", path, message });
+    study.sites.forEach((site, i) => {
+      if (study.sites.findIndex((other) => other.name === site.name) < i)
+        refuse(["sites", i, "name"], `site ${site.name} is listed twice`);
+    });
+    if (study.training.minSites > study.sites.length)
+      refuse(
+        ["training", "minSites"],
+        `must be ≤ ${study.sites.length}, the number of sites (got ${study.training.minSites})`,
+      );
+    if (study.training.deadlineMs <= study.training.answerAfterMs)
+      refuse(["training", "deadlineMs"], "must come after the time at which sites answer");
+    if (new Set(study.audit.attacks).size < study.audit.attacks.length)
+      refuse(["audit", "attacks"], "names an attack twice, which would charge it twice");
+  });
 export type StudyDocument = z.infer<typeof StudyDocument>;

@@ -1,0 +1,153 @@
+import { z } from "zod";
+
+const ColumnName = z.string().min(1).max(200).describe("As it stands in the data's header.");
+
+/** A value of a category or a label. */
+export const CategoryValue = z.union([z.number(), z.string()]);
+export type CategoryValue = z.infer<typeof CategoryValue>;
+
+/**
+ * What two category values are compared by: their text, where `1`, `1.0` and `"1"` are the same value,
+ * because one hospital's file writes codes as integers and the next one's as decimals.
+ */
+export function categoryKey(value: CategoryValue): string {
+  const text = String(value).trim();
+  return /^[+-]?\d{1,15}(\.\d{1,15})?$/.test(text) ? String(Number(text) + 0) : text;
+}
+
+const MissingRule = z
+  .union([
+    z.literal("refuse"),
+    z.strictObject({
+      fill: CategoryValue.describe("The public value that stands in: the same at every site, never learnt from data."),
+      indicator: z.boolean().default(false).describe("Adds one feature: 1 where the value was missing, else 0."),
+      codes: z
+        .array(CategoryValue)
+        .max(20)
+        .default([])
+        .describe("Values that stand for missing in the data, beside an empty cell, NA, NaN and ?: 0, 999, unknown."),
+    }),
+  ])
+  .default("refuse")
+  .describe("A missing value: refuse the data, or fill it by a public rule.");
+
+const rangeEnd = z.number().min(-1e30).max(1e30);
+
+export const NumberColumn = z
+  .strictObject({
+    name: ColumnName,
+    type: z.literal("number"),
+    unit: z.string().max(40).optional().describe("For people: mmHg, years, mg/dl."),
+    min: rangeEnd.describe("Lower end of the public range: values are clipped to it, then scaled to [−1, 1]."),
+    max: rangeEnd.describe("Upper end of the public range, from knowledge of the field and never from the data."),
+    missing: MissingRule,
+  })
+  .superRefine((column, context) => {
+    if (column.min >= column.max)
+      context.addIssue({ code: "custom", path: ["max"], message: `must be > min, ${column.min} (got ${column.max})` });
+    if (column.missing === "refuse") return;
+    const { fill } = column.missing;
+    if (typeof fill !== "number" || fill < column.min || fill > column.max) {
+      const message = `must be a number in the column's range ${column.min}..${column.max} (got ${JSON.stringify(fill)})`;
+      context.addIssue({ code: "custom", path: ["missing", "fill"], message });
+    }
+  });
+export type NumberColumn = z.infer<typeof NumberColumn>;
+
+export const CategoryColumn = z
+  .strictObject({
+    name: ColumnName,
+    type: z.literal("category"),
+    values: z.array(CategoryValue).min(2).max(1000).describe("Every value allowed, in one-hot order; public."),
+    missing: MissingRule,
+  })
+  .superRefine((column, context) => {
+    refuseRepeats(column.values, context);
+    if (column.missing === "refuse") return;
+    const fill = categoryKey(column.missing.fill);
+    if (column.values.every((value) => categoryKey(value) !== fill)) {
+      const message = `must be one of the column's values (got ${JSON.stringify(column.missing.fill)})`;
+      context.addIssue({ code: "custom", path: ["missing", "fill"], message });
+    }
+  });
+export type CategoryColumn = z.infer<typeof CategoryColumn>;
+
+export const Column = z.discriminatedUnion("type", [NumberColumn, CategoryColumn]);
+export type Column = z.infer<typeof Column>;
+
+/** What a study predicts. */
+export const Label = z
+  .strictObject({
+    name: ColumnName,
+    values: z
+      .array(CategoryValue)
+      .min(2)
+      .max(100)
+      .describe("Classes in their order; of two, the second is the positive."),
+  })
+  .superRefine((label, context) => refuseRepeats(label.values, context));
+
+const share = z.number().min(0).max(1);
+
+export const Shares = z
+  .strictObject({ train: share, validation: share, audit: share })
+  .refine((shares) => Math.abs(shares.train + shares.validation + shares.audit - 1) < 1e-9, {
+    message: "train, validation and audit must add up to 1",
+  })
+  .refine((shares) => shares.train > 0, { message: "train must be > 0", path: ["train"] });
+
+/** How patients are told apart and split; shared by the study file and the signed document. */
+export const patientFields = {
+  patient: ColumnName.optional().describe("Column that tells patients apart; absent: one record is one patient."),
+  split: ColumnName.optional().describe(
+    "Column with `train` and `test`, if the data come split; test patients are halved by keyed hash into validation and audit.",
+  ),
+  shares: Shares.default({ train: 0.7, validation: 0.15, audit: 0.15 }).describe(
+    "Without a split column: each part's share of the patients.",
+  ),
+  maxRecordsPerPatient: z
+    .number()
+    .int()
+    .positive()
+    .max(10_000)
+    .default(1)
+    .describe("Records of one patient beyond this are left out, chosen at random."),
+};
+
+export const Columns = z.array(Column).min(1).max(30_000).describe("Features, in order.");
+
+/** What a study may read at a site: nothing else crosses the connector. */
+export const DataContract = z
+  .strictObject({ columns: Columns, label: Label, ...patientFields })
+  .superRefine((contract, context) => {
+    const used = new Map<string, string>();
+    const take = (name: string | undefined, role: string, path: (string | number)[]): void => {
+      if (name === undefined) return;
+      const taken = used.get(name.toLowerCase());
+      if (taken !== undefined) context.addIssue({ code: "custom", path, message: `'${name}' is already ${taken}` });
+      else used.set(name.toLowerCase(), role);
+    };
+    contract.columns.forEach((column, i) => {
+      take(column.name, `column ${i + 1}`, ["columns", i, "name"]);
+    });
+    take(contract.label.name, "the label", ["label", "name"]);
+    take(contract.patient, "the patient key", ["patient"]);
+    take(contract.split, "the split column", ["split"]);
+  });
+export type DataContract = z.infer<typeof DataContract>;
+
+function refuseRepeats(
+  values: readonly CategoryValue[],
+  context: { addIssue(issue: { code: "custom"; path: (string | number)[]; message: string }): void },
+): void {
+  const seen = new Set<string>();
+  values.forEach((value, i) => {
+    const key = categoryKey(value);
+    if (key === "") context.addIssue({ code: "custom", path: ["values", i], message: "must not be empty" });
+    if (seen.has(key)) {
+      const message = `${JSON.stringify(value)} is listed twice (values compare by their text)`;
+      context.addIssue({ code: "custom", path: ["values", i], message });
+    }
+    seen.add(key);
+  });
+}
