@@ -9,3 +9,34 @@ export const FRAME_BYTES_MAX = MESSAGE_JSON_BYTES_MAX + INLINE_BYTES_MAX + 64 * 
 
 /** One transfer: 2^31 parameters at 24 bits would be 6 GB; nobody trains that here. */
 export const TRANSFER_BYTES_MAX = 2 * 1024 ** 3;
+
+/** A header names a message in some 600 bytes. */
+export const HEADER_BYTES_MAX = 2048;
+
+/** Between the TLS handshake and a site's first signed message; then the link is cut. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Wait for the reply to a message; a reply that needs an upload comes when the upload is there. */
+export const REPLY_TIMEOUT_MS = 120_000;
+
+/** Messages of one site that are being handled at once; more are refused. */
+export const MESSAGES_IN_FLIGHT_MAX = 32;
+
+/** Sustained messages of one site each second, and how many it may send at once; above, its link is cut. */
+export const MESSAGES_PER_SECOND_MAX = 1000;
+export const MESSAGES_BURST_MAX = 2000;
+
+/** Refusals on one link before it is cut: an honest site has none. */
+export const REFUSALS_PER_LINK_MAX = 8;
+
+/** Uploads of one site, begun or whole, that nobody has taken yet. */
+export const UPLOADS_PER_SITE_MAX = 4;
+
+/** HTTPS requests of one site at once. */
+export const TRANSFERS_PER_SITE_MAX = 8;
+
+/** A transfer that moves no byte for so long is cut; it resumes where it stopped. */
+export const TRANSFER_IDLE_MS = 30_000;
+
+/** Between two looks at the deny list and at certificates' ends; a revoked site is cut within this. */
+export const AUTHORITY_CHECK_MS = 1000;
