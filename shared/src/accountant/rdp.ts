@@ -1,0 +1,85 @@
+import type { PrivacyEvent } from "../event/event.ts";
+import { unreachable } from "../failure/failure.ts";
+import { ORDERS } from "./orders.ts";
+import { rdpPoissonGaussian } from "./poissonGaussian.ts";
+import { rdpPureDp } from "./pureDp.ts";
+
+/**
+ * What some events cost together: a bound on the Rényi divergence at each of `ORDERS`, and how far the samplers were
+ * from the distributions for which it holds. Curves of events on the same patients add, whatever their order, number
+ * of studies or adaptivity (Mironov 2017, arXiv:1702.07476, Proposition 1).
+ */
+export interface RdpCurve {
+  /** One value per order; ∞ where there is no bound. Never changed once made. */
+  readonly values: Float64Array;
+  /** Sum over releases of the samplers' max-log ratios: 2 × it is added to ε. */
+  readonly maxLogRatio: number;
+  /** Sum over releases of the samplers' total variations: (1 + e^ε) × it is added to δ. */
+  readonly totalVariation: number;
+}
+
+/** Cost of nothing. */
+export const ZERO_CURVE: RdpCurve = { values: new Float64Array(ORDERS.length), maxLogRatio: 0, totalVariation: 0 };
+
+/** Cost of an event, all of its `count` releases. */
+export function curveOf(event: PrivacyEvent): RdpCurve {
+  const release = releaseCurve(event);
+  return event.count === 1 ? release : scaleCurve(release, event.count);
+}
+
+/** Cost of several events on the same patients. */
+export function curveOfEvents(events: readonly PrivacyEvent[]): RdpCurve {
+  return events.map(curveOf).reduce(addCurves, ZERO_CURVE);
+}
+
+export function addCurves(a: RdpCurve, b: RdpCurve): RdpCurve {
+  return {
+    values: a.values.map((value, index) => value + (b.values[index] ?? Number.NaN)),
+    maxLogRatio: a.maxLogRatio + b.maxLogRatio,
+    totalVariation: a.totalVariation + b.totalVariation,
+  };
+}
+
+/** Cost of `times` repetitions, 0 or more. */
+export function scaleCurve(curve: RdpCurve, times: number): RdpCurve {
+  if (times === 0) return ZERO_CURVE;
+  return {
+    values: curve.values.map((value) => value * times),
+    maxLogRatio: curve.maxLogRatio * times,
+    totalVariation: curve.totalVariation * times,
+  };
+}
+
+/** A round asks for the same event's curve again and again: the last ones are kept. */
+const kept = new Map<string, Float64Array>();
+const KEPT_CURVES_MAX = 200;
+
+function releaseCurve(event: PrivacyEvent): RdpCurve {
+  switch (event.kind) {
+    case "poisson-gaussian": {
+      const { samplingRate, noiseMultiplier } = event;
+      const values = keep(`poisson-gaussian ${samplingRate} ${noiseMultiplier}`, () =>
+        rdpPoissonGaussian(samplingRate, noiseMultiplier, ORDERS),
+      );
+      const { maxLogRatio, totalVariation } = event.samplerDistance ?? EXACT;
+      return { values, maxLogRatio, totalVariation };
+    }
+    case "discrete-laplace": {
+      const epsilon = event.sensitivity / event.scale;
+      return { values: keep(`pure ${epsilon}`, () => rdpPureDp(epsilon, ORDERS)), ...EXACT };
+    }
+    default:
+      return unreachable(event);
+  }
+}
+
+const EXACT = { maxLogRatio: 0, totalVariation: 0 };
+
+function keep(key: string, make: () => Float64Array): Float64Array {
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  if (kept.size >= KEPT_CURVES_MAX) kept.clear();
+  const values = make();
+  kept.set(key, values);
+  return values;
+}
