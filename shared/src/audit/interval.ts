@@ -43,23 +43,25 @@ export function advantageInterval(distributions: Distributions, confidence: numb
   const bins = distributions.p.length;
   const z = simultaneousQuantile(confidence, orderings * bins);
   const edges = Array.from({ length: bins + 1 }, (_, from) => rateAbove(distributions, from));
-  let best: Interval = { low: 0, value: 0, high: 0, samplingStdDev: 0, noiseStdDev: 0, halfBin: 0 };
-  edges.forEach(({ gap }, from) => {
-    // A threshold inside the bin under this edge has at most the TPR of the bin's lower edge, at least the FPR of its upper.
-    const lowerEdge = edges[from - 1] ?? edges[from];
-    const inside = Math.max(gap.value, (lowerEdge?.tpr.value ?? 0) - (edges[from]?.fpr.value ?? 0));
-    const higher = gap.value > best.value;
-    best = {
-      low: Math.max(best.low, gap.value - z * stdDev(gap)),
-      value: Math.max(best.value, gap.value),
-      high: Math.max(best.high, Math.min(1, inside + z * stdDev(gap))),
-      samplingStdDev: higher ? Math.sqrt(gap.samplingVariance) : best.samplingStdDev,
-      noiseStdDev: higher ? Math.sqrt(gap.noiseVariance) : best.noiseStdDev,
-      halfBin: higher ? inside - gap.value : best.halfBin,
-    };
+  const gaps = edges.slice(1, -1).map(({ gap }) => gap);
+  const best = gaps.reduce((a, b) => (b.value > a.value ? b : a), NO_GAP);
+  // A threshold inside a bin has at most the TPR of the bin's lower edge and at least the FPR of its upper one.
+  const highs = edges.slice(1).map((upper, bin) => {
+    const lower = edges[bin] ?? upper;
+    return lower.tpr.value - upper.fpr.value + z * Math.max(stdDev(lower.gap), stdDev(upper.gap));
   });
-  return best;
+  const inside = edges.slice(1).map((upper, bin) => (edges[bin] ?? upper).tpr.value - upper.fpr.value);
+  return {
+    low: Math.max(0, ...gaps.map((gap) => gap.value - z * stdDev(gap))),
+    value: clamp(best.value),
+    high: clamp(Math.max(0, ...highs)),
+    samplingStdDev: Math.sqrt(best.samplingVariance),
+    noiseStdDev: Math.sqrt(best.noiseVariance),
+    halfBin: Math.max(0, Math.max(0, ...inside) - best.value) / 2,
+  };
 }
+
+const NO_GAP: Estimate = { value: 0, samplingVariance: 0, noiseVariance: 0 };
 
 export function stdDev(estimate: Estimate): number {
   return Math.sqrt(estimate.samplingVariance + estimate.noiseVariance);
@@ -92,31 +94,31 @@ function polynomial(coefficients: readonly number[], x: number): number {
 /** AS 241's rational approximations: numerator and denominator, constant term first. */
 const CENTRE = [
   [
-    3.387132872796366608, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
-    4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3,
+    3.3871328727963665, 133.14166789178438, 1971.5909503065513, 13731.69376550946, 45921.95393154987, 67265.7709270087,
+    33430.57558358813, 2509.0809287301227,
   ],
   [
-    1, 4.2313330701600911252e1, 6.871870074920579083e2, 5.3941960214247511077e3, 2.1213794301586595867e4,
-    3.930789580009271061e4, 2.8729085735721942674e4, 5.226495278852854561e3,
+    1, 42.31333070160091, 687.1870074920579, 5394.196021424751, 21213.794301586597, 39307.89580009271,
+    28729.085735721943, 5226.495278852854,
   ],
 ] as const;
 const MIDDLE = [
   [
-    1.42343711074968357734, 4.6303378461565452959, 5.7694972214606914055, 3.64784832476320460504,
-    1.27045825245236838258, 2.4178072517745061177e-1, 2.27238449892691845833e-2, 7.7454501427834140764e-4,
+    1.4234371107496835, 4.630337846156546, 5.769497221460691, 3.6478483247632045, 1.2704582524523684,
+    0.2417807251774506, 0.022723844989269184, 0.0007745450142783414,
   ],
   [
-    1, 2.05319162663775882187, 1.6763848301838038494, 6.8976733498510000455e-1, 1.4810397642748007459e-1,
-    1.51986665636164571966e-2, 5.475938084995344946e-4, 1.05075007164441684324e-9,
+    1, 2.053191626637759, 1.6763848301838038, 0.6897673349851, 0.14810397642748008, 0.015198666563616457,
+    0.0005475938084995345, 1.0507500716444169e-9,
   ],
 ] as const;
 const FAR = [
   [
-    6.6579046435011037772, 5.4637849111641143699, 1.7848265399172913358, 2.9656057182850489123e-1,
-    2.6532189526576123093e-2, 1.2426609473880784386e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7,
+    6.657904643501103, 5.463784911164114, 1.7848265399172913, 0.29656057182850487, 0.026532189526576124,
+    0.0012426609473880784, 0.000027115555687434876, 2.0103343992922881e-7,
   ],
   [
-    1, 5.9983220655588793769e-1, 1.3692988092273580531e-1, 1.48753612908506148525e-2, 7.868691311456132591e-4,
-    1.8463183175100546818e-5, 1.4215117583164458887e-7, 2.04426310338993978564e-15,
+    1, 0.599832206555888, 0.1369298809227358, 0.014875361290850615, 0.0007868691311456133, 0.000018463183175100548,
+    1.421511758316446e-7, 2.0442631033899397e-15,
   ],
 ] as const;

@@ -34,10 +34,12 @@ export function resolvableStrata(sites: readonly Stratum[]): readonly Stratum[] 
   const small = sites.filter((site) => !canDivide(site));
   if (small.length === 0) return large;
   let collapsed = mergeStrata(small);
-  for (let smallest = large.pop(); !canDivide(collapsed) && smallest !== undefined; smallest = large.pop()) {
+  while (!canDivide(collapsed)) {
+    const smallest = large.pop();
+    if (smallest === undefined) return [];
     collapsed = mergeStrata([smallest, collapsed]);
   }
-  return canDivide(collapsed) ? [...large, collapsed] : [];
+  return [...large, collapsed];
 }
 
 function canDivide({ members, nonMembers }: Stratum): boolean {
