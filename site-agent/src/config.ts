@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import { Failure } from "@consilium/shared/failure/failure";
+import { parseSource } from "@consilium/shared/study/issues";
+import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
+import { PublicKey, SiteName } from "@consilium/shared/units/identity";
+import { parse, stringify } from "yaml";
+import { z } from "zod";
+import { Policy } from "./approval/policy.ts";
+
+/** `site.yaml`: what the hospital settles by itself; none of it is sent to anyone. */
+export const SiteConfig = z.strictObject({
+  apiVersion: z.literal("consilium/v1"),
+  kind: z.literal("Site"),
+  name: SiteName,
+  coordinator: z.strictObject({
+    /** Where the agent connects: the listener with mutual TLS. */
+    url: z.url({ protocol: /^https$/ }),
+    /** The coordinator's identity, pinned when the site joined. */
+    key: PublicKey,
+  }),
+  allow: Policy.default({}),
+  engine: z
+    .strictObject({
+      backend: z.enum(["auto", "tensorflow-gpu", "tensorflow", "wasm"]).default("auto"),
+      threads: z.number().int().min(1).max(256).optional(),
+    })
+    .default({ backend: "auto" }),
+  telemetry: z
+    .strictObject({ logs: z.strictObject({ level: z.enum(["info", "warn", "error"]).default("info") }) })
+    .default({ logs: { level: "info" } }),
+});
+export type SiteConfig = z.infer<typeof SiteConfig>;
+
+const ENVIRONMENT_PREFIX = "CONSILIUM_";
+
+/** Reads `site.yaml`; `CONSILIUM_TELEMETRY__LOGS__LEVEL=warn` overrides `telemetry.logs.level`. */
+export async function readConfig(path: string, environment: NodeJS.ProcessEnv): Promise<SiteConfig> {
+  return parseConfig(await readFile(path, "utf8"), path, environment);
+}
+
+export function parseConfig(text: string, path: string, environment: NodeJS.ProcessEnv): SiteConfig {
+  const source = openYaml(path, text);
+  const { value, findings } = parseSource({ ...source, value: overridden(source.value, environment) }, SiteConfig);
+  if (value !== null) return value;
+  throw new Failure({
+    code: "config/invalid",
+    kind: "config",
+    what: findings.map(formatFinding).join("\n"),
+    remedy: "Correct the file; nothing was started or changed.",
+  });
+}
+
+export function configText(config: SiteConfig): string {
+  return `# This site's own settings. Restart the agent after a change: consilium-site stop; consilium-site start\n${stringify(config)}`;
+}
+
+/** The file's value with every override of the environment in it. */
+function overridden(value: unknown, environment: NodeJS.ProcessEnv): unknown {
+  return Object.entries(environment).reduce((whole, [name, text]) => {
+    const keys = overriddenPath(name);
+    return keys === null || text === undefined ? whole : withValue(whole, keys, parse(text));
+  }, value);
+}
+
+/** `CONSILIUM_ENGINE__THREADS` → ["engine", "threads"], for groups of the file alone. */
+function overriddenPath(name: string): readonly string[] | null {
+  if (!name.startsWith(ENVIRONMENT_PREFIX)) return null;
+  const words = name.slice(ENVIRONMENT_PREFIX.length).toLowerCase().split("__");
+  const keys = words.map((word) => word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
+  const [top] = keys;
+  return top !== undefined && keys.length > 1 && Object.hasOwn(SiteConfig.shape, top) ? keys : null;
+}
+
+function withValue(whole: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  const group = typeof whole === "object" && whole !== null ? Object.fromEntries(Object.entries(whole)) : {};
+  return { ...group, [key]: withValue(group[key], rest, value) };
+}

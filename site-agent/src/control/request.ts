@@ -1,0 +1,30 @@
+import { Refusal } from "@consilium/shared/failure/failure";
+import { DatasetId, StudyName } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { SignedStatement } from "../steward/statement.ts";
+
+/** What a command may ask of the running agent. Whoever may open the data folder may ask; only a steward's signature decides. */
+export const ControlRequest = z.discriminatedUnion("ask", [
+  z.strictObject({ ask: z.literal("status") }),
+  z.strictObject({ ask: z.literal("stop") }),
+  z.strictObject({ ask: z.literal("datasets") }),
+  z.strictObject({ ask: z.literal("register-dataset"), dataset: DatasetId, path: z.string().min(1).max(4096) }),
+  z.strictObject({ ask: z.literal("studies") }),
+  z.strictObject({ ask: z.literal("study"), study: StudyName }),
+  z.strictObject({ ask: z.literal("budget") }),
+  z.strictObject({ ask: z.literal("ledger"), after: z.number().int().nonnegative().default(0) }),
+  z.strictObject({ ask: z.literal("verify-ledger") }),
+  /** Number and names for the steward's next decision. */
+  z.strictObject({ ask: z.literal("next-decision") }),
+  z.strictObject({ ask: z.literal("decide"), signed: SignedStatement }),
+]);
+export type ControlRequest = z.infer<typeof ControlRequest>;
+
+export const ControlReply = z.discriminatedUnion("outcome", [
+  z.strictObject({ outcome: z.literal("done"), answer: z.unknown() }),
+  z.strictObject({ outcome: z.literal("refused"), refusal: Refusal }),
+]);
+export type ControlReply = z.infer<typeof ControlReply>;
+
+/** One request and its reply, a line each. A page of the ledger is the largest. */
+export const CONTROL_LINE_BYTES_MAX = 32 * 1024 * 1024;

@@ -1,0 +1,101 @@
+import type { Refusal } from "@consilium/shared/failure/failure";
+import type { LedgerHead } from "@consilium/shared/ledger/entry";
+import type { RoundPurpose, RoundSpec } from "@consilium/shared/protocol/messages";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { Digest, SiteName } from "@consilium/shared/units/identity";
+
+/** A study as this site's steward left it. */
+export interface StudyStanding {
+  readonly document: StudyDocument;
+  readonly digest: Digest;
+  readonly state: "proposed" | "approved" | "rejected" | "vetoed";
+  /** The data set it uses is frozen by the steward. */
+  readonly frozen: boolean;
+  /** Values in the model's flat parameter vector. */
+  readonly parameterCount: number;
+}
+
+/**
+ * Why this site must not act in an announced round, from the approved document alone; null when it may.
+ * The coordinator's word counts for nothing here: every parameter is this site's own copy's.
+ */
+export function announcementRefusal(spec: RoundSpec, standing: StudyStanding | null, site: SiteName): Refusal | null {
+  if (standing === null) return refusal("study/unknown", "This site has no such study.");
+  if (standing.digest !== spec.studyDigest) {
+    return refusal("study/digest-differs", "The round is of another version of the study than this site knows.");
+  }
+  if (standing.state !== "approved") return refusal(`study/${standing.state}`, STANDING[standing.state]);
+  if (standing.frozen) return refusal("dataset/frozen", "The steward froze the data set of this study.");
+  return roundRefusal(spec, standing, site);
+}
+
+function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName): Refusal | null {
+  const { key, cohort, update } = spec;
+  const { document } = standing;
+  const { training } = document;
+  const members = new Set(document.sites.map(({ name }) => name));
+  const cohortSet = new Set(cohort);
+  const strangers = [...cohort, ...(update?.contributors ?? [])].some((name) => !members.has(name));
+  if (key.study !== document.name)
+    return refusal("round/other-study", "The round names another study than its digest.");
+  if (!cohortSet.has(site)) return refusal("round/not-in-cohort", "This site is not in the round's cohort.");
+  if (strangers || cohortSet.size !== cohort.length) {
+    return refusal("round/cohort-invalid", "The cohort holds a stranger to the study, or a site twice.");
+  }
+  if (cohort.length < training.minSites) {
+    return refusal("round/cohort-too-small", `The study asks for at least ${training.minSites} sites in a round.`);
+  }
+  if (!isPlanned(document, key.purpose, key.round)) {
+    return refusal("round/not-planned", `The study plans no ${key.purpose} round ${key.round}.`);
+  }
+  if (spec.answerAfterMs !== training.answerAfterMs || spec.deadlineMs !== training.deadlineMs) {
+    return refusal("round/times-differ", "The round's answer time or deadline is not the study's.");
+  }
+  if (spec.model.bytes !== standing.parameterCount * Float32Array.BYTES_PER_ELEMENT) {
+    return refusal("round/model-size-differs", "The round's model is not of the study's size.");
+  }
+  return null;
+}
+
+/** Whether the study, as signed, has such a round. An evaluation or audit bears the round of its model. */
+function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number): boolean {
+  const { rounds } = document.training;
+  if (round < 1 || round > rounds) return false;
+  return purpose !== "evaluate" || round % document.evaluation.everyRounds === 0;
+}
+
+/**
+ * Why the coordinator's ledger can't be trusted: this site countersigned a later or another head before.
+ * `countersigned` is the newest that it did, null at first.
+ */
+export function headRefusal(shown: LedgerHead, countersigned: LedgerHead | null): Refusal | null {
+  if (countersigned === null || shown.sequence > countersigned.sequence) return null;
+  const seen = `This site countersigned the coordinator's ledger at entry ${countersigned.sequence}`;
+  if (shown.sequence < countersigned.sequence) {
+    return refusal(
+      "ledger/head-behind",
+      `${seen}; it now shows entry ${shown.sequence}.`,
+      "The coordinator's ledger lost entries: restore it from a newer backup, then re-sync.",
+    );
+  }
+  if (shown.hash === countersigned.hash) return null;
+  return refusal(
+    "ledger/head-forked",
+    `${seen}; it now shows another entry there.`,
+    "The coordinator's ledger was rewritten: stop the study and compare both ledgers.",
+  );
+}
+
+const STANDING = {
+  proposed: "This site's steward has not approved the study.",
+  rejected: "This site's steward rejected the study.",
+  vetoed: "This site's steward withdrew the approval of the study.",
+} as const;
+
+function refusal(
+  code: string,
+  what: string,
+  remedy = "Look at the study's approvals and the round's parameters.",
+): Refusal {
+  return { code, kind: "refused", what, remedy };
+}

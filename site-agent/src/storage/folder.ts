@@ -1,0 +1,61 @@
+import { mkdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { Failure } from "@consilium/shared/failure/failure";
+import type { Digest } from "@consilium/shared/units/identity";
+
+/** Everything that a site agent keeps: one folder, readable by its own account alone. */
+export interface DataFolder {
+  readonly path: string;
+  readonly config: string;
+  readonly database: string;
+  /** Identity seed, TLS key, certificates, the steward's sealed key. */
+  readonly keys: string;
+  /** Patients prepared for each study. */
+  readonly prepared: string;
+  /** Packed contributions, each kept until its round is closed. */
+  readonly outbox: string;
+  readonly models: string;
+  readonly socket: string;
+}
+
+export const FOLDER_MODE = 0o700;
+
+export function dataFolder(path: string): DataFolder {
+  const root = resolve(path);
+  return {
+    path: root,
+    config: join(root, "site.yaml"),
+    database: join(root, "site.db"),
+    keys: join(root, "keys"),
+    prepared: join(root, "prepared"),
+    outbox: join(root, "outbox"),
+    models: join(root, "models"),
+    socket: join(root, "agent.sock"),
+  };
+}
+
+export async function makeFolders(folder: DataFolder): Promise<void> {
+  for (const path of [folder.path, folder.keys, folder.prepared, folder.outbox, folder.models]) {
+    await mkdir(path, { recursive: true, mode: FOLDER_MODE });
+  }
+}
+
+/** Patients of one study, as the steward approved it. */
+export function preparedFile(folder: DataFolder, studyDigest: Digest): string {
+  return join(folder.prepared, `${studyDigest}.patients`);
+}
+
+/** Refuses a folder in which no site has joined, with the command that makes one. */
+export async function requireJoined(folder: DataFolder): Promise<void> {
+  try {
+    await stat(folder.config);
+  } catch (cause) {
+    throw new Failure({
+      code: "config/no-site",
+      kind: "config",
+      what: `${folder.path} holds no site: there is no site.yaml.`,
+      remedy: "Ask the consortium's lead for a token, then: consilium-site join TOKEN --data DIR",
+      cause,
+    });
+  }
+}
