@@ -1,0 +1,238 @@
+/**
+ * Brings a clone to where it can run: checks Node, installs what package-lock.json names, compiles.
+ * Node's own modules only, for it runs before anything is installed. Does nothing, quickly, when nothing changed.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const modules = join(root, "node_modules");
+const logFolder = join(root, ".consilium", "log");
+
+/** Entry points of tools, started by this Node rather than by a shell: the same on every system. */
+export const tool = {
+  biome: join(modules, "@biomejs", "biome", "bin", "biome"),
+  tsc: join(modules, "typescript", "bin", "tsc"),
+  vite: join(modules, "vite", "bin", "vite.js"),
+  vitest: join(modules, "vitest", "vitest.mjs"),
+  knip: join(modules, "knip", "bin", "knip.js"),
+  dependencyCruiser: join(modules, "dependency-cruiser", "bin", "dependency-cruise.mjs"),
+};
+
+/** A step failed; its reason is told already. */
+export class StepFailed extends Error {}
+
+/** Installs and compiles what is missing or older than its sources. Ends the process, with what to do, where it can't. */
+export async function prepare() {
+  try {
+    checkNode();
+    await install();
+    await compile();
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    say(error.message);
+    process.exit(1);
+  }
+}
+
+/** People's messages: standard error, so that standard output stays a command's result. */
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const supported = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major >= 24;
+  if (supported) return;
+  throw new StepFailed(
+    `Consilium needs Node 20.19, 22.12 or 24 and later; this is ${process.versions.node}. Install one from ` +
+      "https://nodejs.org (or: nvm install 22), then run the same command again.",
+  );
+}
+
+async function install() {
+  const stamp = join(modules, ".consilium-installed");
+  const wanted = installationDigest();
+  if (readText(stamp) === wanted) return;
+  if (!lockfileIsInstalled()) {
+    // Scripts apart: only SQLite needs one, and it may need a compiler, which is worth saying before.
+    await step("Installing packages (about a minute)", npm("ci", "--ignore-scripts", "--no-audit", "--no-fund"));
+  }
+  if (!sqliteLoads()) await installSqlite();
+  writeFileSync(stamp, wanted);
+}
+
+/** Another lockfile, Node ABI or processor wants another installation. */
+function installationDigest() {
+  const hash = createHash("sha256").update(readFileSync(join(root, "package-lock.json")));
+  return hash.update([process.versions.modules, process.platform, process.arch].join(" ")).digest("hex");
+}
+
+/** Whether `npm install` already put in place exactly what the lockfile names (optional packages may be missing). */
+function lockfileIsInstalled() {
+  const hidden = readText(join(modules, ".package-lock.json"));
+  if (hidden === undefined) return false;
+  const installed = JSON.parse(hidden).packages;
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === "" || entry.link || !path.includes("node_modules")) return true;
+    const found = installed[path];
+    return found === undefined ? entry.optional || entry.devOptional || entry.peer : found.version === entry.version;
+  });
+}
+
+function sqliteLoads() {
+  const probe = "new (require('better-sqlite3'))(':memory:').close()";
+  return spawnSync(process.execPath, ["-e", probe], { cwd: root, stdio: "ignore" }).status === 0;
+}
+
+/** A ready-made binary where one can be fetched, else compiled here. */
+async function installSqlite() {
+  const folder = join(modules, "better-sqlite3");
+  const fetcher = join(modules, "prebuild-install", "bin.js");
+  if (existsSync(fetcher)) {
+    const fetched = await run("Fetching SQLite", [process.execPath, [fetcher]], { cwd: folder, timeoutMs: 60_000 });
+    if (fetched.ok && sqliteLoads()) return;
+  }
+  const missing = ["python3", "make", "g++"].filter((name) => !onPath(name));
+  if (missing.length > 0 && process.platform !== "win32") {
+    throw new StepFailed(
+      `SQLite has no ready-made binary for Node ${process.versions.node} here, and compiling it needs ${missing.join(", ")}.\n` +
+        `Install them (Debian, Ubuntu: sudo apt-get install python3 make g++; Fedora: sudo dnf install python3 make ` +
+        `gcc-c++; macOS: xcode-select --install), then run the same command again.`,
+    );
+  }
+  await step("Compiling SQLite (about 2 min; needs python3, make, g++)", npm("rebuild", "better-sqlite3"));
+  if (!sqliteLoads()) throw new StepFailed("SQLite was compiled but does not load. Delete node_modules and try again.");
+}
+
+function onPath(name) {
+  return spawnSync(name, ["--version"], { stdio: "ignore" }).error === undefined;
+}
+
+async function compile() {
+  const sources = ["shared", "certs", "coordinator", "site-agent", "test"];
+  const settings = ["package-lock.json", "tsconfig.base.json", "tsconfig.json"];
+  await compileStep({
+    title: "Compiling TypeScript (about half a minute)",
+    stamp: join(modules, ".consilium-compiled"),
+    digest: contentDigest([...settings, ...sources], (path) => /(\.ts|tsconfig\.json|package\.json)$/.test(path)),
+    outputs: ["shared/dist", "certs/dist", "coordinator/dist", "site-agent/dist"],
+    command: [process.execPath, [tool.tsc, "--build"]],
+  });
+  await compileStep({
+    title: "Building the dashboard (about half a minute)",
+    stamp: join(modules, ".consilium-dashboard"),
+    digest: contentDigest(["package-lock.json", "coordinator/dashboard"], () => true),
+    outputs: ["coordinator/dashboard/dist/index.html"],
+    command: [process.execPath, [tool.vite, "build", "coordinator/dashboard", "--logLevel", "warn"]],
+  });
+}
+
+async function compileStep({ title, stamp, digest, outputs, command }) {
+  const present = outputs.every((path) => existsSync(join(root, path)));
+  if (present && readText(stamp) === digest) return;
+  rmSync(stamp, { force: true });
+  await step(title, command);
+  writeFileSync(stamp, digest);
+}
+
+/** SHA-256 over paths and contents below `paths`, in order; built and installed files apart. */
+function contentDigest(paths, wanted) {
+  const hash = createHash("sha256");
+  const visit = (path) => {
+    const absolute = join(root, path);
+    if (!existsSync(absolute)) return;
+    const children = childrenOf(absolute);
+    if (children === undefined) {
+      if (wanted(path) || paths.includes(path)) hash.update(`${path}\0`).update(readFileSync(absolute)).update("\0");
+      return;
+    }
+    for (const name of children) {
+      if (!["node_modules", "dist", "data", "vectors", ".vite"].includes(name)) visit(join(path, name));
+    }
+  };
+  for (const path of paths) visit(path);
+  return hash.digest("hex");
+}
+
+/** Names in a folder, sorted; undefined for a file. */
+function childrenOf(path) {
+  try {
+    return readdirSync(path).sort();
+  } catch (error) {
+    if (error.code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function readText(path) {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}
+
+/** The npm that started us, so that its version reads its own lockfile; else the one on the path. */
+export function npm(...args) {
+  const started = process.env.npm_execpath;
+  if (started?.endsWith(".js")) return [process.execPath, [started, ...args]];
+  return process.platform === "win32" ? ["npm.cmd", args] : ["npm", args];
+}
+
+/** Runs a command with its progress on one line; on failure shows the end of its output. */
+async function step(title, command) {
+  const { ok, log } = await run(title, command, {});
+  if (ok) return;
+  const tail = readFileSync(log, "utf8").trimEnd().split("\n").slice(-40).join("\n");
+  throw new StepFailed(`${tail}\n\n${title}: failed. All of its output: ${log}`);
+}
+
+/** Output goes to a log file; whoever waits sees the time pass. */
+async function run(title, [file, args], { cwd = root, timeoutMs }) {
+  mkdirSync(logFolder, { recursive: true });
+  const log = join(
+    logFolder,
+    `${title
+      .toLowerCase()
+      .replace(/ \(.*$/, "")
+      .replace(/[^a-z]+/g, "-")}.log`,
+  );
+  const output = openSync(log, "w");
+  const done = progress(title);
+  const child = spawn(file, args, {
+    cwd,
+    stdio: ["ignore", output, output],
+    shell: file.endsWith(".cmd"),
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+  });
+  const ok = await new Promise((resolve) => {
+    child.on("error", () => resolve(false));
+    child.on("close", (code, signal) => {
+      if (signal === "SIGINT") process.exit(130);
+      resolve(code === 0);
+    });
+  });
+  closeSync(output);
+  done(ok);
+  return { ok, log };
+}
+
+const PROGRESS_MS = 1000;
+const PROGRESS_LINE_MS = 30_000;
+
+/** A line that counts seconds on a terminal; elsewhere a line at the start, each half minute and the end. */
+function progress(title) {
+  const started = process.hrtime.bigint();
+  const seconds = () => Math.round(Number(process.hrtime.bigint() - started) / 1e9);
+  const terminal = process.stderr.isTTY === true;
+  if (!terminal) say(`${title} …`);
+  const show = () => (terminal ? process.stderr.write(`\r  ${title} … ${seconds()} s`) : say(`  ${seconds()} s …`));
+  const timer = setInterval(show, terminal ? PROGRESS_MS : PROGRESS_LINE_MS);
+  return (ok) => {
+    clearInterval(timer);
+    const mark = ok ? "✓" : "✗";
+    if (terminal) process.stderr.write(`\r${mark} ${title} … ${seconds()} s\n`);
+    else say(`${mark} ${title.replace(/ \(.*$/, "")}: ${seconds()} s`);
+  };
+}
