@@ -3,8 +3,6 @@ import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import { DataContract } from "./contract.ts";
 
-export { CategoryColumn, Column, DataContract, NumberColumn } from "./contract.ts";
-
 /** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
 const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
 

@@ -1,0 +1,257 @@
+import { leastNoiseMultiplier } from "../accountant/calibrate.ts";
+import { epsilonOfEvents } from "../accountant/convert.ts";
+import type { PrivacyEvent } from "../event/event.ts";
+import { Failure } from "../failure/failure.ts";
+import { type Part, Part as Parts } from "../ledger/entry.ts";
+import type { Digest } from "../units/identity.ts";
+import { plannedEvents } from "./charges.ts";
+import { studyDigest } from "./digest.ts";
+import { StudyDocument } from "./document.ts";
+import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
+import { nearest, parseSource } from "./issues.ts";
+import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
+
+/** A study file's text, and how to read the files that it names. */
+export interface StudyText {
+  /** Name for messages: as the reader knows the file. */
+  readonly file: string;
+  readonly text: string;
+  /** Text of a file named relative to the study file; throws where it can't be read. */
+  readonly readReference: (path: string) => string;
+}
+
+export interface ResolvedStudy {
+  readonly document: StudyDocument;
+  readonly digest: Digest;
+  /** σ was left to the accountant. */
+  readonly noiseWasAuto: boolean;
+  readonly warnings: readonly Finding[];
+}
+
+/** A study file that can't become a study; `findings` hold every fault, in the order of the text. */
+export class InvalidStudy extends Failure {
+  readonly findings: readonly Finding[];
+
+  constructor(findings: readonly Finding[]) {
+    super({
+      code: "study/invalid",
+      kind: "config",
+      what: findings.map(formatFinding).join("\n"),
+      remedy: "Correct the file; consilium schema study prints every key with its meaning.",
+    });
+    this.findings = findings;
+  }
+}
+
+/**
+ * The signed form of a study file: its schema file read in, `auto` replaced by the least σ that fits, durations in ms.
+ * Throws `InvalidStudy` with every fault found; a fixed σ with which the study would pass its ε is one.
+ */
+export function resolveStudy(input: StudyText): ResolvedStudy {
+  const source = openYaml(input.file, input.text);
+  const { value: file, findings } = parseSource(source, StudyFile, STUDY_HINTS);
+  if (file === null) throw new InvalidStudy(findings);
+  const data = resolveData(file, source, input.readReference);
+  refuseIfAny([...notInThisVersion(file, source), ...data.findings]);
+  const open = documentOf(file, data.contract, source, data.place);
+  const noiseMultiplier = resolveNoise(file, open, source);
+  const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
+  return {
+    document,
+    digest: studyDigest(document),
+    noiseWasAuto: file.privacy.noiseMultiplier === "auto",
+    warnings: warningsOf(document, source),
+  };
+}
+
+/** ε that the whole study costs at a site, for each part: what must stay ≤ privacy.epsilon. */
+export function plannedEpsilons(document: StudyDocument): Readonly<Record<Part, number>> {
+  const cost = (part: Part): number => epsilonOfEvents(eventsOf(document, part), document.privacy.delta);
+  return { train: cost("train"), validation: cost("validation"), audit: cost("audit") };
+}
+
+interface ResolvedData {
+  readonly contract: Record<string, unknown>;
+  readonly findings: readonly Finding[];
+  /** Where a path of the contract's columns or label stands: its file and the path there. */
+  readonly place: (path: Path) => { source: YamlSource; path: Path };
+}
+
+function resolveData(file: StudyFile, source: YamlSource, readReference: StudyText["readReference"]): ResolvedData {
+  const { schema, columns: inline, label, ...rest } = file.data;
+  const none: ResolvedData = { contract: {}, findings: [], place: (path) => ({ source, path }) };
+  if ((schema === undefined) === (inline === undefined)) {
+    const message = schema === undefined ? "names no columns" : "has both schema and columns";
+    return {
+      ...none,
+      findings: [source.finding("error", ["data"], message, "Give either schema: ./schema.yaml or columns.")],
+    };
+  }
+  const from = schema === undefined ? source : openReference(schema, source, readReference);
+  const prefix: Path = schema === undefined ? ["data", "columns"] : ["columns"];
+  if (from === null) {
+    const message = `${JSON.stringify(schema)} can't be read`;
+    const remedy = "Paths are relative, inside the study file's folder.";
+    return { ...none, findings: [source.finding("error", ["data", "schema"], message, remedy)] };
+  }
+  const parsed =
+    schema === undefined ? { value: { columns: inline ?? [] }, findings: [] } : parseSource(from, SchemaFile);
+  if (parsed.value === null) return { ...none, findings: parsed.findings };
+  const all = parsed.value.columns;
+  const labelName = typeof label === "string" ? label : label.name;
+  const labelIndex = all.findIndex((column) => column.name === labelName);
+  const kept = all.map((_, i) => i).filter((i) => i !== labelIndex);
+  const contract: Record<string, unknown> = { ...rest, columns: kept.map((i) => all[i]), label };
+  if (typeof label === "string") {
+    const column = all[labelIndex];
+    if (column?.type !== "category") return { ...none, findings: [unusableLabel(source, label, all)] };
+    contract.label = { name: label, values: column.values };
+  }
+  const place: ResolvedData["place"] = (path) => {
+    const [group, index, ...inner] = path;
+    if (group === "columns" && typeof index === "number")
+      return { source: from, path: [...prefix, kept[index] ?? 0, ...inner] };
+    return { source, path: ["data", ...path] };
+  };
+  return { contract, findings: [], place };
+}
+
+function unusableLabel(source: YamlSource, label: string, columns: SchemaFile["columns"]): Finding {
+  const known = columns.some((column) => column.name === label);
+  const near = nearest(
+    label,
+    columns.map((column) => column.name),
+  );
+  const message = known ? `column '${label}' is no category` : `the schema has no column '${label}'`;
+  const remedy = near !== null && !known ? `Did you mean '${near}'?` : "A label is a category column with its values.";
+  return source.finding("error", ["data", "label"], message, remedy);
+}
+
+/** Only files beside or below the study file: a study from elsewhere can't make its reader open others. */
+function openReference(path: string, source: YamlSource, readReference: StudyText["readReference"]): YamlSource | null {
+  const steps = path.split(/[\\/]/);
+  if (/^([\\/]|[A-Za-z]:)/.test(path) || steps.includes("..") || path.includes("\0")) return null;
+  try {
+    const slash = source.file.lastIndexOf("/");
+    return openYaml(`${source.file.slice(0, slash + 1)}${path.replace(/^\.\//, "")}`, readReference(path));
+  } catch {
+    return null;
+  }
+}
+
+function notInThisVersion(file: StudyFile, source: YamlSource): Finding[] {
+  const findings: Finding[] = [];
+  const refuse = (path: Path, what: string, remedy: string): void => {
+    findings.push(source.finding("error", path, `${what} is not in this version`, remedy));
+  };
+  if (file.privacy.trust === "distributed") refuse(["privacy", "trust"], "distributed", "Use trust: local.");
+  if (file.privacy.mechanism !== "dp-sgd")
+    refuse(["privacy", "mechanism"], file.privacy.mechanism, "Use mechanism: dp-sgd.");
+  file.release.formats.forEach((format, i) => {
+    if (format !== "safetensors") refuse(["release", "formats", i], format, "Use formats: [safetensors].");
+  });
+  return findings;
+}
+
+/** The document with σ = 1 where the file says `auto`; everything else is checked here. */
+function documentOf(
+  file: StudyFile,
+  contract: Record<string, unknown>,
+  source: YamlSource,
+  place: ResolvedData["place"],
+): StudyDocument {
+  const { answerAfter, deadline, ...training } = file.training;
+  const { every, ...evaluation } = file.evaluation;
+  const parsed = StudyDocument.safeParse({
+    ...file,
+    data: contract,
+    privacy: {
+      ...file.privacy,
+      noiseMultiplier: file.privacy.noiseMultiplier === "auto" ? 1 : file.privacy.noiseMultiplier,
+    },
+    training: { ...training, answerAfterMs: answerAfter, deadlineMs: deadline ?? Math.max(5 * answerAfter, 5_000) },
+    evaluation: { ...evaluation, everyRounds: every },
+  });
+  if (parsed.success) return parsed.data;
+  const findings = parsed.error.issues.map((issue) => {
+    const [group, ...inner] = issue.path;
+    const at = group === "data" ? place(inner) : { source, path: issue.path.map(fileKey) };
+    return at.source.finding("error", at.path, issue.message);
+  });
+  throw new InvalidStudy(findings);
+}
+
+/** The file's word for a key of the document. */
+function fileKey(key: PropertyKey): PropertyKey {
+  if (key === "deadlineMs") return "deadline";
+  if (key === "answerAfterMs") return "answerAfter";
+  return key === "everyRounds" ? "every" : key;
+}
+
+/** σ of the document: the file's own, if the study fits with it, or the least one with which each part does. */
+function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource): number {
+  const { epsilon, delta, samplingRate } = open.privacy;
+  const findings = Parts.options
+    .filter((part) => part !== "train")
+    .filter((part) => epsilonOfEvents(eventsOf(open, part), delta) > epsilon)
+    .map((part) => overspent(part, epsilonOfEvents(eventsOf(open, part), delta), open, source));
+  refuseIfAny(findings);
+  const { noiseMultiplier } = file.privacy;
+  const cost = epsilonOfEvents(eventsOf(open, "train"), delta);
+  if (noiseMultiplier !== "auto" && cost <= epsilon) return noiseMultiplier;
+  const fixed = eventsOf(open, "train").filter((event) => event.kind !== "poisson-gaussian");
+  try {
+    const least = leastNoiseMultiplier({ fixed, samplingRate, steps: open.training.rounds, epsilon, delta });
+    if (noiseMultiplier === "auto") return least;
+    const message = `the study would cost ε = ${cost.toFixed(3)} at each site's training patients, above privacy.epsilon ${epsilon}`;
+    const remedy = `Use σ ≥ ${least} or auto, fewer rounds, or a lower audit.epsilon.members.`;
+    throw new InvalidStudy([source.finding("error", ["privacy", "noiseMultiplier"], message, remedy)]);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "accounting/unaffordable") throw error;
+    throw new InvalidStudy([source.finding("error", ["privacy", "epsilon"], withoutStop(error.message), error.remedy)]);
+  }
+}
+
+function overspent(part: "validation" | "audit", cost: number, document: StudyDocument, source: YamlSource): Finding {
+  const path = part === "validation" ? ["evaluation", "epsilon"] : ["audit", "epsilon", "nonMembers"];
+  const times = eventsOf(document, part).reduce((total, event) => total + event.count, 0);
+  const message = `${times} histograms would cost the ${part} patients ε = ${cost.toFixed(3)}, above privacy.epsilon ${document.privacy.epsilon}`;
+  const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
+  return source.finding("error", path, message, remedy);
+}
+
+function warningsOf(document: StudyDocument, source: YamlSource): readonly Finding[] {
+  const { epsilon, delta } = document.privacy;
+  const warnings: Finding[] = [];
+  const warn = (path: Path, message: string, remedy: string): void => {
+    warnings.push(source.finding("warning", path, message, remedy));
+  };
+  const fewest = Math.min(...document.sites.map((site) => site.patients));
+  if (delta >= 1 / fewest)
+    warn(
+      ["privacy", "delta"],
+      `is ≥ 1/n for the smallest site's ${fewest} patients, so one patient may go unprotected`,
+      "Use less.",
+    );
+  if (epsilon > 10)
+    warn(["privacy", "epsilon"], `is above 10, where the promise says little (got ${epsilon})`, "Typical: 1..8.");
+  if (document.evaluation.everyRounds > document.training.rounds)
+    warn(
+      ["evaluation", "every"],
+      "is more than all rounds, so the model is never evaluated",
+      "Evaluate every tenth round.",
+    );
+  return warnings;
+}
+
+function eventsOf(document: StudyDocument, part: Part): readonly PrivacyEvent[] {
+  return plannedEvents(document).flatMap((charge) => (charge.part === part ? [charge.event] : []));
+}
+
+function refuseIfAny(findings: readonly Finding[]): void {
+  if (findings.length > 0) throw new InvalidStudy(findings);
+}
+
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, "");
+}

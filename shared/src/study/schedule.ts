@@ -1,0 +1,105 @@
+import { epsilonOfEvents } from "../accountant/convert.ts";
+import { type Grid, gridOf } from "../contribution/grid.ts";
+import type { PrivacyEvent } from "../event/event.ts";
+import { assert } from "../failure/failure.ts";
+import type { Part } from "../ledger/entry.ts";
+import type { RoundPurpose } from "../protocol/messages.ts";
+import type { SiteName } from "../units/identity.ts";
+import { plannedCharges } from "./charges.ts";
+import type { StudyDocument } from "./document.ts";
+
+/** One round of the study's public schedule; an evaluation or audit bears the number of its model's last step. */
+export interface ScheduledRound {
+  readonly purpose: RoundPurpose;
+  readonly round: number;
+}
+
+/** What has been done to each part of a data set already. */
+export type SpentEvents = Readonly<Record<Part, readonly PrivacyEvent[]>>;
+
+export const NOTHING_SPENT: SpentEvents = { train: [], validation: [], audit: [] };
+
+/**
+ * Every round in order: training steps 1 … T, an evaluation after each `everyRounds` of them, one audit at the end.
+ * `lastRound` < T where the budget ends sooner; then the schedule is the shorter study's.
+ */
+export function scheduleOf(document: StudyDocument, lastRound = document.training.rounds): readonly ScheduledRound[] {
+  const schedule: ScheduledRound[] = [];
+  for (let round = 1; round <= Math.min(lastRound, document.training.rounds); round++) {
+    schedule.push({ purpose: "train", round });
+    if (round % document.evaluation.everyRounds === 0) schedule.push({ purpose: "evaluate", round });
+  }
+  const steps = schedule.at(-1)?.round;
+  if (steps !== undefined) schedule.push({ purpose: "audit", round: steps });
+  return schedule;
+}
+
+/** What comes after a round that was committed; the first round after `null`, and `null` after the audit. */
+export function roundAfter(
+  document: StudyDocument,
+  done: ScheduledRound | null,
+  lastRound = document.training.rounds,
+): ScheduledRound | null {
+  const last = Math.min(lastRound, document.training.rounds);
+  if (last < 1 || done?.purpose === "audit") return null;
+  if (done === null) return { purpose: "train", round: 1 };
+  if (done.purpose === "train" && done.round % document.evaluation.everyRounds === 0)
+    return { purpose: "evaluate", round: done.round };
+  return done.round < last ? { purpose: "train", round: done.round + 1 } : { purpose: "audit", round: done.round };
+}
+
+/**
+ * Number of the last training round such that it, all rounds before it, their evaluations and the audit stay ≤ ε at δ
+ * at a site where `spent` was done before; 0 when none does. Computed by the filter's own RDP sums, so it is exact.
+ */
+export function lastAffordableRound(
+  document: StudyDocument,
+  epsilon: number,
+  delta: number,
+  spent: SpentEvents = NOTHING_SPENT,
+): number {
+  let affordable = 0;
+  let tooMany = document.training.rounds + 1;
+  while (tooMany - affordable > 1) {
+    const middle = Math.floor((affordable + tooMany) / 2);
+    if (fits(document, middle, epsilon, delta, spent)) affordable = middle;
+    else tooMany = middle;
+  }
+  return affordable;
+}
+
+/** Divisor of a step: the expected batch of its contributors, q times their public patients, never the realised one. */
+export function divisorOf(document: StudyDocument, contributors: readonly SiteName[]): number {
+  const patients = document.sites
+    .filter(({ name }) => contributors.includes(name))
+    .reduce((total, site) => total + site.patients, 0);
+  assert(new Set(contributors).size === contributors.length, "each contributor counts once");
+  assert(patients > 0, "a step has contributors of its study");
+  return document.privacy.samplingRate * patients;
+}
+
+/** The one grid of a study: packed values must hold the expected batch of the largest site. All of it is public. */
+export function gridOfStudy(document: StudyDocument, dimension: number): Grid {
+  const { clippingNorm, noiseMultiplier, samplingRate } = document.privacy;
+  const patients = Math.max(...document.sites.map((site) => site.patients));
+  return gridOf(dimension, clippingNorm, noiseMultiplier, samplingRate * patients);
+}
+
+function fits(document: StudyDocument, rounds: number, epsilon: number, delta: number, spent: SpentEvents): boolean {
+  const events: Record<Part, PrivacyEvent[]> = {
+    train: [...spent.train],
+    validation: [...spent.validation],
+    audit: [...spent.audit],
+  };
+  const times: Record<RoundPurpose, number> = {
+    train: rounds,
+    evaluate: Math.floor(rounds / document.evaluation.everyRounds),
+    audit: 1,
+  };
+  for (const purpose of ["train", "evaluate", "audit"] as const) {
+    if (times[purpose] === 0) continue;
+    for (const { part, event } of plannedCharges(document, purpose))
+      events[part].push({ ...event, count: event.count * times[purpose] });
+  }
+  return Object.values(events).every((part) => epsilonOfEvents(part, delta) <= epsilon);
+}
