@@ -1,0 +1,186 @@
+import { z } from "zod";
+import { epsilonOf } from "../accountant/convert.ts";
+import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { canonicalJson } from "../encoding/canonicalJson.ts";
+import { PrivacyEvent } from "../event/event.ts";
+import { type LedgerEntry, Part } from "../ledger/entry.ts";
+import type { Approval } from "../study/approval.ts";
+import { plannedEvents } from "../study/charges.ts";
+import { studyDigest } from "../study/digest.ts";
+import type { StudyDocument } from "../study/document.ts";
+import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
+
+const epsilon = z.number().nonnegative();
+const delta = z.number().gt(0).lt(1);
+
+/** What was done to one part of a site's patients by this study, and what it costs at the study's δ. */
+const PartStatement = z.strictObject({ part: Part, epsilon, events: z.array(PrivacyEvent) });
+
+const SiteStatement = z.strictObject({
+  site: SiteName,
+  dataset: DatasetId,
+  /** This study: the maximum over parts, since a patient is in one part. */
+  epsilon,
+  trainingEpsilon: epsilon,
+  parts: z.array(PartStatement),
+  /** Everything that any study of the consortium charged to this data set, at the δ of its cap. */
+  dataSet: z.strictObject({ epsilon, delta, cap: epsilon }),
+});
+
+/** What a release promises to patients, recomputable from the study and the ledger that lie beside it. */
+export const PrivacyStatement = z.strictObject({
+  formatVersion: z.literal(1),
+  study: StudyName,
+  studyDigest: Digest,
+  unit: z.literal("patient"),
+  adjacency: z.literal("add-remove"),
+  trust: z.enum(["local", "distributed"]),
+  delta,
+  accountant: z.literal("rdp"),
+  mechanisms: z.array(z.string()),
+  sites: z.array(SiteStatement),
+  consortium: z.strictObject({
+    /** Every patient at one site only: the largest of the sites' figures. */
+    disjointEpsilon: epsilon,
+    /** A patient whose records lie at two sites: both compose. */
+    twoSitesEpsilon: epsilon.optional(),
+  }),
+  /** ε of the schedule that every site signed, had all of it been run. */
+  signedMaximumEpsilon: epsilon,
+  /** Distance of the samplers from the ideal distributions, already charged above; sums over the worst site's releases. */
+  sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
+  /** Data that left a site without noise. */
+  unprotectedDisclosures: z.array(z.string()).max(0),
+});
+export type PrivacyStatement = z.infer<typeof PrivacyStatement>;
+
+/** A charge that counts as spent: reserved and never cancelled; one that acted can't be cancelled. */
+export type Charge = Extract<LedgerEntry["body"], { kind: "reserved" }>;
+
+/** Charges of a ledger that are spent or may be, in order. */
+export function spentCharges(entries: readonly LedgerEntry[]): readonly Charge[] {
+  const cancelled = new Set(entries.flatMap(({ body }) => (body.kind === "cancelled" ? [body.charge] : [])));
+  return entries.flatMap(({ body }) => (body.kind === "reserved" && !cancelled.has(body.charge) ? [body] : []));
+}
+
+/** Charges that were reserved and have neither acted nor been cancelled: no release while there is one. */
+export function openCharges(entries: readonly LedgerEntry[], study: StudyName): readonly Charge[] {
+  const acted = new Set(entries.flatMap(({ body }) => (body.kind === "acting" ? [body.charge] : [])));
+  return spentCharges(entries).filter((charge) => charge.study === study && !acted.has(charge.charge));
+}
+
+/** The statement of a study, from what the ledger says was done; deterministic, so that anyone can compute it again. */
+export function privacyStatementOf(
+  document: StudyDocument,
+  entries: readonly LedgerEntry[],
+  approvals: readonly Approval[],
+): PrivacyStatement {
+  const { unit, adjacency, trust } = document.privacy;
+  const spent = spentCharges(entries);
+  const approved = approvals
+    .map(({ statement }) => statement)
+    .filter(({ study }) => study === document.name)
+    .sort((a, b) => (a.site < b.site ? -1 : 1));
+  const curves = approved.map(({ site }) => worstPart(partCurves(chargesOf(spent, site, document.name))));
+  const worst = curves.reduce(pointwiseMax, ZERO_CURVE);
+  const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
+  const sites = approved.map((statement) => siteStatement(document, statement, spent));
+  return {
+    formatVersion: 1,
+    study: document.name,
+    studyDigest: studyDigest(document),
+    unit,
+    adjacency,
+    trust,
+    delta: document.privacy.delta,
+    accountant: "rdp",
+    mechanisms: mechanismsOf(document),
+    sites,
+    consortium: {
+      disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
+      ...(sites.length > 1 ? { twoSitesEpsilon: at(scaleCurve(worst, 2)) } : {}),
+    },
+    signedMaximumEpsilon: Math.max(...Part.options.map((part) => at(plannedCurve(document, part)))),
+    sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
+    unprotectedDisclosures: [],
+  };
+}
+
+function siteStatement(
+  document: StudyDocument,
+  { site, dataset, cap }: Approval["statement"],
+  spent: readonly Charge[],
+): PrivacyStatement["sites"][number] {
+  const own = chargesOf(spent, site, document.name);
+  const parts = Part.options.map((part) => {
+    const events = mergeEvents(own.filter((charge) => charge.part === part).map(({ event }) => event));
+    return { part, epsilon: epsilonOf(curveOfEvents(events), document.privacy.delta), events };
+  });
+  const training = own.filter(({ event }) => event.kind === "poisson-gaussian").map(({ event }) => event);
+  const all = spent.filter((charge) => charge.site === site && charge.dataset === dataset);
+  return {
+    site,
+    dataset,
+    epsilon: Math.max(...parts.map((part) => part.epsilon)),
+    trainingEpsilon: epsilonOf(curveOfEvents(mergeEvents(training)), document.privacy.delta),
+    parts,
+    dataSet: {
+      epsilon: Math.max(...[...partCurves(all).values()].map((curve) => epsilonOf(curve, cap.delta)), 0),
+      delta: cap.delta,
+      cap: cap.epsilon,
+    },
+  };
+}
+
+function chargesOf(spent: readonly Charge[], site: SiteName, study: StudyName): readonly Charge[] {
+  return spent.filter((charge) => charge.site === site && charge.study === study);
+}
+
+function partCurves(charges: readonly Charge[]): ReadonlyMap<Part, RdpCurve> {
+  const byPart = Part.options.map((part): [Part, RdpCurve] => {
+    const events = charges.filter((charge) => charge.part === part).map(({ event }) => event);
+    return [part, curveOfEvents(mergeEvents(events))];
+  });
+  return new Map(byPart);
+}
+
+function worstPart(parts: ReadonlyMap<Part, RdpCurve>): RdpCurve {
+  return [...parts.values()].reduce(pointwiseMax, ZERO_CURVE);
+}
+
+/** Bounds either curve at every order. */
+function pointwiseMax(a: RdpCurve, b: RdpCurve): RdpCurve {
+  return {
+    values: a.values.map((value, order) => Math.max(value, b.values[order] ?? Number.NaN)),
+    maxLogRatio: Math.max(a.maxLogRatio, b.maxLogRatio),
+    totalVariation: Math.max(a.totalVariation, b.totalVariation),
+  };
+}
+
+function plannedCurve(document: StudyDocument, part: Part): RdpCurve {
+  return plannedEvents(document)
+    .filter((planned) => planned.part === part)
+    .map(({ event }) => curveOf(event))
+    .reduce(addCurves, ZERO_CURVE);
+}
+
+/** Equal events as one with their count: what is added is the same. */
+export function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
+  const merged = new Map<string, PrivacyEvent>();
+  for (const event of events) {
+    const key = canonicalJson({ ...event, count: 1 });
+    const known = merged.get(key);
+    merged.set(key, { ...event, count: (known?.count ?? 0) + event.count });
+  }
+  return [...merged.values()];
+}
+
+function mechanismsOf(document: StudyDocument): string[] {
+  const { noiseMultiplier, samplingRate, clippingNorm } = document.privacy;
+  const { members, nonMembers } = document.audit.epsilon;
+  return [
+    `Training: DP-SGD. Each patient joins a step with probability ${samplingRate}; all of a patient's gradients together are clipped to norm ${clippingNorm}; every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
+    `Metrics: histogram of scores on the validation part with discrete Laplace noise, pure ε = ${document.evaluation.epsilon} each.`,
+    `Audit: one histogram of scores for each attack with discrete Laplace noise, pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
+  ];
+}
