@@ -25,13 +25,15 @@
  *
  * The page itself is served at `/` and, for any path without `/api`, as `index.html`; a one-time link is `/login#TOKEN`.
  */
+import { AuditReport, GateResult } from "@consilium/shared/audit/report";
 import { Refusal } from "@consilium/shared/failure/failure";
 import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
 import { RoundKey } from "@consilium/shared/protocol/messages";
-import { AttackName, StudyDocument } from "@consilium/shared/study/document";
+import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
+import { StudyState } from "../study/study.ts";
 
 /** Rounds in one RoundHistory. */
 export const ROUND_HISTORY_MAX = 120;
@@ -60,20 +62,6 @@ export const SessionView = z
   })
   .meta({ id: "Session" });
 export type SessionView = z.infer<typeof SessionView>;
-
-export const StudyState = z.enum([
-  "draft",
-  "proposed",
-  "approved",
-  "training",
-  "paused",
-  "trained",
-  "auditing",
-  "released",
-  "rejected",
-  "aborted",
-]);
-export type StudyState = z.infer<typeof StudyState>;
 
 export const StudySummary = z.strictObject({
   name: StudyName,
@@ -224,37 +212,15 @@ export type SiteView = z.infer<typeof SiteView>;
 export const SiteList = z.strictObject({ sites: z.array(SiteView) }).meta({ id: "SiteList" });
 export type SiteList = z.infer<typeof SiteList>;
 
-export const AttackView = z.strictObject({
-  attack: AttackName,
-  /** From noised histograms; the interval is simultaneous over the attacks tried. Not a bound on ε. */
-  auc: IntervalView,
-  /** Step points of the pooled ROC, by rising false-positive rate, (0, 0) and (1, 1) included; empty where not kept. */
-  roc: z.array(z.strictObject({ fpr: z.number(), tpr: z.number() })),
-});
-export type AttackView = z.infer<typeof AttackView>;
-
-export const GateRule = z.strictObject({
-  /** Its name in the study: `maxAttackAucUpper`. */
-  rule: z.string(),
-  /** In words, with figures: "upper bound of the best attack's AUC is 0.561; at most 0.60". */
-  finding: z.string(),
-  outcome: z.enum(["passed", "failed", "not-resolvable"]),
-});
-export type GateRule = z.infer<typeof GateRule>;
-
+/** The audit's own report and the gate's judgement of it, as they stand in the release; nothing is left out or rounded. */
 export const AuditView = z
   .strictObject({
-    study: StudyName,
-    model: Digest,
     auditedAt: at,
-    /** The largest ε that any site's data set was charged by this study, by RDP, and its δ. */
+    report: AuditReport,
+    gate: GateResult,
+    /** The largest ε that this study charged to any site's part, by RDP at `delta`. */
     claimedEpsilon: Epsilon,
     delta: Delta,
-    attacks: z.array(AttackView).min(1),
-    bestAuc: IntervalView,
-    gate: z.strictObject({ passed: z.boolean(), rules: z.array(GateRule).min(1) }),
-    /** One plain sentence. Says so where records are too few to tell. */
-    verdict: z.string(),
   })
   .meta({ id: "Audit" });
 export type AuditView = z.infer<typeof AuditView>;
