@@ -1,0 +1,112 @@
+import { unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
+import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
+import { divisorOf, gridOfStudy } from "@consilium/shared/study/schedule";
+import type { Digest, StudyName } from "@consilium/shared/units/identity";
+import type { EngineReply, EngineRequest } from "../engine/message.ts";
+import type { StudyStanding } from "./announcement.ts";
+import { modelSpecOfStudy } from "./modelSpec.ts";
+import type { RoundEngine, RoundLink } from "./ports.ts";
+
+export interface ModelSourceOptions {
+  readonly engine: RoundEngine;
+  readonly link: RoundLink;
+  /** Folder for models and aggregates on their way to the engine. */
+  readonly folder: string;
+  /** The study's patients, as prepared at its approval, or the bench's random sums. */
+  readonly patients: (standing: StudyStanding) => Extract<EngineRequest, { type: "open" }>["patients"];
+}
+
+/** Brings the model of a round into the engine: by replaying the update where it can, else as a whole. */
+export class ModelSource {
+  readonly #options: ModelSourceOptions;
+  /** What the engine holds; forgotten whenever it failed, for it may have been started anew. */
+  readonly #held = new Map<StudyName, Digest | null>();
+
+  constructor(options: ModelSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing here touches a record: opening loads what was prepared when the steward approved. */
+  async prepare(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
+    const { study } = spec.key;
+    if (!this.#held.has(study)) await this.#open(study, standing);
+    if (this.#held.get(study) === spec.model.digest) return;
+    const isReplayed = await this.#replay(spec, standing, aggregate);
+    if (!isReplayed) await this.#load(study, spec.model);
+    this.#held.set(study, spec.model.digest);
+  }
+
+  /** After a failure nobody knows what the engine holds. */
+  forget(study?: StudyName): void {
+    if (study === undefined) this.#held.clear();
+    else this.#held.delete(study);
+  }
+
+  async #open(study: StudyName, standing: StudyStanding): Promise<void> {
+    const { document } = standing;
+    await this.#request({
+      type: "open",
+      study,
+      spec: modelSpecOfStudy(document),
+      grid: gridOfStudy(document, standing.parameterCount),
+      samplingRate: document.privacy.samplingRate,
+      classes: document.data.label.values.length,
+      patients: this.#options.patients(standing),
+    });
+    this.#held.set(study, null);
+  }
+
+  async #replay(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<boolean> {
+    const { update, key, model } = spec;
+    if (update === undefined || this.#held.get(key.study) !== update.from) return false;
+    const path = join(this.#options.folder, `${update.aggregate.digest}.aggregate`);
+    if (aggregate === undefined) await this.#options.link.download(update.aggregate, path);
+    else await writeChecked(path, aggregate, update.aggregate);
+    try {
+      const reply = await this.#options.engine.request({
+        type: "advance-model",
+        study: key.study,
+        update,
+        path,
+        divisor: divisorOf(standing.document, update.contributors),
+        optimizer: standing.document.training.optimizer,
+        to: model.digest,
+      });
+      return reply.type === "done";
+    } finally {
+      await unlink(path);
+    }
+  }
+
+  async #load(study: StudyName, model: BlobReference): Promise<void> {
+    const path = join(this.#options.folder, `${model.digest}.model`);
+    await this.#options.link.download(model, path);
+    try {
+      await this.#request({ type: "load-model", study, path, digest: model.digest });
+    } finally {
+      await unlink(path);
+    }
+  }
+
+  async #request(request: EngineRequest): Promise<EngineReply> {
+    const reply = await this.#options.engine.request(request);
+    if (reply.type !== "failed") return reply;
+    throw fromRefusal(reply.refusal);
+  }
+}
+
+/** Lives until the engine has read it, so it needs no fsync. */
+async function writeChecked(path: string, bytes: Uint8Array, expected: BlobReference): Promise<void> {
+  if (bytes.length !== expected.bytes || digestOf(bytes) !== expected.digest) {
+    throw new Failure({
+      code: "round/aggregate-differs",
+      kind: "refused",
+      what: "The aggregate beside the announcement is not the one that it names.",
+      remedy: "Announce the round again as a new attempt.",
+    });
+  }
+  await writeFile(path, bytes, { mode: 0o600 });
+}

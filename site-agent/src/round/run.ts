@@ -1,0 +1,356 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { assert, Failure, fromRefusal, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
+import {
+  type BlobReference,
+  type CoordinatorMessage,
+  LEDGER_HEAD_DOMAIN,
+  type ReplyBody,
+  type RoundKey,
+  type RoundSpec,
+  type SignedHead,
+} from "@consilium/shared/protocol/messages";
+import { verifyStatement } from "@consilium/shared/signing/ed25519";
+import { chargeId, plannedCharges } from "@consilium/shared/study/charges";
+import type { Logger } from "@consilium/shared/system/logger";
+import { COORDINATOR, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
+import type { EngineReply, EngineRequest } from "../engine/message.ts";
+import { announcementRefusal, headRefusal, type StudyStanding } from "./announcement.ts";
+import type { ModelSource } from "./modelSource.ts";
+import type { MonotonicClock, RoundBook, RoundEngine, RoundLink } from "./ports.ts";
+import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound, sameKey } from "./round.ts";
+
+export interface RoundsOptions {
+  readonly site: SiteName;
+  readonly coordinatorKey: PublicKey;
+  readonly book: RoundBook;
+  readonly engine: RoundEngine;
+  readonly models: ModelSource;
+  readonly link: RoundLink;
+  readonly clock: MonotonicClock;
+  readonly logger: Logger;
+  /** Folder of packed contributions. */
+  readonly outbox: string;
+}
+
+/** An announcement as it came, kept while its attempt is the newest. */
+interface Announcement {
+  readonly spec: RoundSpec;
+  readonly head: SignedHead;
+  readonly aggregate: Uint8Array | undefined;
+  readonly receivedAtMs: number;
+}
+
+type Announced = Extract<CoordinatorMessage, { type: "round-announced" }>;
+type Closed = Extract<CoordinatorMessage, { type: "round-closed" }>;
+
+const ACCEPTED: ReplyBody = { type: "accepted" };
+
+/** Runs the effects of this site's rounds. Nothing that it says or logs depends on a record. */
+export class Rounds {
+  readonly #options: RoundsOptions;
+  readonly #rounds = new Map<string, SiteRound>();
+  readonly #announcements = new Map<string, Announcement>();
+  readonly #cancelTimers = new Map<string, () => void>();
+  /** Attempts whose contribution is on its way now: one at a time. */
+  readonly #offering = new Set<string>();
+  #stopped = false;
+
+  constructor(options: RoundsOptions) {
+    this.#options = options;
+  }
+
+  /** Replies at once; whether the site acts is told by its contribution or its refusal, at the fixed public time. */
+  async onAnnounced(message: Announced, aggregate: Uint8Array | undefined): Promise<ReplyBody> {
+    const { round: spec, head } = message;
+    this.#requireGenuine(head);
+    const receivedAtMs = this.#options.clock.nowMs();
+    const name = keyText(spec.key);
+    if (!this.#announcements.has(name)) this.#announcements.set(name, { spec, head, aggregate, receivedAtMs });
+    this.#dispatch({ type: "announced", key: spec.key, refusal: this.#refusalOf(spec, head) });
+    return ACCEPTED;
+  }
+
+  async onWanted(key: RoundKey): Promise<ReplyBody> {
+    this.#dispatch({ type: "wanted", key });
+    return ACCEPTED;
+  }
+
+  /** Countersigns the coordinator's head once the attempt is over here; refuses a head that went back. */
+  async onClosed(message: Closed): Promise<ReplyBody> {
+    const { key, outcome, head } = message;
+    const { book } = this.#options;
+    this.#requireGenuine(head);
+    const refusal = headRefusal(head.head, book.countersigned());
+    if (refusal !== null) throw fromRefusal(refusal);
+    this.#dispatch({ type: "closed", key, outcome });
+    const { head: countersigned, signature } = book.closed(key, outcome, head);
+    this.#tell({ type: "head-countersigned", head: countersigned, signature }, key);
+    this.#prepareNoise(key, outcome);
+    return ACCEPTED;
+  }
+
+  /** The link is back: whatever was due and not acknowledged is said again. */
+  onReconnected(): void {
+    for (const key of [...this.#rounds.keys()]) this.#step(key, { type: "reconnected" });
+  }
+
+  /** The engine was started anew: it holds no model. */
+  onEngineRestarted(): void {
+    this.#options.models.forget();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const cancel of this.#cancelTimers.values()) cancel();
+    this.#cancelTimers.clear();
+  }
+
+  #dispatch(event: Exclude<RoundEvent, { type: "reconnected" }>): void {
+    const { study, purpose } = event.key;
+    const name = `${study}/${purpose}`;
+    if (!this.#rounds.has(name)) {
+      const { newest, committedRound } = this.#options.book.resume(study, purpose);
+      this.#rounds.set(name, { newest: newest === null ? null : recover(newest), committedRound });
+    }
+    this.#step(name, event);
+  }
+
+  #step(name: string, event: RoundEvent): void {
+    const round = this.#rounds.get(name);
+    if (round === undefined || this.#stopped) return;
+    const step = advance(round, event);
+    this.#rounds.set(name, step.round);
+    for (const effect of step.effects) this.#perform(effect);
+  }
+
+  #perform(effect: RoundEffect): void {
+    const { key } = effect;
+    switch (effect.type) {
+      case "start-answer-timer":
+        this.#startAnswerTimer(key);
+        return;
+      case "prepare-model":
+        this.#run(key, this.#prepareModel(key));
+        return;
+      case "book":
+        this.#book(key);
+        return;
+      case "compute":
+        this.#run(key, this.#compute(key));
+        return;
+      case "offer":
+        this.#run(key, this.#offer(key, effect.content));
+        return;
+      case "commit":
+        this.#options.book.acknowledged(key, effect.content);
+        this.#log("round-committed", key);
+        return;
+      case "decline":
+        this.#log("round-declined", key, effect.refusal.code);
+        this.#tell({ type: "round-declined", key, refusal: effect.refusal }, key);
+        return;
+      case "discard":
+        this.#run(key, this.#discard(key));
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #startAnswerTimer(key: RoundKey): void {
+    const { spec, receivedAtMs } = this.#announcement(key);
+    const cancel = this.#options.clock.at(receivedAtMs + spec.answerAfterMs, () => {
+      this.#cancelTimers.delete(keyText(key));
+      this.#dispatch({ type: "answer-time", key });
+    });
+    this.#cancelTimers.set(keyText(key), cancel);
+  }
+
+  async #prepareModel(key: RoundKey): Promise<void> {
+    const { spec, aggregate } = this.#announcement(key);
+    try {
+      await this.#options.models.prepare(spec, this.#standing(key), aggregate);
+      this.#dispatch({ type: "model-ready", key });
+    } catch (error) {
+      this.#options.models.forget(key.study);
+      this.#logFault("model-missing", key, error);
+      this.#dispatch({ type: "model-missing", key, refusal: toRefusal(error) });
+    }
+  }
+
+  /** Steward's decisions may have come since the announcement: everything is checked again as it is booked. */
+  #book(key: RoundKey): void {
+    const { spec, head } = this.#announcement(key);
+    const refusal = this.#refusalOf(spec, head) ?? this.#booked(spec, head);
+    this.#dispatch(refusal === null ? { type: "booked", key } : { type: "booking-refused", key, refusal });
+  }
+
+  #booked(spec: RoundSpec, head: SignedHead): Refusal | null {
+    try {
+      this.#options.book.book(spec.key, plannedCharges(this.#standing(spec.key).document, spec.key.purpose), head);
+      return null;
+    } catch (error) {
+      if (!(error instanceof Failure)) this.#logFault("booking-failed", spec.key, error);
+      return toRefusal(error);
+    }
+  }
+
+  async #compute(key: RoundKey): Promise<void> {
+    const reply = await this.#contribute(key);
+    const newest = this.#rounds.get(`${key.study}/${key.purpose}`)?.newest;
+    const isWanted = newest?.state === "acting" && sameKey(newest.key, key);
+    if (reply?.type !== "written") {
+      this.#options.models.forget(key.study);
+      this.#dispatch({ type: "computing-failed", key });
+      return;
+    }
+    const content = { digest: reply.digest, bytes: reply.bytes };
+    if (isWanted) this.#options.book.computed(key, content);
+    this.#dispatch({ type: "computed", key, content });
+  }
+
+  /** Null for every way to fail: what went wrong may hang on a record, so nothing of it goes further. */
+  async #contribute(key: RoundKey): Promise<EngineReply | null> {
+    const { document } = this.#standing(key);
+    try {
+      const reply = await this.#options.engine.request(this.#engineRequest(key));
+      if (reply.type === "written") assertAsPlanned(reply.events, plannedCharges(document, key.purpose));
+      return reply;
+    } catch {
+      return null;
+    }
+  }
+
+  #engineRequest(key: RoundKey): EngineRequest {
+    const { evaluation, audit } = this.#standing(key).document;
+    const path = this.#contributionFile(key);
+    switch (key.purpose) {
+      case "train":
+        return { type: "step", key, path };
+      case "evaluate":
+        return {
+          type: "score",
+          key,
+          path,
+          what: { purpose: "evaluate", epsilon: evaluation.epsilon, bins: evaluation.bins },
+        };
+      case "audit":
+        return {
+          type: "score",
+          key,
+          path,
+          what: { purpose: "audit", attacks: audit.attacks, bins: audit.bins, epsilon: audit.epsilon },
+        };
+      default:
+        return unreachable(key.purpose);
+    }
+  }
+
+  async #offer(key: RoundKey, content: BlobReference): Promise<void> {
+    const name = keyText(key);
+    if (this.#offering.has(name)) return;
+    this.#offering.add(name);
+    try {
+      const { site, link, book } = this.#options;
+      const path = this.#contributionFile(key);
+      const isInline = content.bytes <= INLINE_BYTES_MAX;
+      const planned = plannedCharges(this.#standing(key).document, key.purpose);
+      const charges = planned.map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
+      const message = { type: "contribution", key, content, charges, head: book.head() } as const;
+      const reply = await link.send(message, isInline ? await readFile(path) : undefined);
+      if (reply.type === "refused") {
+        this.#log("contribution-refused", key, reply.refusal.code);
+        return;
+      }
+      if (!isInline) await link.upload(path, content);
+      this.#dispatch({ type: "accepted", key });
+    } catch (error) {
+      this.#logFault("contribution-not-sent", key, error);
+    } finally {
+      this.#offering.delete(name);
+    }
+  }
+
+  async #discard(key: RoundKey): Promise<void> {
+    const { book, engine } = this.#options;
+    book.over(key);
+    this.#announcements.delete(keyText(key));
+    this.#cancelTimers.get(keyText(key))?.();
+    this.#cancelTimers.delete(keyText(key));
+    await rm(this.#contributionFile(key), { force: true });
+    await engine.request({ type: "abandon", key });
+  }
+
+  /** Noise of the attempt that comes next, if all goes well: made while the round waits, wiped if it never comes. */
+  #prepareNoise(key: RoundKey, outcome: "committed" | "abandoned"): void {
+    const standing = this.#options.book.standing(key.study);
+    if (key.purpose !== "train" || standing?.state !== "approved") return;
+    const isCommitted = outcome === "committed";
+    const next = { ...key, round: key.round + (isCommitted ? 1 : 0), attempt: isCommitted ? 1 : key.attempt + 1 };
+    if (next.round > standing.document.training.rounds) return;
+    this.#run(key, this.#options.engine.request({ type: "prepare-noise", key: next }));
+  }
+
+  #refusalOf(spec: RoundSpec, head: SignedHead): Refusal | null {
+    const { book, site } = this.#options;
+    return (
+      announcementRefusal(spec, book.standing(spec.key.study), site) ?? headRefusal(head.head, book.countersigned())
+    );
+  }
+
+  #requireGenuine({ head, signature }: SignedHead): void {
+    const isGenuine =
+      head.writer === COORDINATOR && verifyStatement(this.#options.coordinatorKey, LEDGER_HEAD_DOMAIN, head, signature);
+    if (isGenuine) return;
+    throw new Failure({
+      code: "ledger/head-not-signed",
+      kind: "refused",
+      what: "The ledger head beside this message is not signed by the coordinator.",
+      remedy: "Compare fingerprints with the lead by telephone.",
+    });
+  }
+
+  #standing(key: RoundKey): StudyStanding {
+    const standing = this.#options.book.standing(key.study);
+    assert(standing !== null, "a round under way has its study");
+    return standing;
+  }
+
+  #announcement(key: RoundKey): Announcement {
+    const announcement = this.#announcements.get(keyText(key));
+    assert(announcement !== undefined, "an attempt that is being prepared was announced to this process");
+    return announcement;
+  }
+
+  #contributionFile({ study, purpose, round, attempt }: RoundKey): string {
+    return join(this.#options.outbox, `${study}.${purpose}-${round}.${attempt}.contribution`);
+  }
+
+  #tell(message: Parameters<RoundLink["send"]>[0], key: RoundKey): void {
+    this.#run(key, this.#options.link.send(message));
+  }
+
+  /** Whatever runs beside the state machine: its failure is logged, and the next announcement or question mends it. */
+  #run(key: RoundKey, work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#logFault("round-effect-failed", key, error));
+  }
+
+  #log(event: string, key: RoundKey, code?: string): void {
+    const { study, purpose, round, attempt } = key;
+    this.#options.logger.info(event, { study, purpose, round, attempt, ...(code === undefined ? {} : { code }) });
+  }
+
+  #logFault(event: string, key: RoundKey, error: unknown): void {
+    const { code } = toRefusal(error);
+    this.#log(event, key, code);
+  }
+}
+
+/** The engine did what both ledgers book, nothing else. */
+function assertAsPlanned(done: readonly unknown[], planned: readonly { readonly event: unknown }[]): void {
+  const asPlanned = canonicalJson(done) === canonicalJson(planned.map(({ event }) => event));
+  assert(asPlanned, "the engine's events are the study's planned charges");
+}
