@@ -136,6 +136,13 @@ describe("[RND3] after a restart every site is asked again and the sum starts fr
     expect(after.effects.filter(({ type }) => type === "ask-again")).toHaveLength(3);
   });
 
+  test("malformed bytes cost their sender the round, and the others only a second sending", () => {
+    const before = play([offer(a), received(a), offer(b), received(b)]);
+    const after = advance(before.round, { type: "spoiled", site: b });
+    expect(after.effects.flatMap((effect) => (effect.type === "ask-again" ? [effect.site] : []))).toEqual([a, c]);
+    expect(refusals(advance(after.round, offer(b)).effects)).toEqual(["round/too-many-failures"]);
+  });
+
   test("a committed round is only told again", () => {
     const done = play(
       [a, b, c]
@@ -162,7 +169,7 @@ describe("[RND4] whatever happens, in whatever order", () => {
     }),
     fc.record({ type: fc.constant("contribution-received" as const), site, key: anyKey, digest }),
     fc.record({ type: fc.constantFrom("contribution-failed" as const, "declined" as const), site, key: anyKey }),
-    fc.record({ type: fc.constantFrom("site-lost" as const, "site-returned" as const), site }),
+    fc.record({ type: fc.constantFrom("site-lost" as const, "site-returned" as const, "spoiled" as const), site }),
     fc.record({
       type: fc.constantFrom(
         "deadline-passed" as const,
@@ -186,7 +193,7 @@ describe("[RND4] whatever happens, in whatever order", () => {
             const step = advance(round, next);
             const ended = round.state === "committed" || round.state === "abandoned";
             if (ended) expect(step.round).toBe(round);
-            if (next.type === "restarted" && !ended) sum = [];
+            if ((next.type === "restarted" || next.type === "spoiled") && !ended) sum = [];
             for (const effect of step.effects) {
               if (effect.type === "add") sum.push(effect.site);
               if (effect.type !== "fold") continue;

@@ -34,6 +34,7 @@ export interface Aggregated extends RoundPlan {
   readonly state: "aggregated";
   readonly contributors: ReadonlyMap<SiteName, Digest>;
   readonly declined: ReadonlySet<SiteName>;
+  readonly failures: ReadonlyMap<SiteName, number>;
   readonly result: Digest | null;
 }
 
@@ -74,6 +75,8 @@ export type RoundEvent =
   | { readonly type: "aggregated"; readonly result: Digest }
   | { readonly type: "committed" }
   | { readonly type: "stopped" }
+  /** This site's bytes turned out malformed half way into the sum, which is of no use any more. */
+  | { readonly type: "spoiled"; readonly site: SiteName }
   /** The coordinator started again: the running sum is gone. */
   | { readonly type: "restarted" };
 
@@ -177,6 +180,8 @@ function whileCollecting(round: Collecting, event: RoundEvent): Step {
       return atDeadline(round);
     case "stopped":
       return abandon(round, "stopped");
+    case "spoiled":
+      return spoiled(round, event.site);
     case "restarted":
       return restart(round);
     default:
@@ -248,6 +253,8 @@ function whileAggregated(round: Aggregated, event: RoundEvent): Step {
         round: { ...planOf(round), state: "committed", contributors: round.contributors, result: round.result },
         effects: [{ type: "tell-closed" }],
       };
+    case "spoiled":
+      return spoiled(round, event.site);
     case "restarted":
       return restart(round);
     default:
@@ -291,9 +298,9 @@ function close(round: Collecting, effects: readonly RoundEffect[]): Step {
     const step = abandon(round, "too-few-sites");
     return { round: step.round, effects: [...effects.filter(({ type }) => type !== "add"), ...step.effects] };
   }
-  const { declined, received } = round;
+  const { declined, failures, received } = round;
   return {
-    round: { ...planOf(round), state: "aggregated", contributors: received, declined, result: null },
+    round: { ...planOf(round), state: "aggregated", contributors: received, declined, failures, result: null },
     effects: [...effects, { type: "fold", contributors: [...received.keys()] }],
   };
 }
@@ -303,15 +310,26 @@ function abandon(round: Round, reason: AbandonReason): Step {
   return { round: { ...planOf(round), state: "abandoned", reason }, effects };
 }
 
-/** The sum starts from zero: each site is told of the round again and asked for the same bytes. */
+/** Without the spoiler, and without those before it: two of them must not let each other in again for ever. */
+function spoiled(round: Collecting | Aggregated, spoiler: SiteName): Step {
+  const failures = new Map(round.failures).set(spoiler, CONTRIBUTION_FAILURES_MAX);
+  return startOver({ ...collecting(round), failures });
+}
+
 function restart(round: Round): Step {
-  const sites = [...round.cohort];
+  return startOver(collecting(round));
+}
+
+/** The sum starts from zero: each site is told of the round again and asked for the same bytes. */
+function startOver(next: Collecting): Step {
+  const sites = awaited(next);
+  if (sites.length === 0) return close(next, []);
   const effects: RoundEffect[] = [
     { type: "announce", sites },
     { type: "arm-deadline" },
     ...sites.map((site) => ({ type: "ask-again", site }) as const),
   ];
-  return { round: collecting(round), effects };
+  return { round: next, effects };
 }
 
 function collecting(round: RoundPlan): Collecting {

@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
+import type { NoisedHistogram } from "@consilium/shared/audit/histogram";
+import type { SiteAuditHistograms } from "@consilium/shared/audit/report";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { Failure } from "@consilium/shared/failure/failure";
+import { evaluationShape } from "@consilium/shared/metric/evaluation";
+import type { RoundPurpose } from "@consilium/shared/protocol/messages";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { SiteName } from "@consilium/shared/units/identity";
+
+/** Room for the histograms of 8 attacks over 1,000 classes and 200 bins, in JSON. */
+export const HISTOGRAMS_BYTES_MAX = 32 * 1024 * 1024;
+
+/**
+ * Noised histograms of one evaluation or audit round. They are kept by site: an audit shows, and re-weights, each
+ * site's own; each is differentially private by itself and charged.
+ */
+export class PooledHistograms {
+  readonly #document: StudyDocument;
+  readonly #purpose: Exclude<RoundPurpose, "train">;
+  readonly #bySite = new Map<SiteName, EvaluationContribution | AuditContribution>();
+
+  constructor(document: StudyDocument, purpose: Exclude<RoundPurpose, "train">) {
+    this.#document = document;
+    this.#purpose = purpose;
+  }
+
+  reset(): void {
+    this.#bySite.clear();
+  }
+
+  /** Throws on anything but this study's histograms with this study's noise, in canonical form. */
+  add(site: SiteName, bytes: Uint8Array): void {
+    const text = Buffer.from(bytes).toString("utf8");
+    const schema = this.#purpose === "evaluate" ? EvaluationContribution : AuditContribution;
+    const parsed = schema.safeParse(parseJson(text));
+    if (!parsed.success || canonicalJson(parsed.data) !== text) throw malformed("can't be read");
+    const wrong =
+      parsed.data.purpose === "evaluate" ? this.#evaluationFault(parsed.data) : this.#auditFault(parsed.data);
+    if (wrong !== null) throw malformed(wrong);
+    this.#bySite.set(site, parsed.data);
+  }
+
+  async addFile(site: SiteName, path: string): Promise<void> {
+    this.add(site, await readFile(path));
+  }
+
+  /** Of an evaluation: one histogram a site, in the order of their names. */
+  evaluations(): readonly NoisedHistogram[] {
+    return this.#sorted().flatMap(([, content]) => (content.purpose === "evaluate" ? [content.histogram] : []));
+  }
+
+  /** Of an audit: all sites' and attacks' histograms. */
+  audits(): SiteAuditHistograms[] {
+    return this.#sorted().flatMap(([site, content]) =>
+      content.purpose === "audit" ? content.attacks.map((entry) => ({ site, ...entry })) : [],
+    );
+  }
+
+  #sorted(): [SiteName, EvaluationContribution | AuditContribution][] {
+    return [...this.#bySite].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  #evaluationFault({ histogram }: EvaluationContribution): string | null {
+    const { evaluation, data } = this.#document;
+    const shape = evaluationShape(data.label.values.length, evaluation.bins);
+    if (histogram.classes !== shape.classes || histogram.bins !== shape.bins)
+      return "has another shape than the study's";
+    return isScale(histogram.scale, evaluation.epsilon) ? null : "has other noise than the study's";
+  }
+
+  #auditFault({ attacks }: AuditContribution): string | null {
+    const { audit, data } = this.#document;
+    const named = attacks.map(({ attack }) => attack).join(",");
+    if (named !== audit.attacks.join(",")) return "is not one for each of the study's attacks, in its order";
+    const classes = [1, data.label.values.length];
+    for (const { members, nonMembers } of attacks) {
+      for (const histogram of [members, nonMembers]) {
+        if (histogram.bins !== audit.bins || !classes.includes(histogram.classes))
+          return "has another shape than the study's";
+      }
+      if (!isScale(members.scale, audit.epsilon.members) || !isScale(nonMembers.scale, audit.epsilon.nonMembers)) {
+        return "has other noise than the study's";
+      }
+    }
+    return null;
+  }
+}
+
+/** A histogram's noise scale is its sensitivity 1 over ε; the division's last bit may differ. */
+function isScale(scale: number, epsilon: number): boolean {
+  return Math.abs(scale * epsilon - 1) < 1e-12;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function malformed(how: string): Failure {
+  return new Failure({
+    code: "contribution/malformed",
+    kind: "refused",
+    what: `A contribution of histograms ${how}.`,
+    remedy: "Check that both sides hold the same study and version, then send it again.",
+  });
+}

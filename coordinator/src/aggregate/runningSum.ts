@@ -1,0 +1,40 @@
+import { createReadStream } from "node:fs";
+import { packedBytes, UnpackingSum, unpackInto } from "@consilium/shared/contribution/pack";
+
+/** Bytes read ahead from a contribution's file. */
+const READ_AHEAD_BYTES = 1024 * 1024;
+
+/**
+ * The one sum of a round's packed contributions, whatever the number of sites: nothing of a single contribution is
+ * kept. Integers wrap mod 2³² only beyond 2³¹ / 2^(bits − 1) sites, which no study lists.
+ */
+export class RunningSum {
+  readonly values: Int32Array;
+  readonly #bits: number;
+
+  constructor(dimension: number, bits: number) {
+    this.values = new Int32Array(dimension);
+    this.#bits = bits;
+  }
+
+  /** What every contribution measures. */
+  get contributionBytes(): number {
+    return packedBytes(this.values.length, this.#bits);
+  }
+
+  reset(): void {
+    this.values.fill(0);
+  }
+
+  /** Throws on malformed bytes, after which the sum must be reset. */
+  add(bytes: Uint8Array): void {
+    unpackInto(this.values, this.#bits, bytes);
+  }
+
+  /** The same from a file, in bounded memory. */
+  async addFile(path: string): Promise<void> {
+    const sum = new UnpackingSum(this.values, this.#bits);
+    for await (const chunk of createReadStream(path, { highWaterMark: READ_AHEAD_BYTES })) sum.push(chunk);
+    sum.finish();
+  }
+}

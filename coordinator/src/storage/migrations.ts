@@ -1,0 +1,130 @@
+import { type Kysely, type Migration, sql } from "kysely";
+
+/** A shipped migration never changes; a new one follows it. */
+export const coordinatorMigrations: Record<string, Migration> = {
+  "0100-coordinator": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await createConsortium(db);
+      await createStudies(db);
+      await createRounds(db);
+    },
+  },
+};
+
+async function createConsortium(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
+  await schema
+    .createTable("roster")
+    .addColumn("version", "integer", (c) => c.primaryKey())
+    .addColumn("signed", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("deny_list")
+    .addColumn("id", "integer", (c) => c.primaryKey().check(sql`id = 1`))
+    .addColumn("list", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("enrolment_token")
+    .addColumn("secret_hash", "text", (c) => c.primaryKey())
+    .addColumn("record", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("site")
+    .addColumn("site", "text", (c) => c.primaryKey())
+    .addColumn("certificate_ends_at", "text")
+    .addColumn("last_event_at", "text")
+    .addColumn("head", "text")
+    .addColumn("countersigned", "text")
+    .execute();
+  await schema
+    .createTable("account")
+    .addColumn("name", "text", (c) => c.primaryKey())
+    .addColumn("role", "text", (c) => c.notNull().check(sql`role in ('lead', 'auditor', 'observer')`))
+    .addColumn("created_at", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("credential")
+    .addColumn("hash", "text", (c) => c.primaryKey())
+    .addColumn("kind", "text", (c) => c.notNull().check(sql`kind in ('login-link', 'session', 'api-token')`))
+    .addColumn("account", "text", (c) => c.notNull().references("account.name"))
+    .addColumn("expires_at", "text")
+    .execute();
+}
+
+async function createStudies(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
+  await schema
+    .createTable("study")
+    .addColumn("name", "text", (c) => c.primaryKey())
+    .addColumn("digest", "text", (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("proposal", "text", (c) => c.notNull())
+    .addColumn("state", "text", (c) => c.notNull())
+    .addColumn("resumes_to", "text")
+    .addColumn("reason", "text")
+    .addColumn("proposed_at", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("approval")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("site", "text", (c) => c.notNull())
+    .addColumn("answer", "text", (c) => c.notNull().check(sql`answer in ('approved', 'rejected')`))
+    .addColumn("approval", "text")
+    .addColumn("reason", "text")
+    .addColumn("at", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("approval_key", ["study", "site"])
+    .execute();
+  await schema
+    .createTable("metric")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("round", "integer", (c) => c.notNull())
+    .addColumn("metric", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("metric_key", ["study", "round"])
+    .execute();
+  await schema
+    .createTable("audit")
+    .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
+    .addColumn("report", "text", (c) => c.notNull())
+    .addColumn("gate", "text", (c) => c.notNull())
+    .addColumn("at", "text", (c) => c.notNull())
+    .addColumn("claimed_epsilon", "real", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("release")
+    .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
+    .addColumn("manifest", "text", (c) => c.notNull())
+    .addColumn("path", "text", (c) => c.notNull())
+    .addColumn("signers", "text", (c) => c.notNull())
+    .addColumn("at", "text", (c) => c.notNull())
+    .execute();
+}
+
+async function createRounds(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
+  await schema
+    .createTable("round")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("purpose", "text", (c) => c.notNull().check(sql`purpose in ('train', 'evaluate', 'audit')`))
+    .addColumn("round", "integer", (c) => c.notNull())
+    .addColumn("attempt", "integer", (c) => c.notNull())
+    .addColumn("state", "text", (c) => c.notNull().check(sql`state in ('announced', 'committed', 'abandoned')`))
+    .addColumn("spec", "text", (c) => c.notNull())
+    .addColumn("answers", "text")
+    .addColumn("result", "text")
+    .addColumn("announced_at", "text", (c) => c.notNull())
+    .addColumn("closed_at", "text")
+    .addPrimaryKeyConstraint("round_key", ["study", "purpose", "round", "attempt"])
+    .execute();
+  await schema.createIndex("round_open").on("round").columns(["study", "state"]).execute();
+  await schema
+    .createTable("model")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("version", "integer", (c) => c.notNull())
+    .addColumn("digest", "text", (c) => c.notNull())
+    .addColumn("bytes", "integer", (c) => c.notNull())
+    .addColumn("lineage", "text")
+    .addColumn("aggregate", "blob")
+    .addColumn("checkpoint", "integer", (c) => c.notNull())
+    .addPrimaryKeyConstraint("model_key", ["study", "version"])
+    .execute();
+}

@@ -1,0 +1,87 @@
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { ModelUpdate } from "@consilium/shared/protocol/messages";
+import { Digest, type StudyName } from "@consilium/shared/units/identity";
+import type { Sql } from "./sql.ts";
+import type { ModelRow } from "./tables.ts";
+
+/** One model version. Its parameters follow from the checkpoint before it and the aggregates since. */
+export interface ModelRecord {
+  readonly version: number;
+  readonly digest: Digest;
+  readonly bytes: number;
+  readonly update: ModelUpdate | null;
+  /** The packed aggregate, where it lives in the database; else it is a blob named by `update.aggregate.digest`. */
+  readonly aggregate: Uint8Array | null;
+  readonly checkpoint: boolean;
+}
+
+export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): void {
+  sql.run(
+    sql.build.insertInto("model").values({
+      study,
+      version: model.version,
+      digest: model.digest,
+      bytes: model.bytes,
+      lineage: model.update === null ? null : canonicalJson(model.update),
+      aggregate: model.aggregate,
+      checkpoint: model.checkpoint ? 1 : 0,
+    }),
+  );
+}
+
+export function latestModel(sql: Sql, study: StudyName): ModelRecord | undefined {
+  const query = sql.build
+    .selectFrom("model")
+    .selectAll()
+    .where("study", "=", study)
+    .orderBy("version", "desc")
+    .limit(1);
+  const row = sql.first(query);
+  return row === undefined ? undefined : recordOf(row);
+}
+
+/** The newest checkpoint and every version after it, oldest first: what it takes to have the model again. */
+export function lineSinceCheckpoint(sql: Sql, study: StudyName): readonly ModelRecord[] {
+  const from = sql.first(
+    sql.build
+      .selectFrom("model")
+      .select(({ fn }) => fn.max("version").as("version"))
+      .where("study", "=", study)
+      .where("checkpoint", "=", 1),
+  );
+  const query = sql.build
+    .selectFrom("model")
+    .selectAll()
+    .where("study", "=", study)
+    .where("version", ">=", from?.version ?? 0)
+    .orderBy("version");
+  return sql.all(query).map(recordOf);
+}
+
+export function markCheckpoint(sql: Sql, study: StudyName, version: number): void {
+  const query = sql.build.updateTable("model").set({ checkpoint: 1 }).where("study", "=", study);
+  sql.run(query.where("version", "=", version));
+}
+
+/**
+ * Forgets what only older versions need: their files are no checkpoints any more and their aggregates are gone.
+ * Digests and lineage stay. Returns the digests of aggregates that no row needs now.
+ */
+export function forgetBefore(sql: Sql, study: StudyName, version: number): readonly Digest[] {
+  const old = sql.build.selectFrom("model").selectAll().where("study", "=", study).where("version", "<", version);
+  const rows = sql.all(old).map(recordOf);
+  const update = sql.build.updateTable("model").set({ aggregate: null, checkpoint: 0 });
+  sql.run(update.where("study", "=", study).where("version", "<", version));
+  return rows.flatMap(({ update: made }) => (made === null ? [] : [made.aggregate.digest]));
+}
+
+function recordOf(row: ModelRow): ModelRecord {
+  return {
+    version: row.version,
+    digest: Digest.parse(row.digest),
+    bytes: row.bytes,
+    update: row.lineage === null ? null : ModelUpdate.parse(JSON.parse(row.lineage)),
+    aggregate: row.aggregate === null ? null : new Uint8Array(row.aggregate),
+    checkpoint: row.checkpoint === 1,
+  };
+}

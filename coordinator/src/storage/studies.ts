@@ -1,0 +1,102 @@
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { Approval } from "@consilium/shared/study/approval";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { Digest, Signature, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { type StudyStanding, StudyState } from "../study/study.ts";
+import type { Sql } from "./sql.ts";
+import type { ApprovalRow, StudyRow } from "./tables.ts";
+
+/** A study as the coordinator keeps it. */
+export interface StudyRecord {
+  readonly name: StudyName;
+  readonly document: StudyDocument;
+  readonly digest: Digest;
+  readonly proposal: Signature;
+  readonly standing: StudyStanding;
+  /** Why it stands so, where a person or a rule gave a reason. */
+  readonly reason: string | null;
+  readonly proposedAt: string;
+}
+
+/** A site's answer to the exact study digest; the last one counts. */
+export type SiteReply =
+  | { readonly site: SiteName; readonly answer: "approved"; readonly approval: Approval; readonly at: string }
+  | { readonly site: SiteName; readonly answer: "rejected"; readonly reason: string; readonly at: string };
+
+export function insertStudy(sql: Sql, record: StudyRecord): void {
+  const { standing } = record;
+  sql.run(
+    sql.build.insertInto("study").values({
+      name: record.name,
+      digest: record.digest,
+      document: canonicalJson(record.document),
+      proposal: record.proposal,
+      state: standing.state,
+      resumes_to: standing.state === "paused" ? standing.resumesTo : null,
+      reason: record.reason,
+      proposed_at: record.proposedAt,
+    }),
+  );
+}
+
+export function findStudy(sql: Sql, name: string): StudyRecord | undefined {
+  const row = sql.first(sql.build.selectFrom("study").selectAll().where("name", "=", name));
+  return row === undefined ? undefined : studyOf(row);
+}
+
+/** Newest first. */
+export function listStudies(sql: Sql): readonly StudyRecord[] {
+  const query = sql.build.selectFrom("study").selectAll().orderBy("proposed_at", "desc").orderBy("name");
+  return sql.all(query).map(studyOf);
+}
+
+export function saveStanding(sql: Sql, name: StudyName, standing: StudyStanding, reason: string | null): void {
+  const resumes_to = standing.state === "paused" ? standing.resumesTo : null;
+  sql.run(sql.build.updateTable("study").set({ state: standing.state, resumes_to, reason }).where("name", "=", name));
+}
+
+export function saveReply(sql: Sql, study: StudyName, reply: SiteReply): void {
+  const row: ApprovalRow = {
+    study,
+    site: reply.site,
+    answer: reply.answer,
+    approval: reply.answer === "approved" ? canonicalJson(reply.approval) : null,
+    reason: reply.answer === "rejected" ? reply.reason : null,
+    at: reply.at,
+  };
+  sql.run(sql.build.replaceInto("approval").values(row));
+}
+
+export function repliesTo(sql: Sql, study: StudyName): readonly SiteReply[] {
+  const query = sql.build.selectFrom("approval").selectAll().where("study", "=", study).orderBy("site");
+  return sql.all(query).map(replyOf);
+}
+
+/** Approvals of all studies: which data set each site gives to each. */
+export function allApprovals(sql: Sql): readonly Approval[] {
+  const query = sql.build.selectFrom("approval").selectAll().where("answer", "=", "approved").orderBy("at");
+  return sql.all(query).flatMap((row) => {
+    const reply = replyOf(row);
+    return reply.answer === "approved" ? [reply.approval] : [];
+  });
+}
+
+function studyOf(row: StudyRow): StudyRecord {
+  const state = StudyState.parse(row.state);
+  const resumesTo = row.resumes_to === "auditing" ? "auditing" : "training";
+  return {
+    name: StudyName.parse(row.name),
+    document: StudyDocument.parse(JSON.parse(row.document)),
+    digest: Digest.parse(row.digest),
+    proposal: Signature.parse(row.proposal),
+    standing: state === "paused" ? { state, resumesTo } : { state },
+    reason: row.reason,
+    proposedAt: row.proposed_at,
+  };
+}
+
+function replyOf(row: ApprovalRow): SiteReply {
+  const site = SiteName.parse(row.site);
+  if (row.answer === "rejected") return { site, answer: "rejected", reason: row.reason ?? "", at: row.at };
+  return { site, answer: "approved", approval: Approval.parse(JSON.parse(row.approval ?? "null")), at: row.at };
+}

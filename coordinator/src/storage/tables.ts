@@ -1,0 +1,93 @@
+/**
+ * The coordinator's tables beside the ledger's. Structured columns hold canonical JSON, parsed by its zod schema on
+ * every read. Secrets (tokens, sessions, links) are stored as SHA-256 alone.
+ */
+export interface CoordinatorTables {
+  study: StudyRow;
+  approval: ApprovalRow;
+  roster: RosterRow;
+  deny_list: { id: 1; list: string };
+  enrolment_token: { secret_hash: string; record: string };
+  site: SiteRow;
+  account: { name: string; role: string; created_at: string };
+  credential: CredentialRow;
+  round: RoundRow;
+  model: ModelRow;
+  metric: { study: string; round: number; metric: string };
+  audit: { study: string; report: string; gate: string; at: string; claimed_epsilon: number };
+  release: { study: string; manifest: string; path: string; signers: string; at: string };
+}
+
+export interface StudyRow {
+  name: string;
+  digest: string;
+  document: string;
+  /** Coordinator's signature over the document. */
+  proposal: string;
+  state: string;
+  /** Of a paused study: what it goes on with. */
+  resumes_to: string | null;
+  reason: string | null;
+  proposed_at: string;
+}
+
+export interface ApprovalRow {
+  study: string;
+  site: string;
+  answer: "approved" | "rejected";
+  /** Signed approval; null for a rejection. */
+  approval: string | null;
+  reason: string | null;
+  at: string;
+}
+
+export interface RosterRow {
+  version: number;
+  signed: string;
+}
+
+/** What the roster doesn't say of a site: its certificate and its ledger's newest head that we witnessed. */
+export interface SiteRow {
+  site: string;
+  certificate_ends_at: string | null;
+  last_event_at: string | null;
+  head: string | null;
+  /** Newest head of our own ledger that the site countersigned. */
+  countersigned: string | null;
+}
+
+export interface CredentialRow {
+  hash: string;
+  kind: "login-link" | "session" | "api-token";
+  account: string;
+  expires_at: string | null;
+}
+
+/** One attempt of a round. `announced` is written with its reservations, an end with its charges. */
+export interface RoundRow {
+  study: string;
+  purpose: "train" | "evaluate" | "audit";
+  round: number;
+  attempt: number;
+  state: "announced" | "committed" | "abandoned";
+  spec: string;
+  /** What each cohort site did: JSON object; null while open. */
+  answers: string | null;
+  result: string | null;
+  announced_at: string;
+  closed_at: string | null;
+}
+
+/** A model version. Version 0 is the initial model; version r is replayed from r − 1 by its aggregate. */
+export interface ModelRow {
+  study: string;
+  version: number;
+  digest: string;
+  bytes: number;
+  /** `ModelUpdate` as JSON; null for version 0. */
+  lineage: string | null;
+  /** Packed aggregate, where it is small enough to live here: durable in the commit's own transaction. */
+  aggregate: Uint8Array | null;
+  /** The model and its optimizer state stand as files. */
+  checkpoint: 0 | 1;
+}
