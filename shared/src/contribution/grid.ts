@@ -20,20 +20,53 @@ export const Grid = z.strictObject({
 });
 export type Grid = z.infer<typeof Grid>;
 
-/** Relative bound η on what arithmetic may add to a clipped sum's sensitivity. */
-export const CLIP_ROUNDING = 1 / 64;
+/** Fine steps in one C at least: below 2^18 coordinates or so, rounding then adds next to nothing to Δ. */
+const FINE_STEPS_MIN = 2 ** 15;
+
+/** Most values on which a small model's tighter η costs no time that anyone would notice. */
+const SMALL_MODEL = 2 ** 20;
+
+/**
+ * Relative bound η on what floating-point arithmetic adds to a clipped sum's sensitivity; public, of d alone.
+ * A sum over N patients whose float32 parts hold b rows each errs by at most γ_b·N·C, γ_b = b·2⁻²⁴ / (1 − b·2⁻²⁴)
+ * (Higham 2002, §3.1), and both neighbours err: 2·γ_b·N ≤ η. The gradient engine takes b from η and N
+ * (`site-agent/src/gradient/rowsPerSum.ts`), so a larger η is speed for large models and a smaller one is accuracy for small.
+ */
+export function clipRounding(dimension: number): number {
+  return dimension > SMALL_MODEL ? 1 / 64 : 1 / 1024;
+}
+
+/** L2 sensitivity C(1 + η) of a clipped sum before it is rounded. */
+export function clippedSensitivity(dimension: number, clippingNorm: number): number {
+  return clippingNorm * (1 + clipRounding(dimension));
+}
+
+/** Width of one step of the integers that leave a site. */
+export function coarseStep(grid: Grid): number {
+  return grid.fineStep * 2 ** grid.coarseShift;
+}
+
+/** Standard deviation of the integer noise, in fine steps. */
+export function noiseStdDev(grid: Grid): number {
+  return (grid.noiseMultiplier * grid.l2Sensitivity) / grid.fineStep;
+}
+
+/** Bits that hold any sum of `sites` values of `bits` each. */
+export function aggregateBits(bits: number, sites: number): number {
+  return bits + Math.ceil(Math.log2(sites));
+}
 
 /**
  * Grid of a study: d coordinates, clipping norm C, noise multiplier σ and a site's expected batch B̄ = q·n (all public).
  * Bits: ⌈log₂(32(B̄/σ + 7))⌉, the privacy design's figure for values within B̄C + 7σΔ at steps of σΔ/16.
  */
 export function gridOf(dimension: number, clippingNorm: number, noiseMultiplier: number, expectedBatch: number): Grid {
-  const fineStep = 2 ** Math.floor(Math.log2((0.02 * clippingNorm) / Math.sqrt(dimension)));
-  const l2Sensitivity = clippingNorm * (1 + CLIP_ROUNDING) + fineStep * Math.sqrt(dimension);
+  const finest = Math.min((0.02 * clippingNorm) / Math.sqrt(dimension), clippingNorm / FINE_STEPS_MIN);
+  const fineStep = 2 ** Math.floor(Math.log2(finest));
+  const l2Sensitivity = clippedSensitivity(dimension, clippingNorm) + fineStep * Math.sqrt(dimension);
   const stdDev = noiseMultiplier * l2Sensitivity;
   const coarseShift = Math.max(0, Math.floor(Math.log2(stdDev / 16 / fineStep)));
-  const coarseStep = fineStep * 2 ** coarseShift;
-  const largest = (expectedBatch * clippingNorm + 7 * stdDev) / coarseStep;
+  const largest = (expectedBatch * clippingNorm + 7 * stdDev) / (fineStep * 2 ** coarseShift);
   const bits = Math.min(24, Math.ceil(Math.log2(2 * largest + 2)));
   return { dimension, clippingNorm, noiseMultiplier, fineStep, l2Sensitivity, coarseShift, bits };
 }

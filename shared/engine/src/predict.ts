@@ -1,0 +1,49 @@
+import { assert } from "@consilium/shared/failure/failure";
+import type { ModelSpec } from "@consilium/shared/model/spec";
+import * as tf from "@tensorflow/tfjs-core";
+import { forward, loadNetwork, type Network } from "./network.ts";
+import { borrowData } from "./tensorData.ts";
+
+/** Records in one pass: 20,000 features of them are 20 MB. */
+const RECORDS_PER_PASS = 256;
+
+/** Probability of each class for each record, [records, classes] row by row; one logit gives [1 − p, p]. */
+export function predict(spec: ModelSpec, parameters: Float32Array, features: Float32Array): Float32Array {
+  const network = loadNetwork(spec, parameters);
+  try {
+    return predictWith(network, features);
+  } finally {
+    network.dispose();
+  }
+}
+
+/** The same with a model that is on the device already. */
+export function predictWith(network: Network, features: Float32Array): Float32Array {
+  const { spec } = network;
+  const inputs = spec.layers[0]?.inputs ?? 1;
+  const classes = classesOf(spec);
+  const records = features.length / inputs;
+  const probabilities = new Float32Array(records * classes);
+  for (let start = 0; start < records; start += RECORDS_PER_PASS) {
+    const end = Math.min(records, start + RECORDS_PER_PASS);
+    const part = features.subarray(start * inputs, end * inputs);
+    const result = tf.tidy(() => {
+      const last = forward(network, tf.tensor2d(part, [end - start, inputs])).at(-1);
+      assert(last !== undefined, "a network has a layer");
+      return outputs(spec, last.output_RO);
+    });
+    probabilities.set(borrowData(result), start * classes);
+    result.dispose();
+  }
+  return probabilities;
+}
+
+export function classesOf(spec: ModelSpec): number {
+  return spec.loss.kind === "sigmoid-cross-entropy" ? 2 : spec.loss.classes;
+}
+
+function outputs(spec: ModelSpec, logits_RO: tf.Tensor2D): tf.Tensor2D {
+  if (spec.loss.kind !== "sigmoid-cross-entropy") return tf.softmax(logits_RO);
+  // Both tails from their own logit: 1 − p would lose the small one.
+  return tf.concat([tf.sigmoid(tf.neg(logits_RO)), tf.sigmoid(logits_RO)], 1);
+}

@@ -1,0 +1,20 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+/**
+ * A float tensor's numbers, borrowed: good until the next tensor operation or disposal, never to be written.
+ * On wasm this is a view of its heap: reading 84 MB through `dataSync` costs 80 ms in page faults, the view nothing.
+ */
+export function borrowData(tensor: tf.Tensor): Float32Array {
+  const backend = tf.backend();
+  const data = hasHeap(backend) ? backend.typedArrayFromHeap(tensor) : tensor.dataSync();
+  if (!(data instanceof Float32Array)) throw new TypeError("borrowData: not a float32 tensor");
+  return data;
+}
+
+interface WithHeap {
+  typedArrayFromHeap(tensor: tf.TensorInfo): unknown;
+}
+
+function hasHeap(backend: object): backend is WithHeap {
+  return "typedArrayFromHeap" in backend;
+}

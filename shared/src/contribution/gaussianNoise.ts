@@ -1,0 +1,33 @@
+import type { SamplerDistance } from "../event/event.ts";
+import { assert } from "../failure/failure.ts";
+import { fillWideGaussian } from "../mechanism/wideGaussian.ts";
+import type { RandomSource } from "../random/randomSource.ts";
+import { type Grid, noiseStdDev } from "./grid.ts";
+
+/** Integer noise for one contribution, in fine steps: used once, then it is the contribution or is wiped. */
+export interface GaussianNoise {
+  readonly values: Int32Array;
+  /** Of each value, in fine steps. */
+  readonly stdDev: number;
+  /** How far one draw is from the ideal distribution. */
+  readonly drawDistance: SamplerDistance;
+  spent: boolean;
+}
+
+/** Fills `values` (one for each coordinate of the grid) with noise for that grid. */
+export function drawGaussianNoise(values: Int32Array, grid: Grid, random: RandomSource): GaussianNoise {
+  assert(values.length === grid.dimension, "noise has one value for each coordinate");
+  const stdDev = noiseStdDev(grid);
+  return { values, stdDev, drawDistance: fillWideGaussian(values, stdDev, random), spent: false };
+}
+
+/** Overwrites noise that will not be used, so that it can't be taken from a later contribution. */
+export function wipe(noise: GaussianNoise): void {
+  noise.spent = true;
+  noise.values.fill(0);
+}
+
+/** Distance of `draws` independent draws together: both kinds add (Vadhan 2017, §1.6, triangle inequality over hybrids). */
+export function jointDistance(draw: SamplerDistance, draws: number): SamplerDistance {
+  return { maxLogRatio: draw.maxLogRatio * draws, totalVariation: draw.totalVariation * draws };
+}
