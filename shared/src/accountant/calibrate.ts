@@ -23,7 +23,8 @@ export interface OpenPlan {
  */
 export function leastNoiseMultiplier(plan: OpenPlan): NoiseMultiplier {
   const fixed = curveOfEvents(plan.fixed);
-  const fits = (ticks: number): boolean => epsilonOf(withTraining(fixed, plan, ticks * NOISE_TICK), plan.delta) <= plan.epsilon;
+  const fits = (ticks: number): boolean =>
+    epsilonOf(withTraining(fixed, plan, ticks * NOISE_TICK), plan.delta) <= plan.epsilon;
   let enough = Math.round(1 / NOISE_TICK);
   let tooFew = 0;
   while (!fits(enough)) {
@@ -38,7 +39,10 @@ export function leastNoiseMultiplier(plan: OpenPlan): NoiseMultiplier {
   }
   // Printed and read again as the same decimal number: 22000 ticks are 2.2, not 2.2000000000000002.
   const noiseMultiplier = Number((enough * NOISE_TICK).toFixed(4));
-  assert(epsilonOf(withTraining(fixed, plan, noiseMultiplier), plan.delta) <= plan.epsilon * (1 + 1e-9), "the least σ fits");
+  assert(
+    epsilonOf(withTraining(fixed, plan, noiseMultiplier), plan.delta) <= plan.epsilon * (1 + 1e-9),
+    "the least σ fits",
+  );
   return NoiseMultiplier.parse(noiseMultiplier);
 }
 

@@ -131,7 +131,11 @@ function binomialTail(order: number, u: number): number {
 }
 
 function largestFraction(orders: Float64Array): number {
-  return orders.reduce((largest, order) => (Number.isInteger(order) || order === Number.POSITIVE_INFINITY ? largest : Math.max(largest, order)), 1);
+  return orders.reduce(
+    (largest, order) =>
+      Number.isInteger(order) || order === Number.POSITIVE_INFINITY ? largest : Math.max(largest, order),
+    1,
+  );
 }
 
 /** log(e^y − 1) for y ≥ 0. */

@@ -10,9 +10,7 @@ export function rdpPureDp(epsilon: number, orders: Float64Array): Float64Array {
     if (order === Number.POSITIVE_INFINITY || epsilon === 0) return epsilon;
     const y = (order - 1) * epsilon;
     const logMoment =
-      y > 300
-        ? logLikely + y
-        : Math.log1p(2 * Math.sinh(y / 2) ** 2 + Math.tanh(epsilon / 2) * Math.sinh(y));
+      y > 300 ? logLikely + y : Math.log1p(2 * Math.sinh(y / 2) ** 2 + Math.tanh(epsilon / 2) * Math.sinh(y));
     return Math.min(epsilon, logMoment / (order - 1));
   });
 }
