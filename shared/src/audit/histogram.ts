@@ -21,6 +21,14 @@ export const NoisedHistogram = z
   .refine(({ classes, bins, counts }) => counts.length === classes * bins, "counts: one for each class and bin");
 export type NoisedHistogram = z.infer<typeof NoisedHistogram>;
 
+/**
+ * Shape of an audit's histograms, fixed by the study. Classes are pooled: counted apart, the same ε would put as much
+ * noise on each class's bins as on all together, and widen the interval that the gate looks at.
+ */
+export function auditShape(bins: number): { classes: number; bins: number } {
+  return { classes: 1, bins };
+}
+
 /** One counted patient: a score in [0, 1] and a class. */
 export interface Counted {
   readonly unit: number;

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { RecordOutput } from "../audit/attacks.ts";
 import {
   addCells,
@@ -10,16 +11,13 @@ import {
   totalOf,
 } from "../audit/histogram.ts";
 import { aucInterval, clamp, normalQuantile } from "../audit/interval.ts";
-import type { Figure } from "../audit/report.ts";
+import { Figure } from "../audit/report.ts";
 import { distributionsOf } from "../audit/roc.ts";
 import { isResolvable } from "../audit/strata.ts";
 
-/** How well a model tells classes apart, from noised histograms alone. */
-export interface Evaluation {
-  /** Absent with more than two classes. */
-  readonly auc?: Figure;
-  readonly accuracy: Figure;
-}
+/** How well a model tells classes apart, from noised histograms alone; no AUC with more than two classes. */
+export const Evaluation = z.strictObject({ auc: Figure.optional(), accuracy: Figure });
+export type Evaluation = z.infer<typeof Evaluation>;
 
 /** Shape of an evaluation's histogram, fixed by the study: score bins for each of two classes, else wrong and right. */
 export function evaluationShape(modelClasses: number, bins: number): { classes: number; bins: number } {

@@ -1,0 +1,166 @@
+import { auditReportOf } from "../audit/evaluate.ts";
+import { gate } from "../audit/gate.ts";
+import type { AuditReport, GateResult } from "../audit/report.ts";
+import { digestOf, digestOfJson } from "../encoding/digest.ts";
+import { Failure } from "../failure/failure.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
+import type { Evaluation } from "../metric/evaluation.ts";
+import { modelDigest } from "../model/modelDigest.ts";
+import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
+import type { SignedRoster } from "../protocol/roster.ts";
+import { type Signer, signStatement } from "../signing/ed25519.ts";
+import type { Approval } from "../study/approval.ts";
+import { studyDigest } from "../study/digest.ts";
+import type { StudyDocument } from "../study/document.ts";
+import { COORDINATOR } from "../units/identity.ts";
+import { modelCard } from "./card.ts";
+import { ledgerBytes } from "./ledgerLines.ts";
+import {
+  jsonBytes,
+  MANIFEST_FILES,
+  type PartySignedHead,
+  RELEASE_PATHS,
+  ReleaseManifest,
+  signManifest,
+} from "./manifest.ts";
+import { modelFile } from "./model.ts";
+import { openCharges, type PrivacyStatement, privacyStatementOf } from "./statement.ts";
+import { auditText, privacyText } from "./texts.ts";
+
+/** All that a release is made of. */
+export interface ReleaseInputs {
+  readonly document: StudyDocument;
+  readonly parameters: Float32Array;
+  /** Training round whose model this is. */
+  readonly round: number;
+  /** Of every site that took part. */
+  readonly approvals: readonly Approval[];
+  readonly roster: SignedRoster;
+  /** The coordinator's whole ledger up to its head. */
+  readonly ledger: readonly LedgerEntry[];
+  readonly witnessedHeads: readonly PartySignedHead[];
+  readonly audit: AuditReport;
+  /** The last noised evaluation, if there was one. */
+  readonly evaluation?: Evaluation | undefined;
+  readonly createdAt: string;
+  readonly softwareVersion: string;
+}
+
+/** What the gate says of a model, from the report and the privacy statement: the same before release and in `verify`. */
+export function releaseGate(document: StudyDocument, audit: AuditReport, privacy: PrivacyStatement): GateResult {
+  return gate({
+    report: audit,
+    gates: document.audit.gates,
+    minSites: document.training.minSites,
+    provenEpsilon: privacy.consortium.disjointEpsilon,
+    epsilonCap: document.privacy.epsilon,
+  });
+}
+
+/**
+ * Every file of a release, by path; the same inputs give the same bytes. Throws where the gate refuses the model, where
+ * a reservation of the study is open, and where the audit is of another model.
+ */
+export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): ReadonlyMap<string, Uint8Array> {
+  const { document, parameters, ledger, audit, round } = inputs;
+  const privacy = privacyStatementOf(document, ledger, inputs.approvals);
+  const verdict = releaseGate(document, audit, privacy);
+  const digest = modelDigest(parameters);
+  refuseUnlessReady(inputs, verdict);
+  const text = (content: string) => new TextEncoder().encode(content);
+  const files = new Map<string, Uint8Array>([
+    [RELEASE_PATHS.model, modelFile(document, parameters)],
+    [RELEASE_PATHS.study, jsonBytes(document)],
+    [RELEASE_PATHS.privacy, jsonBytes(privacy)],
+    [RELEASE_PATHS.privacyText, text(privacyText(privacy))],
+    [RELEASE_PATHS.audit, jsonBytes(audit)],
+    [RELEASE_PATHS.auditText, text(auditText(audit, verdict))],
+    [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
+    [RELEASE_PATHS.card, text(modelCard({ document, privacy, audit, gate: verdict, evaluation: inputs.evaluation }))],
+  ]);
+  const head = headOf(ledger);
+  const manifest = ReleaseManifest.parse({
+    formatVersion: 1,
+    kind: "consilium-release",
+    softwareVersion: inputs.softwareVersion,
+    createdAt: inputs.createdAt,
+    study: document.name,
+    studyDigest: studyDigest(document),
+    model: { digest, round },
+    coordinatorKey: coordinator.publicKey,
+    roster: inputs.roster,
+    rosterDigest: digestOfJson(inputs.roster.roster),
+    approvals: [...inputs.approvals],
+    audit: { best: audit.best, verdict: audit.verdict },
+    gate: verdict,
+    ...(inputs.evaluation === undefined ? {} : { evaluation: inputs.evaluation }),
+    ledgerHead: head,
+    ledgerHeadSignature: signStatement(coordinator, LEDGER_HEAD_DOMAIN, head),
+    witnessedHeads: [...inputs.witnessedHeads],
+    files: MANIFEST_FILES.map((path) => {
+      const content = files.get(path) ?? new Uint8Array();
+      return { path, bytes: content.length, sha256: digestOf(content) };
+    }),
+  });
+  files.set(RELEASE_PATHS.manifest, jsonBytes(signManifest(manifest, coordinator)));
+  return files;
+}
+
+/** Audit report for a study's model: its limits and sites come from the signed document. */
+export function studyAudit(
+  document: StudyDocument,
+  model: { readonly digest: AuditReport["modelDigest"]; readonly round: number },
+  histograms: AuditReport["histograms"],
+): AuditReport {
+  return auditReportOf({
+    study: document.name,
+    studyDigest: studyDigest(document),
+    modelDigest: model.digest,
+    round: model.round,
+    modelClasses: document.data.label.values.length,
+    limit: document.audit.gates.maxAttackAucUpper,
+    histograms,
+    studySites: document.sites.map(({ name }) => name),
+    fprs: auditFprs(document),
+  });
+}
+
+const AUDIT_FPRS = [0.001, 0.01, 0.1] as const;
+
+function auditFprs(document: StudyDocument): readonly number[] {
+  const wanted = document.audit.gates.maxTprAtFpr?.fpr;
+  return [...new Set([...AUDIT_FPRS, ...(wanted === undefined ? [] : [wanted])])].sort((a, b) => a - b);
+}
+
+function headOf(ledger: readonly LedgerEntry[]): ReleaseManifest["ledgerHead"] {
+  const last = ledger.at(-1);
+  if (last === undefined) throw notReady("release/ledger-empty", "The ledger is empty: nothing was booked.");
+  return { writer: COORDINATOR, sequence: last.sequence, hash: last.hash };
+}
+
+function refuseUnlessReady({ document, parameters, ledger, audit, round }: ReleaseInputs, verdict: GateResult): void {
+  if (audit.modelDigest !== modelDigest(parameters) || audit.round !== round) {
+    throw notReady("release/other-model", "The audit is of another model than the one to be released.");
+  }
+  const open = openCharges(ledger, document.name);
+  if (open.length > 0) {
+    throw notReady("release/open-reservation", `${open.length} reservations of study ${document.name} are open.`);
+  }
+  if (verdict.passed) return;
+  const broken = verdict.rules.filter(({ passed }) => !passed);
+  throw new Failure({
+    code: "release/gate-refused",
+    kind: "audit-failed",
+    what: `The gate refused the model: ${broken.map(({ rule, required, found }) => `${rule} (${required}; found ${found})`).join(", ")}.`,
+    remedy: "Read the audit report; a new study may spend less on training, more on the audit, or train otherwise.",
+  });
+}
+
+function notReady(code: string, what: string): Failure {
+  return new Failure({
+    code,
+    kind: "refused",
+    what,
+    remedy: "Finish or cancel what is open, then build the release again.",
+  });
+}

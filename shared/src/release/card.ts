@@ -1,0 +1,80 @@
+import type { AuditReport, GateResult } from "../audit/report.ts";
+import type { Evaluation } from "../metric/evaluation.ts";
+import type { StudyDocument } from "../study/document.ts";
+import type { PrivacyStatement } from "./statement.ts";
+import { decimals, figureText, lines } from "./texts.ts";
+
+/** What a model card tells. */
+export interface CardInput {
+  readonly document: StudyDocument;
+  readonly privacy: PrivacyStatement;
+  readonly audit: AuditReport;
+  readonly gate: GateResult;
+  /** The last noised evaluation, if there was one. */
+  readonly evaluation?: Evaluation | undefined;
+}
+
+/** README.md: a model card with Hugging Face front matter. */
+export function modelCard({ document, privacy, audit, gate, evaluation }: CardInput): string {
+  const classes = document.data.label.values.map(String).join(", ");
+  return lines(
+    ...frontMatter(document),
+    "",
+    `# ${document.name}`,
+    "",
+    plain(document.purpose),
+    "",
+    `Trained across ${privacy.sites.length} hospitals whose records never left them, in ${audit.round} rounds of differentially private gradient descent. Released after an audit passed the gate that every site had signed beforehand.`,
+    "",
+    "## What is promised",
+    "",
+    `- (ε, δ) = (${decimals(privacy.consortium.disjointEpsilon)}, ${privacy.delta}) for each patient, under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).`,
+    `- Membership audit: ${audit.verdict.words} See [AUDIT.md](AUDIT.md). Gate: ${gate.passed ? "passed" : "refused"}.`,
+    "- What is promised holds for this folder as signed: check it with `consilium verify PATH` and the consortium's public key, offline.",
+    "",
+    "## How well it works",
+    "",
+    ...evaluationLines(evaluation),
+    "",
+    "## Model",
+    "",
+    `- Architecture: ${document.model.preset}; predicts \`${plain(document.data.label.name)}\` (${plain(classes)}) from ${document.data.columns.length} columns named in [study.json](study.json), scaled by the public ranges there.`,
+    "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
+    `- Predict with \`consilium-site predict --release PATH --in FILE --out FILE\`, which verifies first.`,
+    "",
+    "## Limits",
+    "",
+    "- Not a medical device: no figure here shows that its use is safe or helps patients.",
+    "- It holds for patients like those of the sites that trained it; hold it against your own before use.",
+  );
+}
+
+function frontMatter(document: StudyDocument): string[] {
+  return [
+    "---",
+    "library_name: consilium",
+    "pipeline_tag: tabular-classification",
+    "tags:",
+    "  - federated-learning",
+    "  - differential-privacy",
+    "  - healthcare",
+    `model_name: ${JSON.stringify(document.name)}`,
+    "---",
+  ];
+}
+
+function evaluationLines(evaluation: Evaluation | undefined): string[] {
+  if (evaluation === undefined) return ["No metric was computed under this study's privacy budget."];
+  const auc = evaluation.auc === undefined ? [] : [`- AUC: ${figureText(evaluation.auc)}`];
+  return [
+    "From noised histograms over the sites' validation patients; 95 % intervals that hold sampling, noise and binning:",
+    "",
+    ...auc,
+    `- Accuracy: ${figureText(evaluation.accuracy)}`,
+  ];
+}
+
+/** Text from the study, on one line and without Markdown or HTML of its own. */
+function plain(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replaceAll(/[<>`*_[\]]/g, "");
+}

@@ -1,0 +1,131 @@
+import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import type { PrivacyStatement } from "./statement.ts";
+
+/** PRIVACY.md: the statement for people. */
+export function privacyText(statement: PrivacyStatement): string {
+  const { consortium, sampler, delta } = statement;
+  const rows = statement.sites.map((site) => {
+    const part = (name: string) => decimals(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
+    return [
+      site.site,
+      site.dataset,
+      decimals(site.trainingEpsilon),
+      part("train"),
+      part("validation"),
+      part("audit"),
+      `**${decimals(site.epsilon)}**`,
+      `${decimals(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
+    ];
+  });
+  const overlap =
+    consortium.twoSitesEpsilon === undefined
+      ? ""
+      : ` A patient whose records lie at two sites pays at both: at most ε = ${decimals(consortium.twoSitesEpsilon)}.`;
+  return lines(
+    `# Privacy statement: ${statement.study}`,
+    "",
+    `Whoever holds this release learns at most (ε, δ) = (**${decimals(consortium.disjointEpsilon)}**, ${delta}) about any one patient whose records lie at one site: the largest of the sites' figures below.${overlap}`,
+    "",
+    "- Unit: one patient with all of the patient's records.",
+    "- Neighbouring data sets differ by adding or removing one patient.",
+    `- Trust: ${statement.trust === "local" ? "each site adds all of its noise itself; nobody outside a site is trusted with anything un-noised" : "sites share the noise; at most the stated number may collude"}.`,
+    "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder.",
+    `- Study ${statement.studyDigest}, as every site signed it. Its whole schedule would have cost ε = ${decimals(statement.signedMaximumEpsilon)}; the figures here are for what was really done.`,
+    `- Samplers differ from the ideal distributions by at most ${sampler.maxLogRatio} (log ratio) and ${sampler.totalVariation} (total variation) in all; both are charged.`,
+    "- Unprotected disclosures: none.",
+    "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts that hold of people in general.",
+    "",
+    "## Sites",
+    "",
+    "Parts are disjoint: a patient is in one of them, so a site's figure is the largest.",
+    "",
+    table(
+      [
+        "site",
+        "data set",
+        "training alone",
+        "train part",
+        "validation part",
+        "audit part",
+        "ε of this study",
+        "all studies, against cap",
+      ],
+      rows,
+    ),
+    "",
+    "## Mechanisms",
+    "",
+    ...statement.mechanisms.map((mechanism) => `- ${mechanism}`),
+  );
+}
+
+/** AUDIT.md: verdict first, then the tables. */
+export function auditText(report: AuditReport, gate: GateResult): string {
+  const attacks = report.orderings.flatMap((ordering) => [
+    [ordering.attacks.join(", "), "AUC, site-matched", ...cells(ordering.auc)],
+    [ordering.attacks.join(", "), "AUC, pooled", ...cells(ordering.pooledAuc)],
+    [ordering.attacks.join(", "), "advantage", ...cells(ordering.advantage)],
+    ...ordering.tprAtFpr.map(({ fpr, tpr }) => [ordering.attacks.join(", "), `TPR at FPR ${fpr}`, ...cells(tpr)]),
+  ]);
+  const single = report.orderings.flatMap((ordering) => [
+    ...ordering.perSite.map(({ site, auc }) => [ordering.attacks.join(", "), site, ...cells(auc)]),
+    ...ordering.perClass.map((entry) => [ordering.attacks.join(", "), `class ${entry.class}`, ...cells(entry.auc)]),
+  ]);
+  const header = ["low", "value", "high", "s.d. sampling", "s.d. noise", "half bin"];
+  return lines(
+    `# Membership audit: ${report.study}`,
+    "",
+    report.verdict.words,
+    "",
+    `Gate: **${gate.passed ? "passed" : "refused"}**.`,
+    "",
+    table(
+      ["rule", "required", "found", "passed", "why"],
+      gate.rules.map((rule) => [rule.rule, rule.required, rule.found, rule.passed ? "yes" : "no", rule.why]),
+    ),
+    "",
+    "## Attacks",
+    "",
+    "Each figure is an estimate of what these attacks can do, **not an ε bound**. Attacks in one row order records alike: they are one trial.",
+    `The site-matched AUC intervals hold together with probability ${report.confidence}; so do those of the advantage, and those of the TPRs. They hold which patients were drawn (sampling), the noise on the counts, and the order inside bins (half bin).`,
+    "",
+    table(["attacks", "figure", ...header], attacks),
+    "",
+    "## Sites and classes",
+    "",
+    "Each by itself, not jointly with the others.",
+    report.sitesMissing.length === 0 ? "" : `Not audited: ${report.sitesMissing.join(", ")}.`,
+    "",
+    table(["attacks", "AUC of", ...header], single),
+  );
+}
+
+export function figureText(figure: Figure): string {
+  if (figure.state === "not-resolvable") return `not resolvable (${figure.why})`;
+  return `${decimals(figure.value)} (${decimals(figure.low)} to ${decimals(figure.high)})`;
+}
+
+export function decimals(value: number): string {
+  return value.toFixed(3);
+}
+
+export function lines(...text: readonly string[]): string {
+  return `${text.join("\n")}\n`;
+}
+
+/** A Markdown table. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cellsOfRow: readonly string[]) => `| ${cellsOfRow.map(escapeCell).join(" | ")} |`;
+  return [line(header), `|${"---|".repeat(header.length)}`, ...rows.map(line)].join("\n");
+}
+
+/** Study texts must not break out of their cell. */
+function escapeCell(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("|", "\\|").replaceAll(/\s+/g, " ");
+}
+
+function cells(figure: Figure): string[] {
+  if (figure.state === "not-resolvable") return ["", "not resolvable", "", "", "", figure.why];
+  const { low, value, high, samplingStdDev, noiseStdDev, halfBin } = figure;
+  return [low, value, high, samplingStdDev, noiseStdDev, halfBin].map(decimals);
+}
