@@ -12,12 +12,11 @@ const LARGEST = 2 ** 60;
 
 /**
  * The factor by which a patient's gradient enters the sum: min(1, C / norm), so that ‖factor · gradient‖ ≤ C.
- * Abadi et al. 2016, arXiv:1607.00133, §3.1. Exactly 0 for a patient with a number that is not finite. Also ≤ 4C over
+ * Abadi et al. 2016, arXiv:1607.00133, §3.1. Exactly 0 for a patient with a number that is not finite; 1 for a gradient of zero. Also ≤ 4C over
  * the sum of the records' norms, which bounds what float32 sums can add (`rowsPerSum`).
  */
 export function clipScale(norm: PatientNorm, clippingNorm: number): number {
   if (!(norm.largest <= LARGEST)) return 0;
   const raised = Math.sqrt(Math.max(0, norm.squared) + norm.triangle ** 2 * NORM_ROUNDING);
-  const scale = Math.min(1, clippingNorm / raised, (CANCELLATION * clippingNorm) / norm.triangle);
-  return scale >= 0 ? scale : 0;
+  return Math.min(1, clippingNorm / raised, (CANCELLATION * clippingNorm) / norm.triangle);
 }
