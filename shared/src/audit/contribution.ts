@@ -3,8 +3,8 @@ import { AttackName } from "../study/document.ts";
 import { NoisedHistogram } from "./histogram.ts";
 
 /**
- * What a site contributes to an evaluation or an audit: its bytes are the canonical JSON of this. Shapes follow from the
- * signed study (`evaluationShape`; attacks × bins, classes pooled or apart as the audit's), so the size says nothing.
+ * What a site contributes to an evaluation or an audit: its bytes are the canonical JSON of this. Shapes follow from
+ * the signed study (`evaluationShape`, and `auditShape` for each attack), so the size says nothing.
  */
 export const EvaluationContribution = z.strictObject({
   purpose: z.literal("evaluate"),

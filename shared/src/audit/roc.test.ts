@@ -35,7 +35,7 @@ describe("figures from exact counts", () => {
     expect(areaUnderRoc(distributionsOf(sites), 0.5).value).toBeCloseTo(0.5, 12);
   });
 
-  test("[AUD5] a site too small for its noise is weighted with others; with none large enough nothing is resolvable", () => {
+  test("[AUD5] a site too small for its noise is weighted with others; none large enough: not resolvable", () => {
     const noisy = (total: number): Cells => ({ counts: [total / 2, total / 2], variance: 8 });
     const site = (name: string, members: number, nonMembers: number): Stratum => ({
       sites: [name],

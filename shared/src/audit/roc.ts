@@ -57,7 +57,7 @@ export function areaUnderRoc(distributions: Distributions, tie: 0 | 0.5 | 1): Es
   return { value, samplingVariance, noiseVariance: noiseVariance + productNoise(distributions) };
 }
 
-/** Share of members (TPR) and of matched non-members (FPR) in bin `from` or above, and the TPR − FPR of that threshold. */
+/** Share of members (TPR) and of matched non-members (FPR) in bin `from` or above, and the gap TPR − FPR. */
 export function rateAbove(distributions: Distributions, from: number): { tpr: Estimate; fpr: Estimate; gap: Estimate } {
   const { p, q } = distributions;
   const inside = p.map((_, bin) => (bin >= from ? 1 : 0));

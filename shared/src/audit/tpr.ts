@@ -15,14 +15,14 @@ export type TailRate = { readonly interval: Interval } | { readonly unresolvable
 export function tprAtFpr(distributions: Distributions, fpr: number, z: number): TailRate {
   const expected = fpr * distributions.nonMembers;
   if (expected < TAIL_NON_MEMBERS_MIN) {
-    return {
-      unresolvable: `only ${expected.toFixed(1)} non-members are expected above this threshold; it takes ${TAIL_NON_MEMBERS_MIN}`,
-    };
+    const few = `only ${expected.toFixed(1)} non-members are expected above this threshold`;
+    return { unresolvable: `${few}; it takes ${TAIL_NON_MEMBERS_MIN}` };
   }
   const bins = distributions.p.length;
   const edges = Array.from({ length: bins + 1 }, (_, index) => rateAbove(distributions, bins - index));
   const within = edges.filter((edge) => edge.fpr.value <= fpr);
-  const noiseStdDev = Math.sqrt(Math.max(...within.slice(-1).map((edge) => edge.fpr.noiseVariance), 0));
+  const beyond = edges.find((edge) => edge.fpr.value > fpr);
+  const noiseStdDev = Math.sqrt(beyond?.fpr.noiseVariance ?? 0);
   if (fpr < RESOLVABLE_STD_DEVS * noiseStdDev) {
     return {
       unresolvable: `the noise on this rate (standard deviation ${noiseStdDev.toFixed(4)}) is too large for it`,

@@ -10,37 +10,39 @@ export function verdictOf(
   { confidence, limit }: { confidence: number; limit: number },
 ): Verdict {
   if (best.state === "not-resolvable") {
-    return {
-      kind: "no-power",
-      words: `Too weak to tell: ${best.why}. This audit says nothing about leakage, neither that there is none nor that there is.`,
-    };
+    return verdict(
+      "no-power",
+      `Too weak to tell: ${best.why}.`,
+      "This audit can't say whether membership leaks or not.",
+    );
   }
   const percent = `${Number((100 * confidence).toPrecision(4))} %`;
   const members = Math.round(Math.min(...orderings.map((ordering) => ordering.members)));
   const nonMembers = Math.round(Math.min(...orderings.map((ordering) => ordering.nonMembers)));
-  const interval = `The strongest attack tried has AUC ${round(best.value)} (${percent} interval ${round(best.low)} to ${round(best.high)}; 0.5 is guessing)`;
+  const interval = [
+    `The strongest attack tried has AUC ${round(best.value)}`,
+    `(${percent} interval ${round(best.low)} to ${round(best.high)}; 0.5 is guessing)`,
+  ].join(" ");
   const basis = `It rests on about ${members} members and ${nonMembers} non-members, by noised counts.`;
   const seen = Math.max(...orderings.map(({ detectableAuc }) => detectableAuc ?? 1));
   const power = `A leak that gives an attacker an AUC below ${round(seen)} would probably not have been seen.`;
   const scope = "It speaks of the attacks tried only and is not a bound on ε.";
+  const within = best.high <= limit;
   if (best.low > 0.5) {
-    const against =
-      best.high <= limit ? `within the study's limit of ${limit}` : `beyond the study's limit of ${limit}, or may be`;
-    return {
-      kind: "leakage",
-      words: `Membership leaks: members can be told from non-members better than by chance. ${interval}, ${against}. ${basis} ${scope}`,
-    };
+    const against = within ? `within the study's limit of ${limit}` : `beyond the study's limit of ${limit}, or may be`;
+    const leak = "Membership leaks: members can be told from non-members better than by chance.";
+    return verdict("leakage", leak, `${interval}, ${against}.`, basis, scope);
   }
-  if (best.high <= limit) {
-    return {
-      kind: "bounded",
-      words: `Leakage above an AUC of ${round(best.high)} is ruled out for the attacks tried. ${interval}. ${basis} ${power} ${scope}`,
-    };
+  if (within) {
+    const bound = `Leakage above an AUC of ${round(best.high)} is ruled out for the attacks tried.`;
+    return verdict("bounded", bound, `${interval}.`, basis, power, scope);
   }
-  return {
-    kind: "no-power",
-    words: `Too weak to tell: leakage above the study's limit of ${limit} can't be ruled out, nor was it seen. ${interval}. ${basis} ${power} ${scope}`,
-  };
+  const weak = `Too weak to tell: leakage above the study's limit of ${limit} can't be ruled out, nor was it seen.`;
+  return verdict("no-power", weak, `${interval}.`, basis, power, scope);
+}
+
+function verdict(kind: Verdict["kind"], ...sentences: readonly string[]): Verdict {
+  return { kind, words: sentences.join(" ") };
 }
 
 function round(value: number): string {

@@ -78,7 +78,7 @@ function aucFigure(positives: Cells, negatives: Cells, z: number): Figure {
 
 type Share = readonly [least: number, most: number];
 
-/** Least and most share of each cell that is right: negatives below ½, positives from it; a bin over ½ may be either. */
+/** Least and most share of each cell that is right: negatives below ½, positives from it; a bin over ½: either. */
 function correctShares({ counts }: Cells): readonly Share[] {
   const bins = counts.length;
   const negative = counts.map((_, bin): Share => (2 * (bin + 1) <= bins ? [1, 1] : 2 * bin >= bins ? [0, 0] : [0, 1]));

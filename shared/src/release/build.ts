@@ -46,7 +46,7 @@ export interface ReleaseInputs {
   readonly softwareVersion: string;
 }
 
-/** What the gate says of a model, from the report and the privacy statement: the same before release and in `verify`. */
+/** What the gate says of a model, from its report and privacy statement: the same before release and in `verify`. */
 export function releaseGate(document: StudyDocument, audit: AuditReport, privacy: PrivacyStatement): GateResult {
   return gate({
     report: audit,
@@ -148,10 +148,11 @@ function refuseUnlessReady({ document, parameters, ledger, audit, round }: Relea
   }
   if (verdict.passed) return;
   const broken = verdict.rules.filter(({ passed }) => !passed);
+  const reasons = broken.map(({ rule, required, found }) => `${rule} (${required}; found ${found})`);
   throw new Failure({
     code: "release/gate-refused",
     kind: "audit-failed",
-    what: `The gate refused the model: ${broken.map(({ rule, required, found }) => `${rule} (${required}; found ${found})`).join(", ")}.`,
+    what: `The gate refused the model: ${reasons.join(", ")}.`,
     remedy: "Read the audit report; a new study may spend less on training, more on the audit, or train otherwise.",
   });
 }

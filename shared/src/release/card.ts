@@ -2,7 +2,7 @@ import type { AuditReport, GateResult } from "../audit/report.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { PrivacyStatement } from "./statement.ts";
-import { decimals, figureText, lines } from "./texts.ts";
+import { decimals, figureText, lines, sentence } from "./texts.ts";
 
 /** What a model card tells. */
 export interface CardInput {
@@ -24,13 +24,23 @@ export function modelCard({ document, privacy, audit, gate, evaluation }: CardIn
     "",
     plain(document.purpose),
     "",
-    `Trained across ${privacy.sites.length} hospitals whose records never left them, in ${audit.round} rounds of differentially private gradient descent. Released after an audit passed the gate that every site had signed beforehand.`,
+    sentence(
+      `Trained across ${privacy.sites.length} hospitals whose records never left them,`,
+      `in ${audit.round} rounds of differentially private gradient descent.`,
+      "Released after an audit passed the gate that every site had signed beforehand.",
+    ),
     "",
     "## What is promised",
     "",
-    `- (ε, δ) = (${decimals(privacy.consortium.disjointEpsilon)}, ${privacy.delta}) for each patient, under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).`,
+    sentence(
+      `- (ε, δ) = (${decimals(privacy.consortium.disjointEpsilon)}, ${privacy.delta}) for each patient,`,
+      "under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).",
+    ),
     `- Membership audit: ${audit.verdict.words} See [AUDIT.md](AUDIT.md). Gate: ${gate.passed ? "passed" : "refused"}.`,
-    "- What is promised holds for this folder as signed: check it with `consilium verify PATH` and the consortium's public key, offline.",
+    sentence(
+      "- What is promised holds for this folder as signed:",
+      "check it with `consilium verify PATH` and the consortium's public key, offline.",
+    ),
     "",
     "## How well it works",
     "",
@@ -38,7 +48,10 @@ export function modelCard({ document, privacy, audit, gate, evaluation }: CardIn
     "",
     "## Model",
     "",
-    `- Architecture: ${document.model.preset}; predicts \`${plain(document.data.label.name)}\` (${plain(classes)}) from ${document.data.columns.length} columns named in [study.json](study.json), scaled by the public ranges there.`,
+    sentence(
+      `- Architecture: ${document.model.preset}; predicts \`${plain(document.data.label.name)}\` (${plain(classes)})`,
+      `from ${document.data.columns.length} columns named in [study.json](study.json), scaled by the public ranges there.`,
+    ),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
     `- Predict with \`consilium-site predict --release PATH --in FILE --out FILE\`, which verifies first.`,
     "",

@@ -47,7 +47,7 @@ export const PrivacyStatement = z.strictObject({
   }),
   /** ε of the schedule that every site signed, had all of it been run. */
   signedMaximumEpsilon: epsilon,
-  /** Distance of the samplers from the ideal distributions, already charged above; sums over the worst site's releases. */
+  /** Distance of the samplers from the ideal distributions, already charged above; summed at the worst site. */
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
   /** Data that left a site without noise. */
   unprotectedDisclosures: z.array(z.string()).max(0),
@@ -178,9 +178,18 @@ export function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
 function mechanismsOf(document: StudyDocument): string[] {
   const { noiseMultiplier, samplingRate, clippingNorm } = document.privacy;
   const { members, nonMembers } = document.audit.epsilon;
-  return [
-    `Training: DP-SGD. Each patient joins a step with probability ${samplingRate}; all of a patient's gradients together are clipped to norm ${clippingNorm}; every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
-    `Metrics: histogram of scores on the validation part with discrete Laplace noise, pure ε = ${document.evaluation.epsilon} each.`,
-    `Audit: one histogram of scores for each attack with discrete Laplace noise, pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
+  const training = [
+    `Training: DP-SGD. Each patient joins a step with probability ${samplingRate};`,
+    `all of a patient's gradients together are clipped to norm ${clippingNorm};`,
+    `every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
   ];
+  const metrics = [
+    "Metrics: histogram of scores on the validation part with discrete Laplace noise,",
+    `pure ε = ${document.evaluation.epsilon} each.`,
+  ];
+  const audit = [
+    "Audit: one histogram of scores for each attack with discrete Laplace noise,",
+    `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
+  ];
+  return [training, metrics, audit].map((clauses) => clauses.join(" "));
 }

@@ -1,6 +1,11 @@
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
 import type { PrivacyStatement } from "./statement.ts";
 
+const TRUST = {
+  local: "each site adds all of its noise itself; nobody outside a site is trusted with anything un-noised",
+  distributed: "sites share the noise; at most the stated number may collude",
+} as const;
+
 /** PRIVACY.md: the statement for people. */
 export function privacyText(statement: PrivacyStatement): string {
   const { consortium, sampler, delta } = statement;
@@ -24,16 +29,26 @@ export function privacyText(statement: PrivacyStatement): string {
   return lines(
     `# Privacy statement: ${statement.study}`,
     "",
-    `Whoever holds this release learns at most (ε, δ) = (**${decimals(consortium.disjointEpsilon)}**, ${delta}) about any one patient whose records lie at one site: the largest of the sites' figures below.${overlap}`,
+    sentence(
+      `Whoever holds this release learns at most (ε, δ) = (**${decimals(consortium.disjointEpsilon)}**, ${delta})`,
+      `about any one patient whose records lie at one site: the largest of the sites' figures below.${overlap}`,
+    ),
     "",
     "- Unit: one patient with all of the patient's records.",
     "- Neighbouring data sets differ by adding or removing one patient.",
-    `- Trust: ${statement.trust === "local" ? "each site adds all of its noise itself; nobody outside a site is trusted with anything un-noised" : "sites share the noise; at most the stated number may collude"}.`,
+    `- Trust: ${TRUST[statement.trust]}.`,
     "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder.",
-    `- Study ${statement.studyDigest}, as every site signed it. Its whole schedule would have cost ε = ${decimals(statement.signedMaximumEpsilon)}; the figures here are for what was really done.`,
-    `- Samplers differ from the ideal distributions by at most ${sampler.maxLogRatio} (log ratio) and ${sampler.totalVariation} (total variation) in all; both are charged.`,
+    sentence(
+      `- Study ${statement.studyDigest}, as every site signed it.`,
+      `Its whole schedule would have cost ε = ${decimals(statement.signedMaximumEpsilon)};`,
+      "the figures here are for what was really done.",
+    ),
+    sentence(
+      `- Samplers differ from the ideal distributions by at most ${sampler.maxLogRatio} (log ratio)`,
+      `and ${sampler.totalVariation} (total variation) in all; both are charged.`,
+    ),
     "- Unprotected disclosures: none.",
-    "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts that hold of people in general.",
+    "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts true of people in general.",
     "",
     "## Sites",
     "",
@@ -86,8 +101,13 @@ export function auditText(report: AuditReport, gate: GateResult): string {
     "",
     "## Attacks",
     "",
-    "Each figure is an estimate of what these attacks can do, **not an ε bound**. Attacks in one row order records alike: they are one trial.",
-    `The site-matched AUC intervals hold together with probability ${report.confidence}; so do those of the advantage, and those of the TPRs. They hold which patients were drawn (sampling), the noise on the counts, and the order inside bins (half bin).`,
+    sentence(
+      "Each figure is an estimate of what these attacks can do, **not an ε bound**.",
+      "Attacks in one row order records alike: they are one trial.",
+      `The site-matched AUC intervals hold together with probability ${report.confidence};`,
+      "so do those of the advantage, and those of the TPRs.",
+      "They cover which patients were drawn (sampling), the noise on the counts, and the order inside bins (half bin).",
+    ),
     "",
     table(["attacks", "figure", ...header], attacks),
     "",
@@ -107,6 +127,11 @@ export function figureText(figure: Figure): string {
 
 export function decimals(value: number): string {
   return value.toFixed(3);
+}
+
+/** Clauses of one paragraph. */
+export function sentence(...clauses: readonly string[]): string {
+  return clauses.join(" ");
 }
 
 export function lines(...text: readonly string[]): string {

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "vitest";
+import {
+  approvals,
+  bodies,
+  chain,
+  charged,
+  document,
+  failed,
+  inputs,
+  lead,
+  parameters,
+  roster,
+  seed,
+} from "../../../test/support/releaseFixture.ts";
+import { digestOf } from "../encoding/digest.ts";
+import type { LedgerBody } from "../ledger/entry.ts";
+import { modelDigest } from "../model/modelDigest.ts";
+import { StudyDocument } from "../study/document.ts";
+import { SamplingRate } from "../units/privacy.ts";
+import { buildRelease, type ReleaseInputs } from "./build.ts";
+import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "./manifest.ts";
+import { privacyStatementOf } from "./statement.ts";
+
+const release = buildRelease(inputs, lead);
+
+describe("[REL4] a lie that the coordinator itself signed is refused", () => {
+  const forge = (changes: Partial<ReleaseInputs>, path?: string, content?: (bytes: Uint8Array) => Uint8Array) => {
+    const files = new Map(buildRelease({ ...inputs, ...changes }, lead));
+    if (path === undefined || content === undefined) return files;
+    return resign(files.set(path, content(files.get(path) ?? new Uint8Array())));
+  };
+
+  /** Signs the folder anew, as it now is. */
+  function resign(
+    files: Map<string, Uint8Array>,
+    change: (manifest: SignedManifest["manifest"]) => object = () => ({}),
+  ) {
+    const signed = readJson(files.get(RELEASE_PATHS.manifest) ?? new Uint8Array(), SignedManifest);
+    if (signed === null) throw new Error("no manifest");
+    const { manifest } = signed;
+    const listed = manifest.files.map(({ path }) => {
+      const bytes = files.get(path) ?? new Uint8Array();
+      return { path, bytes: bytes.length, sha256: digestOf(bytes) };
+    });
+    const next = { ...manifest, files: listed, ...change(manifest) };
+    return files.set(RELEASE_PATHS.manifest, jsonBytes(signManifest(next, lead)));
+  }
+
+  const edit = (from: RegExp, to: string) => (bytes: Uint8Array) => {
+    const text = new TextDecoder().decode(bytes);
+    expect(text).toMatch(from);
+    return new TextEncoder().encode(text.replace(from, to));
+  };
+
+  test("a smaller ε in the privacy statement", () => {
+    const files = forge({}, RELEASE_PATHS.privacy, edit(/"disjointEpsilon":[\d.]+/, '"disjointEpsilon":0.5'));
+    expect(failed(files)).toEqual(["privacy", "gate", "texts"]);
+  });
+
+  test("a smaller AUC in the audit report, or histograms that don't give it", () => {
+    const shown = forge({}, RELEASE_PATHS.audit, edit(/"value":0\.5\d*/, '"value":0.4'));
+    expect(failed(shown)).toContain("audit");
+    const histograms = forge({}, RELEASE_PATHS.audit, edit(/"counts":\[40,/, '"counts":[90,'));
+    expect(failed(histograms)).toContain("audit");
+  });
+
+  test("a soothing text", () => {
+    const files = forge({}, RELEASE_PATHS.card, edit(/Limits/, "No limits"));
+    expect(failed(files)).toEqual(["texts"]);
+  });
+
+  test("a charge left out of the ledger, or an entry altered", () => {
+    const cut = forge({}, RELEASE_PATHS.ledger, (bytes) => {
+      const text = new TextDecoder().decode(bytes);
+      return new TextEncoder().encode(text.slice(text.indexOf("\n") + 1));
+    });
+    expect(failed(cut)).toContain("ledger");
+    const altered = forge({}, RELEASE_PATHS.ledger, edit(/"samplingRate":0\.2/, '"samplingRate":0.1'));
+    expect(failed(altered)).toEqual(["ledger", "charges", "privacy"]);
+  });
+
+  test("a rewritten ledger that sites have countersigned otherwise", () => {
+    expect(failed(forge({ ledger: chain(bodies.slice(6), lead) }))).toContain("ledger");
+    expect(failed(forge({ ledger: chain(bodies, seed(3)) }))).toContain("ledger");
+  });
+
+  test("charges that the study doesn't plan", () => {
+    const wider = bodies.map((body): LedgerBody => {
+      if (body.kind !== "reserved" || body.event.kind !== "poisson-gaussian" || body.round !== 2) return body;
+      return { ...body, event: { ...body.event, samplingRate: SamplingRate.parse(0.21) } };
+    });
+    expect(failed(forge({ ledger: chain(wider, lead), witnessedHeads: [] }))).toEqual(["charges"]);
+  });
+
+  test("an approval of another study, by another steward, or missing", () => {
+    const [first, second] = approvals;
+    if (first === undefined || second === undefined) throw new Error("no approvals");
+    const other = { ...first, statement: { ...first.statement, studyDigest: modelDigest(parameters) } };
+    expect(failed(forge({ approvals: [other, second] }))).toContain("approvals");
+    const stranger = { ...first, stewardKey: lead.publicKey };
+    expect(failed(forge({ approvals: [stranger, second] }))).toEqual(["approvals"]);
+    expect(failed(forge({ approvals: [second] }))).toContain("approvals");
+  });
+
+  test("another model, a roster that isn't signed, a gate that didn't pass", () => {
+    const flip = (bytes: Uint8Array) => bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1);
+    expect(failed(forge({}, RELEASE_PATHS.model, flip))).toEqual(["model"]);
+    const unsigned = { ...roster, signature: lead.sign("another roster") };
+    expect(failed(forge({ roster: unsigned }))).toEqual(["roster"]);
+    const refused = resign(new Map(release), ({ gate }) => ({ gate: { ...gate, passed: false } }));
+    expect(failed(refused)).toContain("gate");
+  });
+});
+
+describe("[REL5] nothing is released before its time", () => {
+  test("a refused gate stops the release", () => {
+    const strict = StudyDocument.parse({
+      ...document,
+      audit: { ...document.audit, gates: { maxAttackAucUpper: 0.5 } },
+    });
+    expect(() => buildRelease({ ...inputs, document: strict }, lead)).toThrow(/gate refused.*max-attack-auc-upper/);
+  });
+
+  test("an open reservation, an audit of another model, or an empty ledger stop it", () => {
+    const open = chain(
+      bodies.filter(({ kind }) => kind !== "acting"),
+      lead,
+    );
+    expect(() => buildRelease({ ...inputs, ledger: open }, lead)).toThrow(/reservations/);
+    expect(() => buildRelease({ ...inputs, round: 2 }, lead)).toThrow(/another model/);
+    expect(() => buildRelease({ ...inputs, ledger: [] }, lead)).toThrow(/empty/);
+  });
+
+  test("a cancelled charge is not spent; one that acted and was abandoned is", () => {
+    const reserved = charged("train", 4);
+    const cancelled = reserved.flatMap((body): LedgerBody[] =>
+      body.kind === "reserved" ? [body, { kind: "cancelled", charge: body.charge, reason: "too few sites" }] : [],
+    );
+    const epsilonAfter = (more: readonly LedgerBody[]) =>
+      privacyStatementOf(document, chain([...bodies, ...more], lead), approvals).consortium.disjointEpsilon;
+    expect(epsilonAfter(cancelled)).toBe(epsilonAfter([]));
+    expect(epsilonAfter(reserved.filter(({ kind }) => kind !== "committed"))).toBeGreaterThan(epsilonAfter([]));
+  });
+});
