@@ -1,0 +1,197 @@
+import { Card, Grid, Group, Stack, Table, Text, Title } from "@mantine/core";
+import type { AuditView } from "../../../src/http/views.ts";
+import { deltaText, epsilonText, instantText, intervalText, rateText } from "../figures/format.ts";
+import { useAudit, useReleases } from "../live/queries.ts";
+import { ruleWords } from "../overview/VerdictCard.tsx";
+import { CommandLine } from "../shell/CommandLine.tsx";
+import { useCurrentStudy } from "../shell/currentStudy.ts";
+import { Icon } from "../shell/Icon.tsx";
+import { PageHead } from "../shell/PageHead.tsx";
+import { Answer, Empty, State } from "../shell/States.tsx";
+import { Why } from "../why/Why.tsx";
+import { AucPlot } from "./AucPlot.tsx";
+import { RocPlot } from "./RocPlot.tsx";
+
+/** What attacks on the model's outputs found, what the gate made of it, and the release. */
+export function AuditPage({ study }: { readonly study?: string }) {
+  const current = useCurrentStudy();
+  const name = study ?? current;
+  if (name === null) {
+    return (
+      <Empty title="Nothing to audit yet" command="consilium study propose study.yaml">
+        A model is audited after its last training round, before anything leaves the consortium.
+      </Empty>
+    );
+  }
+  return <OneAudit study={name} />;
+}
+
+function OneAudit({ study }: { readonly study: string }) {
+  const audit = useAudit(study);
+  return (
+    <Stack gap="lg">
+      <PageHead
+        title="Audit and release"
+        lead={`Membership attacks on the model of ${study}, scored at the sites, counted with noise.`}
+        command={`consilium audit show ${study}`}
+      />
+      <Answer query={audit} height={400}>
+        {(view) =>
+          view === null ? (
+            <Empty title="Not audited yet" command={`consilium study watch ${study}`}>
+              The audit runs by itself when training is complete; each site's charge for it was reserved when the study
+              was approved.
+            </Empty>
+          ) : (
+            <Findings audit={view} />
+          )
+        }
+      </Answer>
+    </Stack>
+  );
+}
+
+function Findings({ audit }: { readonly audit: AuditView }) {
+  return (
+    <Grid gap="lg">
+      <Grid.Col span={{ base: 12, lg: 6 }}>
+        <Verdict audit={audit} />
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, lg: 6 }}>
+        <Release audit={audit} />
+      </Grid.Col>
+      <Grid.Col span={12}>
+        <Rules audit={audit} />
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, lg: 7 }}>
+        <AucPlot report={audit.report} />
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, lg: 5 }}>
+        <RocPlot report={audit.report} />
+      </Grid.Col>
+    </Grid>
+  );
+}
+
+function Verdict({ audit }: { readonly audit: AuditView }) {
+  const { gate, report, claimedEpsilon, delta, auditedAt } = audit;
+  const { best } = report;
+  return (
+    <Card component="section" aria-label="Verdict" h="100%">
+      <Stack gap="sm">
+        <Group gap="sm">
+          <Title order={2} size="h5">
+            Verdict
+          </Title>
+          <State tone={gate.passed ? "good" : "bad"}>
+            <Icon name={gate.passed ? "check" : "cross"} size={14} />
+            {gate.passed ? "passed the gate" : "refused by the gate"}
+          </State>
+        </Group>
+        <Text>{report.verdict.words}</Text>
+        <Group gap="xl">
+          <Stack gap={0}>
+            <Group gap="xs">
+              <Text size="sm" c="dimmed">
+                Best attack's AUC
+              </Text>
+              <Why of="attack" />
+            </Group>
+            <span className="big figure">{best.state === "resolved" ? rateText(best.value) : "–"}</span>
+            <Text size="sm" c="dimmed" className="figure">
+              {best.state === "resolved"
+                ? `${intervalText(best)} (${(report.confidence * 100).toFixed(0)} %), not an ε bound`
+                : `not resolvable: ${best.why}`}
+            </Text>
+          </Stack>
+          <Stack gap={0}>
+            <Group gap="xs">
+              <Text size="sm" c="dimmed">
+                Claimed ε
+              </Text>
+              <Why of="claimed" />
+            </Group>
+            <span className="big figure">{epsilonText(claimedEpsilon)}</span>
+            <Text size="sm" c="dimmed" className="figure">
+              δ = {deltaText(delta)}, per patient, whole study
+            </Text>
+          </Stack>
+        </Group>
+        <Text size="sm" c="dimmed">
+          Audited {instantText(auditedAt)}, model <span className="hash">{report.modelDigest.slice(0, 12)}…</span> after
+          round {report.round}
+        </Text>
+      </Stack>
+    </Card>
+  );
+}
+
+function Release({ audit }: { readonly audit: AuditView }) {
+  const releases = useReleases();
+  const release = releases.data?.releases.find(({ study }) => study === audit.report.study);
+  return (
+    <Card component="section" aria-label="Release" h="100%">
+      <Stack gap="sm">
+        <Title order={2} size="h5">
+          Release
+        </Title>
+        {release === undefined ? (
+          <Text c="dimmed">
+            {audit.gate.passed
+              ? "The gate let it pass; the release is being written."
+              : "Nothing was released: the gate refused the model."}
+          </Text>
+        ) : (
+          <>
+            <Text size="sm">
+              Released {instantText(release.releasedAt)}, signed by {release.signers.join(", ")}.
+            </Text>
+            <Text size="sm" c="dimmed">
+              Manifest <span className="hash">{release.manifest}</span>
+            </Text>
+            <Text size="sm">Anyone with the consortium's public key can check it offline:</Text>
+            <CommandLine command={`consilium verify ${release.path}`} />
+          </>
+        )}
+      </Stack>
+    </Card>
+  );
+}
+
+function Rules({ audit }: { readonly audit: AuditView }) {
+  return (
+    <Card component="section" aria-label="Rules of the gate">
+      <Stack gap="sm">
+        <Title order={2} size="h5">
+          Rules of the gate
+        </Title>
+        <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                {["Rule", "Required", "Found", "Outcome", "Why"].map((name) => (
+                  <Table.Th key={name} scope="col">
+                    {name}
+                  </Table.Th>
+                ))}
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {audit.gate.rules.map(({ rule, required, found, passed, why }) => (
+                <Table.Tr key={rule}>
+                  <Table.Td>{ruleWords(rule)}</Table.Td>
+                  <Table.Td className="figure">{required}</Table.Td>
+                  <Table.Td className="figure">{found}</Table.Td>
+                  <Table.Td>
+                    <State tone={passed ? "good" : "bad"}>{passed ? "pass" : "fail"}</State>
+                  </Table.Td>
+                  <Table.Td>{why}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      </Stack>
+    </Card>
+  );
+}

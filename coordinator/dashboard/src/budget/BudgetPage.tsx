@@ -1,0 +1,81 @@
+import { Card, Stack, Table, Title } from "@mantine/core";
+import type { BudgetView } from "../../../src/http/views.ts";
+import { deltaText, epsilonText } from "../figures/format.ts";
+import { useBudgets } from "../live/queries.ts";
+import { BudgetBars } from "../overview/BudgetBars.tsx";
+import { PageHead } from "../shell/PageHead.tsx";
+import { Answer, Empty } from "../shell/States.tsx";
+import { Ledger } from "./Ledger.tsx";
+
+/** What each data set has paid over all studies, and the ledger that proves it. */
+export function BudgetPage() {
+  const budgets = useBudgets();
+  return (
+    <Stack gap="lg">
+      <PageHead
+        title="Budget and ledger"
+        lead="A charge is booked before a sample is drawn. Each site keeps its own ledger and refuses to go on when the two disagree."
+        command="consilium budget show"
+      />
+      <Answer query={budgets} height={280}>
+        {(view) =>
+          view.budgets.length === 0 ? (
+            <Empty title="No budget yet" command="consilium-site budget cap DATASET --epsilon 4 --delta 1e-4">
+              A data set appears here once its steward approved a study for it. The cap is the steward's alone; this is
+              how it is set at the site.
+            </Empty>
+          ) : (
+            <>
+              <BudgetBars budgets={view.budgets} file="consortium-epsilon" none="" />
+              <Parts budgets={view.budgets} />
+            </>
+          )
+        }
+      </Answer>
+      <Ledger />
+    </Stack>
+  );
+}
+
+function Parts({ budgets }: { readonly budgets: readonly BudgetView[] }) {
+  return (
+    <Card component="section" aria-label="Parts">
+      <Stack gap="sm">
+        <Title order={2} size="h5">
+          Parts of each data set
+        </Title>
+        <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                {["Site", "Data set", "Part", "ε spent", "ε reserved", "Cap", "Cap per study", "δ"].map((name) => (
+                  <Table.Th key={name} scope="col">
+                    {name}
+                  </Table.Th>
+                ))}
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {budgets.flatMap((budget) =>
+                budget.parts.map(({ part, spentEpsilon, reservedEpsilon }) => (
+                  <Table.Tr key={`${budget.site} ${budget.dataset} ${part}`}>
+                    <Table.Td>{budget.site}</Table.Td>
+                    <Table.Td>{budget.dataset}</Table.Td>
+                    <Table.Td>{part}</Table.Td>
+                    <Table.Td className="figure">{epsilonText(spentEpsilon)}</Table.Td>
+                    <Table.Td className="figure">{epsilonText(reservedEpsilon)}</Table.Td>
+                    <Table.Td className="figure">{epsilonText(budget.cap)}</Table.Td>
+                    <Table.Td className="figure">
+                      {budget.perStudyCap === null ? "none" : epsilonText(budget.perStudyCap)}
+                    </Table.Td>
+                    <Table.Td className="figure">{deltaText(budget.delta)}</Table.Td>
+                  </Table.Tr>
+                )),
+              )}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      </Stack>
+    </Card>
+  );
+}

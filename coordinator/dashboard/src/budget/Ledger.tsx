@@ -1,0 +1,95 @@
+import { Button, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
+import type { LedgerSummary } from "../../../src/http/views.ts";
+import { instantText, shortDigest } from "../figures/format.ts";
+import { useLedger, useLedgerEntries } from "../live/queries.ts";
+import { CommandLine } from "../shell/CommandLine.tsx";
+import { Answer, State } from "../shell/States.tsx";
+import { describeEntry } from "./describeEntry.ts";
+
+/** The consortium's own ledger: its head, the heads it saw of others, its entries from the newest. */
+export function Ledger() {
+  const ledger = useLedger();
+  return (
+    <Card component="section" aria-label="Ledger">
+      <Stack gap="md">
+        <Answer query={ledger} height={90}>
+          {(view) => <Head ledger={view} />}
+        </Answer>
+        <Entries />
+      </Stack>
+    </Card>
+  );
+}
+
+function Head({ ledger }: { readonly ledger: LedgerSummary }) {
+  const { head, witnessed, verified } = ledger;
+  return (
+    <Stack gap="xs">
+      <Group justify="space-between">
+        <Group gap="sm">
+          <Title order={2} size="h5">
+            Ledger of the consortium
+          </Title>
+          <State tone={verified ? "good" : "bad"}>{verified ? "chain verified" : "chain broken"}</State>
+        </Group>
+        <CommandLine command="consilium budget verify" />
+      </Group>
+      <Text size="sm" c="dimmed">
+        {head.sequence} entries; head <span className="hash">{head.hash}</span>
+      </Text>
+      {witnessed.length > 0 && (
+        <Text size="sm" c="dimmed">
+          Heads seen of the sites' own ledgers: {witnessed.map((h) => `${h.writer} ${h.sequence}`).join(", ")}
+        </Text>
+      )}
+    </Stack>
+  );
+}
+
+function Entries() {
+  const entries = useLedgerEntries();
+  return (
+    <Answer query={entries} height={240}>
+      {({ pages }) => (
+        <>
+          <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+            <Table>
+              <Table.Thead>
+                <Table.Tr>
+                  {["No.", "When", "What", "Details", "Hash"].map((name) => (
+                    <Table.Th key={name} scope="col">
+                      {name}
+                    </Table.Th>
+                  ))}
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {pages
+                  .flatMap((page) => page.entries)
+                  .map(({ sequence, at, body, hash }) => {
+                    const { what, details } = describeEntry(body);
+                    return (
+                      <Table.Tr key={sequence}>
+                        <Table.Td className="figure">{sequence}</Table.Td>
+                        <Table.Td>{instantText(at)}</Table.Td>
+                        <Table.Td>{what}</Table.Td>
+                        <Table.Td>{details}</Table.Td>
+                        <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
+                      </Table.Tr>
+                    );
+                  })}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+          {entries.hasNextPage && (
+            <Group>
+              <Button variant="default" onClick={() => entries.fetchNextPage()} loading={entries.isFetchingNextPage}>
+                Older entries
+              </Button>
+            </Group>
+          )}
+        </>
+      )}
+    </Answer>
+  );
+}

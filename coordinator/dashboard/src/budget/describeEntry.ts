@@ -1,0 +1,46 @@
+import type { PrivacyEvent } from "@consilium/shared/event/event";
+import type { LedgerBody } from "@consilium/shared/ledger/entry";
+import { deltaText, epsilonText, shortDigest } from "../figures/format.ts";
+
+/** A ledger entry in words; the entry itself is what counts. */
+export function describeEntry(body: LedgerBody): { readonly what: string; readonly details: string } {
+  switch (body.kind) {
+    case "cap-set":
+      return {
+        what: "cap set",
+        details: `${body.site}, ${body.dataset}: ε ≤ ${epsilonText(body.epsilon)} at δ = ${deltaText(body.delta)}`,
+      };
+    case "study-approved":
+      return { what: "study approved", details: `${body.site} for ${body.study}, with ${body.dataset}` };
+    case "reserved":
+      return { what: "reserved", details: `${body.charge}: ${eventText(body.event)}` };
+    case "acting":
+      return { what: "acting", details: `${body.charge}: spent from here on` };
+    case "committed":
+      return { what: "committed", details: `${body.charge}, result ${shortDigest(body.result)}` };
+    case "cancelled":
+      return { what: "cancelled", details: `${body.charge}: ${body.reason}` };
+    case "recovered":
+      return { what: "recovered", details: `${body.charge} from ${body.from}'s ledger: ${eventText(body.event)}` };
+    case "head-witnessed":
+      return { what: "head witnessed", details: `${body.head.writer}, entry ${body.head.sequence}` };
+    case "study-moved":
+      return {
+        what: "study moved",
+        details: `${body.study}: ${body.from} → ${body.to}, by ${body.by}: ${body.reason}`,
+      };
+    case "refusal-noted":
+      return { what: "refused", details: `${body.party}: ${body.code}: ${body.detail}` };
+    case "released":
+      return { what: "released", details: `${body.study}, manifest ${shortDigest(body.manifest)}` };
+  }
+}
+
+function eventText(event: PrivacyEvent): string {
+  switch (event.kind) {
+    case "poisson-gaussian":
+      return `Gaussian, σ = ${event.noiseMultiplier.toPrecision(3)}, q = ${event.samplingRate}, ${event.count} ×`;
+    case "discrete-laplace":
+      return `discrete Laplace, ε = ${(event.sensitivity / event.scale).toPrecision(2)}, ${event.count} ×`;
+  }
+}

@@ -1,0 +1,75 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { api } from "./api.ts";
+import { useLive } from "./notices.ts";
+
+/** Polling is only for when the stream of notices is down; while it is up, a slow look guards against a lost notice. */
+function usePace(): number {
+  return useLive().open ? 30_000 : 5_000;
+}
+
+/** A key begins with the topic of the notices that make it stale. */
+export function useSession() {
+  return useQuery({ queryKey: ["session"], queryFn: api.session, staleTime: 60_000 });
+}
+
+export function useStudies() {
+  return useQuery({ queryKey: ["studies"], queryFn: api.studies, refetchInterval: usePace() });
+}
+
+export function useStudy(study: string) {
+  return useQuery({ queryKey: ["studies", study], queryFn: () => api.study(study), refetchInterval: usePace() });
+}
+
+export function useRound(study: string) {
+  return useQuery({ queryKey: ["round", study], queryFn: () => api.round(study), refetchInterval: usePace() });
+}
+
+export function useRounds(study: string) {
+  return useQuery({
+    queryKey: ["round", study, "closed"],
+    queryFn: () => api.rounds(study),
+    refetchInterval: usePace(),
+  });
+}
+
+export function useMetrics(study: string) {
+  return useQuery({ queryKey: ["metrics", study], queryFn: () => api.metrics(study), refetchInterval: usePace() });
+}
+
+export function useStudyBudgets(study: string) {
+  return useQuery({ queryKey: ["budgets", study], queryFn: () => api.studyBudgets(study), refetchInterval: usePace() });
+}
+
+export function useBudgets() {
+  return useQuery({ queryKey: ["budgets"], queryFn: api.budgets, refetchInterval: usePace() });
+}
+
+export function useAudit(study: string) {
+  return useQuery({ queryKey: ["audit", study], queryFn: () => api.audit(study), refetchInterval: usePace() });
+}
+
+export function useSites() {
+  return useQuery({ queryKey: ["sites"], queryFn: api.sites, refetchInterval: usePace() });
+}
+
+export function useReleases() {
+  return useQuery({ queryKey: ["releases"], queryFn: api.releases, refetchInterval: usePace() });
+}
+
+export function useLedger() {
+  return useQuery({ queryKey: ["ledger"], queryFn: api.ledger, refetchInterval: usePace() });
+}
+
+/** Newest entries first; older ones page by page. */
+export function useLedgerEntries() {
+  return useInfiniteQuery({
+    queryKey: ["ledger", "entries"],
+    queryFn: ({ pageParam }) => api.ledgerEntries(pageParam),
+    initialPageParam: initialPage(),
+    getNextPageParam: (page) => page.olderBefore,
+  });
+}
+
+function initialPage(): number | null {
+  return null;
+}

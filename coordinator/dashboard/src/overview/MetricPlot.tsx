@@ -1,0 +1,126 @@
+import { Center, Text } from "@mantine/core";
+import type { EChartsCoreOption } from "echarts/core";
+import { useCallback } from "react";
+import type { IntervalView, MetricPoint, StudyDetail } from "../../../src/http/views.ts";
+import { epsilonText, intervalText, rateText } from "../figures/format.ts";
+import { useMetrics } from "../live/queries.ts";
+import { Chart, type Ink } from "../plot/Chart.tsx";
+import { PlotCard } from "../plot/PlotCard.tsx";
+import { State } from "../shell/States.tsx";
+import { Why } from "../why/Why.tsx";
+
+const NO_POINTS: readonly MetricPoint[] = [];
+
+/** Noised validation metrics over training rounds, each with the band of its 95 % interval. */
+export function MetricPlot({ study }: { readonly study: StudyDetail }) {
+  const { data } = useMetrics(study.name);
+  const points = data?.points ?? NO_POINTS;
+  const option = useCallback((ink: Ink) => optionOf(points, study.rounds, ink), [points, study.rounds]);
+  const cost =
+    data === undefined ? "" : ` Each point costs ε = ${epsilonText(data.epsilonPerPoint)} on the validation part.`;
+  return (
+    <PlotCard
+      title="Validation metrics"
+      aside={
+        <>
+          <State tone="calm">DP</State>
+          <Why of="metric" />
+        </>
+      }
+      caption={`Rate from 0 to 1 after each evaluated training round; bands are 95 % intervals.${cost}`}
+      file={`${study.name}-metrics`}
+      rows={() => [
+        ["round", "auc", "auc low", "auc high", "accuracy", "accuracy low", "accuracy high"],
+        ...points.map(({ round, auc, accuracy }) => [round, ...cells(auc), ...cells(accuracy)]),
+      ]}
+    >
+      {points.length === 0 ? (
+        <Center h={300}>
+          <Text c="dimmed">The first point comes after round {study.document.evaluation.everyRounds}.</Text>
+        </Center>
+      ) : (
+        <Chart label={labelOf(points)} height={300} option={option} />
+      )}
+    </PlotCard>
+  );
+}
+
+function cells(interval: IntervalView | null): (number | null)[] {
+  return interval === null ? [null, null, null] : [interval.value, interval.low, interval.high];
+}
+
+function labelOf(points: readonly MetricPoint[]): string {
+  const last = points.at(-1);
+  const auc = last?.auc ? `AUC ${rateText(last.auc.value)}, ${intervalText(last.auc)}` : "no AUC";
+  return `Validation metrics at ${points.length} rounds; the last after round ${last?.round}: ${auc}`;
+}
+
+type Metric = "auc" | "accuracy";
+const METRICS: readonly (readonly [Metric, string])[] = [
+  ["auc", "AUC"],
+  ["accuracy", "Accuracy"],
+];
+
+function optionOf(points: readonly MetricPoint[], rounds: number, ink: Ink): EChartsCoreOption {
+  const shown = METRICS.filter(([metric]) => points.some((point) => point[metric] !== null));
+  const lowest = Math.min(0.5, ...points.flatMap(({ auc, accuracy }) => [auc?.low ?? 1, accuracy?.low ?? 1]));
+  const axis = {
+    axisLabel: { color: ink.quiet },
+    nameTextStyle: { color: ink.quiet },
+    axisLine: { lineStyle: { color: ink.rule } },
+    splitLine: { lineStyle: { color: ink.rule } },
+  };
+  return {
+    animation: false,
+    textStyle: { fontFamily: "inherit" },
+    grid: { left: 44, right: 16, top: 34, bottom: 44 },
+    legend: { top: 0, left: 0, textStyle: { color: ink.text }, data: shown.map(([, name]) => name), icon: "roundRect" },
+    tooltip: {
+      trigger: "axis",
+      backgroundColor: ink.surface,
+      borderColor: ink.rule,
+      textStyle: { color: ink.text },
+      formatter: (items: readonly { dataIndex: number }[]) => tooltipOf(points[items[0]?.dataIndex ?? 0]),
+    },
+    xAxis: { ...axis, type: "value", min: 0, max: rounds, name: "training round", nameLocation: "middle", nameGap: 28 },
+    yAxis: { ...axis, type: "value", min: Math.floor(lowest * 10) / 10, max: 1 },
+    series: shown.flatMap(([metric, name], index) => seriesOf(points, metric, name, ink.series[index] ?? ink.text)),
+  };
+}
+
+/** The band is a stack: an unseen line at `low`, an area of height `high − low` on it. */
+function seriesOf(points: readonly MetricPoint[], metric: Metric, name: string, color: string): object[] {
+  const of = (value: (interval: IntervalView) => number) =>
+    points.map((point) => {
+      const interval = point[metric];
+      return [point.round, interval === null ? null : value(interval)];
+    });
+  const unseen = {
+    type: "line",
+    stack: metric,
+    stackStrategy: "all",
+    silent: true,
+    showSymbol: false,
+    lineStyle: { opacity: 0 },
+  };
+  return [
+    { ...unseen, name: `${name} low`, data: of(({ low }) => low) },
+    { ...unseen, name: `${name} band`, data: of(({ low, high }) => high - low), areaStyle: { color, opacity: 0.16 } },
+    {
+      type: "line",
+      name,
+      data: of(({ value }) => value),
+      symbolSize: 6,
+      color,
+      lineStyle: { width: 2.5, color },
+      z: 3,
+    },
+  ];
+}
+
+function tooltipOf(point: MetricPoint | undefined): string {
+  if (point === undefined) return "";
+  const line = (name: string, interval: IntervalView | null) =>
+    interval === null ? "" : `<br>${name} <b>${rateText(interval.value)}</b> (${intervalText(interval)})`;
+  return `after round ${point.round}${line("AUC", point.auc)}${line("accuracy", point.accuracy)}`;
+}

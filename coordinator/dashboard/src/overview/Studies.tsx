@@ -1,0 +1,52 @@
+import { Anchor, Card, Stack, Table, Title } from "@mantine/core";
+import { Link } from "wouter";
+import { instantText } from "../figures/format.ts";
+import { useStudies } from "../live/queries.ts";
+import { Answer, StudyStateBadge } from "../shell/States.tsx";
+
+export function Studies() {
+  const studies = useStudies();
+  return (
+    <Card component="section" aria-label="All studies">
+      <Stack gap="sm">
+        <Title order={2} size="h5">
+          All studies
+        </Title>
+        <Answer query={studies}>
+          {(view) => (
+            <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+              <Table>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th scope="col">Study</Table.Th>
+                    <Table.Th scope="col">State</Table.Th>
+                    <Table.Th scope="col">Rounds committed</Table.Th>
+                    <Table.Th scope="col">Proposed</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {view.studies.map(({ name, state, committedRounds, rounds, proposedAt }) => (
+                    <Table.Tr key={name}>
+                      <Table.Td>
+                        <Anchor component={Link} href={`/studies/${name}`} size="sm">
+                          {name}
+                        </Anchor>
+                      </Table.Td>
+                      <Table.Td>
+                        <StudyStateBadge state={state} />
+                      </Table.Td>
+                      <Table.Td className="figure">
+                        {committedRounds} of {rounds}
+                      </Table.Td>
+                      <Table.Td>{instantText(proposedAt)}</Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+          )}
+        </Answer>
+      </Stack>
+    </Card>
+  );
+}

@@ -1,0 +1,75 @@
+import { Alert, Card, Skeleton, Stack, Text, Title } from "@mantine/core";
+import type { ReactNode } from "react";
+import type { StudySummary } from "../../../src/http/views.ts";
+import { Refused } from "../live/api.ts";
+import { CommandLine } from "./CommandLine.tsx";
+
+export type Tone = "good" | "warn" | "bad" | "calm";
+
+/** A state in a word and a colour; the word alone is enough. */
+export function State({ tone, children }: { readonly tone: Tone; readonly children: ReactNode }) {
+  return (
+    <span className="state" data-tone={tone}>
+      {children}
+    </span>
+  );
+}
+
+const STUDY_TONE: Record<StudySummary["state"], Tone> = {
+  draft: "calm",
+  proposed: "calm",
+  approved: "calm",
+  training: "good",
+  paused: "warn",
+  trained: "calm",
+  auditing: "calm",
+  released: "good",
+  rejected: "bad",
+  aborted: "bad",
+};
+
+export function StudyStateBadge({ state }: { readonly state: StudySummary["state"] }) {
+  return <State tone={STUDY_TONE[state]}>{state}</State>;
+}
+
+/** Nothing is here yet: what would bring something, as a command. */
+export function Empty({ title, children, command }: EmptyProps) {
+  return (
+    <Card component="section">
+      <Stack gap="sm" align="flex-start">
+        <Title order={2} size="h4">
+          {title}
+        </Title>
+        <Text c="dimmed" maw={640}>
+          {children}
+        </Text>
+        <CommandLine command={command} />
+      </Stack>
+    </Card>
+  );
+}
+
+interface EmptyProps {
+  readonly title: string;
+  readonly children: ReactNode;
+  readonly command: string;
+}
+
+interface AnswerProps<View> {
+  readonly query: { readonly data: View | undefined; readonly error: Error | null };
+  readonly height?: number;
+  readonly children: (view: View) => ReactNode;
+}
+
+/** What the coordinator answered; until then its place is kept, and a refusal says what to do. */
+export function Answer<View>({ query, height = 160, children }: AnswerProps<View>) {
+  if (query.data !== undefined) return children(query.data);
+  if (query.error === null) return <Skeleton height={height} radius="lg" aria-label="Loading" />;
+  return (
+    <Alert color="red" variant="outline" title={query.error.message} role="alert">
+      {query.error instanceof Refused
+        ? query.error.remedy
+        : "Is the coordinator running? See: consilium coordinator status"}
+    </Alert>
+  );
+}

@@ -1,0 +1,97 @@
+import { Card, Stack, Table, Text } from "@mantine/core";
+import type { SiteView } from "../../../src/http/views.ts";
+import { agoText, durationText, instantText } from "../figures/format.ts";
+import { useSites } from "../live/queries.ts";
+import { useNow } from "../shell/LiveDot.tsx";
+import { PageHead } from "../shell/PageHead.tsx";
+import { Answer, Empty, State } from "../shell/States.tsx";
+
+/** Every site of the consortium: is it there, who is it, does it keep up. */
+export function SitesPage() {
+  const sites = useSites();
+  return (
+    <Stack gap="lg">
+      <PageHead
+        title="Sites"
+        lead="Each is known by the key that it made itself; people at both ends compare the ten words once."
+        command="consilium ca list"
+      />
+      <Answer query={sites} height={320}>
+        {(view) =>
+          view.sites.length === 0 ? (
+            <Empty title="No site yet" command="consilium ca invite SITE">
+              An invitation is a token for one site, good once and for 24 hours. At the hospital it becomes a
+              certificate with: consilium-site join TOKEN
+            </Empty>
+          ) : (
+            <SitesTable sites={view.sites} />
+          )
+        }
+      </Answer>
+    </Stack>
+  );
+}
+
+function SitesTable({ sites }: { readonly sites: readonly SiteView[] }) {
+  const now = useNow(1000);
+  return (
+    <Card component="section" aria-label="Sites of the consortium">
+      <Table.ScrollContainer minWidth={860} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              {["Site", "State", "Last event", "Certificate ends", "Rounds in time", "Backend", "Version"].map(
+                (name) => (
+                  <Table.Th key={name} scope="col">
+                    {name}
+                  </Table.Th>
+                ),
+              )}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {sites.map((site) => (
+              <SiteRow key={site.name} site={site} now={now} />
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </Card>
+  );
+}
+
+function SiteRow({ site, now }: { readonly site: SiteView; readonly now: number }) {
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Text size="sm" fw={600}>
+          {site.name}
+        </Text>
+        <Text size="xs" c="dimmed" maw={260}>
+          {site.fingerprint}
+        </Text>
+      </Table.Td>
+      <Table.Td>{stateOf(site)}</Table.Td>
+      <Table.Td className="figure">
+        {site.lastEventAt === null ? "never" : agoText(Date.parse(site.lastEventAt), now)}
+      </Table.Td>
+      <Table.Td>{certificateWords(site.certificateEndsAt, now)}</Table.Td>
+      <Table.Td className="figure">
+        {site.roundsAsked === 0 ? "none asked" : `${site.roundsAnswered} of ${site.roundsAsked}`}
+      </Table.Td>
+      <Table.Td>{site.backend ?? "not published"}</Table.Td>
+      <Table.Td>{site.version ?? "not published"}</Table.Td>
+    </Table.Tr>
+  );
+}
+
+function stateOf({ standing, connected }: SiteView) {
+  if (standing !== "enrolled") return <State tone="bad">{standing}</State>;
+  return connected ? <State tone="good">connected</State> : <State tone="warn">away</State>;
+}
+
+function certificateWords(endsAt: string | null, now: number): string {
+  if (endsAt === null) return "none yet";
+  const left = Date.parse(endsAt) - now;
+  return left < 0 ? `ended ${instantText(endsAt)}` : `in ${durationText(left)}`;
+}

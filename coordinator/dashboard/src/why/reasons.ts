@@ -1,0 +1,70 @@
+interface Reason {
+  readonly title: string;
+  readonly lines: readonly (readonly [name: string, words: string])[];
+}
+
+/** Where each privacy figure comes from. */
+export const REASONS = {
+  spent: {
+    title: "ε spent at a site",
+    lines: [
+      [
+        "What",
+        "everything that any study did to this data set: training, metrics, audits; a charge counts from the moment before a sample is drawn.",
+      ],
+      [
+        "Formula",
+        "the largest over the parts train, validation and audit: a patient is in one part only, so parts never add.",
+      ],
+      [
+        "Accountant",
+        "Rényi differential privacy summed over all charges (Mironov, Talwar & Zhang 2019), converted at δ (Canonne, Kamath & Steinke 2020).",
+      ],
+      [
+        "Assumes",
+        "neighbours differ by one patient, with all of that patient's records; no patient is at two sites. Shown rounded up.",
+      ],
+    ],
+  },
+  highest: {
+    title: "The site that spent most",
+    lines: [
+      ["What", "the largest ε over the study's sites. Sites' patients differ, so their figures never add."],
+      ["Assumes", "no patient is at two sites; a patient at k of them may pay up to k times."],
+      ["Cap", "each site's steward set its own; both the site and the coordinator refuse a round that would pass it."],
+    ],
+  },
+  metric: {
+    title: "A noised metric",
+    lines: [
+      [
+        "What",
+        "each site sends a histogram of scores of its validation patients with discrete Laplace noise; AUC and accuracy come from their sum.",
+      ],
+      ["Interval", "95 %, for the patients drawn and for the noise together."],
+      ["Cost", "pure ε for each point, charged to the validation part; training patients pay nothing for it."],
+    ],
+  },
+  attack: {
+    title: "AUC of a membership attack",
+    lines: [
+      [
+        "What",
+        "how well the model's outputs tell training patients from patients it never saw: 0.5 is a coin toss, 1 is certainty.",
+      ],
+      ["From", "noised histograms of attack scores; no score of a patient leaves its site."],
+      ["Interval", "simultaneous over the attacks tried, noise and bins included."],
+      ["Not", "a bound on ε: that is the ledger's claim, proven by accounting."],
+    ],
+  },
+  claimed: {
+    title: "Claimed ε",
+    lines: [
+      ["What", "the largest ε that this study charged to any site's part: training, metrics and audit together."],
+      ["Accountant", "Rényi differential privacy at the study's δ; anyone can re-compute it from the ledger's events."],
+      ["Check", "consilium budget verify on the coordinator, consilium-site budget verify at each site."],
+    ],
+  },
+} as const satisfies Record<string, Reason>;
+
+export type ReasonName = keyof typeof REASONS;
