@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const source = { conditions: ["consilium-source", "node", "import", "module", "default"] };
+const source = { conditions: ["consilium-source", "node"] };
 
 /** Unit tests run on the sources; `test/e2e`, `test/browser` start the built processes. */
 export default defineConfig({

@@ -18,8 +18,8 @@ export interface ExchangeOptions<Message> {
   readonly messages: z.ZodType<Message>;
   /** Answers a message; a `Failure` thrown becomes a refusal. The attachment is the callee's to keep. */
   readonly onMessage: (message: Message, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
-  /** Called for each refusal that this side gives. */
-  readonly onRefusal: (refusal: Refusal) => void;
+  /** Called for each refusal that this side gives: by the protocol, before any handler, or by the handler. */
+  readonly onRefusal: (refusal: Refusal, by: "protocol" | "handler") => void;
 }
 
 /** A message or a reply of either side. */
@@ -46,6 +46,11 @@ export class Exchange<Message> {
     this.#session = options.session;
   }
 
+  /** Nobody waits for a reply, on either side. */
+  get isIdle(): boolean {
+    return this.#waiting.size === 0 && this.#handling === 0;
+  }
+
   /** Sends and resolves with the peer's reply, be it a refusal; rejects when the session ends before it came. */
   send(body: Body, attachment?: Uint8Array): Promise<ReplyBody> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
@@ -63,7 +68,7 @@ export class Exchange<Message> {
     }
     const opened = open(this.#session, frame, this.#options.pinned);
     if ("fault" in opened) {
-      if (opened.isReply) this.#options.onRefusal(refusalFor(opened.fault));
+      if (opened.isReply) this.#options.onRefusal(refusalFor(opened.fault), "protocol");
       else this.#refuse(refusalFor(opened.fault), opened.headerHash);
       return;
     }
@@ -93,7 +98,7 @@ export class Exchange<Message> {
       .catch((error: unknown): ReplyBody => ({ type: "refused", refusal: toRefusal(error) }))
       .then((reply) => {
         this.#handling -= 1;
-        if (reply.type === "refused") this.#refuse(reply.refusal, headerHash);
+        if (reply.type === "refused") this.#refuse(reply.refusal, headerHash, "handler");
         else this.#emit(reply, undefined, headerHash);
       });
   }
@@ -107,8 +112,8 @@ export class Exchange<Message> {
     else waiting?.reject(fromRefusal(refusalFor("message/unknown")));
   }
 
-  #refuse(refusal: Refusal, answers: Digest | undefined): void {
-    this.#options.onRefusal(refusal);
+  #refuse(refusal: Refusal, answers: Digest | undefined, by: "protocol" | "handler" = "protocol"): void {
+    this.#options.onRefusal(refusal, by);
     this.#emit({ type: "refused", refusal }, undefined, answers ?? this.#session.id);
   }
 
