@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
-import { divisorOf, gridOfStudy } from "@consilium/shared/study/schedule";
+import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
+import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Digest, StudyName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
-import { modelSpecOfStudy } from "./modelSpec.ts";
 import type { RoundEngine, RoundLink } from "./ports.ts";
 
 export interface ModelSourceOptions {
@@ -51,7 +51,7 @@ export class ModelSource {
       type: "open",
       study,
       spec: modelSpecOfStudy(document),
-      grid: gridOfStudy(document, standing.parameterCount),
+      grid: gridOfStudy(document),
       samplingRate: document.privacy.samplingRate,
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
@@ -63,7 +63,8 @@ export class ModelSource {
     const { update, key, model } = spec;
     if (update === undefined || this.#held.get(key.study) !== update.from) return false;
     const path = join(this.#options.folder, `${update.aggregate.digest}.aggregate`);
-    if (aggregate === undefined) await this.#options.link.download(update.aggregate, path);
+    if (aggregate === undefined)
+      await this.#options.link.download(update.aggregate.digest, update.aggregate.bytes, path);
     else await writeChecked(path, aggregate, update.aggregate);
     try {
       const reply = await this.#options.engine.request({
@@ -83,7 +84,7 @@ export class ModelSource {
 
   async #load(study: StudyName, model: BlobReference): Promise<void> {
     const path = join(this.#options.folder, `${model.digest}.model`);
-    await this.#options.link.download(model, path);
+    await this.#options.link.download(model.digest, model.bytes, path);
     try {
       await this.#request({ type: "load-model", study, path, digest: model.digest });
     } finally {

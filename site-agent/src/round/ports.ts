@@ -9,7 +9,7 @@ import type {
   SiteMessage,
 } from "@consilium/shared/protocol/messages";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
-import type { StudyName } from "@consilium/shared/units/identity";
+import type { Digest, StudyName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { DurableAttempt } from "./round.ts";
@@ -18,9 +18,9 @@ import type { DurableAttempt } from "./round.ts";
 export interface RoundLink {
   send(message: SiteMessage, attachment?: Uint8Array): Promise<ReplyBody>;
   /** Sends a file of a contribution that was accepted as too large to ride in its message. */
-  upload(path: string, content: BlobReference): Promise<void>;
+  upload(path: string, digest: Digest, bytes: number): Promise<void>;
   /** Fetches a blob into a file; nothing stands at `path` unless its digest is right. */
-  download(content: BlobReference, path: string): Promise<void>;
+  download(digest: Digest, bytes: number, path: string): Promise<void>;
 }
 
 export interface RoundEngine {

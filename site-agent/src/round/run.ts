@@ -265,7 +265,7 @@ export class Rounds {
         this.#log("contribution-refused", key, reply.refusal.code);
         return;
       }
-      if (!isInline) await link.upload(path, content);
+      if (!isInline) await link.upload(path, content.digest, content.bytes);
       this.#dispatch({ type: "accepted", key });
     } catch (error) {
       this.#logFault("contribution-not-sent", key, error);

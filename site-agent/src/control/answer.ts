@@ -1,0 +1,71 @@
+/** What a site answers to its own commands, be it from the running agent or from a command that opened the database. */
+import { Failure, unreachable } from "@consilium/shared/failure/failure";
+import { brokenRules } from "../approval/policy.ts";
+import { budgetOf } from "../ledger/budget.ts";
+import { decide } from "../steward/decide.ts";
+import type { ProposalRecord } from "../storage/records.ts";
+import type { ControlRequest } from "./request.ts";
+import type { Site } from "./site.ts";
+
+/** Requests that need no running agent. */
+export type SiteRequest = Exclude<ControlRequest, { ask: "status" | "stop" }>;
+
+/** Ledger entries in one answer. */
+const LEDGER_PAGE = 10_000;
+
+export function answer(site: Site, request: SiteRequest): unknown {
+  const { records, ledger, config, now } = site;
+  switch (request.ask) {
+    case "datasets":
+      return records.datasets();
+    case "register-dataset":
+      return records.registerDataset(request.dataset, request.path, now().toISOString());
+    case "studies":
+      return records.proposals().map((proposal) => summary(site, proposal));
+    case "study": {
+      const proposal = records.proposal(request.study);
+      if (proposal === null) throw unknownStudy(request.study);
+      return { ...summary(site, proposal), document: proposal.document, approval: proposal.approval };
+    }
+    case "budget":
+      return records.datasets().map((dataset) => budgetOf(ledger.state, config.name, dataset));
+    case "ledger":
+      return ledger.entries(request.after).slice(0, LEDGER_PAGE);
+    case "verify-ledger":
+      return { entries: ledger.verify(), head: ledger.head() };
+    case "next-decision":
+      return { site: config.name, steward: records.steward().name, number: records.lastStatementNumber() + 1 };
+    case "decide":
+      decide(site.decisions, request.signed);
+      site.book.forget();
+      return { number: request.signed.statement.number };
+    default:
+      return unreachable(request);
+  }
+}
+
+function summary({ config }: Site, proposal: ProposalRecord): Record<string, unknown> {
+  const { study, digest, state, reason, dataset, told, progress, document } = proposal;
+  return {
+    study,
+    digest,
+    purpose: document.purpose,
+    epsilon: document.privacy.epsilon,
+    delta: document.privacy.delta,
+    state,
+    reason,
+    dataset,
+    told,
+    progress,
+    refusedBy: brokenRules(config.allow, document),
+  };
+}
+
+function unknownStudy(study: string): Failure {
+  return new Failure({
+    code: "study/unknown",
+    kind: "usage",
+    what: `No study ${study} was proposed to this site.`,
+    remedy: "See what was proposed: consilium-site study list",
+  });
+}

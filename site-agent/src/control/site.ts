@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import type { Database } from "@consilium/storage/database";
+import { openDatabase } from "@consilium/storage/database";
+import { LedgerStore } from "@consilium/storage/ledgerStore";
+import { readConfig, type SiteConfig } from "../config.ts";
+import { SiteLedger } from "../ledger/store.ts";
+import { Book } from "../round/book.ts";
+import type { DecisionOptions } from "../steward/decide.ts";
+import { Attempts } from "../storage/attempts.ts";
+import { type DataFolder, dataFolder, preparedFile, requireJoined } from "../storage/folder.ts";
+import { readKeys, type SiteKeys } from "../storage/keys.ts";
+import { siteMigrations } from "../storage/migrations.ts";
+import { Records } from "../storage/records.ts";
+
+/** Everything that one process opens of a site; it alone owns the database. */
+export interface Site {
+  readonly folder: DataFolder;
+  readonly config: SiteConfig;
+  readonly keys: SiteKeys;
+  readonly records: Records;
+  readonly ledger: SiteLedger;
+  readonly book: Book;
+  readonly decisions: DecisionOptions;
+  readonly now: () => Date;
+  close(): void;
+}
+
+/** What `openSite` takes from the process. */
+export interface Surroundings {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly now: () => Date;
+}
+
+export async function openSite(path: string, { environment, now }: Surroundings): Promise<Site> {
+  const folder = dataFolder(path);
+  await requireJoined(folder);
+  const config = await readConfig(folder.config, environment);
+  const keys = await readKeys(folder);
+  const database = await openDatabase(folder.database, siteMigrations);
+  try {
+    return assemble({ folder, config, keys, database, now });
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly folder: DataFolder;
+  readonly config: SiteConfig;
+  readonly keys: SiteKeys;
+  readonly database: Database;
+  readonly now: () => Date;
+}
+
+function assemble({ folder, config, keys, database, now }: Parts): Site {
+  const { identity } = keys;
+  const site = config.name;
+  const records = new Records(database.connection);
+  const attempts = new Attempts(database.connection);
+  const ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
+  const isPrepared: DecisionOptions["isPrepared"] = (digest) => existsSync(preparedFile(folder, digest));
+  return {
+    folder,
+    config,
+    keys,
+    records,
+    ledger,
+    book: new Book({ site, identity, ledger, attempts, records }),
+    decisions: { site, identity, policy: config.allow, records, ledger, now, isPrepared },
+    now,
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,43 @@
+import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
+import type { LedgerState } from "@consilium/shared/ledger/state";
+import { LEDGER_HEAD_DOMAIN, type SignedHead } from "@consilium/shared/protocol/messages";
+import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
+import type { LedgerStore } from "@consilium/storage/ledgerStore";
+
+/** This site's own ledger. One process owns it. */
+export class SiteLedger {
+  readonly #store: LedgerStore;
+  readonly #identity: Signer;
+
+  constructor(store: LedgerStore, identity: Signer) {
+    this.#store = store;
+    this.#identity = identity;
+  }
+
+  get state(): LedgerState {
+    return this.#store.state;
+  }
+
+  /**
+   * Appends entries in one durable transaction, together with what `also` writes to the same database. If `check` or
+   * `also` throws, or an entry breaks a rule of the ledger, nothing was written.
+   */
+  append(bodies: readonly LedgerBody[], check: (state: LedgerState) => void, also: () => void): void {
+    this.#store.append(check, bodies, also);
+  }
+
+  entries(after = 0): readonly LedgerEntry[] {
+    return this.#store.entries(after);
+  }
+
+  /** The newest entry, signed to be shown to the coordinator. */
+  head(): SignedHead {
+    const { head } = this.#store.state;
+    return { head, signature: signStatement(this.#identity, LEDGER_HEAD_DOMAIN, head) };
+  }
+
+  /** Checks hashes, order and signatures of the whole chain; throws at the first entry that doesn't hold. */
+  verify(): number {
+    return this.#store.verify();
+  }
+}

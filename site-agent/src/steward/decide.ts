@@ -1,0 +1,157 @@
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { digestOfJson } from "@consilium/shared/encoding/digest";
+import { Failure, unreachable } from "@consilium/shared/failure/failure";
+import type { LedgerState } from "@consilium/shared/ledger/state";
+import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
+import { APPROVAL_DOMAIN, type Approval, type ApprovalStatement } from "@consilium/shared/study/approval";
+import { plannedEvents } from "@consilium/shared/study/charges";
+import type { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { type Policy, requireAllowed } from "../approval/policy.ts";
+import { requireAffordable } from "../ledger/affordable.ts";
+import { capOn } from "../ledger/budget.ts";
+import type { SiteLedger } from "../ledger/store.ts";
+import type { ProposalRecord, Records } from "../storage/records.ts";
+import { type SignedStatement, type StewardAction, verifyDecision } from "./statement.ts";
+
+export interface DecisionOptions {
+  readonly site: SiteName;
+  readonly identity: Signer;
+  readonly policy: Policy;
+  readonly records: Records;
+  readonly ledger: SiteLedger;
+  readonly now: () => Date;
+  /** Whether the patients of a study stand prepared in their file. */
+  readonly isPrepared: (studyDigest: Digest) => boolean;
+}
+
+/**
+ * Lets a steward's decision take effect: statement, effect and ledger entry in one transaction, or nothing at all.
+ * Nobody else can approve, raise or lower a cap, freeze or veto.
+ */
+export function decide(options: DecisionOptions, signed: SignedStatement): void {
+  const { site, records, ledger, now } = options;
+  const digest = verifyDecision(signed, site, records.steward(), records.lastStatementNumber());
+  const { bodies, check, also } = effectOf(options, signed.statement.decision, digest);
+  ledger.append(bodies, check, () => {
+    records.insertStatement(signed, digest, now().toISOString());
+    also();
+  });
+}
+
+interface Effect {
+  readonly bodies: Parameters<SiteLedger["append"]>[0];
+  readonly check: (state: LedgerState) => void;
+  readonly also: () => void;
+}
+
+function effectOf(options: DecisionOptions, decision: StewardAction, statement: Digest): Effect {
+  const { records, site } = options;
+  const nothing = (): void => {};
+  switch (decision.action) {
+    case "approve":
+      return approval(options, decision);
+    case "reject":
+    case "veto": {
+      const { study, studyDigest, reason } = decision;
+      requireProposal(records, study, studyDigest);
+      const state = decision.action === "veto" ? "vetoed" : "rejected";
+      return { bodies: [], check: nothing, also: () => records.refuse(studyDigest, state, reason) };
+    }
+    case "set-cap": {
+      const { dataset, cap } = decision;
+      requireDataset(records, dataset);
+      return { bodies: [{ kind: "cap-set", site, dataset, ...cap, statement }], check: nothing, also: nothing };
+    }
+    case "freeze": {
+      const { dataset, frozen } = decision;
+      requireDataset(records, dataset);
+      return { bodies: [], check: nothing, also: () => records.freeze(dataset, frozen) };
+    }
+    default:
+      return unreachable(decision);
+  }
+}
+
+function approval(
+  options: DecisionOptions,
+  { approval: statement, signature }: Extract<StewardAction, { action: "approve" }>,
+): Effect {
+  const { records, site, identity, policy, isPrepared } = options;
+  const steward = records.steward();
+  const proposal = requireProposal(records, statement.study, statement.studyDigest);
+  const { dataset } = requireDataset(records, statement.dataset);
+  requireOwnWords(statement, site, steward.name);
+  if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
+  requireAllowed(policy, proposal.document);
+  if (!isPrepared(proposal.digest)) throw notPrepared(proposal.study);
+  const approved: Approval = {
+    statement,
+    stewardKey: steward.publicKey,
+    stewardSignature: signature,
+    siteSignature: signStatement(identity, APPROVAL_DOMAIN, statement),
+  };
+  const { study, studyDigest } = statement;
+  return {
+    bodies: [{ kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approved) }],
+    check: (state) => {
+      const { document } = proposal;
+      const cap = capOn(state, site, dataset);
+      if (cap === null || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
+      requireAffordable(state, { site, document, dataset }, plannedEvents(document));
+    },
+    also: () => records.approve(studyDigest, approved),
+  };
+}
+
+function requireOwnWords(statement: ApprovalStatement, site: SiteName, steward: string): void {
+  if (statement.site !== site || statement.steward !== steward) throw notSigned();
+}
+
+function requireProposal(records: Records, study: StudyName, digest: Digest): ProposalRecord {
+  const proposal = records.proposalOf(digest);
+  if (proposal !== null && proposal.study === study) return proposal;
+  throw new Failure({
+    code: "study/unknown",
+    kind: "refused",
+    what: `No study ${study} with this digest was proposed to this site.`,
+    remedy: "See what was proposed: consilium-site study list",
+  });
+}
+
+function requireDataset(records: Records, dataset: DatasetId): { readonly dataset: DatasetId } {
+  const record = records.dataset(dataset);
+  if (record !== null) return record;
+  throw new Failure({
+    code: "data/unknown",
+    kind: "usage",
+    what: `No data set ${dataset} is registered at this site.`,
+    remedy: `Register it: consilium-site data register ${dataset} PATH`,
+  });
+}
+
+function notSigned(): Failure {
+  return new Failure({
+    code: "steward/signature-invalid",
+    kind: "refused",
+    what: "The approval is not this site's, in its steward's name and with its steward's signature.",
+    remedy: "Approve with: consilium-site study approve NAME --dataset DATASET",
+  });
+}
+
+function notPrepared(study: StudyName): Failure {
+  return new Failure({
+    code: "study/not-prepared",
+    kind: "refused",
+    what: `The patients for study ${study} have not been prepared from the registered data.`,
+    remedy: "Approve with: consilium-site study approve NAME --dataset DATASET, which prepares them first.",
+  });
+}
+
+function capMoved(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "budget/cap-moved",
+    kind: "refused",
+    what: `The cap of ${dataset} is not the one that the steward saw when signing.`,
+    remedy: "Look at the budget and approve again: consilium-site budget show",
+  });
+}

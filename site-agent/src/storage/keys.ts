@@ -1,0 +1,114 @@
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PUBLIC_FILE_MODE, readSecretFile, SECRET_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import { tlsKeyFingerprint } from "@consilium/certs/keys";
+import { Failure } from "@consilium/shared/failure/failure";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import { newSeed, type Signer, signerOf } from "@consilium/shared/signing/ed25519";
+import { SealedKey } from "../steward/sealedKey.ts";
+import type { DataFolder } from "./folder.ts";
+
+/** A certificate with the key that it certifies. PEM. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** A site's secrets, made here and never sent anywhere. */
+export interface SiteKeys {
+  readonly identity: Signer;
+  /** Key of the hash that splits patients into parts and replaces their names. */
+  readonly splitKey: Uint8Array;
+  readonly sealedSteward: SealedKey;
+  /** The consortium's authority. PEM. */
+  readonly ca: string;
+}
+
+export interface NewSecrets {
+  readonly identitySeed: Uint8Array;
+  readonly splitKey: Uint8Array;
+}
+
+const SPLIT_KEY_BYTES = 32;
+
+export function newSecrets(random: RandomSource): NewSecrets {
+  return { identitySeed: newSeed(random), splitKey: random.bytes(SPLIT_KEY_BYTES) };
+}
+
+export async function writeSecrets(folder: DataFolder, secrets: NewSecrets, steward: SealedKey): Promise<void> {
+  await writeFileAtomically(file(folder, "identity.seed"), encode(secrets.identitySeed), SECRET_FILE_MODE);
+  await writeFileAtomically(file(folder, "split.key"), encode(secrets.splitKey), SECRET_FILE_MODE);
+  await writeFileAtomically(file(folder, "steward.json"), `${JSON.stringify(steward)}\n`, SECRET_FILE_MODE);
+}
+
+export async function readKeys(folder: DataFolder): Promise<SiteKeys> {
+  const [seed, split, steward, ca] = await Promise.all([
+    readSecretFile(file(folder, "identity.seed")),
+    readSecretFile(file(folder, "split.key")),
+    readSecretFile(file(folder, "steward.json")),
+    readFile(file(folder, "ca.crt"), "utf8"),
+  ]);
+  return {
+    identity: signerOf(decode(seed)),
+    splitKey: decode(split),
+    sealedSteward: SealedKey.parse(JSON.parse(steward)),
+    ca,
+  };
+}
+
+/** Key and certificate are one file, so that a crash never leaves one without the other. */
+export async function writeTls(folder: DataFolder, tls: TlsIdentity): Promise<void> {
+  await writeFileAtomically(file(folder, "tls.pem"), `${tls.privateKey.trim()}\n${tls.certificate}`, SECRET_FILE_MODE);
+}
+
+export async function readTls(folder: DataFolder): Promise<TlsIdentity> {
+  const text = await readSecretFile(file(folder, "tls.pem"));
+  const certificate = /-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\n?/.exec(text)?.[0];
+  const privateKey = /-----BEGIN PRIVATE KEY-----[\s\S]+-----END PRIVATE KEY-----\n?/.exec(text)?.[0];
+  if (certificate === undefined || privateKey === undefined) throw damaged();
+  return { certificate, privateKey };
+}
+
+export async function writeAuthority(folder: DataFolder, ca: string): Promise<void> {
+  await writeFileAtomically(file(folder, "ca.crt"), ca, PUBLIC_FILE_MODE);
+}
+
+/** Refuses a certificate that is not for this key, or not from this authority. */
+export function requireIssued(tls: TlsIdentity, ca: string): void {
+  const certificate = new X509Certificate(tls.certificate);
+  const authority = new X509Certificate(ca);
+  const ours = tlsKeyFingerprint(certificate.publicKey) === tlsKeyFingerprint(publicHalf(tls.privateKey));
+  if (ours && certificate.verify(authority.publicKey)) return;
+  throw new Failure({
+    code: "certificate/not-ours",
+    kind: "refused",
+    what: "The certificate that came back is not this site's, or not from the authority that the token names.",
+    remedy: "Tell the consortium's lead; nothing was stored.",
+  });
+}
+
+function publicHalf(privateKey: string): Parameters<typeof tlsKeyFingerprint>[0] {
+  return createPublicKey(createPrivateKey(privateKey));
+}
+
+function file(folder: DataFolder, name: string): string {
+  return join(folder.keys, name);
+}
+
+function encode(bytes: Uint8Array): string {
+  return `${Buffer.from(bytes).toString("base64")}\n`;
+}
+
+function decode(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text.trim(), "base64"));
+}
+
+function damaged(): Failure {
+  return new Failure({
+    code: "config/tls-file-damaged",
+    kind: "config",
+    what: "The file keys/tls.pem does not hold a key and its certificate.",
+    remedy: "Restore it from a backup, or enrol again with a new token: consilium-site join TOKEN.",
+  });
+}

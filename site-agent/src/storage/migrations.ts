@@ -1,0 +1,71 @@
+import { type Kysely, type Migration, sql } from "kysely";
+
+/** A shipped migration never changes; a new one follows it. */
+export const siteMigrations: Record<string, Migration> = {
+  "0100-site": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await createDecisions(db);
+      await createRounds(db);
+    },
+  },
+};
+
+async function createDecisions({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable("steward")
+    .addColumn("name", "text", (c) => c.primaryKey())
+    .addColumn("public_key", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("statement")
+    .addColumn("number", "integer", (c) => c.primaryKey())
+    .addColumn("digest", "text", (c) => c.notNull().unique())
+    .addColumn("signed", "text", (c) => c.notNull())
+    .addColumn("at", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("dataset")
+    .addColumn("id", "text", (c) => c.primaryKey())
+    .addColumn("path", "text", (c) => c.notNull())
+    .addColumn("registered_at", "text", (c) => c.notNull())
+    .addColumn("frozen", "integer", (c) => c.notNull().defaultTo(0).check(sql`frozen in (0, 1)`))
+    .execute();
+  await schema
+    .createTable("proposal")
+    .addColumn("digest", "text", (c) => c.primaryKey())
+    .addColumn("study", "text", (c) => c.notNull())
+    .addColumn("document", "text", (c) => c.notNull())
+    .addColumn("signature", "text", (c) => c.notNull())
+    .addColumn("received_at", "text", (c) => c.notNull())
+    .addColumn("state", "text", (c) => c.notNull().check(sql`state in ('proposed', 'approved', 'rejected', 'vetoed')`))
+    .addColumn("reason", "text")
+    .addColumn("dataset", "text")
+    .addColumn("approval", "text")
+    // Whether the coordinator has accepted the last decision.
+    .addColumn("told", "integer", (c) => c.notNull().defaultTo(1).check(sql`told in (0, 1)`))
+    // What the coordinator last said of the study.
+    .addColumn("progress", "text")
+    .execute();
+}
+
+async function createRounds({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable("attempt")
+    .addColumn("study", "text", (c) => c.notNull())
+    .addColumn("purpose", "text", (c) => c.notNull())
+    .addColumn("round", "integer", (c) => c.notNull())
+    .addColumn("attempt", "integer", (c) => c.notNull())
+    .addColumn("state", "text", (c) =>
+      c.notNull().check(sql`state in ('acting', 'computed', 'acknowledged', 'closed')`),
+    )
+    .addColumn("digest", "text")
+    .addColumn("bytes", "integer")
+    .addColumn("committed", "integer", (c) => c.notNull().defaultTo(0).check(sql`committed in (0, 1)`))
+    .addPrimaryKeyConstraint("attempt_key", ["study", "purpose", "round", "attempt"])
+    .execute();
+  await schema
+    .createTable("countersigned")
+    .addColumn("id", "integer", (c) => c.primaryKey().check(sql`id = 1`))
+    .addColumn("head", "text", (c) => c.notNull())
+    .execute();
+}

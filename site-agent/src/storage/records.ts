@@ -1,0 +1,191 @@
+/** What the agent knows besides its ledger: the steward and the decisions, data sets, and studies proposed. */
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { Failure } from "@consilium/shared/failure/failure";
+import { Approval } from "@consilium/shared/study/approval";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { DatasetId, Digest, Signature, StudyName } from "@consilium/shared/units/identity";
+import type { Connection } from "@consilium/storage/database";
+import { z } from "zod";
+import { KnownSteward, type SignedStatement } from "../steward/statement.ts";
+
+export const DatasetRecord = z.strictObject({
+  dataset: DatasetId,
+  path: z.string(),
+  registeredAt: z.string(),
+  frozen: z.boolean(),
+});
+export type DatasetRecord = z.infer<typeof DatasetRecord>;
+
+export const ProposalRecord = z.strictObject({
+  study: StudyName,
+  digest: Digest,
+  document: StudyDocument,
+  signature: Signature,
+  receivedAt: z.string(),
+  state: z.enum(["proposed", "approved", "rejected", "vetoed"]),
+  reason: z.string().nullable(),
+  dataset: DatasetId.nullable(),
+  approval: Approval.nullable(),
+  told: z.boolean(),
+  progress: z.string().nullable(),
+});
+export type ProposalRecord = z.infer<typeof ProposalRecord>;
+
+export class Records {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  steward(): KnownSteward {
+    const row = this.#connection.prepare("select name, public_key as publicKey from steward").get();
+    return KnownSteward.parse(row);
+  }
+
+  /** The steward is pinned when the site joins; another one takes a new enrolment. */
+  pinSteward({ name, publicKey }: KnownSteward): void {
+    this.#connection.prepare("delete from steward").run();
+    this.#connection.prepare("insert into steward (name, public_key) values (?, ?)").run(name, publicKey);
+  }
+
+  lastStatementNumber(): number {
+    const row = this.#connection.prepare("select coalesce(max(number), 0) as number from statement").get();
+    return z.object({ number: z.number() }).parse(row).number;
+  }
+
+  insertStatement(signed: SignedStatement, digest: Digest, at: string): void {
+    this.#connection
+      .prepare("insert into statement (number, digest, signed, at) values (?, ?, ?, ?)")
+      .run(signed.statement.number, digest, canonicalJson(signed), at);
+  }
+
+  datasets(): readonly DatasetRecord[] {
+    return this.#connection.prepare("select * from dataset order by id").all().map(datasetOf);
+  }
+
+  dataset(dataset: DatasetId): DatasetRecord | null {
+    const row = this.#connection.prepare("select * from dataset where id = ?").get(dataset);
+    return row === undefined ? null : datasetOf(row);
+  }
+
+  /** Refuses to give a known name to other data: its charges would be counted for the wrong patients. */
+  registerDataset(dataset: DatasetId, path: string, at: string): DatasetRecord {
+    const known = this.dataset(dataset);
+    if (known !== null && known.path !== path) throw nameTaken(dataset);
+    this.#connection
+      .prepare("insert into dataset (id, path, registered_at) values (?, ?, ?) on conflict (id) do nothing")
+      .run(dataset, path, at);
+    return { dataset, path, registeredAt: known?.registeredAt ?? at, frozen: known?.frozen ?? false };
+  }
+
+  freeze(dataset: DatasetId, frozen: boolean): void {
+    this.#connection.prepare("update dataset set frozen = ? where id = ?").run(frozen ? 1 : 0, dataset);
+  }
+
+  /** Keeps what is known of a study that is proposed again. */
+  insertProposal(document: StudyDocument, digest: Digest, signature: Signature, at: string): void {
+    this.#connection
+      .prepare(
+        `insert into proposal (digest, study, document, signature, received_at, state) values (?, ?, ?, ?, ?, 'proposed')
+         on conflict (digest) do nothing`,
+      )
+      .run(digest, document.name, canonicalJson(document), signature, at);
+  }
+
+  proposals(): readonly ProposalRecord[] {
+    return this.#connection.prepare("select * from proposal order by received_at, digest").all().map(proposalOf);
+  }
+
+  /** A study by name: the version that is approved, else the newest. */
+  proposal(study: StudyName): ProposalRecord | null {
+    const row = this.#connection
+      .prepare(
+        "select * from proposal where study = ? order by state = 'approved' desc, received_at desc, rowid desc limit 1",
+      )
+      .get(study);
+    return row === undefined ? null : proposalOf(row);
+  }
+
+  proposalOf(digest: Digest): ProposalRecord | null {
+    const row = this.#connection.prepare("select * from proposal where digest = ?").get(digest);
+    return row === undefined ? null : proposalOf(row);
+  }
+
+  /** Another version of the study that was approved is withdrawn by this approval. */
+  approve(digest: Digest, approval: Approval): void {
+    const { study, dataset } = approval.statement;
+    this.#connection
+      .prepare(
+        `update proposal set state = 'vetoed', reason = 'another version was approved'
+         where study = ? and digest <> ? and state = 'approved'`,
+      )
+      .run(study, digest);
+    this.#connection
+      .prepare(
+        "update proposal set state = 'approved', approval = ?, dataset = ?, reason = null, told = 0 where digest = ?",
+      )
+      .run(canonicalJson(approval), dataset, digest);
+  }
+
+  refuse(digest: Digest, state: "rejected" | "vetoed", reason: string): void {
+    this.#connection
+      .prepare("update proposal set state = ?, reason = ?, told = 0 where digest = ?")
+      .run(state, reason, digest);
+  }
+
+  markTold(digest: Digest): void {
+    this.#connection.prepare("update proposal set told = 1 where digest = ?").run(digest);
+  }
+
+  setProgress(study: StudyName, progress: string): void {
+    this.#connection.prepare("update proposal set progress = ? where study = ?").run(progress, study);
+  }
+}
+
+const DatasetRow = z
+  .object({ id: DatasetId, path: z.string(), registered_at: z.string(), frozen: z.number() })
+  .transform((row) => ({
+    dataset: row.id,
+    path: row.path,
+    registeredAt: row.registered_at,
+    frozen: row.frozen === 1,
+  }));
+
+function datasetOf(row: unknown): DatasetRecord {
+  return DatasetRow.parse(row);
+}
+
+const ProposalRow = z.object({
+  digest: z.string(),
+  study: z.string(),
+  document: z.string(),
+  signature: z.string(),
+  received_at: z.string(),
+  state: z.string(),
+  reason: z.string().nullable(),
+  dataset: z.string().nullable(),
+  approval: z.string().nullable(),
+  told: z.number(),
+  progress: z.string().nullable(),
+});
+
+function proposalOf(value: unknown): ProposalRecord {
+  const { received_at: receivedAt, document, approval, told, ...row } = ProposalRow.parse(value);
+  return ProposalRecord.parse({
+    ...row,
+    receivedAt,
+    document: JSON.parse(document),
+    approval: approval === null ? null : JSON.parse(approval),
+    told: told === 1,
+  });
+}
+
+function nameTaken(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "data/name-taken",
+    kind: "usage",
+    what: `The name ${dataset} stands for other data already, with its own budget.`,
+    remedy: "Register these data under another name: consilium-site data register NAME PATH",
+  });
+}
