@@ -27,7 +27,17 @@ export function wipe(noise: GaussianNoise): void {
   noise.values.fill(0);
 }
 
-/** Distance of `draws` independent draws together: both kinds add (Vadhan 2017, §1.6, triangle inequality over hybrids). */
+/**
+ * Distance of `draws` independent draws together: both kinds add (Vadhan 2017, §1.6, triangle inequality over hybrids).
+ * Rounded up to powers of two, so that every party's arithmetic states the same event.
+ */
 export function jointDistance(draw: SamplerDistance, draws: number): SamplerDistance {
-  return { maxLogRatio: draw.maxLogRatio * draws, totalVariation: draw.totalVariation * draws };
+  return {
+    maxLogRatio: powerOfTwoAbove(draw.maxLogRatio * draws),
+    totalVariation: powerOfTwoAbove(draw.totalVariation * draws),
+  };
+}
+
+function powerOfTwoAbove(value: number): number {
+  return value === 0 ? 0 : 2 ** Math.ceil(Math.log2(value));
 }

@@ -1,14 +1,8 @@
 import { Failure } from "../failure/failure.ts";
-import { modelSpecOf } from "../model/preset.ts";
 import { type ModelSpec, parameterCount, parameterSlots } from "../model/spec.ts";
 import type { StudyDocument } from "../study/document.ts";
-import { featureLayout } from "../study/features.ts";
+import { modelSpecOfStudy } from "../study/network.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
-
-/** The network that a study trains: follows from the signed document alone. */
-export function modelSpecOfStudy(document: StudyDocument): ModelSpec {
-  return modelSpecOf(document.model, featureLayout(document.data).featureCount, document.data.label.values.length);
-}
 
 /** A model's flat parameters as `model.safetensors`, one tensor a slot. */
 export function modelFile(document: StudyDocument, parameters: Float32Array): Uint8Array {

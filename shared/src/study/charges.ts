@@ -1,8 +1,12 @@
-import { PrivacyEvent } from "../event/event.ts";
+import { jointDistance } from "../contribution/gaussianNoise.ts";
+import { noiseStdDev } from "../contribution/grid.ts";
+import { PrivacyEvent, type SamplerDistance } from "../event/event.ts";
 import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
+import { wideGaussianDistance } from "../mechanism/wideGaussian.ts";
 import type { RoundKey, RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
 import type { StudyDocument } from "./document.ts";
+import { gridOfStudy } from "./network.ts";
 
 /** One thing that a round does to one part of a site's data set. */
 export interface PlannedCharge {
@@ -27,6 +31,7 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
             samplingRate: document.privacy.samplingRate,
             noiseMultiplier: document.privacy.noiseMultiplier,
             count: 1,
+            samplerDistance: samplerDistanceOf(document),
           }),
         },
       ];
@@ -62,6 +67,12 @@ export function plannedEvents(document: StudyDocument): readonly PlannedCharge[]
 /** Name of a planned charge of one attempt at one site, the same in both ledgers. */
 export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
   return ChargeIdSchema.parse(`${key.study}/${key.purpose}-${key.round}.${key.attempt}/${site}/${part}`);
+}
+
+/** How far the noise of one contribution is from the ideal Gaussian: of its grid alone, so every party can tell it beforehand. */
+function samplerDistanceOf(document: StudyDocument): SamplerDistance {
+  const grid = gridOfStudy(document);
+  return jointDistance(wideGaussianDistance(noiseStdDev(grid)), grid.dimension);
 }
 
 function histogramEvent(epsilon: number, count: number): PrivacyEvent {

@@ -1,5 +1,4 @@
 import { epsilonOfEvents } from "../accountant/convert.ts";
-import { type Grid, gridOf } from "../contribution/grid.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import type { Part } from "../ledger/entry.ts";
@@ -76,13 +75,6 @@ export function divisorOf(document: StudyDocument, contributors: readonly SiteNa
   assert(new Set(contributors).size === contributors.length, "each contributor counts once");
   assert(patients > 0, "a step has contributors of its study");
   return document.privacy.samplingRate * patients;
-}
-
-/** The one grid of a study: packed values must hold the expected batch of the largest site. All of it is public. */
-export function gridOfStudy(document: StudyDocument, dimension: number): Grid {
-  const { clippingNorm, noiseMultiplier, samplingRate } = document.privacy;
-  const patients = Math.max(...document.sites.map((site) => site.patients));
-  return gridOf(dimension, clippingNorm, noiseMultiplier, samplingRate * patients);
 }
 
 function fits(document: StudyDocument, rounds: number, epsilon: number, delta: number, spent: SpentEvents): boolean {
