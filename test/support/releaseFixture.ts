@@ -1,19 +1,19 @@
 /** A small release of two sites with everything that `verify` looks at, signed with fixed keys. */
 
-import { digestOfJson } from "@consilium/shared/encoding/digest";
-import { GENESIS_HASH, type LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
+import { emptyHead, headOf, nextEntry } from "@consilium/shared/ledger/chain";
+import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { parameterCount } from "@consilium/shared/model/spec";
 import { LEDGER_HEAD_DOMAIN, type RoundPurpose } from "@consilium/shared/protocol/messages";
 import { signRoster } from "@consilium/shared/protocol/roster";
 import { type ReleaseInputs, studyAudit } from "@consilium/shared/release/build";
-import { modelSpecOfStudy } from "@consilium/shared/release/model";
 import { type Verification, verifyRelease } from "@consilium/shared/release/verify";
 import { type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, Approval } from "@consilium/shared/study/approval";
 import { chargeId, plannedCharges } from "@consilium/shared/study/charges";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
+import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { COORDINATOR, Signature, SiteName } from "@consilium/shared/units/identity";
 
 export const seed = (value: number) => signerOf(new Uint8Array(32).fill(value));
@@ -93,16 +93,11 @@ export const roster = signRoster(
 
 export function chain(bodies: readonly LedgerBody[], writer: Signer): LedgerEntry[] {
   const entries: LedgerEntry[] = [];
+  let head = emptyHead(COORDINATOR);
   for (const body of bodies) {
-    const content = {
-      writer: COORDINATOR,
-      sequence: entries.length + 1,
-      previousHash: entries.at(-1)?.hash ?? GENESIS_HASH,
-      at: "2026-01-01T00:00:00Z",
-      body,
-    };
-    const hash = digestOfJson(content);
-    entries.push(LedgerEntry.parse({ ...content, hash, signature: writer.sign(hash) }));
+    const entry = nextEntry(head, "2026-01-01T00:00:00Z", body, writer);
+    entries.push(entry);
+    head = headOf(entry);
   }
   return entries;
 }
@@ -121,7 +116,18 @@ export function charged(purpose: RoundPurpose, round: number): LedgerBody[] {
   );
 }
 
+export const caps = approvals.map(
+  ({ statement: { site, dataset, cap } }): LedgerBody => ({
+    kind: "cap-set",
+    site,
+    dataset,
+    epsilon: cap.epsilon,
+    delta: cap.delta,
+    statement: digest,
+  }),
+);
 export const bodies = [
+  ...caps,
   ...charged("train", 1),
   ...charged("train", 2),
   ...charged("evaluate", 2),

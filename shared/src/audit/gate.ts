@@ -1,3 +1,4 @@
+import { within } from "../ledger/budget.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { AuditReport, Figure, GateResult, GateRule } from "./report.ts";
 
@@ -52,7 +53,7 @@ function aucRule(best: Figure, limit: number): GateRule {
 }
 
 function epsilonRule({ provenEpsilon, epsilonCap }: GateInput): GateRule {
-  const passed = provenEpsilon <= epsilonCap;
+  const passed = within(provenEpsilon, epsilonCap);
   return {
     rule: "epsilon-within-cap",
     required: `ε ≤ ${epsilonCap}`,

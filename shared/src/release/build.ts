@@ -4,6 +4,8 @@ import type { AuditReport, GateResult } from "../audit/report.ts";
 import { digestOf, digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
+import { replay } from "../ledger/replay.ts";
+import type { LedgerState } from "../ledger/state.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
@@ -24,7 +26,7 @@ import {
   signManifest,
 } from "./manifest.ts";
 import { modelFile } from "./model.ts";
-import { openCharges, type PrivacyStatement, privacyStatementOf } from "./statement.ts";
+import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { auditText, privacyText } from "./texts.ts";
 
 /** All that a release is made of. */
@@ -63,10 +65,11 @@ export function releaseGate(document: StudyDocument, audit: AuditReport, privacy
  */
 export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): ReadonlyMap<string, Uint8Array> {
   const { document, parameters, ledger, audit, round } = inputs;
-  const privacy = privacyStatementOf(document, ledger, inputs.approvals);
+  const state = replay(COORDINATOR, ledger);
+  const privacy = privacyStatementOf(document, state, inputs.approvals);
   const verdict = releaseGate(document, audit, privacy);
   const digest = modelDigest(parameters);
-  refuseUnlessReady(inputs, verdict);
+  refuseUnlessReady(inputs, state, verdict);
   const text = (content: string) => new TextEncoder().encode(content);
   const files = new Map<string, Uint8Array>([
     [RELEASE_PATHS.model, modelFile(document, parameters)],
@@ -78,7 +81,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
     [RELEASE_PATHS.card, text(modelCard({ document, privacy, audit, gate: verdict, evaluation: inputs.evaluation }))],
   ]);
-  const head = headOf(ledger);
+  const { head } = state;
   const manifest = ReleaseManifest.parse({
     formatVersion: 1,
     kind: "consilium-release",
@@ -132,17 +135,15 @@ function auditFprs(document: StudyDocument): readonly number[] {
   return [...new Set([...AUDIT_FPRS, ...(wanted === undefined ? [] : [wanted])])].sort((a, b) => a - b);
 }
 
-function headOf(ledger: readonly LedgerEntry[]): ReleaseManifest["ledgerHead"] {
-  const last = ledger.at(-1);
-  if (last === undefined) throw notReady("release/ledger-empty", "The ledger is empty: nothing was booked.");
-  return { writer: COORDINATOR, sequence: last.sequence, hash: last.hash };
-}
-
-function refuseUnlessReady({ document, parameters, ledger, audit, round }: ReleaseInputs, verdict: GateResult): void {
+function refuseUnlessReady(inputs: ReleaseInputs, state: LedgerState, verdict: GateResult): void {
+  const { document, parameters, audit, round } = inputs;
   if (audit.modelDigest !== modelDigest(parameters) || audit.round !== round) {
     throw notReady("release/other-model", "The audit is of another model than the one to be released.");
   }
-  const open = openCharges(ledger, document.name);
+  if (spentCharges(state, document.name).length === 0) {
+    throw notReady("release/ledger-empty", `The ledger holds no charge of study ${document.name}: nothing was done.`);
+  }
+  const open = openCharges(state, document.name);
   if (open.length > 0) {
     throw notReady("release/open-reservation", `${open.length} reservations of study ${document.name} are open.`);
   }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   approvals,
   bodies,
+  caps,
   chain,
   charged,
   document,
@@ -14,8 +15,10 @@ import {
 } from "../../../test/support/releaseFixture.ts";
 import { digestOf } from "../encoding/digest.ts";
 import type { LedgerBody } from "../ledger/entry.ts";
+import { replay } from "../ledger/replay.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { StudyDocument } from "../study/document.ts";
+import { COORDINATOR } from "../units/identity.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { buildRelease, type ReleaseInputs } from "./build.ts";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "./manifest.ts";
@@ -76,11 +79,13 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     });
     expect(failed(cut)).toContain("ledger");
     const altered = forge({}, RELEASE_PATHS.ledger, edit(/"samplingRate":0\.2/, '"samplingRate":0.1'));
-    expect(failed(altered)).toEqual(["ledger", "charges", "privacy"]);
+    expect(failed(altered)).toEqual(["ledger", "contents"]);
   });
 
   test("a rewritten ledger that sites have countersigned otherwise", () => {
-    expect(failed(forge({ ledger: chain(bodies.slice(6), lead) }))).toContain("ledger");
+    const round = charged("train", 1).length;
+    const shorter = chain([...caps, ...bodies.slice(caps.length + round)], lead);
+    expect(failed(forge({ ledger: shorter }))).toEqual(["heads"]);
     expect(failed(forge({ ledger: chain(bodies, seed(3)) }))).toContain("ledger");
   });
 
@@ -123,12 +128,12 @@ describe("[REL5] nothing is released before its time", () => {
 
   test("an open reservation, an audit of another model, or an empty ledger stop it", () => {
     const open = chain(
-      bodies.filter(({ kind }) => kind !== "acting"),
+      bodies.filter(({ kind }) => kind === "reserved" || kind === "cap-set").concat(charged("train", 4)),
       lead,
     );
     expect(() => buildRelease({ ...inputs, ledger: open }, lead)).toThrow(/reservations/);
     expect(() => buildRelease({ ...inputs, round: 2 }, lead)).toThrow(/another model/);
-    expect(() => buildRelease({ ...inputs, ledger: [] }, lead)).toThrow(/empty/);
+    expect(() => buildRelease({ ...inputs, ledger: [] }, lead)).toThrow(/nothing was done/);
   });
 
   test("a cancelled charge is not spent; one that acted and was abandoned is", () => {
@@ -137,7 +142,8 @@ describe("[REL5] nothing is released before its time", () => {
       body.kind === "reserved" ? [body, { kind: "cancelled", charge: body.charge, reason: "too few sites" }] : [],
     );
     const epsilonAfter = (more: readonly LedgerBody[]) =>
-      privacyStatementOf(document, chain([...bodies, ...more], lead), approvals).consortium.disjointEpsilon;
+      privacyStatementOf(document, replay(COORDINATOR, chain([...bodies, ...more], lead)), approvals).consortium
+        .disjointEpsilon;
     expect(epsilonAfter(cancelled)).toBe(epsilonAfter([]));
     expect(epsilonAfter(reserved.filter(({ kind }) => kind !== "committed"))).toBeGreaterThan(epsilonAfter([]));
   });

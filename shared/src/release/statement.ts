@@ -3,7 +3,9 @@ import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { PrivacyEvent } from "../event/event.ts";
-import { type LedgerEntry, Part } from "../ledger/entry.ts";
+import { Part } from "../ledger/entry.ts";
+import { spendingOf } from "../ledger/spent.ts";
+import type { Charge, ChargeState, LedgerState } from "../ledger/state.ts";
 import type { Approval } from "../study/approval.ts";
 import { plannedEvents } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
@@ -54,37 +56,38 @@ export const PrivacyStatement = z.strictObject({
 });
 export type PrivacyStatement = z.infer<typeof PrivacyStatement>;
 
-/** A charge that counts as spent: reserved and never cancelled; one that acted can't be cancelled. */
-export type Charge = Extract<LedgerEntry["body"], { kind: "reserved" }>;
-
-/** Charges of a ledger that are spent or may be, in order. */
-export function spentCharges(entries: readonly LedgerEntry[]): readonly Charge[] {
-  const cancelled = new Set(entries.flatMap(({ body }) => (body.kind === "cancelled" ? [body.charge] : [])));
-  return entries.flatMap(({ body }) => (body.kind === "reserved" && !cancelled.has(body.charge) ? [body] : []));
+/** Charges of a study that are spent: acting or committed, whatever became of their round. In ledger order. */
+export function spentCharges(state: LedgerState, study: StudyName): readonly Charge["body"][] {
+  return chargesIn(state, study, ["acting", "committed"]);
 }
 
 /** Charges that were reserved and have neither acted nor been cancelled: no release while there is one. */
-export function openCharges(entries: readonly LedgerEntry[], study: StudyName): readonly Charge[] {
-  const acted = new Set(entries.flatMap(({ body }) => (body.kind === "acting" ? [body.charge] : [])));
-  return spentCharges(entries).filter((charge) => charge.study === study && !acted.has(charge.charge));
+export function openCharges(state: LedgerState, study: StudyName): readonly Charge["body"][] {
+  return chargesIn(state, study, ["reserved"]);
+}
+
+function chargesIn(state: LedgerState, study: StudyName, states: readonly ChargeState[]): readonly Charge["body"][] {
+  return [...state.charges.values()]
+    .filter((charge) => charge.body.study === study && states.includes(charge.state))
+    .map(({ body }) => body);
 }
 
 /** The statement of a study, from what the ledger says was done; deterministic, so that anyone can compute it again. */
 export function privacyStatementOf(
   document: StudyDocument,
-  entries: readonly LedgerEntry[],
+  state: LedgerState,
   approvals: readonly Approval[],
 ): PrivacyStatement {
   const { unit, adjacency, trust } = document.privacy;
-  const spent = spentCharges(entries);
+  const spent = spentCharges(state, document.name);
   const approved = approvals
     .map(({ statement }) => statement)
     .filter(({ study }) => study === document.name)
     .sort((a, b) => (a.site < b.site ? -1 : 1));
-  const curves = approved.map(({ site }) => worstPart(partCurves(chargesOf(spent, site, document.name))));
+  const curves = approved.map(({ site }) => worstPart(spent.filter((charge) => charge.site === site)));
   const worst = curves.reduce(pointwiseMax, ZERO_CURVE);
   const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
-  const sites = approved.map((statement) => siteStatement(document, statement, spent));
+  const sites = approved.map((statement) => siteStatement(document, statement, state));
   return {
     formatVersion: 1,
     study: document.name,
@@ -109,43 +112,31 @@ export function privacyStatementOf(
 function siteStatement(
   document: StudyDocument,
   { site, dataset, cap }: Approval["statement"],
-  spent: readonly Charge[],
+  state: LedgerState,
 ): PrivacyStatement["sites"][number] {
-  const own = chargesOf(spent, site, document.name);
+  const own = spentCharges(state, document.name).filter((charge) => charge.site === site);
   const parts = Part.options.map((part) => {
     const events = mergeEvents(own.filter((charge) => charge.part === part).map(({ event }) => event));
     return { part, epsilon: epsilonOf(curveOfEvents(events), document.privacy.delta), events };
   });
   const training = own.filter(({ event }) => event.kind === "poisson-gaussian").map(({ event }) => event);
-  const all = spent.filter((charge) => charge.site === site && charge.dataset === dataset);
+  const all = spendingOf(state, site, dataset);
   return {
     site,
     dataset,
     epsilon: Math.max(...parts.map((part) => part.epsilon)),
     trainingEpsilon: epsilonOf(curveOfEvents(mergeEvents(training)), document.privacy.delta),
     parts,
-    dataSet: {
-      epsilon: Math.max(...[...partCurves(all).values()].map((curve) => epsilonOf(curve, cap.delta)), 0),
-      delta: cap.delta,
-      cap: cap.epsilon,
-    },
+    dataSet: { epsilon: all?.epsilon ?? 0, delta: all?.delta ?? cap.delta, cap: all?.cap ?? cap.epsilon },
   };
 }
 
-function chargesOf(spent: readonly Charge[], site: SiteName, study: StudyName): readonly Charge[] {
-  return spent.filter((charge) => charge.site === site && charge.study === study);
-}
-
-function partCurves(charges: readonly Charge[]): ReadonlyMap<Part, RdpCurve> {
-  const byPart = Part.options.map((part): [Part, RdpCurve] => {
-    const events = charges.filter((charge) => charge.part === part).map(({ event }) => event);
-    return [part, curveOfEvents(mergeEvents(events))];
-  });
-  return new Map(byPart);
-}
-
-function worstPart(parts: ReadonlyMap<Part, RdpCurve>): RdpCurve {
-  return [...parts.values()].reduce(pointwiseMax, ZERO_CURVE);
+/** Bounds what any patient of a site pays: each is in one part. */
+function worstPart(charges: readonly Charge["body"][]): RdpCurve {
+  return Part.options
+    .map((part) => charges.filter((charge) => charge.part === part).map(({ event }) => event))
+    .map((events) => curveOfEvents(mergeEvents(events)))
+    .reduce(pointwiseMax, ZERO_CURVE);
 }
 
 /** Bounds either curve at every order. */
@@ -165,7 +156,7 @@ function plannedCurve(document: StudyDocument, part: Part): RdpCurve {
 }
 
 /** Equal events as one with their count: what is added is the same. */
-export function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
+function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
   const merged = new Map<string, PrivacyEvent>();
   for (const event of events) {
     const key = canonicalJson({ ...event, count: 1 });
