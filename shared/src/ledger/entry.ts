@@ -15,6 +15,18 @@ export type ChargeId = z.infer<typeof ChargeId>;
 export const LedgerHead = z.strictObject({ writer: PartyName, sequence: z.number().int().nonnegative(), hash: Digest });
 export type LedgerHead = z.infer<typeof LedgerHead>;
 
+/** What is charged to whom, and for what. */
+const charged = {
+  charge: ChargeId,
+  site: SiteName,
+  dataset: DatasetId,
+  part: Part,
+  study: StudyName,
+  round: z.number().int().nonnegative(),
+  attempt: z.number().int().positive(),
+  event: PrivacyEvent,
+};
+
 /** What one entry says. Kinds only grow; a kind's meaning never changes. */
 export const LedgerBody = z.discriminatedUnion("kind", [
   /** The steward's cap for a data set over all studies, for each part; `perStudy` bounds one study. */
@@ -38,23 +50,18 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     approval: Digest,
   }),
   /** Budget set aside before anyone computes. */
-  z.strictObject({
-    kind: z.literal("reserved"),
-    charge: ChargeId,
-    site: SiteName,
-    dataset: DatasetId,
-    part: Part,
-    study: StudyName,
-    round: z.number().int().nonnegative(),
-    attempt: z.number().int().positive(),
-    event: PrivacyEvent,
-  }),
+  z.strictObject({ kind: z.literal("reserved"), ...charged }),
   /** Durable before a sample is drawn: from here on the charge is spent, whatever happens. */
   z.strictObject({ kind: z.literal("acting"), charge: ChargeId }),
   /** `result`: digest of what left the site (site's ledger) or of the aggregate it entered (coordinator's). */
   z.strictObject({ kind: z.literal("committed"), charge: ChargeId, result: Digest }),
   /** Only from reserved: nothing was drawn, nothing is spent. */
   z.strictObject({ kind: z.literal("cancelled"), charge: ChargeId, reason: z.string().max(200) }),
+  /**
+   * A charge that another party's ledger holds and ours lost or cancelled (after a restore): acting from here on,
+   * whatever the cap, because it may have been spent.
+   */
+  z.strictObject({ kind: z.literal("recovered"), ...charged, from: PartyName }),
   /** Another party's head as it was shown to us, with its signature. */
   z.strictObject({ kind: z.literal("head-witnessed"), head: LedgerHead, signature: Signature }),
   /** A study's change of state, with who and why; the audit log of the consortium. */

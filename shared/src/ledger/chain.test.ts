@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { signerOf } from "../signing/ed25519.ts";
+import { SiteName } from "../units/identity.ts";
+import { emptyHead, encodeEntry, headOf, nextEntry, readChain } from "./chain.ts";
+import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
+
+const ledger = new TestLedger(
+  cap(4, 2),
+  reserved("heart/1", gaussianEvent(0.2, 2.2)),
+  acting("heart/1"),
+  committed("heart/1"),
+);
+const lines = ledger.entries.map(encodeEntry);
+const read = (changed: readonly string[]): unknown => readChain(changed, writer, signer.publicKey);
+
+describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry is named", () => {
+  test("the ledger itself is read back as it was written", () => {
+    expect(read(lines)).toEqual(ledger.entries);
+    expect(readChain([], writer, signer.publicKey)).toEqual([]);
+  });
+
+  test.each(lines.map((_, index) => index))("every byte of entry %d, one bit of it", (index) => {
+    const bytes = Buffer.from(lines[index] ?? "");
+    for (let position = 0; position < bytes.length; position++) {
+      const changed = Buffer.from(bytes);
+      changed[position] = (changed[position] ?? 0) ^ (1 << (position % 7));
+      const text = lines.with(index, changed.toString("utf8"));
+      expect(() => read(text)).toThrow(
+        expect.objectContaining({ code: "ledger/corrupt", fields: { writer, sequence: index + 1 } }),
+      );
+    }
+  });
+
+  test("the unused bits of a signature's last digit count as bytes too", () => {
+    const last = lines.at(-1) ?? "";
+    const digit = last.charAt(last.indexOf('=="') - 1);
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const neighbour = alphabet.charAt(alphabet.indexOf(digit) + 1);
+    const changed = last.replace(`${digit}=="`, `${neighbour}=="`);
+    expect(changed).not.toBe(last);
+    expect(() => read(lines.with(-1, changed))).toThrow("entry 4".replace("entry", "Entry"));
+  });
+
+  test("white space, another order, a missing, doubled or swapped entry", () => {
+    const [first = "", second = "", ...rest] = lines;
+    for (const changed of [
+      [`${first} `, second, ...rest],
+      [second, ...rest],
+      [first, first, second],
+      [second, first, ...rest],
+      ["", ...lines],
+    ]) {
+      expect(() => read(changed)).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    }
+  });
+
+  test("another party's entry, and one signed with another key", () => {
+    const stranger = signerOf(new Uint8Array(32).fill(6));
+    const [entry] = ledger.entries;
+    if (entry === undefined) throw new Error("the ledger has entries");
+    const forged = nextEntry(emptyHead(writer), entry.at, entry.body, stranger);
+    expect(headOf(forged)).toEqual(headOf(entry));
+    expect(() => read([encodeEntry(forged)])).toThrow("signature");
+    const foreign = nextEntry(emptyHead(SiteName.parse("basel")), entry.at, entry.body, signer);
+    expect(() => read([encodeEntry(foreign)])).toThrow("written by basel");
+  });
+});

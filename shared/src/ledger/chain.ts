@@ -1,0 +1,86 @@
+import { canonicalJson } from "../encoding/canonicalJson.ts";
+import { digestOfJson } from "../encoding/digest.ts";
+import { Failure } from "../failure/failure.ts";
+import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
+import type { PartyName } from "../units/identity.ts";
+import { GENESIS_HASH, type LedgerBody, LedgerEntry, type LedgerHead } from "./entry.ts";
+
+/** Domain of an entry's signature. */
+const LEDGER_ENTRY_DOMAIN = "ledger-entry";
+
+/** Head of a ledger without entries. */
+export function emptyHead(writer: PartyName): LedgerHead {
+  return { writer, sequence: 0, hash: GENESIS_HASH };
+}
+
+export function headOf(entry: LedgerEntry): LedgerHead {
+  return { writer: entry.writer, sequence: entry.sequence, hash: entry.hash };
+}
+
+/** The entry that follows `head`: canonical encoding → hash → signature. */
+export function nextEntry(head: LedgerHead, at: string, body: LedgerBody, signer: Signer): LedgerEntry {
+  const content = { writer: head.writer, sequence: head.sequence + 1, previousHash: head.hash, at, body };
+  const hash = digestOfJson(content);
+  return { ...content, hash, signature: signStatement(signer, LEDGER_ENTRY_DOMAIN, { hash }) };
+}
+
+/** The one form in which an entry is stored and shown: a line of canonical JSON. */
+export function encodeEntry(entry: LedgerEntry): string {
+  return canonicalJson(entry);
+}
+
+/**
+ * Reads the line that must follow `head` in its writer's ledger. Throws `ledger/corrupt`, naming the entry, when one byte
+ * of it differs from what the writer signed: form, place in the chain, hash and signature are all checked.
+ */
+export function readEntry(line: string, head: LedgerHead, publicKey: string): LedgerEntry {
+  const sequence = head.sequence + 1;
+  const refuse = (why: string): Failure => corrupt(head.writer, sequence, why);
+  const parsed = LedgerEntry.safeParse(parseJson(line));
+  if (!parsed.success) throw refuse("it has not the form of an entry");
+  const entry = parsed.data;
+  if (encodeEntry(entry) !== line) throw refuse("it is not in canonical form");
+  if (entry.writer !== head.writer) throw refuse(`it was written by ${entry.writer}`);
+  if (entry.sequence !== sequence) throw refuse(`it bears the number ${entry.sequence}`);
+  if (entry.previousHash !== head.hash) throw refuse("it does not follow the entry before it");
+  const { hash, signature, ...content } = entry;
+  if (digestOfJson(content) !== hash) throw refuse("its hash is not that of its content");
+  // A base64 text has unused low bits in its last digit: only the one canonical text is the signature.
+  const canonical = Buffer.from(signature, "base64").toString("base64") === signature;
+  if (!canonical || !verifyStatement(publicKey, LEDGER_ENTRY_DOMAIN, { hash }, signature)) {
+    throw refuse("its signature is not its writer's");
+  }
+  return entry;
+}
+
+/** Reads a whole ledger; an empty one is a ledger. Throws `ledger/corrupt` at the first bad entry. */
+export function readChain(lines: Iterable<string>, writer: PartyName, publicKey: string): LedgerEntry[] {
+  const entries: LedgerEntry[] = [];
+  let head = emptyHead(writer);
+  for (const line of lines) {
+    const entry = readEntry(line, head, publicKey);
+    entries.push(entry);
+    head = headOf(entry);
+  }
+  return entries;
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // What is no JSON is no entry: the caller refuses `undefined` by name.
+    return undefined;
+  }
+}
+
+function corrupt(writer: PartyName, sequence: number, why: string): Failure {
+  return new Failure({
+    code: "ledger/corrupt",
+    kind: "fault",
+    what: `Entry ${sequence} of ${writer}'s ledger can't be trusted: ${why}.`,
+    remedy:
+      "Restore the ledger from a backup, then let it take over the other side's charges; look into who changed it.",
+    fields: { writer, sequence },
+  });
+}

@@ -1,0 +1,59 @@
+import { Failure } from "../failure/failure.ts";
+import type { Digest, SiteName } from "../units/identity.ts";
+import type { LedgerBody, LedgerHead } from "./entry.ts";
+import type { LedgerState } from "./state.ts";
+
+/**
+ * What to append to our ledger after a restore, of either side, so that the union of both ledgers' charges counts:
+ * whatever the other side saw act and we don't count as spent becomes spent here, cap or no cap. `site` limits it to one
+ * site's charges (a site keeps only its own). What is merely reserved there was not acted upon and is not taken over.
+ */
+export function chargesToRecover(own: LedgerState, other: LedgerState, site?: SiteName): readonly LedgerBody[] {
+  const bodies: LedgerBody[] = [];
+  for (const [id, { body, state }] of other.charges) {
+    if (site !== undefined && body.site !== site) continue;
+    if (state !== "acting" && state !== "committed") continue;
+    const ours = own.charges.get(id)?.state;
+    if (ours === "acting" || ours === "committed") continue;
+    if (ours === "reserved") bodies.push({ kind: "acting", charge: id });
+    else bodies.push({ ...body, kind: "recovered", from: other.head.writer });
+  }
+  return bodies.map(withoutForeignFields);
+}
+
+/** A `recovered` body made from another `recovered` or `reserved` one has exactly its own fields. */
+function withoutForeignFields(body: LedgerBody): LedgerBody {
+  if (body.kind !== "recovered") return body;
+  const { kind, charge, site, dataset, part, study, round, attempt, event, from } = body;
+  return { kind, charge, site, dataset, part, study, round, attempt, event, from };
+}
+
+/**
+ * Throws `ledger/behind` when our ledger has lost entries that it once showed (a head of ours that another party holds,
+ * or that we countersigned), `ledger/forked` when it says something else in their place. `hashAt` reads our ledger.
+ */
+export function checkHoldsHead(
+  own: LedgerHead,
+  shown: LedgerHead,
+  hashAt: (sequence: number) => Digest | undefined,
+): void {
+  if (own.sequence < shown.sequence) {
+    throw new Failure({
+      code: "ledger/behind",
+      kind: "refused",
+      what: `This ledger ends at entry ${own.sequence}, but had reached entry ${shown.sequence}: it was restored from an older copy.`,
+      remedy: "Let it take over the other side's charges (union of both ledgers) before anything acts again.",
+      fields: { writer: own.writer, sequence: own.sequence, shown: shown.sequence },
+    });
+  }
+  const hash = shown.sequence === own.sequence ? own.hash : hashAt(shown.sequence);
+  if (shown.sequence > 0 && hash !== shown.hash) {
+    throw new Failure({
+      code: "ledger/forked",
+      kind: "fault",
+      what: `Entry ${shown.sequence} of ${own.writer}'s ledger is not the one that it once showed: its past was rewritten.`,
+      remedy: "Stop; keep both copies, and find out who changed the ledger before any round goes on.",
+      fields: { writer: own.writer, sequence: shown.sequence },
+    });
+  }
+}

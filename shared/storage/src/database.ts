@@ -1,0 +1,125 @@
+import { chmodSync } from "node:fs";
+import { assert } from "@consilium/shared/failure/failure";
+import SqliteDatabase from "better-sqlite3";
+import { type Compilable, Kysely, type Migration, Migrator, SqliteDialect } from "kysely";
+import { ledgerMigrations } from "./ledgerMigrations.ts";
+
+export type Connection = SqliteDatabase.Database;
+
+/** How long a command waits for the process that owns the database to finish a transaction. */
+const BUSY_TIMEOUT_MS = 5000;
+
+/** `PRAGMA synchronous` as SQLite reports FULL: each commit is on the disk before it returns. */
+const SYNCHRONOUS_FULL = 2;
+
+/**
+ * Opens (or makes) a database, brings its tables up to date and hands out its one connection. Migrations run in the order
+ * of their names, each once; the ledger's come first. Write-ahead log, every commit fsynced, foreign keys enforced.
+ */
+export async function openDatabase<Tables = unknown>(
+  path: string,
+  migrations: Record<string, Migration>,
+): Promise<Database<Tables>> {
+  const connection = new SqliteDatabase(path);
+  try {
+    if (path !== ":memory:") chmodSync(path, 0o600);
+    makeDurable(connection);
+    const database = new Database<Tables>(connection);
+    await migrate(database.build, { ...ledgerMigrations, ...migrations });
+    return database;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** On every open: a WAL database that is opened again would else fall back to NORMAL, which can lose the last commits. */
+function makeDurable(connection: Connection): void {
+  connection.pragma("journal_mode = WAL");
+  connection.pragma("synchronous = FULL");
+  connection.pragma("foreign_keys = ON");
+  connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  assert(connection.pragma("synchronous", { simple: true }) === SYNCHRONOUS_FULL, "commits are fsynced");
+  assert(connection.pragma("foreign_keys", { simple: true }) === 1, "foreign keys are enforced");
+}
+
+async function migrate<Tables>(build: Kysely<Tables>, migrations: Record<string, Migration>): Promise<void> {
+  const migrator = new Migrator({
+    db: build,
+    provider: { getMigrations: async () => migrations },
+    // The ledger's migrations and their caller's are two rows of names, each in its own order.
+    allowUnorderedMigrations: true,
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/**
+ * The one connection to a database. Queries are built by Kysely and run at once: nothing awaits, so a transaction is a
+ * plain function and no other query can come between.
+ */
+export class Database<Tables = unknown> {
+  readonly connection: Connection;
+  readonly build: Kysely<Tables>;
+  /** What takes memory back to the last commit, oldest first. */
+  readonly #undos: (() => void)[] = [];
+  #depth = 0;
+  readonly #prepared = new Map<string, SqliteDatabase.Statement>();
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    this.build = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) });
+  }
+
+  all<Row>(query: Compilable<Row>): Row[] {
+    const { sql, parameters } = query.compile();
+    return this.connection.prepare<unknown[], Row>(sql).all(...parameters);
+  }
+
+  first<Row>(query: Compilable<Row>): Row | undefined {
+    const { sql, parameters } = query.compile();
+    return this.connection.prepare<unknown[], Row>(sql).get(...parameters);
+  }
+
+  run(query: Compilable<unknown>): void {
+    const { sql, parameters } = query.compile();
+    this.#prepare(sql).run(...parameters);
+  }
+
+  /**
+   * Durable when it returns; when `body` throws nothing happened, neither in the database nor in whatever memory was
+   * registered by `onRollback`. Nested, it is a part of the outer one that can fail alone.
+   */
+  transaction<T>(body: () => T): T {
+    assert(this.#depth > 0 || !this.connection.inTransaction, "transactions are begun here alone");
+    const mark = this.#undos.length;
+    this.#depth++;
+    try {
+      return this.connection.transaction(body).immediate();
+    } catch (error) {
+      for (const undo of this.#undos.splice(mark).toReversed()) undo();
+      throw error;
+    } finally {
+      this.#depth--;
+      if (this.#depth === 0) this.#undos.length = 0;
+    }
+  }
+
+  /** Inside a transaction: how to take back a change of memory that was made in step with the database. */
+  onRollback(undo: () => void): void {
+    assert(this.#depth > 0, "memory is kept in step inside a transaction");
+    this.#undos.push(undo);
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  #prepare(sql: string): SqliteDatabase.Statement {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.connection.prepare(sql);
+    this.#prepared.set(sql, statement);
+    return statement;
+  }
+}

@@ -1,0 +1,139 @@
+import { assert, Failure } from "@consilium/shared/failure/failure";
+import { emptyHead, encodeEntry, headOf, nextEntry, readChain, readEntry } from "@consilium/shared/ledger/chain";
+import type { LedgerBody, LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
+import { apply, replay } from "@consilium/shared/ledger/replay";
+import type { LedgerState } from "@consilium/shared/ledger/state";
+import type { Signer } from "@consilium/shared/signing/ed25519";
+import type { Digest, PartyName } from "@consilium/shared/units/identity";
+import type { Statement } from "better-sqlite3";
+import type { Database } from "./database.ts";
+
+/** What the store needs of its database, whatever other tables that has. */
+export type LedgerDatabase = Pick<Database, "connection" | "transaction" | "onRollback">;
+
+export interface LedgerStoreOptions {
+  readonly writer: PartyName;
+  readonly signer: Signer;
+  readonly now: () => Date;
+}
+
+/** What to append: bodies, or a function that decides on them when it sees the ledger inside the transaction. */
+export type Appended = LedgerBody | readonly LedgerBody[] | ((state: LedgerState) => readonly LedgerBody[]);
+
+/**
+ * A party's own ledger: durable, signed, and ready for questions in `state`. One process owns it. Every rule of the
+ * ledger is checked before a line is written, so what it refuses leaves no trace.
+ */
+export class LedgerStore {
+  readonly #database: LedgerDatabase;
+  readonly #options: LedgerStoreOptions;
+  readonly #statements: Statements;
+  readonly #state: LedgerState;
+
+  /** Reads and verifies every entry. Throws `ledger/corrupt`, naming the first that can't be trusted. */
+  constructor(database: LedgerDatabase, options: LedgerStoreOptions) {
+    this.#database = database;
+    this.#options = options;
+    this.#statements = prepare(database);
+    const entries = readChain(this.#lines(0), options.writer, options.signer.publicKey);
+    this.#state = replay(options.writer, entries);
+  }
+
+  /** All that the ledger says; changes with it, so read it and let go. */
+  get state(): LedgerState {
+    return this.#state;
+  }
+
+  head(): LedgerHead {
+    return this.#state.head;
+  }
+
+  /**
+   * Appends entries in one durable transaction, or as part of the caller's. If a body breaks a rule (a cap, the life
+   * of a charge) or the transaction fails later, nothing was appended, here and on disk.
+   */
+  append(appended: Appended): LedgerEntry[] {
+    return this.#database.transaction(() => {
+      const bodies =
+        typeof appended === "function" ? appended(this.#state) : "kind" in appended ? [appended] : appended;
+      return bodies.map((body) => this.#appendOne(body));
+    });
+  }
+
+  /** Runs `body` in one transaction with whatever it appends. */
+  transaction<T>(body: () => T): T {
+    return this.#database.transaction(body);
+  }
+
+  /** Entries after a sequence number, oldest first. */
+  entries(after = 0): LedgerEntry[] {
+    let head = this.#headAt(after);
+    return [...this.#lines(after)].map((line) => {
+      const entry = readEntry(line, head, this.#options.signer.publicKey);
+      head = headOf(entry);
+      return entry;
+    });
+  }
+
+  /** Hash of an entry; undefined for one that this ledger hasn't. */
+  hashAt(sequence: number): Digest | undefined {
+    return sequence === 0 ? emptyHead(this.#options.writer).hash : this.#statements.hashAt.get(sequence)?.hash;
+  }
+
+  /** Reads the whole chain from the disk again; the number of its entries. Throws `ledger/corrupt` at the first bad one. */
+  verify(): number {
+    const { writer, signer } = this.#options;
+    const entries = readChain(this.#lines(0), writer, signer.publicKey);
+    const last = entries.at(-1);
+    const head = last === undefined ? emptyHead(writer) : headOf(last);
+    if (head.hash !== this.#state.head.hash) throw this.#truncated(head);
+    return entries.length;
+  }
+
+  #appendOne(body: LedgerBody): LedgerEntry {
+    const { signer, now } = this.#options;
+    const { head } = this.#state;
+    const stored = this.#statements.last.get()?.sequence ?? 0;
+    assert(stored === head.sequence, "memory and disk end at the same entry");
+    const entry = nextEntry(head, now().toISOString(), body, signer);
+    this.#database.onRollback(apply(this.#state, entry));
+    this.#statements.insert.run(entry.sequence, entry.hash, encodeEntry(entry));
+    return entry;
+  }
+
+  *#lines(after: number): Generator<string> {
+    for (const { line } of this.#statements.lines.iterate(after)) yield line;
+  }
+
+  #headAt(sequence: number): LedgerHead {
+    const { writer } = this.#options;
+    const hash = this.hashAt(sequence);
+    return hash === undefined ? this.#state.head : { writer, sequence, hash };
+  }
+
+  #truncated(head: LedgerHead): Failure {
+    return new Failure({
+      code: "ledger/corrupt",
+      kind: "fault",
+      what: `The ledger of ${head.writer} ends at entry ${head.sequence} on disk, at entry ${this.#state.head.sequence} in memory.`,
+      remedy: "Stop this process; restore the ledger from a backup, then let it take over the other side's charges.",
+      fields: { writer: head.writer, sequence: head.sequence },
+    });
+  }
+}
+
+interface Statements {
+  readonly insert: Statement<[number, string, string]>;
+  readonly last: Statement<[], { sequence: number }>;
+  readonly lines: Statement<[number], { line: string }>;
+  readonly hashAt: Statement<[number], { hash: Digest }>;
+}
+
+function prepare({ connection }: LedgerDatabase): Statements {
+  return {
+    insert: connection.prepare("insert into ledger_entry (sequence, hash, line) values (?, ?, ?)"),
+    last: connection.prepare("select sequence from ledger_entry order by sequence desc limit 1"),
+    lines: connection.prepare("select line from ledger_entry where sequence > ? order by sequence"),
+    hashAt: connection.prepare("select hash from ledger_entry where sequence = ?"),
+  };
+}
