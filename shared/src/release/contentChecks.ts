@@ -1,0 +1,195 @@
+import type { AuditReport } from "../audit/report.ts";
+import { digestOfJson } from "../encoding/digest.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
+import type { LedgerState } from "../ledger/state.ts";
+import { modelDigest } from "../model/modelDigest.ts";
+import { acceptRoster, EMPTY_ROSTER, type RosterSite } from "../protocol/roster.ts";
+import { verifyStatement } from "../signing/ed25519.ts";
+import { APPROVAL_DOMAIN, type Approval } from "../study/approval.ts";
+import { plannedCharges } from "../study/charges.ts";
+import { studyDigest } from "../study/digest.ts";
+import type { StudyDocument } from "../study/document.ts";
+import type { PublicKey } from "../units/identity.ts";
+import { releaseGate, studyAudit } from "./build.ts";
+import { modelCard } from "./card.ts";
+import { headHolds } from "./ledgerLines.ts";
+import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest } from "./manifest.ts";
+import { readModelFile } from "./model.ts";
+import { nearlyEqual } from "./nearlyEqual.ts";
+import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
+import { auditText, privacyText } from "./texts.ts";
+
+/** The coordinator's entries, and what they say. */
+export interface Ledger {
+  readonly entries: readonly LedgerEntry[];
+  readonly state: LedgerState;
+}
+
+/** A release's contents, once its bytes are known to be those that the coordinator signed. */
+export interface Contents extends Ledger {
+  readonly manifest: ReleaseManifest;
+  readonly document: StudyDocument;
+  readonly privacy: PrivacyStatement;
+  readonly audit: AuditReport;
+  readonly read: (path: string) => Uint8Array;
+}
+
+/** What is held against a release's contents, each rule by itself: recomputed, never believed. */
+export const CONTENT_CHECKS: readonly {
+  readonly name: string;
+  readonly explanation: string;
+  readonly holds: (contents: Contents) => boolean;
+}[] = [
+  {
+    name: "roster",
+    explanation: "The sites' keys are those that the coordinator signed.",
+    holds: ({ manifest: { roster, rosterDigest, coordinatorKey } }) =>
+      acceptRoster(EMPTY_ROSTER, roster, coordinatorKey) === roster.roster &&
+      digestOfJson(roster.roster) === rosterDigest,
+  },
+  {
+    name: "study",
+    explanation: "The study file has the digest that was signed.",
+    holds: ({ manifest, document }) =>
+      studyDigest(document) === manifest.studyDigest && document.name === manifest.study,
+  },
+  {
+    name: "approvals",
+    explanation:
+      "Every site that was charged had approved exactly this study, signed by its steward and by its own key.",
+    holds: approvalsHold,
+  },
+  {
+    name: "heads",
+    explanation: "The ledger ends at the signed head, and the sites' signed heads agree with it.",
+    holds: ledgerHolds,
+  },
+  {
+    name: "charges",
+    explanation: "Every charge of the study is one that the signed study plans, and none is left open.",
+    holds: chargesHold,
+  },
+  {
+    name: "privacy",
+    explanation: "Every site's ε, recomputed from the ledger's events, is the one stated.",
+    holds: privacyHolds,
+  },
+  {
+    name: "model",
+    explanation: "The model is the study's network with the parameters that were audited.",
+    holds: ({ manifest, document, read }) =>
+      modelDigest(readModelFile(document, read(RELEASE_PATHS.model)).parameters) === manifest.model.digest,
+  },
+  {
+    name: "audit",
+    explanation: "The audit's figures, recomputed from the noised histograms it carries, are the ones stated.",
+    holds: auditHolds,
+  },
+  {
+    name: "gate",
+    explanation: "The gate that the sites signed, evaluated again, passes the model.",
+    holds: ({ manifest, document, audit, privacy }) => {
+      const again = releaseGate(document, audit, privacy);
+      return again.passed && manifest.gate.passed && nearlyEqual(again, manifest.gate);
+    },
+  },
+  {
+    name: "texts",
+    explanation: "PRIVACY.md, AUDIT.md and the model card say what the signed figures say.",
+    holds: textsHold,
+  },
+];
+
+function approvalsHold({ manifest, document, state }: Contents): boolean {
+  const approved = new Map(manifest.approvals.map((approval) => [approval.statement.site, approval]));
+  if (approved.size < manifest.approvals.length) return false;
+  const charged = spentCharges(state, document.name);
+  if (charged.some(({ site, dataset }) => approved.get(site)?.statement.dataset !== dataset)) return false;
+  const sites = new Set(document.sites.map(({ name }) => name));
+  return manifest.approvals.every((approval) => {
+    const { site, study, studyDigest: digest } = approval.statement;
+    const entry = manifest.roster.roster.sites.find((known) => known.site === site);
+    const sameStudy = study === document.name && digest === manifest.studyDigest && sites.has(site);
+    return entry !== undefined && sameStudy && isSigned(approval, entry);
+  });
+}
+
+function isSigned(approval: Approval, { identityKey, stewardKey }: RosterSite): boolean {
+  const { statement, stewardSignature, siteSignature } = approval;
+  return (
+    approval.stewardKey === stewardKey &&
+    isCanonicalBase64(stewardSignature) &&
+    isCanonicalBase64(siteSignature) &&
+    verifyStatement(stewardKey, APPROVAL_DOMAIN, statement, stewardSignature) &&
+    verifyStatement(identityKey, APPROVAL_DOMAIN, statement, siteSignature)
+  );
+}
+
+function ledgerHolds({ manifest, entries, state }: Contents): boolean {
+  const { ledgerHead: head, ledgerHeadSignature: signature, coordinatorKey } = manifest;
+  if (!nearlyEqual(head, state.head) || !headHolds({ head, signature }, coordinatorKey, entries)) return false;
+  const keys = new Map<string, PublicKey>(manifest.roster.roster.sites.map((entry) => [entry.site, entry.identityKey]));
+  return manifest.witnessedHeads.every((witnessed) => {
+    const key = keys.get(witnessed.party);
+    return key !== undefined && headHolds(witnessed, key, entries);
+  });
+}
+
+/** Scales may differ from 1/ε by the last bits that the sampler's fractions need. */
+const SCALE_TOLERANCE = 1e-5;
+
+function chargesHold({ document, state }: Contents): boolean {
+  if (openCharges(state, document.name).length > 0) return false;
+  const planned = (["train", "evaluate", "audit"] as const).flatMap((purpose) => plannedCharges(document, purpose));
+  const spent = spentCharges(state, document.name);
+  return (
+    spent.length > 0 &&
+    spent.every(({ part, event }) =>
+      planned.some((plan) => {
+        if (plan.part !== part || plan.event.count !== event.count) return false;
+        if (plan.event.kind === "poisson-gaussian" && event.kind === "poisson-gaussian") {
+          return plan.event.samplingRate === event.samplingRate && plan.event.noiseMultiplier === event.noiseMultiplier;
+        }
+        if (plan.event.kind === "discrete-laplace" && event.kind === "discrete-laplace") {
+          const sameScale = Math.abs(event.scale / plan.event.scale - 1) <= SCALE_TOLERANCE;
+          return plan.event.sensitivity === event.sensitivity && sameScale;
+        }
+        return false;
+      }),
+    )
+  );
+}
+
+function privacyHolds({ manifest, document, state, privacy }: Contents): boolean {
+  return nearlyEqual(privacyStatementOf(document, state, manifest.approvals), privacy);
+}
+
+function auditHolds({ manifest, document, audit }: Contents): boolean {
+  const again = studyAudit(document, manifest.model, audit.histograms);
+  const { members, nonMembers } = document.audit.epsilon;
+  const approved = new Set(manifest.approvals.map(({ statement }) => statement.site));
+  const asPlanned = audit.histograms.every(
+    (own) =>
+      approved.has(own.site) &&
+      document.audit.attacks.includes(own.attack) &&
+      own.members.bins === document.audit.bins &&
+      Math.abs(own.members.scale * members - 1) <= SCALE_TOLERANCE &&
+      Math.abs(own.nonMembers.scale * nonMembers - 1) <= SCALE_TOLERANCE,
+  );
+  const complete = again.orderings.flatMap(({ attacks }) => attacks).length === document.audit.attacks.length;
+  const summary = { best: audit.best, verdict: audit.verdict };
+  return asPlanned && complete && nearlyEqual(again, audit) && nearlyEqual(summary, manifest.audit);
+}
+
+/** The wording belongs to format version 1: a changed wording is a new format. */
+function textsHold({ manifest: { gate, evaluation }, document, privacy, audit, read }: Contents): boolean {
+  return (
+    sameText(privacyText(privacy), read(RELEASE_PATHS.privacyText)) &&
+    sameText(auditText(audit, gate), read(RELEASE_PATHS.auditText)) &&
+    sameText(modelCard({ document, privacy, audit, gate, evaluation }), read(RELEASE_PATHS.card))
+  );
+}
+
+function sameText(text: string, bytes: Uint8Array): boolean {
+  return Buffer.compare(new TextEncoder().encode(text), bytes) === 0;
+}
