@@ -77,8 +77,8 @@ export function categoryPositions(values: readonly CategoryValue[]): ReadonlyMap
  */
 export function encodeValue(slot: FeatureSlot, value: RawValue, out: Float32Array, start: number): ValueFault | null {
   const { missing } = slot.column;
-  if (!isMissing(value) && !(slot.missingCodes.size > 0 && slot.missingCodes.has(categoryKey(value))))
-    return place(slot, value, out, start);
+  const present = presentValue(slot, value);
+  if (present !== null) return place(slot, present, out, start);
   if (missing === "refuse") return "missing";
   if (slot.indicator >= 0) out[start + slot.indicator] = 1;
   return place(slot, missing.fill, out, start);
@@ -99,8 +99,14 @@ export function encodeRecord(
   return out;
 }
 
-/** Missing: absent, empty, or a not-a-number as a connector may give it. */
-export function isMissing(value: RawValue): value is null | undefined {
+/** The value, or `null` where it is missing: absent, or one of the column's codes for missing. */
+export function presentValue(slot: FeatureSlot, value: RawValue): string | number | null {
+  if (isAbsent(value)) return null;
+  return slot.missingCodes.size > 0 && slot.missingCodes.has(categoryKey(value)) ? null : value;
+}
+
+/** Not there, empty, or a not-a-number as a connector may give it. */
+export function isAbsent(value: RawValue): value is null | undefined {
   if (value === null || value === undefined) return true;
   return typeof value === "number" ? Number.isNaN(value) : value.trim() === "";
 }

@@ -1,7 +1,7 @@
 import { leastNoiseMultiplier } from "../accountant/calibrate.ts";
 import { epsilonOfEvents } from "../accountant/convert.ts";
 import type { PrivacyEvent } from "../event/event.ts";
-import { Failure } from "../failure/failure.ts";
+import { assert, Failure } from "../failure/failure.ts";
 import { type Part, Part as Parts } from "../ledger/entry.ts";
 import type { Digest } from "../units/identity.ts";
 import { plannedEvents } from "./charges.ts";
@@ -201,7 +201,8 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   if (noiseMultiplier !== "auto" && cost <= epsilon) return noiseMultiplier;
   const fixed = eventsOf(open, "train").filter((event) => event.kind !== "poisson-gaussian");
   try {
-    const least = leastNoiseMultiplier({ fixed, samplingRate, steps: open.training.rounds, epsilon, delta });
+    const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps: open.training.rounds, epsilon, delta });
+    const least = withSamplerDistance(open, ideal);
     if (noiseMultiplier === "auto") return least;
     const message = `the study would cost ε = ${cost.toFixed(3)} at each site's training patients, above privacy.epsilon ${epsilon}`;
     const remedy = `Use σ ≥ ${least} or auto, fewer rounds, or a lower audit.epsilon.members.`;
@@ -209,6 +210,17 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "accounting/unaffordable") throw error;
     throw new InvalidStudy([source.finding("error", ["privacy", "epsilon"], withoutStop(error.message), error.remedy)]);
+  }
+}
+
+/** The least σ is found for ideal noise; what a real sampler's distance from it costs may take one step of 1e-4 more. */
+function withSamplerDistance(open: StudyDocument, ideal: number): number {
+  const { epsilon, delta } = open.privacy;
+  for (let ticks = 0; ; ticks++) {
+    const noiseMultiplier = Number((ideal + ticks * 1e-4).toFixed(4));
+    const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
+    if (epsilonOfEvents(eventsOf(document, "train"), delta) <= epsilon) return noiseMultiplier;
+    assert(ticks < 100, "a sampler's distance costs next to nothing");
   }
 }
 

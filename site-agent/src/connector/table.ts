@@ -68,7 +68,7 @@ function tableOf(
 ): Connector {
   return {
     columns: async () => names,
-    rows: (columns) => stream(connection, select(columns.map((name) => indexOf(names, name)))),
+    rows: (columns) => stream(connection, select(placesOf(names, columns))),
     close: () => connection.closeSync(),
   };
 }
@@ -105,15 +105,29 @@ async function connect(file: string): Promise<DuckDBConnection> {
   return connection;
 }
 
-function indexOf(names: readonly string[], name: string): number {
-  const index = names.indexOf(name);
-  if (index >= 0 && names.lastIndexOf(name) === index) return index;
-  throw new Failure({
-    code: index < 0 ? "data/column-missing" : "data/column-repeated",
+/** Place of each name asked for; each must be there once. */
+function placesOf(names: readonly string[], wanted: readonly string[]): readonly number[] {
+  const places = new Map<string, number>();
+  const repeated = new Set<string>();
+  names.forEach((name, place) => {
+    if (places.has(name)) repeated.add(name);
+    places.set(name, place);
+  });
+  return wanted.map((name) => {
+    const place = places.get(name);
+    if (place === undefined) throw unusableColumn("data/column-missing", name, "no column");
+    if (repeated.has(name)) throw unusableColumn("data/column-repeated", name, "more than one column");
+    return place;
+  });
+}
+
+function unusableColumn(code: string, column: string, found: string): Failure {
+  return new Failure({
+    code,
     kind: "config",
-    what: index < 0 ? `The data have no column '${name}'.` : `The data have more than one column '${name}'.`,
+    what: `The data have ${found} '${column}'.`,
     remedy: "Rename the file's columns to those of the study's schema; names count by case.",
-    fields: { column: name },
+    fields: { column },
   });
 }
 

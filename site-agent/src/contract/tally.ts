@@ -1,0 +1,78 @@
+import type { IdentifierKind } from "../deidentification/identifiers.ts";
+
+/** One kind of disagreement between data and contract, counted; for this hospital's own eyes. */
+export interface Violation {
+  /** An error stands in the way of training; a warning doesn't. */
+  readonly severity: "error" | "warning";
+  /** `null`: the data set as a whole. */
+  readonly column: string | null;
+  readonly problem: Problem;
+  /** Records, or patients, or columns, as the problem says. */
+  readonly count: number;
+}
+
+/** Every problem that is told, with the words and the way out. */
+export const PROBLEMS = {
+  "column-missing": ["the data have no such column", "Rename the file's column, or ask for a study without it."],
+  "column-repeated": ["the data have more than one column of this name", "Keep one of them."],
+  identifier: ["identifies people", "A study may not train on it; ask its author to drop the column."],
+  "value-missing": ["records without a value, and the study has no fill", "Fill them, or ask for a public fill."],
+  "not-a-number": ["records whose value is no number", "Correct them; decimals are written with a point."],
+  "unknown-category": ["records whose value is not one of the study's", "Map the codes to those of the schema."],
+  "label-missing": ["records without a label", "Leave them out of the file, or add the label."],
+  "unknown-label": ["records whose label is not one of the study's", "Map the codes to those of the study."],
+  "patient-missing": ["records without a patient key", "Add the key: a patient's records must be told together."],
+  "split-unknown": ["records whose split is neither train nor test", "Write train or test."],
+  "split-disagrees": ["patients with records in both train and test", "Give all records of a patient the same split."],
+  "no-records": ["the file has no records", "Export it again."],
+  "out-of-range": ["records outside the public range, clipped to it", "Check the unit; clipping is harmless if rare."],
+  "all-missing": ["no record has a value; all are filled", "Nothing to do if it is not recorded here."],
+  "duplicate-records": ["records that repeat an earlier one exactly", "Check the export."],
+  "records-over-limit": ["records beyond the study's limit for one patient, left out at random", "Nothing to do."],
+  "patients-differ": [
+    "training patients, far from the study's public number",
+    "Tell the study's author before approving.",
+  ],
+  "part-empty": ["of the three parts have no patient", "Too few patients for this study's split."],
+} as const satisfies Record<string, readonly [what: string, remedy: string]>;
+export type Problem = keyof typeof PROBLEMS;
+
+const WARNINGS: ReadonlySet<Problem> = new Set([
+  "out-of-range",
+  "all-missing",
+  "duplicate-records",
+  "records-over-limit",
+  "patients-differ",
+  "part-empty",
+]);
+
+/** Counts problems, column by column. */
+export class Tally {
+  private readonly counts = new Map<string, { column: string | null; problem: Problem; count: number }>();
+  private readonly kinds = new Map<string, IdentifierKind>();
+
+  add(column: string | null, problem: Problem, count = 1): void {
+    const key = `${problem}\0${column ?? ""}`;
+    const known = this.counts.get(key);
+    if (known === undefined) this.counts.set(key, { column, problem, count });
+    else known.count += count;
+  }
+
+  addIdentifier(column: string, kind: IdentifierKind): void {
+    if (this.kinds.has(column)) return;
+    this.kinds.set(column, kind);
+    this.add(column, "identifier");
+  }
+
+  /** Errors first, then in the order of the problems above. */
+  violations(): readonly (Violation & { readonly identifier?: IdentifierKind })[] {
+    const order = Object.keys(PROBLEMS);
+    return [...this.counts.values()]
+      .map(({ column, problem, count }) => {
+        const kind = problem === "identifier" && column !== null ? this.kinds.get(column) : undefined;
+        const severity: Violation["severity"] = WARNINGS.has(problem) ? "warning" : "error";
+        return { severity, column, problem, count, ...(kind === undefined ? {} : { identifier: kind }) };
+      })
+      .sort((a, b) => order.indexOf(a.problem) - order.indexOf(b.problem));
+  }
+}

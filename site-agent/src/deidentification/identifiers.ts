@@ -1,0 +1,167 @@
+/**
+ * Columns that identify a person, told by their name or by what their values look like: the 18 kinds of HIPAA's Safe
+ * Harbor, 45 CFR 164.514(b)(2). None may be a feature or a label. The patient key may be one: it is replaced by a
+ * keyed hash before anything is stored. A column that passes is not thereby anonymous: a genome stays identifying.
+ */
+import { parseNumber, type RawValue } from "@consilium/shared/study/features";
+
+export type IdentifierKind =
+  | "name"
+  | "place"
+  | "date"
+  | "phone"
+  | "fax"
+  | "e-mail"
+  | "social security number"
+  | "record number"
+  | "plan number"
+  | "account number"
+  | "licence number"
+  | "vehicle number"
+  | "device number"
+  | "web address"
+  | "IP address"
+  | "biometric"
+  | "photograph"
+  | "unique code"
+  | "free text";
+
+/** Kind that a column's name tells of; `null` when it tells of none. */
+export function identifierByName(column: string): IdentifierKind | null {
+  const words = wordsOf(column);
+  const joined = ` ${words.join(" ")} `;
+  for (const [kind, patterns] of NAME_PATTERNS) if (patterns.test(joined)) return kind;
+  return null;
+}
+
+/** What a column's values look like; fed with all of them, it keeps counts and a bounded set of the distinct ones. */
+export class IdentifierScan {
+  private seen = 0;
+  private readonly hits = new Map<IdentifierKind, number>();
+  private readonly distinct = new Set<string>();
+  private codes = 0;
+
+  add(value: RawValue): void {
+    if (value === null || value === undefined) return;
+    const text = String(value).slice(0, LOOKED_AT).trim();
+    if (text === "") return;
+    this.seen += 1;
+    // Most values of a contract are short numbers, which no pattern matches.
+    if (text.length < 6) return;
+    const kind = isFreeText(text) ? "free text" : VALUE_PATTERNS.find(([, pattern]) => pattern.test(text))?.[0];
+    if (kind !== undefined) this.hits.set(kind, (this.hits.get(kind) ?? 0) + 1);
+    if (isLongCode(text)) {
+      this.codes += 1;
+      if (this.distinct.size < DISTINCT_MAX) this.distinct.add(text);
+    }
+  }
+
+  /** The kind that at least one value in ten looks like, or long codes of which nearly none repeats. */
+  found(): IdentifierKind | null {
+    for (const [kind, hits] of this.hits) if (hits >= SHARE * this.seen) return kind;
+    const known = Math.min(this.codes, DISTINCT_MAX);
+    return this.codes >= CODES_MIN && this.codes >= 0.9 * this.seen && this.distinct.size >= 0.95 * known
+      ? "unique code"
+      : null;
+  }
+}
+
+const SHARE = 0.1;
+const DISTINCT_MAX = 2_000;
+const CODES_MIN = 10;
+
+/** Characters of a value that are looked at: patterns must not be slow on hostile text. */
+const LOOKED_AT = 300;
+
+/** A whole number of 7 or more digits, or letters with 4 digits in a row: no measurement looks so. */
+function isLongCode(text: string): boolean {
+  if (text.length > 64 || !/^[\w./-]+$/.test(text)) return false;
+  return /^\d{7,}$/.test(text) || (/[A-Za-z]/.test(text) && /\d{4}/.test(text) && parseNumber(text) === null);
+}
+
+/** Sentences: long, and of several words. */
+function isFreeText(text: string): boolean {
+  return text.length >= 60 && text.split(/\s+/).length >= 8;
+}
+
+/** Words of a name: `dateOfBirth`, `DATE_OF_BIRTH` and `date of birth` alike. */
+function wordsOf(column: string): readonly string[] {
+  return column
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== "");
+}
+
+/** Each is held against the name's words between blanks; kinds in the order of the rule. */
+const NAME_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
+  ["photograph", / (photo|photos|photograph|portrait|face image|facial image|picture) /],
+  ["IP address", / (ip|ipv4|ipv6) (address|addr|adresse) | ipv[46] | ipaddress /],
+  ["web address", / (url|uri|website|homepage|web page) /],
+  ["e-mail", / (e ?mail|email address|mail address) /],
+  [
+    "name",
+    / (first|last|family|given|middle|maiden|full|patient|sur|birth|doctor|physician) ?names? | (name|surname|forename|initials|vorname|nachname|prenom|apellido) /,
+  ],
+  [
+    "place",
+    / (address|street|city|town|village|county|zip|zip ?code|post ?code|postal|plz|strasse|geo ?location|latitude|longitude|gps) /,
+  ],
+  [
+    "date",
+    / (date|datetime|timestamp|dob|birth ?date|birthday|geburtsdatum|admitted on|died on) | (birth|death|admission|discharge|visit|diagnosis) (day|time|date) | (day|time) of (birth|death) /,
+  ],
+  ["phone", / (phone|telephone|mobile|cell ?phone|tel) (no |nr |number )?$| (phone|telephone) /],
+  ["fax", / fax | (tele)?fax (no|nr|number) /],
+  [
+    "social security number",
+    / (ssn|social security|nhs (no|nr|number)|nino|national id|insee|ahv|sozialversicherungsnummer|passport|tax id) /,
+  ],
+  [
+    "record number",
+    / (mrn|medical record|record (no|nr|number|id)|chart (no|number)|case (no|nr|number|id)|hospital (no|nr|number|id)|encounter id|accession|patient ?(id|no|nr|number)|subject ?id|person ?id|usubjid|patnr|fallnummer) /,
+  ],
+  [
+    "plan number",
+    / (insurance|policy|beneficiary|plan|member) ?(id|no|nr|number) | versichertennummer | krankenkasse /,
+  ],
+  ["account number", / (account|iban|bank|credit card|card) (id|no|nr|number) | iban | account /],
+  ["licence number", / (licen[cs]e|certificate) (id |no |nr |number )?/],
+  ["vehicle number", / (vehicle|number plate|license plate|plate (no|nr|number)|vin) /],
+  [
+    "device number",
+    / (device|serial|implant|pacemaker|imei|mac) (id|no|nr|number|address|serial) | serialnumber | imei | udi /,
+  ],
+  ["biometric", / (fingerprint|finger print|voice ?print|retina scan|iris (scan|code)|biometric|face ?id|palm print) /],
+  [
+    "free text",
+    / (note|notes|comment|comments|remark|remarks|narrative|free ?text|report text|description|anamnesis|history text|bemerkung) /,
+  ],
+  ["unique code", / (id|uid|uuid|guid|identifier|key|hash|token|barcode|qr) $/],
+];
+
+const MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*";
+
+/** Each is held against one trimmed value. */
+const VALUE_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
+  ["e-mail", /^[^\s@]+@[^\s@]+\.[a-z]{2,}$/i],
+  ["web address", /^(?:https?|ftp):\/\/\S+$|^www\.\S+\.\S+$/i],
+  [
+    "IP address",
+    /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$|^(?:[0-9a-f]{0,4}:){4,7}[0-9a-f]{0,4}$/i,
+  ],
+  ["social security number", /^\d{3}-\d{2}-\d{4}$/],
+  [
+    "date",
+    new RegExp(
+      `^(?:\\d{4}[-/.]\\d{1,2}[-/.]\\d{1,2}|\\d{1,2}[-/.]\\d{1,2}[-/.](?:19|20)\\d{2}|\\d{1,2}[ -]${MONTH}[ -]\\d{2,4}|${MONTH} \\d{1,2},? \\d{4})(?:[T ].*)?$`,
+      "i",
+    ),
+  ],
+  ["phone", /^\+[\d() /-]{7,20}$|^\(?\d{3}\)?[ -]\d{3}-\d{4}$/],
+  ["account number", /^[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?$/],
+  ["unique code", /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$|^[0-9a-f]{32,}$/i],
+  ["photograph", /^data:image\/|\.(?:jpe?g|png|dcm|tiff?)$/i],
+];
