@@ -9,9 +9,6 @@ import type { RoundPurpose } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 
-/** Room for the histograms of 8 attacks over 1,000 classes and 200 bins, in JSON. */
-export const HISTOGRAMS_BYTES_MAX = 32 * 1024 * 1024;
-
 /**
  * Noised histograms of one evaluation or audit round. They are kept by site: an audit shows, and re-weights, each
  * site's own; each is differentially private by itself and charged.
@@ -88,9 +85,11 @@ export class PooledHistograms {
   }
 }
 
-/** A histogram's noise scale is its sensitivity 1 over ε; the division's last bit may differ. */
+/** Scales may differ from 1/ε by the last bits that the sampler’s fractions need. */
+const SCALE_TOLERANCE = 1e-5;
+
 function isScale(scale: number, epsilon: number): boolean {
-  return Math.abs(scale * epsilon - 1) < 1e-12;
+  return Math.abs(scale * epsilon - 1) <= SCALE_TOLERANCE;
 }
 
 function parseJson(text: string): unknown {

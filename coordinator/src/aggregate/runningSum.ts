@@ -27,13 +27,13 @@ export class RunningSum {
   }
 
   /** Throws on malformed bytes, after which the sum must be reset. */
-  add(bytes: Uint8Array): void {
-    unpackInto(this.values, this.#bits, bytes);
+  add(bytes: Uint8Array, bits = this.#bits): void {
+    unpackInto(this.values, bits, bytes);
   }
 
   /** The same from a file, in bounded memory. */
-  async addFile(path: string): Promise<void> {
-    const sum = new UnpackingSum(this.values, this.#bits);
+  async addFile(path: string, bits = this.#bits): Promise<void> {
+    const sum = new UnpackingSum(this.values, bits);
     for await (const chunk of createReadStream(path, { highWaterMark: READ_AHEAD_BYTES })) sum.push(chunk);
     sum.finish();
   }

@@ -85,9 +85,7 @@ async function createStudies(db: Kysely<unknown>): Promise<void> {
     .createTable("audit")
     .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
     .addColumn("report", "text", (c) => c.notNull())
-    .addColumn("gate", "text", (c) => c.notNull())
     .addColumn("at", "text", (c) => c.notNull())
-    .addColumn("claimed_epsilon", "real", (c) => c.notNull())
     .execute();
   await schema
     .createTable("release")
@@ -124,7 +122,7 @@ async function createRounds(db: Kysely<unknown>): Promise<void> {
     .addColumn("bytes", "integer", (c) => c.notNull())
     .addColumn("lineage", "text")
     .addColumn("aggregate", "blob")
-    .addColumn("checkpoint", "integer", (c) => c.notNull())
+    .addColumn("checkpoint", "text")
     .addPrimaryKeyConstraint("model_key", ["study", "version"])
     .execute();
 }

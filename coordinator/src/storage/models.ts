@@ -12,7 +12,8 @@ export interface ModelRecord {
   readonly update: ModelUpdate | null;
   /** The packed aggregate, where it lives in the database; else it is a blob named by `update.aggregate.digest`. */
   readonly aggregate: Uint8Array | null;
-  readonly checkpoint: boolean;
+  /** Digest of the optimizer state's file, where model and state stand as files. */
+  readonly checkpoint: Digest | null;
 }
 
 export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): void {
@@ -24,7 +25,7 @@ export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): voi
       bytes: model.bytes,
       lineage: model.update === null ? null : canonicalJson(model.update),
       aggregate: model.aggregate,
-      checkpoint: model.checkpoint ? 1 : 0,
+      checkpoint: model.checkpoint,
     }),
   );
 }
@@ -47,7 +48,7 @@ export function lineSinceCheckpoint(sql: Sql, study: StudyName): readonly ModelR
       .selectFrom("model")
       .select(({ fn }) => fn.max("version").as("version"))
       .where("study", "=", study)
-      .where("checkpoint", "=", 1),
+      .where("checkpoint", "is not", null),
   );
   const query = sql.build
     .selectFrom("model")
@@ -58,21 +59,27 @@ export function lineSinceCheckpoint(sql: Sql, study: StudyName): readonly ModelR
   return sql.all(query).map(recordOf);
 }
 
-export function markCheckpoint(sql: Sql, study: StudyName, version: number): void {
-  const query = sql.build.updateTable("model").set({ checkpoint: 1 }).where("study", "=", study);
+export function markCheckpoint(sql: Sql, study: StudyName, version: number, state: Digest): void {
+  const query = sql.build.updateTable("model").set({ checkpoint: state }).where("study", "=", study);
   sql.run(query.where("version", "=", version));
 }
 
 /**
- * Forgets what only older versions need: their files are no checkpoints any more and their aggregates are gone.
- * Digests and lineage stay. Returns the digests of aggregates that no row needs now.
+ * Forgets what only versions before this one need: their aggregates and checkpoints; digests and lineage stay.
+ * Returns the names of files that no row needs now.
  */
 export function forgetBefore(sql: Sql, study: StudyName, version: number): readonly Digest[] {
-  const old = sql.build.selectFrom("model").selectAll().where("study", "=", study).where("version", "<", version);
-  const rows = sql.all(old).map(recordOf);
-  const update = sql.build.updateTable("model").set({ aggregate: null, checkpoint: 0 });
-  sql.run(update.where("study", "=", study).where("version", "<", version));
-  return rows.flatMap(({ update: made }) => (made === null ? [] : [made.aggregate.digest]));
+  const query = sql.build.selectFrom("model").selectAll().where("study", "=", study);
+  const [old, kept] = [sql.all(query.where("version", "<", version)), sql.all(query.where("version", ">=", version))];
+  const change = sql.build.updateTable("model").set({ aggregate: null, checkpoint: null });
+  sql.run(change.where("study", "=", study).where("version", "<", version));
+  const needed = new Set(kept.map(recordOf).flatMap(filesOf));
+  return old.map(recordOf).flatMap(filesOf).filter((digest) => !needed.has(digest));
+}
+
+function filesOf(model: ModelRecord): Digest[] {
+  const checkpoint = model.checkpoint === null ? [] : [model.digest, model.checkpoint];
+  return model.update === null || model.aggregate !== null ? checkpoint : [...checkpoint, model.update.aggregate.digest];
 }
 
 function recordOf(row: ModelRow): ModelRecord {
@@ -82,6 +89,6 @@ function recordOf(row: ModelRow): ModelRecord {
     bytes: row.bytes,
     update: row.lineage === null ? null : ModelUpdate.parse(JSON.parse(row.lineage)),
     aggregate: row.aggregate === null ? null : new Uint8Array(row.aggregate),
-    checkpoint: row.checkpoint === 1,
+    checkpoint: row.checkpoint === null ? null : Digest.parse(row.checkpoint),
   };
 }

@@ -1,9 +1,13 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
 import { Digest, SiteName, type StudyName } from "@consilium/shared/units/identity";
+import { sql as raw } from "kysely";
 import { z } from "zod";
 import type { Sql } from "./sql.ts";
 import type { RoundRow } from "./tables.ts";
+
+/** Order in which rounds were announced. */
+const rowid = raw<number>`rowid`;
 
 /** What a cohort site did in a closed round. */
 export const SiteAnswer = z.enum(["answered", "late", "absent", "declined"]);
@@ -81,7 +85,7 @@ export function newestRounds(sql: Sql, study: StudyName, limit: number): readonl
     .selectAll()
     .where("study", "=", study)
     .where("state", "!=", "announced")
-    .orderBy("rowid" as never, "desc")
+    .orderBy(rowid, "desc")
     .limit(limit);
   return sql.all(query).map(recordOf);
 }
@@ -95,6 +99,12 @@ export function nextAttempt(sql: Sql, key: Omit<RoundKey, "attempt">): number {
     .where("purpose", "=", key.purpose)
     .where("round", "=", key.round);
   return (sql.first(query)?.attempt ?? 0) + 1;
+}
+
+/** Where the study's schedule stands: the round that was committed last. */
+export function lastCommitted(sql: Sql, study: StudyName): Pick<RoundKey, "purpose" | "round"> | undefined {
+  const query = sql.build.selectFrom("round").select(["purpose", "round"]).where("study", "=", study);
+  return sql.first(query.where("state", "=", "committed").orderBy(rowid, "desc").limit(1));
 }
 
 /** Rounds of one purpose that were committed, by their numbers. */

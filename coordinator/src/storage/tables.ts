@@ -14,7 +14,7 @@ export interface CoordinatorTables {
   round: RoundRow;
   model: ModelRow;
   metric: { study: string; round: number; metric: string };
-  audit: { study: string; report: string; gate: string; at: string; claimed_epsilon: number };
+  audit: { study: string; report: string; at: string };
   release: { study: string; manifest: string; path: string; signers: string; at: string };
 }
 
@@ -88,6 +88,6 @@ export interface ModelRow {
   lineage: string | null;
   /** Packed aggregate, where it is small enough to live here: durable in the commit's own transaction. */
   aggregate: Uint8Array | null;
-  /** The model and its optimizer state stand as files. */
-  checkpoint: 0 | 1;
+  /** Digest of the optimizer state's file where model and state stand as files; null for any version between. */
+  checkpoint: string | null;
 }

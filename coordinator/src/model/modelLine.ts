@@ -1,0 +1,216 @@
+import { open } from "node:fs/promises";
+import { coarseStep, type Grid } from "@consilium/shared/contribution/grid";
+import { assert } from "@consilium/shared/failure/failure";
+import { initialParameters } from "@consilium/shared/model/initial";
+import { modelBytes, modelDigest } from "@consilium/shared/model/modelDigest";
+import type { ModelSpec } from "@consilium/shared/model/spec";
+import { applyUpdate, initialState, type OptimizerState } from "@consilium/shared/optimizer/applyUpdate";
+import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
+import type { BlobReference, ModelUpdate } from "@consilium/shared/protocol/messages";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
+import { divisorOf } from "@consilium/shared/study/schedule";
+import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import { bitsOfAggregate, writePacked } from "../aggregate/packedAggregate.ts";
+import { RunningSum } from "../aggregate/runningSum.ts";
+import type { BlobFolder } from "../storage/blobFolder.ts";
+import type { ModelRecord } from "../storage/models.ts";
+
+/**
+ * A checkpoint (model and optimizer state as files) is made this often. In between a version is durable as the packed
+ * aggregate that makes it: replayed from the last checkpoint the bits are the same, and a round costs one fsync, not three.
+ */
+export const CHECKPOINT_EVERY = 10;
+
+export interface Checkpoint {
+  readonly version: number;
+  readonly state: Digest;
+}
+
+/** The line of a study's model versions: the newest in memory, changed in place; older ones are history. */
+export class ModelLine {
+  readonly spec: ModelSpec;
+  readonly grid: Grid;
+  readonly sum: RunningSum;
+  readonly #document: StudyDocument;
+  readonly #blobs: BlobFolder;
+  readonly #parameters: Float32Array;
+  #state: OptimizerState;
+  #newest: ModelRecord;
+  /** Readers of the parameters' memory; a step waits for them. */
+  #readers: Promise<unknown> = Promise.resolve();
+
+  private constructor(document: StudyDocument, blobs: BlobFolder) {
+    this.#document = document;
+    this.#blobs = blobs;
+    this.spec = modelSpecOfStudy(document);
+    this.grid = gridOfStudy(document);
+    this.#parameters = initialParameters(this.spec, document.training.initialSeed);
+    this.#state = initialState(document.training.optimizer, this.#parameters.length);
+    this.sum = new RunningSum(this.grid.dimension, this.grid.bits);
+    this.#newest = {
+      version: 0,
+      digest: modelDigest(this.#parameters),
+      bytes: this.#parameters.byteLength,
+      update: null,
+      aggregate: null,
+      checkpoint: null,
+    };
+  }
+
+  /** A study's initial model, or its newest version again from what is durable (the newest checkpoint and later rows). */
+  static async open(document: StudyDocument, blobs: BlobFolder, rows: readonly ModelRecord[]): Promise<ModelLine> {
+    const line = new ModelLine(document, blobs);
+    const [first, ...later] = rows;
+    if (first !== undefined) await line.#load(first);
+    for (const row of later) await line.#replay(row);
+    return line;
+  }
+
+  get newest(): ModelRecord {
+    return this.#newest;
+  }
+
+  get parameters(): Float32Array {
+    return this.#parameters;
+  }
+
+  /**
+   * One optimizer step on the running sum, in place. The aggregate is durable, or in the record for the transaction that
+   * makes it so, before this resolves; until that transaction the memory is ahead of the disk, so a failure ends the run.
+   */
+  async step(contributors: readonly SiteName[]): Promise<ModelRecord> {
+    const { reference, inline } = await this.#storeAggregate(contributors.length);
+    const from = this.#newest;
+    const update: ModelUpdate = {
+      from: from.digest,
+      step: from.version,
+      contributors: [...contributors],
+      aggregate: reference,
+    };
+    await this.#readers;
+    this.#apply(this.sum.values, contributors);
+    this.#newest = {
+      version: from.version + 1,
+      digest: modelDigest(this.#parameters),
+      bytes: this.#parameters.byteLength,
+      update,
+      aggregate: inline,
+      checkpoint: null,
+    };
+    return this.#newest;
+  }
+
+  /** Writes model and optimizer state as files, fsynced; a step that comes meanwhile waits. */
+  checkpoint(): Promise<Checkpoint> {
+    return this.#reading(async () => {
+      const { version, digest } = this.#newest;
+      const model = await this.#blobs.write(slices(modelBytes(this.#parameters)));
+      assert(model.digest === digest, "a checkpoint's file is the model that the ledger names");
+      const { first, second } = this.#state;
+      const state = await this.#blobs.write([...slices(modelBytes(first)), ...slices(modelBytes(second))]);
+      return { version, state: state.digest };
+    });
+  }
+
+  /** File of the newest model, for a site that has fallen behind; undefined for any other digest. */
+  async fileOf(digest: Digest): Promise<string | undefined> {
+    if (digest !== this.#newest.digest) return undefined;
+    const path = this.#blobs.pathOf(digest);
+    if (await this.#blobs.has(digest)) return path;
+    return this.#reading(async () => {
+      if (digest !== this.#newest.digest) return undefined;
+      await this.#blobs.write(slices(modelBytes(this.#parameters)));
+      return path;
+    });
+  }
+
+  #reading<T>(read: () => Promise<T>): Promise<T> {
+    const result = this.#readers.then(read);
+    this.#readers = result.catch(() => undefined);
+    return result;
+  }
+
+  #apply(sum: Int32Array, contributors: readonly SiteName[]): void {
+    const { optimizer } = this.#document.training;
+    const divisor = divisorOf(this.#document, contributors);
+    this.#state = applyUpdate(optimizer, this.#state, this.#parameters, sum, coarseStep(this.grid), divisor);
+  }
+
+  async #storeAggregate(contributors: number): Promise<{ reference: BlobReference; inline: Uint8Array | null }> {
+    const bits = bitsOfAggregate(this.grid, contributors);
+    const chunks: Uint8Array[] = [];
+    if (this.sum.contributionBytes <= INLINE_BYTES_MAX / 2) {
+      const reference = await writePacked(this.sum.values, bits, async (chunk) => chunks.push(chunk));
+      return { reference, inline: new Uint8Array(Buffer.concat(chunks)) };
+    }
+    const writer = await this.#blobs.writer();
+    const reference = await writePacked(this.sum.values, bits, (chunk) => writer.push(chunk));
+    await writer.finish(reference.digest);
+    return { reference, inline: null };
+  }
+
+  /** From a checkpoint's files; version 0 is made from the signed seed instead. */
+  async #load(row: ModelRecord): Promise<void> {
+    if (row.checkpoint !== null && row.version > 0) {
+      await readInto(this.#blobs.pathOf(row.digest), modelBytes(this.#parameters));
+      const { first, second } = this.#state;
+      await readInto(this.#blobs.pathOf(row.checkpoint), modelBytes(first), modelBytes(second));
+      const { beta1Power, beta2Power } = this.#powersAfter(row.version);
+      this.#state = { ...this.#state, step: row.version, beta1Power, beta2Power };
+    }
+    assert(modelDigest(this.#parameters) === row.digest, "a checkpoint holds the model that the database names");
+    this.#newest = row;
+  }
+
+  async #replay(row: ModelRecord): Promise<void> {
+    assert(row.update !== null && row.update.from === this.#newest.digest, "model versions follow one another");
+    // In the running sum's own memory: a large model has no room for a second one.
+    this.sum.reset();
+    const bits = bitsOfAggregate(this.grid, row.update.contributors.length);
+    if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
+    else await this.sum.addFile(this.#blobs.pathOf(row.update.aggregate.digest), bits);
+    this.#apply(this.sum.values, row.update.contributors);
+    this.sum.reset();
+    assert(modelDigest(this.#parameters) === row.digest, "a replayed model is the one that was committed");
+    this.#newest = row;
+  }
+
+  /** As the optimizer makes them: by repeated multiplication, so that the bits agree. */
+  #powersAfter(steps: number): { beta1Power: number; beta2Power: number } {
+    const { optimizer } = this.#document.training;
+    let [beta1Power, beta2Power] = [1, 1];
+    if (optimizer.name !== "adam") return { beta1Power, beta2Power };
+    for (let step = 0; step < steps; step++) {
+      beta1Power *= optimizer.beta1;
+      beta2Power *= optimizer.beta2;
+    }
+    return { beta1Power, beta2Power };
+  }
+}
+
+const SLICE_BYTES = 4 * 1024 * 1024;
+
+/** Views of a large array that are written one after another. */
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += SLICE_BYTES) yield bytes.subarray(start, start + SLICE_BYTES);
+}
+
+/** Fills arrays from one file, in their order; the file must hold exactly them. */
+async function readInto(path: string, ...targets: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    let position = 0;
+    for (const target of targets) {
+      for (let filled = 0; filled < target.length; ) {
+        const { bytesRead } = await file.read(target, filled, target.length - filled, position);
+        assert(bytesRead > 0, `${path} is as long as its arrays`);
+        filled += bytesRead;
+        position += bytesRead;
+      }
+    }
+    assert((await file.stat()).size === position, `${path} holds its arrays and nothing else`);
+  } finally {
+    await file.close();
+  }
+}

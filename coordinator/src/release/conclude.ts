@@ -1,0 +1,87 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { digestOfJson } from "@consilium/shared/encoding/digest";
+import { assert } from "@consilium/shared/failure/failure";
+import { buildRelease } from "@consilium/shared/release/build";
+import { type PartySignedHead, readJson, RELEASE_PATHS, SignedManifest } from "@consilium/shared/release/manifest";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { Digest } from "@consilium/shared/units/identity";
+import { siteRecord } from "../storage/consortium.ts";
+import { auditOf, metricsOf, saveRelease } from "../storage/results.ts";
+import { move } from "../study/moves.ts";
+import { approvalsOf } from "../study/opening.ts";
+import { gateOf } from "../study/outcome.ts";
+import type { StudyWorld } from "../study/world.ts";
+import { writeReleaseFolder } from "./releaseFolder.ts";
+
+/**
+ * What follows an audit: the release is written, booked and told, or the study is rejected and its model withheld.
+ * After a crash anywhere in between it is done again from the start, with the same outcome.
+ */
+export async function concludeStudy(
+  world: StudyWorld,
+  document: StudyDocument,
+  parameters: Float32Array,
+): Promise<void> {
+  const audit = auditOf(world.sql, document.name);
+  assert(audit !== undefined, "a study is concluded after its audit");
+  const { gate } = gateOf(world, document, audit.report, approvalsOf(world, document.name));
+  if (!gate.passed) {
+    const broken = gate.rules.filter(({ passed }) => !passed).map(({ rule, found, required }) => `${rule}: ${found}, required ${required}`);
+    const reason = `The gate refused the model: ${broken.join("; ")}`.slice(0, 500);
+    move(world, document.name, { type: "gate-refused" }, { by: "coordinator", reason });
+    return;
+  }
+  const { manifest, path } = await writeRelease(world, document, parameters, audit.report);
+  world.sql.transaction(() => {
+    world.ledger.append([{ kind: "released", study: document.name, manifest }]);
+    const at = world.clock.now().toISOString();
+    saveRelease(world.sql, { study: document.name, manifest, path, signers: ["coordinator"], at });
+    move(world, document.name, { type: "gate-passed" }, { by: "coordinator", reason: "the audit passed the study's gate" });
+  });
+  world.changed("releases", document.name);
+  for (const { name } of document.sites) {
+    if (!world.link.isConnected(name)) continue;
+    world.link.send(name, { type: "release-published", study: document.name, manifest }).catch(() => {
+      world.logger.warn("release-not-told", { study: document.name, site: name });
+    });
+  }
+}
+
+async function writeRelease(
+  world: StudyWorld,
+  document: StudyDocument,
+  parameters: Float32Array,
+  audit: NonNullable<ReturnType<typeof auditOf>>["report"],
+): Promise<{ manifest: Digest; path: string }> {
+  const files = buildRelease(
+    {
+      document,
+      parameters,
+      round: audit.round,
+      approvals: approvalsOf(world, document.name),
+      roster: world.roster(),
+      ledger: world.ledger.entries(),
+      witnessedHeads: witnessedHeads(world, document),
+      audit,
+      evaluation: metricsOf(world.sql, document.name).at(-1)?.metric,
+      createdAt: world.clock.now().toISOString(),
+      softwareVersion: world.softwareVersion,
+    },
+    world.signer,
+  );
+  const signed = readJson(files.get(RELEASE_PATHS.manifest) ?? new Uint8Array(), SignedManifest);
+  assert(signed !== null, "a release that was built has a manifest");
+  await mkdir(world.releasesFolder, { recursive: true });
+  const path = join(world.releasesFolder, document.name);
+  await writeReleaseFolder(path, files);
+  return { manifest: digestOfJson(signed.manifest), path };
+}
+
+/** Each site's own newest head, and its countersignature of ours. */
+function witnessedHeads(world: StudyWorld, document: StudyDocument): readonly PartySignedHead[] {
+  return document.sites.flatMap(({ name }) => {
+    const { head, countersigned } = siteRecord(world.sql, name);
+    return [head, countersigned].flatMap((shown) => (shown === null ? [] : [{ party: name, ...shown }]));
+  });
+}

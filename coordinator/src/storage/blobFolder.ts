@@ -1,0 +1,87 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { assert } from "@consilium/shared/failure/failure";
+import type { BlobReference } from "@consilium/shared/protocol/messages";
+import { Digest } from "@consilium/shared/units/identity";
+
+const TEMPORARY = ".tmp";
+
+/** Files named by the SHA-256 of what they hold: written under another name, fsynced, then renamed. */
+export class BlobFolder {
+  readonly #folder: string;
+  #count = 0;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Opens the folder and clears what a crash left half written. */
+  static async open(folder: string): Promise<BlobFolder> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) if (name.endsWith(TEMPORARY)) await rm(join(folder, name));
+    return new BlobFolder(folder);
+  }
+
+  pathOf(digest: Digest): string {
+    return join(this.#folder, digest);
+  }
+
+  has(digest: Digest): Promise<boolean> {
+    return stat(this.pathOf(digest)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Durable under its digest when it resolves. */
+  async write(chunks: Iterable<Uint8Array>): Promise<BlobReference> {
+    const writer = await this.writer();
+    for (const chunk of chunks) await writer.push(chunk);
+    return writer.finish();
+  }
+
+  async writer(): Promise<BlobWriter> {
+    this.#count += 1;
+    const path = join(this.#folder, `${process.pid}-${this.#count}${TEMPORARY}`);
+    return new BlobWriter(this.#folder, path, await open(path, "w", 0o600));
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.pathOf(digest), { force: true });
+  }
+}
+
+/** One file on its way in. */
+export class BlobWriter {
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash("sha256");
+  #bytes = 0;
+
+  constructor(folder: string, path: string, file: FileHandle) {
+    this.#folder = folder;
+    this.#path = path;
+    this.#file = file;
+  }
+
+  async push(chunk: Uint8Array): Promise<void> {
+    this.#hash.update(chunk);
+    await this.#file.writeFile(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  /** Makes it durable; `expected` is the digest that the caller has told others. */
+  async finish(expected?: Digest): Promise<BlobReference> {
+    await this.#file.sync();
+    await this.#file.close();
+    const digest = Digest.parse(this.#hash.digest("hex"));
+    assert(expected === undefined || expected === digest, "a blob has the digest that it was announced by");
+    await rename(this.#path, join(this.#folder, digest));
+    const folder = await open(this.#folder, "r");
+    await folder.sync();
+    await folder.close();
+    return { digest, bytes: this.#bytes };
+  }
+}

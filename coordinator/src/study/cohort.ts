@@ -1,0 +1,62 @@
+import type { Approval } from "@consilium/shared/study/approval";
+import type { PlannedCharge } from "@consilium/shared/study/charges";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { roundAfter, type ScheduledRound } from "@consilium/shared/study/schedule";
+import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
+import { chargesOf } from "../ledger/bookings.ts";
+
+/** What decides who takes part in a round; `affords` looks at the ledger. */
+export interface CohortInput {
+  readonly document: StudyDocument;
+  readonly approvals: readonly Approval[];
+  readonly isPresent: (site: SiteName) => boolean;
+  /** Sites that declined a round and have not come back since. */
+  readonly declined: ReadonlySet<SiteName>;
+  readonly affords: (site: SiteName, dataset: DatasetId, charges: readonly PlannedCharge[]) => boolean;
+}
+
+export type CohortChoice =
+  | { readonly kind: "round"; readonly step: ScheduledRound; readonly cohort: ReadonlyMap<SiteName, DatasetId> }
+  /** Too few are there; some may come back. */
+  | { readonly kind: "wait"; readonly absent: readonly SiteName[] }
+  /** Too few can take part, whoever comes back. */
+  | { readonly kind: "pause"; readonly reason: string }
+  | { readonly kind: "finished" };
+
+/**
+ * The study's next round and its cohort. Training ends at the last round that enough sites can afford together with
+ * the audit, which must stay possible: the schedule is then the shorter study's.
+ */
+export function chooseCohort(input: CohortInput, done: ScheduledRound | null, isAuditing: boolean): CohortChoice {
+  const { document, approvals, declined } = input;
+  const { minSites } = document.training;
+  const scheduled = roundAfter(document, done, isAuditing && done !== null ? done.round : undefined);
+  if (scheduled === null) return { kind: "finished" };
+  let step = scheduled;
+  let able = ableSites(input, step);
+  if (step.purpose === "train" && done !== null && able.size < minSites) {
+    // Whoever declined may come back; only an empty purse ends training.
+    if (able.size + declined.size < minSites) step = { purpose: "audit", round: done.round };
+    able = ableSites(input, step);
+  }
+  const willing = new Map([...able].filter(([site]) => !declined.has(site)));
+  if (willing.size < minSites) {
+    const reason = `${willing.size} of ${approvals.length} approving sites can take part in ${step.purpose} round ${step.round}; ${minSites} are needed`;
+    return { kind: "pause", reason };
+  }
+  const cohort = new Map([...willing].filter(([site]) => input.isPresent(site)));
+  if (cohort.size < minSites) return { kind: "wait", absent: [...willing.keys()].filter((site) => !cohort.has(site)) };
+  return { kind: "round", step, cohort };
+}
+
+/** Sites whose data sets can pay this round and keep enough for the audit. */
+function ableSites({ document, approvals, affords }: CohortInput, step: ScheduledRound): Map<SiteName, DatasetId> {
+  const now = chargesOf(document, step.purpose);
+  const later = step.purpose === "audit" ? [] : chargesOf(document, "audit");
+  return new Map(
+    approvals
+      .map(({ statement }) => statement)
+      .filter(({ site, dataset }) => affords(site, dataset, [...now, ...later]))
+      .map(({ site, dataset }) => [site, dataset]),
+  );
+}

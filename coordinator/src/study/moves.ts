@@ -1,0 +1,44 @@
+import { assert } from "@consilium/shared/failure/failure";
+import type { StudyName } from "@consilium/shared/units/identity";
+import { findStudy, saveStanding } from "../storage/studies.ts";
+import { moveStudy, type StudyEvent, type StudyStanding } from "./study.ts";
+import type { StudyWorld } from "./world.ts";
+
+/** Who moved a study, and why: kept in the ledger for ever. */
+export interface Motive {
+  /** An account, a site, or `coordinator` for the schedule's own moves. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+export const BY_SCHEDULE: Motive = { by: "coordinator", reason: "by the study's schedule" };
+
+/** Moves a study, durably, and tells sites and people once that is done. Joins the caller's transaction. */
+export function move(world: StudyWorld, study: StudyName, event: StudyEvent, motive: Motive): StudyStanding {
+  const to = world.sql.transaction(() => {
+    const record = findStudy(world.sql, study);
+    assert(record !== undefined, "a study that moves exists");
+    const next = moveStudy(study, record.standing, event);
+    const { by, reason } = motive;
+    world.ledger.append([{ kind: "study-moved", study, from: record.standing.state, to: next.state, by, reason }]);
+    saveStanding(world.sql, study, next, motive === BY_SCHEDULE ? null : reason);
+    return next;
+  });
+  // A transaction is one synchronous stretch: by then it is committed, or the database says the old state.
+  queueMicrotask(() => tellStanding(world, study));
+  return to;
+}
+
+function tellStanding(world: StudyWorld, study: StudyName): void {
+  const record = findStudy(world.sql, study);
+  if (record === undefined) return;
+  const { state } = record.standing;
+  world.logger.info("study-moved", { study, state });
+  world.changed("studies", study);
+  for (const { name } of record.document.sites) {
+    if (!world.link.isConnected(name)) continue;
+    world.link.send(name, { type: "study-moved", study, state }).catch(() => {
+      world.logger.warn("study-move-not-told", { study, site: name });
+    });
+  }
+}

@@ -1,0 +1,103 @@
+import type { AuditReport, GateResult } from "@consilium/shared/audit/report";
+import { digestOfJson } from "@consilium/shared/encoding/digest";
+import { type Evaluation, evaluationOf } from "@consilium/shared/metric/evaluation";
+import type { RoundPurpose } from "@consilium/shared/protocol/messages";
+import { releaseGate, studyAudit } from "@consilium/shared/release/build";
+import { privacyStatementOf } from "@consilium/shared/release/statement";
+import type { Approval } from "@consilium/shared/study/approval";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { PooledHistograms } from "../aggregate/pooledHistograms.ts";
+import type { ModelLine } from "../model/modelLine.ts";
+import type { Accumulator, ContributionSource } from "../round/run.ts";
+import { insertModel, type ModelRecord } from "../storage/models.ts";
+import { saveAudit, saveMetric } from "../storage/results.ts";
+import type { StudyWorld } from "./world.ts";
+
+/** Confidence of each metric's interval. */
+const METRIC_CONFIDENCE = 0.95;
+
+/** What a round's contributions became. */
+export type Outcome =
+  | { readonly purpose: "train"; readonly model: ModelRecord }
+  | { readonly purpose: "evaluate"; readonly round: number; readonly metric: Evaluation }
+  | { readonly purpose: "audit"; readonly report: AuditReport };
+
+/** What one round's contributions go into, and how that becomes its outcome. */
+export interface Collector extends Accumulator {
+  /** Bytes that a contribution of this round may measure. */
+  fits(bytes: number): boolean;
+  fold(contributors: readonly SiteName[]): Promise<Outcome>;
+}
+
+/** Room for the histograms of 8 attacks over 1,000 classes and 200 bins, in JSON. */
+const HISTOGRAMS_BYTES_MAX = 32 * 1024 * 1024;
+
+export function collectorOf(purpose: RoundPurpose, round: number, document: StudyDocument, line: ModelLine): Collector {
+  return purpose === "train" ? sumCollector(line) : histogramCollector(purpose, round, document, line);
+}
+
+/** The digest by which ledger and sites know an outcome. */
+export function resultOf(outcome: Outcome): Digest {
+  switch (outcome.purpose) {
+    case "train":
+      return outcome.model.digest;
+    case "evaluate":
+      return digestOfJson(outcome.metric);
+    case "audit":
+      return digestOfJson(outcome.report);
+  }
+}
+
+/** Keeps an outcome, in the transaction that commits its charges. */
+export function saveOutcome(world: StudyWorld, study: StudyName, outcome: Outcome): void {
+  switch (outcome.purpose) {
+    case "train":
+      return insertModel(world.sql, study, outcome.model);
+    case "evaluate":
+      return saveMetric(world.sql, study, outcome.round, outcome.metric);
+    case "audit":
+      return saveAudit(world.sql, study, outcome.report, world.clock.now().toISOString());
+  }
+}
+
+/** What the gate says of an audited model, with the ε that the ledger proves. */
+export function gateOf(
+  world: StudyWorld,
+  document: StudyDocument,
+  report: AuditReport,
+  approvals: readonly Approval[],
+): { gate: GateResult; claimedEpsilon: number } {
+  const privacy = privacyStatementOf(document, world.ledger.state(), approvals);
+  return { gate: releaseGate(document, report, privacy), claimedEpsilon: privacy.consortium.disjointEpsilon };
+}
+
+function sumCollector(line: ModelLine): Collector {
+  return {
+    reset: () => line.sum.reset(),
+    fits: (bytes) => bytes === line.sum.contributionBytes,
+    add: async (_site, source) => ("bytes" in source ? line.sum.add(source.bytes) : line.sum.addFile(source.path)),
+    fold: async (contributors) => ({ purpose: "train", model: await line.step(contributors) }),
+  };
+}
+
+function histogramCollector(
+  purpose: "evaluate" | "audit",
+  round: number,
+  document: StudyDocument,
+  line: ModelLine,
+): Collector {
+  const pool = new PooledHistograms(document, purpose);
+  const add = async (site: SiteName, source: ContributionSource): Promise<void> =>
+    "bytes" in source ? pool.add(site, source.bytes) : pool.addFile(site, source.path);
+  const classes = document.data.label.values.length;
+  return {
+    reset: () => pool.reset(),
+    fits: (bytes) => bytes > 0 && bytes <= HISTOGRAMS_BYTES_MAX,
+    add,
+    fold: async () =>
+      purpose === "evaluate"
+        ? { purpose, round, metric: evaluationOf(pool.evaluations(), classes, METRIC_CONFIDENCE) }
+        : { purpose, report: studyAudit(document, { digest: line.newest.digest, round }, pool.audits()) },
+  };
+}

@@ -1,0 +1,293 @@
+import { rm } from "node:fs/promises";
+import { assert } from "@consilium/shared/failure/failure";
+import type { RoundSpec, SignedHead } from "@consilium/shared/protocol/messages";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { ScheduledRound } from "@consilium/shared/study/schedule";
+import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { CHECKPOINT_EVERY, ModelLine } from "../model/modelLine.ts";
+import { concludeStudy } from "../release/conclude.ts";
+import type { Abandoned, Committed, Round } from "../round/round.ts";
+import { type RoundPorts, RoundRun } from "../round/run.ts";
+import { forgetBefore, insertModel, lineSinceCheckpoint, markCheckpoint } from "../storage/models.ts";
+import { lastCommitted, openRound } from "../storage/rounds.ts";
+import { findStudy } from "../storage/studies.ts";
+import { bookAbandon, bookCommit } from "./closing.ts";
+import { Gathering } from "./gathering.ts";
+import { type Motive, move } from "./moves.ts";
+import { approvalsOf, openRoundAt } from "./opening.ts";
+import { type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
+import { announce, askAgain, logFields, tellClosed } from "./telling.ts";
+import type { ChangeTopic, StudyWorld } from "./world.ts";
+
+/** A round whose reservations are durable. */
+export interface OpenedRound {
+  readonly spec: RoundSpec;
+  readonly announcedAt: Date;
+  readonly run: RoundRun;
+  readonly collector: Collector;
+  /** Heads of the sites' own ledgers, as their contributions showed them. */
+  readonly heads: Map<SiteName, SignedHead>;
+}
+
+/**
+ * Walks one study along its signed schedule, from training to its release or refusal. Everything that must survive is in
+ * the database before anyone is told, so a new `StudyRun` on the same database goes on where a killed one stopped.
+ */
+export class StudyRun {
+  readonly document: StudyDocument;
+  readonly name: StudyName;
+  readonly #world: StudyWorld;
+  readonly #digest: Digest;
+  readonly #line: ModelLine;
+  readonly #gathering: Gathering;
+  readonly #declined = new Set<SiteName>();
+  #current: OpenedRound | null = null;
+  /** The round that the last commit opened in its own transaction. */
+  #next: OpenedRound | null = null;
+  #outcome: Outcome | null = null;
+  #done: ScheduledRound | null;
+  #pauseWanted: Motive | null = null;
+  #isFrozen = false;
+  /** Paused, in this life of the study: nothing may be opened any more. */
+  #isHalted = false;
+  #checkpointing: Promise<void> = Promise.resolve();
+
+  private constructor(world: StudyWorld, document: StudyDocument, digest: Digest, line: ModelLine) {
+    this.#world = world;
+    this.document = document;
+    this.name = document.name;
+    this.#digest = digest;
+    this.#line = line;
+    this.#gathering = new Gathering(world.clock, world.gatherMs, (site) => world.link.isConnected(site));
+    this.#done = lastCommitted(world.sql, document.name) ?? null;
+  }
+
+  /** Loads the newest model as the database knows it; the first time, that is the initial one. */
+  static async open(world: StudyWorld, study: StudyName): Promise<StudyRun> {
+    const record = findStudy(world.sql, study);
+    assert(record !== undefined, "a study that runs exists");
+    const rows = lineSinceCheckpoint(world.sql, study);
+    const line = await ModelLine.open(record.document, world.blobs, rows);
+    if (rows.length === 0) world.sql.transaction(() => insertModel(world.sql, study, line.newest));
+    return new StudyRun(world, record.document, record.digest, line);
+  }
+
+  get current(): OpenedRound | null {
+    return this.#current;
+  }
+
+  /** Resolves when the study paused or ended, or this process is about to. */
+  async run(): Promise<void> {
+    let next = await this.#reopen();
+    while (!this.#isFrozen && !this.#isHalted) {
+      next ??= await this.#openNext();
+      if (next === null) return;
+      const closed = await this.#carryOut(next);
+      if (closed.state === "abandoned") return this.#afterAbandoned(closed);
+      next = this.#next;
+      this.#next = null;
+    }
+  }
+
+  /** Takes effect after the round that runs; at once while sites are being waited for. */
+  pause(motive: Motive): void {
+    this.#pauseWanted = motive;
+    this.#gathering.giveUp();
+  }
+
+  /** Ends the round that runs without a result; its charges stay spent. */
+  stop(): void {
+    this.#isFrozen = true;
+    this.#gathering.giveUp();
+    this.#current?.run.stop();
+  }
+
+  /** The process ends: nothing more is done or told. */
+  async freeze(): Promise<void> {
+    this.#isFrozen = true;
+    this.#gathering.giveUp();
+    this.#current?.run.freeze();
+    await this.#checkpointing;
+  }
+
+  /** The site won't take part until it comes back or the study is resumed. */
+  declined(site: SiteName): void {
+    this.#declined.add(site);
+  }
+
+  siteLost(site: SiteName): void {
+    this.#current?.run.siteLost(site);
+  }
+
+  /** A site that comes back may have missed everything: it hears of the open round and is asked for its part of it. */
+  siteReturned(site: SiteName): void {
+    this.#declined.delete(site);
+    this.#gathering.arrived();
+    const current = this.#current;
+    if (current === null || current.run.round.state !== "collecting" || !current.run.round.cohort.has(site)) return;
+    announce(this.#world, current.spec, this.#line.newest.aggregate, [site]);
+    current.run.siteReturned(site);
+  }
+
+  /** File of a blob that sites of this study may fetch: the newest model and the aggregate that made it. */
+  async fileOf(digest: Digest): Promise<string | undefined> {
+    const { update, aggregate } = this.#line.newest;
+    if (update?.aggregate.digest !== digest) return this.#line.fileOf(digest);
+    if (aggregate !== null && !(await this.#world.blobs.has(digest))) await this.#world.blobs.write([aggregate]);
+    return this.#world.blobs.pathOf(digest);
+  }
+
+  /** The attempt that an earlier process announced: the same cohort, the same charges, a sum from zero. */
+  async #reopen(): Promise<OpenedRound | null> {
+    const record = openRound(this.#world.sql, this.name);
+    if (record === undefined) return null;
+    this.#current = this.#opened(record.spec);
+    // A deadline that ran while sites come back would cost the round those that are slow to.
+    await this.#gathering.wait(record.spec.cohort, this.document.training.minSites);
+    return this.#current;
+  }
+
+  /** Opens the next round once enough sites are there; null where the study paused, ended or was frozen. */
+  async #openNext(): Promise<OpenedRound | null> {
+    const { minSites, onDropout } = this.document.training;
+    if (this.#done?.purpose === "audit") {
+      await concludeStudy(this.#world, this.document, this.#line.parameters);
+      return null;
+    }
+    const everyone = approvalsOf(this.#world, this.name)
+      .map(({ statement }) => statement.site)
+      .filter((site) => !this.#declined.has(site));
+    await this.#gathering.wait(everyone, onDropout === "wait" ? everyone.length : minSites);
+    while (!this.#isFrozen) {
+      const opening = this.#world.sql.transaction(() => this.#tryOpen());
+      switch (opening.kind) {
+        case "opened":
+          return this.#opened(opening.spec);
+        case "pause":
+        case "finished":
+          return null;
+        case "wait":
+          this.#world.logger.info("waiting-for-sites", { study: this.name, absent: opening.absent.join(",") });
+          await this.#gathering.wait(opening.absent, 1);
+      }
+    }
+    return null;
+  }
+
+  /** In a transaction: opens the next round, or pauses the study where none can follow or a pause is wanted. */
+  #tryOpen(): ReturnType<typeof openRoundAt> {
+    const position = {
+      document: this.document,
+      digest: this.#digest,
+      done: this.#done,
+      declined: this.#declined,
+      model: this.#line.newest,
+    };
+    const wanted = this.#pauseWanted;
+    const opening =
+      wanted === null ? openRoundAt(this.#world, position) : ({ kind: "pause", reason: wanted.reason } as const);
+    if (opening.kind === "pause") {
+      this.#isHalted = true;
+      move(this.#world, this.name, { type: "paused" }, wanted ?? { by: "coordinator", reason: opening.reason });
+    }
+    return opening;
+  }
+
+  #opened(spec: RoundSpec): OpenedRound {
+    const { minSites, onDropout } = this.document.training;
+    const { purpose, round } = spec.key;
+    const collector = collectorOf(purpose, round, this.document, this.#line);
+    const heads = new Map<SiteName, SignedHead>();
+    const plan = { key: spec.key, cohort: new Set(spec.cohort), minSites, onDropout };
+    const run = new RoundRun(plan, spec.deadlineMs, this.#ports(spec, collector, heads));
+    return { spec, announcedAt: this.#world.clock.now(), run, collector, heads };
+  }
+
+  async #carryOut(opened: OpenedRound): Promise<Committed | Abandoned> {
+    const isReopened = this.#current === opened;
+    this.#current = opened;
+    if (isReopened) opened.run.resume();
+    else opened.run.begin();
+    this.#world.changed("round", this.name);
+    const closed = await opened.run.done;
+    this.#current = null;
+    return closed;
+  }
+
+  #ports(spec: RoundSpec, collector: Collector, heads: ReadonlyMap<SiteName, SignedHead>): RoundPorts {
+    const world = this.#world;
+    const closing = { document: this.document, spec, heads };
+    return {
+      accumulator: collector,
+      announce: (sites) => announce(world, spec, this.#line.newest.aggregate, sites),
+      askAgain: (site) => askAgain(world, spec.key, site),
+      notice: ({ notice, sites }) => {
+        world.logger.info(notice, { ...logFields(spec.key), sites: sites.join(",") });
+        world.changed("round", this.name);
+      },
+      fold: async (contributors) => {
+        this.#outcome = await collector.fold(contributors);
+        return resultOf(this.#outcome);
+      },
+      commit: (round, result) => this.#commit(spec, { ...closing, round }, result),
+      abandon: (round) => world.sql.transaction(() => bookAbandon(world, { ...closing, round })),
+      tellClosed: (round) => this.#told(round),
+      after: (milliseconds, run) => world.clock.after(milliseconds, run),
+      discard: async (source) => {
+        if ("path" in source) await rm(source.path, { force: true });
+      },
+    };
+  }
+
+  /** The result, its charges and the next round's reservations become durable in one transaction: one fsync a round. */
+  #commit(spec: RoundSpec, closing: Parameters<typeof bookCommit>[1], result: Digest): void {
+    const outcome = this.#outcome;
+    assert(outcome !== null, "a round is folded before it is committed");
+    const opening = this.#world.sql.transaction(() => {
+      bookCommit(this.#world, closing, outcome, result);
+      this.#done = { purpose: spec.key.purpose, round: spec.key.round };
+      return this.#isFrozen ? null : this.#tryOpen();
+    });
+    this.#next = opening?.kind === "opened" ? this.#opened(opening.spec) : null;
+    this.#outcome = null;
+    if (outcome.purpose === "train" && outcome.model.version % CHECKPOINT_EVERY === 0) this.#startCheckpoint();
+    for (const topic of TOPICS[outcome.purpose]) this.#world.changed(topic, this.name);
+  }
+
+  #told(round: Committed | Abandoned): void {
+    tellClosed(this.#world, round, [...round.cohort]);
+    this.#world.logger.info(`round-${round.state}`, logFields(round.key));
+    this.#world.changed("round", this.name);
+  }
+
+  /** In the background: the next step waits only if it comes before the files are written. */
+  #startCheckpoint(): void {
+    const { sql, blobs, logger } = this.#world;
+    this.#checkpointing = this.#checkpointing.then(async () => {
+      try {
+        const { version, state } = await this.#line.checkpoint();
+        const unneeded = sql.transaction(() => {
+          markCheckpoint(sql, this.name, version, state);
+          return forgetBefore(sql, this.name, version);
+        });
+        for (const digest of unneeded) await blobs.remove(digest);
+      } catch (error) {
+        // The aggregates since the last checkpoint are all there: a restart only has more to replay.
+        logger.error("checkpoint-failed", { study: this.name, why: error instanceof Error ? error.name : "unknown" });
+      }
+    });
+  }
+
+  #afterAbandoned(round: Abandoned): void {
+    if (this.#isFrozen) return;
+    const { key, cohort } = round;
+    const reason = `${key.purpose} round ${key.round}, attempt ${key.attempt}: fewer than ${round.minSites} of ${cohort.size} sites answered in time`;
+    move(this.#world, this.name, { type: "paused" }, this.#pauseWanted ?? { by: "coordinator", reason });
+  }
+}
+
+const TOPICS: Record<Round["key"]["purpose"], readonly ChangeTopic[]> = {
+  train: ["budgets", "ledger"],
+  evaluate: ["metrics", "budgets", "ledger"],
+  audit: ["audit", "budgets", "ledger"],
+};

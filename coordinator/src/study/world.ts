@@ -1,0 +1,62 @@
+import type { LedgerBody, LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
+import type { LedgerState } from "@consilium/shared/ledger/state";
+import type { CoordinatorMessage, ReplyBody, SignedHead } from "@consilium/shared/protocol/messages";
+import type { SignedRoster } from "@consilium/shared/protocol/roster";
+import type { Signer } from "@consilium/shared/signing/ed25519";
+import type { PlannedCharge } from "@consilium/shared/study/charges";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { Logger } from "@consilium/shared/system/logger";
+import type { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import type { BlobFolder } from "../storage/blobFolder.ts";
+import type { Sql } from "../storage/sql.ts";
+
+/** The consortium's ledger as studies use it. `append` runs inside the caller's transaction. */
+export interface LedgerBook {
+  append(bodies: readonly LedgerBody[]): void;
+  /** Our newest head, signed. */
+  head(): SignedHead;
+  /** All that it says. */
+  state(): LedgerState;
+  /** The whole chain, oldest first. */
+  entries(): LedgerEntry[];
+  /** Whether a data set can pay these charges under its caps over all studies, and under this study's own. */
+  /** Newest head of that site that is in the chain. */
+  witnessed(site: SiteName): LedgerHead | undefined;
+  affords(site: SiteName, dataset: DatasetId, document: StudyDocument, charges: readonly PlannedCharge[]): boolean;
+}
+
+/** The sites' links, as the agents' listener offers them. */
+export interface SiteLink {
+  isConnected(site: SiteName): boolean;
+  /** Rejects where there is no link, or it ends before the reply. */
+  send(site: SiteName, message: CoordinatorMessage, attachment?: Uint8Array): Promise<ReplyBody>;
+  /** Path of the whole, verified upload; it is the caller's from then on. */
+  expectUpload(site: SiteName, digest: Digest, bytes: number): Promise<string>;
+  forgetUpload(site: SiteName, digest: Digest): Promise<void>;
+}
+
+/** Time, as a simulator can replace it. */
+export interface Clock {
+  now(): Date;
+  /** Calls back once after so long; the result cancels. */
+  after(milliseconds: number, run: () => void): () => void;
+}
+
+/** What may look different to people now. */
+export type ChangeTopic = "studies" | "round" | "metrics" | "budgets" | "audit" | "sites" | "releases" | "ledger";
+
+/** Everything that a study's run touches. */
+export interface StudyWorld {
+  readonly sql: Sql;
+  readonly ledger: LedgerBook;
+  readonly blobs: BlobFolder;
+  readonly link: SiteLink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signer: Signer;
+  readonly roster: () => SignedRoster;
+  readonly changed: (topic: ChangeTopic, study: StudyName | null) => void;
+  readonly gatherMs: number;
+  readonly releasesFolder: string;
+  readonly softwareVersion: string;
+}
