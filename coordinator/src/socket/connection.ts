@@ -146,7 +146,7 @@ function refused(code: RefusalCode): ReplyBody {
   return { type: "refused", refusal: refusalFor(code) };
 }
 
-export function linkLost(site: string, reason: string): Failure {
+function linkLost(site: string, reason: string): Failure {
   return new Failure({
     code: "link/lost",
     kind: "unreachable",

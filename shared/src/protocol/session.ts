@@ -92,7 +92,7 @@ export function seal(session: Session, content: Content, signer: Signer): Sealed
 }
 
 /** Whether a receiver would refuse this for its size. */
-export function isOversize(body: string, attachment: Uint8Array | undefined): boolean {
+function isOversize(body: string, attachment: Uint8Array | undefined): boolean {
   return Buffer.byteLength(body) > MESSAGE_JSON_BYTES_MAX || (attachment?.length ?? 0) > INLINE_BYTES_MAX;
 }
 

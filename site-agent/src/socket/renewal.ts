@@ -41,7 +41,12 @@ async function renewIfDue(options: RenewalOptions, jitter: number): Promise<void
 }
 
 /** Asks for a certificate over a fresh key, by a message that the identity key signs, and puts it to use. */
-export async function renew({ link, site, save, onRenewed }: Pick<RenewalOptions, "link" | "site" | "save" | "onRenewed">): Promise<void> {
+export async function renew({
+  link,
+  site,
+  save,
+  onRenewed,
+}: Pick<RenewalOptions, "link" | "site" | "save" | "onRenewed">): Promise<void> {
   const { privateKey, csr } = await createCertificateRequest(site);
   const reply = await link.send({ type: "certificate-wanted", csr });
   if (reply.type === "refused") throw fromRefusal(reply.refusal);
