@@ -34,7 +34,7 @@ export function verdictOf(
     return verdict("leakage", leak, `${interval}, ${against}.`, basis, scope);
   }
   if (within) {
-    const bound = `Leakage above an AUC of ${round(best.high)} is ruled out for the attacks tried.`;
+    const bound = `Leakage above an AUC of ${round(best.high)} is ruled out at ${percent} confidence for the attacks tried.`;
     return verdict("bounded", bound, `${interval}.`, basis, power, scope);
   }
   const weak = `Too weak to tell: leakage above the study's limit of ${limit} can't be ruled out, nor was it seen.`;

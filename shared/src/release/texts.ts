@@ -10,27 +10,27 @@ const TRUST = {
 export function privacyText(statement: PrivacyStatement): string {
   const { consortium, sampler, delta } = statement;
   const rows = statement.sites.map((site) => {
-    const part = (name: string) => decimals(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
+    const part = (name: string) => upward(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
     return [
       site.site,
       site.dataset,
-      decimals(site.trainingEpsilon),
+      upward(site.trainingEpsilon),
       part("train"),
       part("validation"),
       part("audit"),
-      `**${decimals(site.epsilon)}**`,
-      `${decimals(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
+      `**${upward(site.epsilon)}**`,
+      `${upward(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
     ];
   });
   const overlap =
     consortium.twoSitesEpsilon === undefined
       ? ""
-      : ` A patient whose records lie at two sites pays at both: at most ε = ${decimals(consortium.twoSitesEpsilon)}.`;
+      : ` A patient whose records lie at two sites pays at both: at most ε = ${upward(consortium.twoSitesEpsilon)}.`;
   return lines(
     `# Privacy statement: ${statement.study}`,
     "",
     sentence(
-      `Whoever holds this release learns at most (ε, δ) = (**${decimals(consortium.disjointEpsilon)}**, ${delta})`,
+      `Whoever holds this release learns at most (ε, δ) = (**${upward(consortium.disjointEpsilon)}**, ${delta})`,
       `about any one patient whose records lie at one site: the largest of the sites' figures below.${overlap}`,
     ),
     "",
@@ -40,7 +40,7 @@ export function privacyText(statement: PrivacyStatement): string {
     "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder.",
     sentence(
       `- Study ${statement.studyDigest}, as every site signed it.`,
-      `Its whole schedule would have cost ε = ${decimals(statement.signedMaximumEpsilon)};`,
+      `Its whole schedule would have cost ε = ${upward(statement.signedMaximumEpsilon)};`,
       "the figures here are for what was really done.",
     ),
     sentence(
@@ -123,6 +123,11 @@ export function auditText(report: AuditReport, gate: GateResult): string {
 export function figureText(figure: Figure): string {
   if (figure.state === "not-resolvable") return `not resolvable (${figure.why})`;
   return `${decimals(figure.value)} (${decimals(figure.low)} to ${decimals(figure.high)})`;
+}
+
+/** A bound never loses by rounding: up to the next thousandth. */
+export function upward(epsilon: number): string {
+  return (Math.ceil(epsilon * 1000 - 1e-9) / 1000).toFixed(3);
 }
 
 export function decimals(value: number): string {
