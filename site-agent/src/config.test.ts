@@ -30,11 +30,15 @@ describe("site.yaml", () => {
   });
 
   test("the environment overrides, and can't add an unknown key in silence", () => {
-    const environment = { CONSILIUM_TELEMETRY__LOGS__LEVEL: "warn", CONSILIUM_ENGINE__THREADS: "3", PATH: "/bin" };
+    const environment = {
+      CONSILIUM_TELEMETRY__LOGS__LEVEL: "warn",
+      CONSILIUM_ALLOW__MIN_NOISE_MULTIPLIER: "3",
+      PATH: "/bin",
+    };
     const read = parseConfig(configText(config), "site.yaml", environment);
     expect(read.telemetry.logs.level).toBe("warn");
-    expect(read.engine.threads).toBe(3);
-    expect(() => parseConfig(configText(config), "site.yaml", { CONSILIUM_ENGINE__THREAD: "3" })).toThrow(/threads/i);
+    expect(read.allow.minNoiseMultiplier).toBe(3);
+    expect(() => parseConfig(configText(config), "site.yaml", { CONSILIUM_ALLOW__MODEL: "x" })).toThrow(/models/);
   });
 
   test("broken YAML is a config failure", () => {

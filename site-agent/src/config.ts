@@ -19,12 +19,6 @@ export const SiteConfig = z.strictObject({
     key: PublicKey,
   }),
   allow: Policy.default({}),
-  engine: z
-    .strictObject({
-      backend: z.enum(["auto", "tensorflow-gpu", "tensorflow", "wasm"]).default("auto"),
-      threads: z.number().int().min(1).max(256).optional(),
-    })
-    .default({ backend: "auto" }),
   telemetry: z
     .strictObject({ logs: z.strictObject({ level: z.enum(["info", "warn", "error"]).default("info") }) })
     .default({ logs: { level: "info" } }),
@@ -62,7 +56,7 @@ function overridden(value: unknown, environment: NodeJS.ProcessEnv): unknown {
   }, value);
 }
 
-/** `CONSILIUM_ENGINE__THREADS` → ["engine", "threads"], for groups of the file alone. */
+/** `CONSILIUM_COORDINATOR__URL` → ["coordinator", "url"], for groups of the file alone. */
 function overriddenPath(name: string): readonly string[] | null {
   if (!name.startsWith(ENVIRONMENT_PREFIX)) return null;
   const words = name.slice(ENVIRONMENT_PREFIX.length).toLowerCase().split("__");

@@ -1,5 +1,5 @@
 import { Refusal } from "@consilium/shared/failure/failure";
-import { DatasetId, StudyName } from "@consilium/shared/units/identity";
+import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { SignedStatement } from "../steward/statement.ts";
 
@@ -28,3 +28,19 @@ export type ControlReply = z.infer<typeof ControlReply>;
 
 /** One request and its reply, a line each. A page of the ledger is the largest. */
 export const CONTROL_LINE_BYTES_MAX = 32 * 1024 * 1024;
+
+/** What `status` answers, and `start` prints when it is ready. */
+export const AgentStatus = z.strictObject({
+  site: SiteName,
+  pid: z.number().int(),
+  since: z.string(),
+  isConnected: z.boolean(),
+  backend: z.string(),
+  /** One line for each faster backend that is not in use: why. */
+  notUsed: z.array(z.string()),
+  certificateEnds: z.string(),
+  steward: z.string(),
+  /** Why the coordinator last refused to talk to this site. */
+  lastRefusal: Refusal.nullable(),
+});
+export type AgentStatus = z.infer<typeof AgentStatus>;

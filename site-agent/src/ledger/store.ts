@@ -23,7 +23,11 @@ export class SiteLedger {
    * `also` throws, or an entry breaks a rule of the ledger, nothing was written.
    */
   append(bodies: readonly LedgerBody[], check: (state: LedgerState) => void, also: () => void): void {
-    this.#store.append(check, bodies, also);
+    this.#store.transaction(() => {
+      check(this.#store.state);
+      this.#store.append(bodies);
+      also();
+    });
   }
 
   entries(after = 0): readonly LedgerEntry[] {

@@ -1,6 +1,7 @@
 import type { Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import type { RoundPurpose, RoundSpec } from "@consilium/shared/protocol/messages";
+import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 
@@ -13,6 +14,8 @@ export interface StudyStanding {
   readonly frozen: boolean;
   /** Values in the model's flat parameter vector. */
   readonly parameterCount: number;
+  /** What a round of each purpose does to this site's data set. */
+  readonly charges: Readonly<Record<RoundPurpose, readonly PlannedCharge[]>>;
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from "@consilium/shared/protocol/messages";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge, plannedCharges } from "@consilium/shared/study/charges";
-import { modelSpecOfStudy } from "@consilium/shared/study/network";
+import { gridOfStudy } from "@consilium/shared/study/network";
 import type { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
@@ -128,7 +128,7 @@ export class Book implements RoundBook {
   #charges(key: RoundKey): ChargeId[] {
     const study = this.#study(key.study);
     assert(study !== null, "an attempt under way has its study");
-    return plannedCharges(study.document, key.purpose).map(({ part }) => chargeId(key, this.#options.site, part));
+    return study.charges[key.purpose].map(({ part }) => chargeId(key, this.#options.site, part));
   }
 
   #study(study: StudyName): KnownStudy | null {
@@ -145,7 +145,12 @@ export class Book implements RoundBook {
     if (proposal === null) return null;
     const { document, digest, state, dataset } = proposal;
     const frozen = dataset !== null && (records.dataset(dataset)?.frozen ?? true);
-    return { document, digest, state, dataset, frozen, parameterCount: parameterCount(modelSpecOfStudy(document)) };
+    const charges = {
+      train: plannedCharges(document, "train"),
+      evaluate: plannedCharges(document, "evaluate"),
+      audit: plannedCharges(document, "audit"),
+    };
+    return { document, digest, state, dataset, frozen, charges, parameterCount: gridOfStudy(document).dimension };
   }
 }
 

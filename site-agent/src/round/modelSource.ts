@@ -32,17 +32,29 @@ export class ModelSource {
   /** Nothing here touches a record: opening loads what was prepared when the steward approved. */
   async prepare(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
     const { study } = spec.key;
+    const isFresh = !this.#held.has(study);
+    try {
+      await this.#bring(spec, standing, aggregate);
+    } catch (error) {
+      this.forget(study);
+      // The engine may have been started anew since the last round: then it has nothing, and opening it helps.
+      if (isFresh) throw error;
+      await this.#bring(spec, standing, aggregate);
+    }
+  }
+
+  /** After a failure nobody knows what the engine holds. */
+  forget(study: StudyName): void {
+    this.#held.delete(study);
+  }
+
+  async #bring(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
+    const { study } = spec.key;
     if (!this.#held.has(study)) await this.#open(study, standing);
     if (this.#held.get(study) === spec.model.digest) return;
     const isReplayed = await this.#replay(spec, standing, aggregate);
     if (!isReplayed) await this.#load(study, spec.model);
     this.#held.set(study, spec.model.digest);
-  }
-
-  /** After a failure nobody knows what the engine holds. */
-  forget(study?: StudyName): void {
-    if (study === undefined) this.#held.clear();
-    else this.#held.delete(study);
   }
 
   async #open(study: StudyName, standing: StudyStanding): Promise<void> {

@@ -13,7 +13,7 @@ import {
   type SignedHead,
 } from "@consilium/shared/protocol/messages";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
-import { chargeId, plannedCharges } from "@consilium/shared/study/charges";
+import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
 import type { Logger } from "@consilium/shared/system/logger";
 import { COORDINATOR, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
@@ -95,11 +95,6 @@ export class Rounds {
   /** The link is back: whatever was due and not acknowledged is said again. */
   onReconnected(): void {
     for (const key of [...this.#rounds.keys()]) this.#step(key, { type: "reconnected" });
-  }
-
-  /** The engine was started anew: it holds no model. */
-  onEngineRestarted(): void {
-    this.#options.models.forget();
   }
 
   stop(): void {
@@ -190,7 +185,7 @@ export class Rounds {
 
   #booked(spec: RoundSpec, head: SignedHead): Refusal | null {
     try {
-      this.#options.book.book(spec.key, plannedCharges(this.#standing(spec.key).document, spec.key.purpose), head);
+      this.#options.book.book(spec.key, this.#charges(spec.key), head);
       return null;
     } catch (error) {
       if (!(error instanceof Failure)) this.#logFault("booking-failed", spec.key, error);
@@ -214,10 +209,9 @@ export class Rounds {
 
   /** Null for every way to fail: what went wrong may hang on a record, so nothing of it goes further. */
   async #contribute(key: RoundKey): Promise<EngineReply | null> {
-    const { document } = this.#standing(key);
     try {
       const reply = await this.#options.engine.request(this.#engineRequest(key));
-      if (reply.type === "written") assertAsPlanned(reply.events, plannedCharges(document, key.purpose));
+      if (reply.type === "written") assertAsPlanned(reply.events, this.#charges(key));
       return reply;
     } catch {
       return null;
@@ -257,8 +251,7 @@ export class Rounds {
       const { site, link, book } = this.#options;
       const path = this.#contributionFile(key);
       const isInline = content.bytes <= INLINE_BYTES_MAX;
-      const planned = plannedCharges(this.#standing(key).document, key.purpose);
-      const charges = planned.map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
+      const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
       const message = { type: "contribution", key, content, charges, head: book.head() } as const;
       const reply = await link.send(message, isInline ? await readFile(path) : undefined);
       if (reply.type === "refused") {
@@ -317,6 +310,10 @@ export class Rounds {
     const standing = this.#options.book.standing(key.study);
     assert(standing !== null, "a round under way has its study");
     return standing;
+  }
+
+  #charges(key: RoundKey): readonly PlannedCharge[] {
+    return this.#standing(key).charges[key.purpose];
   }
 
   #announcement(key: RoundKey): Announcement {

@@ -1,0 +1,268 @@
+/** The agent's composition root: opens what it needs, wires it, and closes it again. */
+import type { Server } from "node:net";
+import { validityOf } from "@consilium/certs/renewal";
+import { Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
+import { jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { decisionMessage, requireGenuine } from "./approval/proposals.ts";
+import { answer } from "./control/answer.ts";
+import type { AgentStatus, ControlRequest } from "./control/request.ts";
+import { openSite, type Site } from "./control/site.ts";
+import { listen } from "./control/socket.ts";
+import { EngineProcess } from "./engine/supervise.ts";
+import { systemMonotonicClock } from "./round/clock.ts";
+import { ModelSource } from "./round/modelSource.ts";
+import { Rounds } from "./round/run.ts";
+import { Link } from "./socket/link.ts";
+import { keepRenewed } from "./socket/renewal.ts";
+import { preparedFile } from "./storage/folder.ts";
+import { readTls, writeTls } from "./storage/keys.ts";
+
+export interface AgentOptions {
+  readonly path: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Called once, when commands can reach the agent and the engine is ready. */
+  readonly onReady: (status: AgentStatus) => void;
+  /** Aborted to stop. */
+  readonly signal: AbortSignal;
+}
+
+const ACCEPTED: ReplyBody = { type: "accepted" };
+
+/** Runs until `signal` is aborted or a command says stop; resolves when everything is closed. */
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const now = (): Date => new Date();
+  const site = await openSite(options.path, { environment: options.environment, now });
+  const agent = new Agent(site, leveled(site, jsonLinesLogger(`site/${site.config.name}`, undefined, now)));
+  const stop = (): void => agent.stop();
+  options.signal.addEventListener("abort", stop);
+  try {
+    await agent.start();
+    options.onReady(await agent.status());
+    if (!options.signal.aborted) await agent.stopped;
+  } finally {
+    options.signal.removeEventListener("abort", stop);
+    await agent.close();
+    site.close();
+  }
+}
+
+/** One running agent: engine, link and control socket around a site's database. */
+class Agent {
+  readonly stopped: Promise<void>;
+  readonly #site: Site;
+  readonly #logger: Logger;
+  readonly #engine: EngineProcess;
+  readonly #rounds: Rounds;
+  readonly #since: string;
+  #link: Link | null = null;
+  #control: Server | null = null;
+  #stopRenewal: () => void = () => {};
+  #lastRefusal: Refusal | null = null;
+  #resolveStopped: () => void = () => {};
+
+  constructor(site: Site, logger: Logger) {
+    this.#site = site;
+    this.#logger = logger;
+    this.#since = site.now().toISOString();
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+    this.#engine = new EngineProcess({ logger });
+    this.#rounds = this.#prepareRounds();
+  }
+
+  async start(): Promise<void> {
+    const { folder } = this.#site;
+    this.#control = await listen(folder.socket, (request) => this.#answer(request));
+    await this.#engine.request({ type: "status" });
+    this.#link = this.#connect();
+    this.#stopRenewal = this.#renewCertificate(this.#link);
+    this.#logger.info("agent-started");
+  }
+
+  stop(): void {
+    this.#resolveStopped();
+  }
+
+  /** Nothing new is begun; what is durable stays as it is, and the next start goes on from there. */
+  async close(): Promise<void> {
+    this.#stopRenewal();
+    this.#rounds.stop();
+    await this.#link?.close();
+    await this.#engine.stop();
+    const control = this.#control;
+    if (control !== null) await new Promise((resolve) => control.close(resolve));
+    this.#logger.info("agent-stopped");
+  }
+
+  async status(): Promise<AgentStatus> {
+    const engine = await this.#engine.request({ type: "status" });
+    const { certificate } = await readTls(this.#site.folder);
+    return {
+      site: this.#site.config.name,
+      pid: process.pid,
+      since: this.#since,
+      isConnected: this.#link?.isConnected ?? false,
+      backend: engine.type === "status" ? engine.backend : "none",
+      notUsed: engine.type === "status" ? engine.notUsed : [],
+      certificateEnds: validityOf(certificate).notAfter.toISOString(),
+      steward: this.#site.records.steward().name,
+      lastRefusal: this.#lastRefusal,
+    };
+  }
+
+  #prepareRounds(): Rounds {
+    const { config, book, folder } = this.#site;
+    const link = {
+      send: (...[message, attachment]: Parameters<Link["send"]>) => this.#linked().send(message, attachment),
+      upload: (...[path, digest, bytes]: Parameters<Link["upload"]>) => this.#linked().upload(path, digest, bytes),
+      download: (...[digest, bytes, path]: Parameters<Link["download"]>) =>
+        this.#linked().download(digest, bytes, path),
+    };
+    const models = new ModelSource({
+      engine: this.#engine,
+      link,
+      folder: folder.models,
+      patients: ({ digest }) => ({ source: "prepared", path: preparedFile(folder, digest) }),
+    });
+    return new Rounds({
+      site: config.name,
+      coordinatorKey: config.coordinator.key,
+      book,
+      engine: this.#engine,
+      models,
+      link,
+      clock: systemMonotonicClock,
+      logger: this.#logger,
+      outbox: folder.outbox,
+    });
+  }
+
+  #linked(): Link {
+    if (this.#link !== null) return this.#link;
+    throw new Failure({
+      code: "link/not-started",
+      kind: "unreachable",
+      what: "The link to the coordinator has not been started yet.",
+      remedy: "Wait a moment.",
+    });
+  }
+
+  #connect(): Link {
+    const { config, keys, folder } = this.#site;
+    return new Link({
+      url: config.coordinator.url,
+      site: config.name,
+      identity: keys.identity,
+      coordinatorKey: config.coordinator.key,
+      ca: keys.ca,
+      random: operatingSystemRandom,
+      credentials: () => readTls(folder),
+      handlers: {
+        onMessage: (message, attachment) => this.#onMessage(message, attachment),
+        onConnected: () => this.#onConnected(),
+        onDisconnected: (reason, refusal) => {
+          this.#lastRefusal = refusal ?? null;
+          this.#logger.warn("link-lost", { reason, ...(refusal === undefined ? {} : { code: refusal.code }) });
+        },
+        onRefusal: (refusal) => this.#logger.warn("message-refused", { code: refusal.code }),
+      },
+    });
+  }
+
+  #onConnected(): void {
+    this.#lastRefusal = null;
+    this.#logger.info("link-up");
+    // After the link has taken note that it is up.
+    queueMicrotask(() => {
+      this.#rounds.onReconnected();
+      this.#tellDecisions();
+    });
+  }
+
+  async #onMessage(message: CoordinatorMessage, attachment: Uint8Array | undefined): Promise<ReplyBody> {
+    const { config, records, book, now } = this.#site;
+    switch (message.type) {
+      case "study-proposed":
+        requireGenuine(message, config.name, config.coordinator.key);
+        records.insertProposal(message.document, message.digest, message.proposal, now().toISOString());
+        book.forget();
+        this.#logger.info("study-proposed", { study: message.document.name, digest: message.digest });
+        return ACCEPTED;
+      case "study-moved":
+        records.setProgress(message.study, message.state);
+        return ACCEPTED;
+      case "round-announced":
+        return this.#rounds.onAnnounced(message, attachment);
+      case "contribution-wanted":
+        return this.#rounds.onWanted(message.key);
+      case "round-closed":
+        return this.#rounds.onClosed(message);
+      case "release-published":
+        records.setProgress(message.study, "released");
+        this.#logger.info("release-published", { study: message.study, manifest: message.manifest });
+        return ACCEPTED;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  async #answer(request: ControlRequest): Promise<unknown> {
+    if (request.ask === "status") return this.status();
+    if (request.ask === "stop") {
+      // After the reply has gone.
+      setImmediate(() => this.stop());
+      return { stopping: process.pid };
+    }
+    const result = answer(this.#site, request);
+    if (request.ask === "decide") {
+      this.#logger.info("steward-decided", { action: request.signed.statement.decision.action });
+      this.#tellDecisions();
+    }
+    return result;
+  }
+
+  /** Approvals and refusals that the coordinator has not acknowledged; told again at each connection until it does. */
+  #tellDecisions(): void {
+    for (const proposal of this.#site.records.proposals().filter(({ told }) => !told)) {
+      const message = decisionMessage(proposal);
+      if (message === null) continue;
+      this.#linked()
+        .send(message)
+        .then(
+          (reply) => {
+            if (reply.type === "refused") this.#logger.warn("decision-refused", { code: reply.refusal.code });
+            else this.#site.records.markTold(proposal.digest);
+          },
+          (error: unknown) => this.#logger.warn("decision-not-told", { code: toRefusal(error).code }),
+        );
+    }
+  }
+
+  #renewCertificate(link: Link): () => void {
+    const { config, folder, now } = this.#site;
+    const { stop } = keepRenewed({
+      link,
+      site: config.name,
+      load: () => readTls(folder),
+      save: (credentials) => writeTls(folder, credentials),
+      now,
+      random: operatingSystemRandom,
+      onRenewed: (notAfter) => this.#logger.info("certificate-renewed", { until: notAfter.toISOString() }),
+      onFailure: (error) => this.#logger.warn("certificate-not-renewed", { code: toRefusal(error).code }),
+    });
+    return stop;
+  }
+}
+
+const LEVELS = ["info", "warn", "error"] as const;
+
+/** Drops what is below the level of site.yaml. */
+function leveled(site: Site, logger: Logger): Logger {
+  const least = LEVELS.indexOf(site.config.telemetry.logs.level);
+  const from = (level: (typeof LEVELS)[number]): Logger["info"] =>
+    LEVELS.indexOf(level) < least ? () => {} : (event, fields) => logger[level](event, fields);
+  return { info: from("info"), warn: from("warn"), error: from("error") };
+}
