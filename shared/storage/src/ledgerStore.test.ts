@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LedgerBody } from "@consilium/shared/ledger/entry";
+import { signerOf } from "@consilium/shared/signing/ed25519";
+import { PartyName } from "@consilium/shared/units/identity";
+import { afterAll, describe, expect, test } from "vitest";
+import { type Database, openDatabase } from "./database.ts";
+import { LedgerStore } from "./ledgerStore.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "consilium-ledger-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const signer = signerOf(new Uint8Array(32).fill(3));
+const options = { writer: PartyName.parse("basel"), signer, now: () => new Date(0) };
+const noted = (detail: string): LedgerBody => ({ kind: "refusal-noted", party: "x", code: "y/z", detail });
+const cap = LedgerBody.parse({
+  kind: "cap-set",
+  site: "basel",
+  dataset: "clinic",
+  epsilon: 1,
+  delta: 1e-5,
+  statement: "0".repeat(64),
+});
+
+async function opened(name: string): Promise<{ database: Database; store: LedgerStore; path: string }> {
+  const path = join(folder, name);
+  const database = await openDatabase(path, {});
+  return { database, store: new LedgerStore(database, options), path };
+}
+
+describe("a ledger's store", () => {
+  test("keeps entries, head and state over a restart", async () => {
+    const { database, store, path } = await opened("restart.db");
+    expect(store.head()).toMatchObject({ writer: "basel", sequence: 0 });
+    store.append([cap, noted("one")]);
+    store.append((state) => [noted(`after ${state.head.sequence}`)]);
+    const [entries, head] = [store.entries(), store.head()];
+    expect(entries.map((entry) => entry.sequence)).toEqual([1, 2, 3]);
+    expect(store.entries(2)).toEqual(entries.slice(2));
+    expect(store.hashAt(2)).toBe(entries[1]?.hash);
+    expect(store.hashAt(4)).toBeUndefined();
+    database.close();
+
+    const again = await openDatabase(path, {});
+    const reopened = new LedgerStore(again, options);
+    expect(reopened.entries()).toEqual(entries);
+    expect(reopened.head()).toEqual(head);
+    expect(reopened.verify()).toBe(3);
+    expect([...reopened.state.caps.keys()]).toEqual(["basel/clinic"]);
+    again.close();
+  });
+
+  test("an append that is refused, or whose transaction fails later, leaves nothing", async () => {
+    const { database, store } = await opened("refused.db");
+    store.append(cap);
+    const head = store.head();
+    const unknown = LedgerBody.parse({ kind: "acting", charge: "nobody" });
+    expect(() => store.append([noted("first"), unknown])).toThrow(
+      expect.objectContaining({ code: "ledger/charge-state" }),
+    );
+    expect(() =>
+      store.transaction(() => {
+        store.append([noted("lost")]);
+        throw new Error("later");
+      }),
+    ).toThrow("later");
+    expect(store.head()).toEqual(head);
+    expect(store.entries()).toHaveLength(1);
+    store.append(noted("kept"));
+    expect(store.verify()).toBe(2);
+    database.close();
+  });
+
+  test("[LED1] an entry altered on disk stops the start, by its number; the table itself takes no change", async () => {
+    const { database, store, path } = await opened("altered.db");
+    store.append([cap, noted("the past"), noted("the present")]);
+    const alter = (sql: string): unknown => database.connection.prepare(sql).run();
+    expect(() => alter("update ledger_entry set line = '' where sequence = 2")).toThrow("only grows");
+    expect(() => alter("delete from ledger_entry where sequence = 3")).toThrow("only grows");
+    alter("drop trigger ledger_entry_unchanged");
+    alter("update ledger_entry set line = replace(line, 'the past', 'the pest') where sequence = 2");
+    expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    database.close();
+    const again = await openDatabase(path, {});
+    expect(() => new LedgerStore(again, options)).toThrow(
+      expect.objectContaining({ code: "ledger/corrupt", fields: { writer: "basel", sequence: 2 } }),
+    );
+    again.close();
+  });
+
+  test("entries cut off at the end are noticed by the process that wrote them", async () => {
+    const { database, store } = await opened("cut.db");
+    store.append([cap, noted("last")]);
+    database.connection.exec("drop trigger ledger_entry_kept; delete from ledger_entry where sequence = 2");
+    expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    expect(() => store.append(noted("next"))).toThrow("memory and disk");
+    database.close();
+  });
+
+  test("another's ledger is not ours: the writer and the key must fit", async () => {
+    const { database, store } = await opened("foreign.db");
+    store.append(cap);
+    const other = { ...options, signer: signerOf(new Uint8Array(32).fill(4)) };
+    expect(() => new LedgerStore(database, other)).toThrow("signature");
+    expect(() => new LedgerStore(database, { ...options, writer: PartyName.parse("geneva") })).toThrow(
+      "written by basel",
+    );
+    database.close();
+  });
+});
