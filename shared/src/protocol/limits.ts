@@ -16,7 +16,7 @@ export const HEADER_BYTES_MAX = 2048;
 /** Between the TLS handshake and a site's first signed message; then the link is cut. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Wait for the reply to a message; a reply that needs an upload comes when the upload is there. */
+/** Wait for the reply to a message; at a site it covers the times in which the link is down. */
 export const REPLY_TIMEOUT_MS = 120_000;
 
 /** Messages of one site that are being handled at once; more are refused. */
@@ -29,7 +29,7 @@ export const MESSAGES_BURST_MAX = 2000;
 /** Refusals on one link before it is cut: an honest site has none. */
 export const REFUSALS_PER_LINK_MAX = 8;
 
-/** Uploads of one site, begun or whole, that nobody has taken yet. */
+/** Uploads that one site may owe at once. */
 export const UPLOADS_PER_SITE_MAX = 4;
 
 /** HTTPS requests of one site at once. */
