@@ -22,9 +22,12 @@ interface Rung {
   readonly start: () => Promise<number>;
 }
 
+const GPU_PACKAGE = "@tensorflow/tfjs-node-gpu";
+const CPU_PACKAGE = "@tensorflow/tfjs-node";
+
 const LADDER: readonly Rung[] = [
-  { name: "tensorflow-gpu", start: () => startNative("@tensorflow/tfjs-node-gpu", true) },
-  { name: "tensorflow", start: () => startNative("@tensorflow/tfjs-node", false) },
+  { name: "tensorflow-gpu", start: () => startNative(GPU_PACKAGE, true) },
+  { name: "tensorflow", start: () => startNative(CPU_PACKAGE, false) },
   { name: "wasm", start: startWasm },
 ];
 
@@ -49,18 +52,28 @@ export async function startBackend(best: BackendName = "tensorflow-gpu"): Promis
   });
 }
 
+/** Whether a process that starts here may use libtensorflow: its memory allocator is best set before it starts. */
+export function nativeInstalled(): boolean {
+  return isInstalled(GPU_PACKAGE) || isInstalled(CPU_PACKAGE);
+}
+
+function isInstalled(packageName: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(packageName);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** libtensorflow; its packages are optional and fetched by their own install scripts. */
 async function startNative(packageName: string, gpu: boolean): Promise<number> {
   // tfjs-node 4.22 calls two functions that Node 24 no longer has.
   const legacy: { isNullOrUndefined?: unknown; isArray?: unknown } = util;
   legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
   legacy.isArray ??= Array.isArray;
-  try {
-    createRequire(import.meta.url).resolve(packageName);
-  } catch {
-    throw new Error(`${packageName} is not installed`);
-  }
-  process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "2";
+  if (!isInstalled(packageName)) throw new Error(`${packageName} is not installed`);
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
   await import(packageName);
   if (!(await tf.setBackend("tensorflow"))) throw new Error("libtensorflow didn't start");
   if (gpu && !usesGpu(tf.backend())) throw new Error("no usable GPU was found");

@@ -49,7 +49,7 @@ function roundAndAdd(sum: Float32Array, noise: Int32Array, grid: Grid): void {
     const scaled = (sum[i] ?? 0) * perStep;
     const fine = scaled >= clamp ? clamp : scaled <= -clamp ? -clamp : Math.floor(scaled + 0.5) || 0;
     const noisy = Math.floor((fine + (noise[i] ?? 0)) * coarse + 0.5);
-    noise[i] = noisy > limit ? limit : noisy < -limit ? -limit : noisy;
+    noise[i] = Math.max(-limit, Math.min(limit, noisy));
   }
 }
 
@@ -60,7 +60,7 @@ function roundAndAddDouble(sum: Float64Array, noise: Int32Array, grid: Grid): vo
     const scaled = (sum[i] ?? 0) * perStep;
     const fine = scaled >= clamp ? clamp : scaled <= -clamp ? -clamp : Math.floor(scaled + 0.5) || 0;
     const noisy = Math.floor((fine + (noise[i] ?? 0)) * coarse + 0.5);
-    noise[i] = noisy > limit ? limit : noisy < -limit ? -limit : noisy;
+    noise[i] = Math.max(-limit, Math.min(limit, noisy));
   }
 }
 

@@ -3,6 +3,7 @@ import { noiseStdDev } from "../contribution/grid.ts";
 import { PrivacyEvent, type SamplerDistance } from "../event/event.ts";
 import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
 import { wideGaussianDistance } from "../mechanism/wideGaussian.ts";
+import { discreteLaplaceEvent } from "../mechanism/discreteLaplace.ts";
 import type { RoundKey, RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
 import type { StudyDocument } from "./document.ts";
@@ -36,12 +37,12 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
         },
       ];
     case "evaluate":
-      return [{ part: "validation", event: histogramEvent(document.evaluation.epsilon, 1) }];
+      return [{ part: "validation", event: discreteLaplaceEvent(1, document.evaluation.epsilon, 1) }];
     case "audit": {
       const attacks = document.audit.attacks.length;
       return [
-        { part: "train", event: histogramEvent(document.audit.epsilon.members, attacks) },
-        { part: "audit", event: histogramEvent(document.audit.epsilon.nonMembers, attacks) },
+        { part: "train", event: discreteLaplaceEvent(1, document.audit.epsilon.members, attacks) },
+        { part: "audit", event: discreteLaplaceEvent(1, document.audit.epsilon.nonMembers, attacks) },
       ];
     }
   }
@@ -73,14 +74,4 @@ export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
 function samplerDistanceOf(document: StudyDocument): SamplerDistance {
   const grid = gridOfStudy(document);
   return jointDistance(wideGaussianDistance(noiseStdDev(grid)), grid.dimension);
-}
-
-function histogramEvent(epsilon: number, count: number): PrivacyEvent {
-  return PrivacyEvent.parse({
-    kind: "discrete-laplace",
-    adjacency: "add-remove",
-    sensitivity: 1,
-    scale: 1 / epsilon,
-    count,
-  });
 }

@@ -2,9 +2,10 @@
  * What crosses between the agent and its engine process: names of files, digests and events, never a record,
  * a gradient or an un-noised number. One request is under way at a time; `prepare-noise` alone runs beside others.
  */
+
+import { Grid } from "@consilium/shared/contribution/grid";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { Refusal } from "@consilium/shared/failure/failure";
-import { Grid } from "@consilium/shared/contribution/grid";
 import { ModelSpec } from "@consilium/shared/model/spec";
 import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
 import { AttackName, Optimizer } from "@consilium/shared/study/document";

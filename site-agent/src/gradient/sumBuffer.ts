@@ -7,6 +7,7 @@ export class SumBuffer {
   #single: Float32Array | undefined;
   #double: Float64Array | undefined;
   #exact = false;
+  #clean = true;
 
   constructor(dimension: number) {
     this.#dimension = dimension;
@@ -17,7 +18,8 @@ export class SumBuffer {
     this.#exact = products > 1;
     if (this.#exact) this.#double ??= new Float64Array(this.#dimension);
     else this.#single ??= new Float32Array(this.#dimension);
-    this.values.fill(0);
+    if (!this.#clean) this.wipe();
+    this.#clean = false;
   }
 
   add(offset: number, values: Float32Array | Float64Array): void {
@@ -39,5 +41,6 @@ export class SumBuffer {
   wipe(): void {
     this.#single?.fill(0);
     this.#double?.fill(0);
+    this.#clean = true;
   }
 }

@@ -1,0 +1,180 @@
+import type { Backend } from "@consilium/engine/backend";
+import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
+import type { Contribution } from "@consilium/shared/contribution/stages";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { parameterCount } from "@consilium/shared/model/spec";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import type { StudyName } from "@consilium/shared/units/identity";
+import { readPrepared } from "../contract/preparedFile.ts";
+import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { PATIENTS_PER_STEP_MAX } from "../gradient/rowsPerSum.ts";
+import { SumBuffer } from "../gradient/sumBuffer.ts";
+import type { NoiseStore } from "../noise/noiseStore.ts";
+import type { EngineReply, EngineRequest } from "./message.ts";
+import { ModelState } from "./modelState.ts";
+import { privateStep } from "./privateStep.ts";
+import { RandomSums } from "./randomSums.ts";
+import { patientsOf, score } from "./score.ts";
+import { writeDurably } from "./writeDurably.ts";
+
+type Open = Extract<EngineRequest, { type: "open" }>;
+type Step = Extract<EngineRequest, { type: "step" }>;
+type Score = Extract<EngineRequest, { type: "score" }>;
+
+/** Records of a study, or the bench's stand-in for their sums. */
+type Source =
+  | {
+      readonly kind: "patients";
+      readonly patients: PreparedPatients;
+      readonly trainPatients: Int32Array;
+      readonly buffer: SumBuffer;
+    }
+  | { readonly kind: "random-sums"; readonly sums: RandomSums };
+
+interface OpenStudy {
+  readonly request: Open;
+  readonly model: ModelState;
+  readonly source: Source;
+}
+
+export interface EngineParts {
+  readonly backend: Backend;
+  readonly random: RandomSource;
+  readonly noise: NoiseStore;
+}
+
+/** Answers the agent's requests. Nothing in a reply depends on a record but through noise that was charged. */
+export class Engine {
+  readonly #parts: EngineParts;
+  readonly #studies = new Map<StudyName, OpenStudy>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** A failure is a reply too; one that isn't expected says nothing of its cause. */
+  async handle(request: EngineRequest): Promise<EngineReply> {
+    try {
+      return await this.#answer(request);
+    } catch (error) {
+      return { type: "failed", refusal: toRefusal(error) };
+    }
+  }
+
+  async #answer(request: EngineRequest): Promise<EngineReply> {
+    switch (request.type) {
+      case "open":
+        this.#close(request.study);
+        this.#studies.set(request.study, openStudy(request));
+        return { type: "done" };
+      case "load-model":
+        await this.#study(request.study).model.load(request.path, request.digest);
+        return { type: "done" };
+      case "advance-model":
+        await this.#study(request.study).model.advance(request);
+        return { type: "done" };
+      case "prepare-noise":
+        this.#parts.noise.prepare(request.key, this.#study(request.key.study).request.grid);
+        return { type: "done" };
+      case "step":
+        return this.#step(request);
+      case "score":
+        return this.#score(request);
+      case "abandon":
+        this.#parts.noise.abandon(request.key);
+        return { type: "done" };
+      case "close":
+        this.#close(request.study);
+        return { type: "done" };
+      case "status": {
+        const { name, notUsed, threads } = this.#parts.backend;
+        const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20);
+        return { type: "status", backend: name, notUsed: [...notUsed], threads, rssMiB };
+      }
+      default:
+        return unreachable(request);
+    }
+  }
+
+  async #step(request: Step): Promise<EngineReply> {
+    const study = this.#study(request.key.study);
+    const noise = await this.#parts.noise.take(request.key, study.request.grid);
+    let contribution: Contribution;
+    try {
+      contribution = this.#contribution(study, noise);
+    } finally {
+      this.#parts.noise.release(noise);
+    }
+    return { type: "written", ...(await writeDurably(request.path, contribution.bytes)), events: [contribution.event] };
+  }
+
+  #contribution({ request, model, source }: OpenStudy, noise: GaussianNoise): Contribution {
+    const { grid, samplingRate } = request;
+    if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate);
+    const { random } = this.#parts;
+    return privateStep({ ...source, network: model.network(), samplingRate, grid, noise, random });
+  }
+
+  async #score(request: Score): Promise<EngineReply> {
+    const { model, source } = this.#study(request.key.study);
+    if (source.kind === "random-sums") throw noRecords();
+    const { contribution, events } = score(model.network(), source.patients, request.what, this.#parts.random);
+    const written = await writeDurably(request.path, Buffer.from(canonicalJson(contribution)));
+    return { type: "written", ...written, events: [...events] };
+  }
+
+  #study(name: StudyName): OpenStudy {
+    const study = this.#studies.get(name);
+    if (study === undefined) throw notOpen(name);
+    return study;
+  }
+
+  #close(name: StudyName): void {
+    this.#studies.get(name)?.model.dispose();
+    this.#studies.delete(name);
+  }
+}
+
+function openStudy(request: Open): OpenStudy {
+  const { spec, grid } = request;
+  if (parameterCount(spec) !== grid.dimension) throw unfit("the grid has another dimension than the model");
+  return { request, model: new ModelState(spec, grid), source: openSource(request) };
+}
+
+function openSource({ spec, grid, classes, patients: from }: Open): Source {
+  if (from.source === "random-sums") return { kind: "random-sums", sums: new RandomSums(grid, from.seed) };
+  const patients = readPrepared(from.path);
+  if (patients.featureCount !== spec.layers[0]?.inputs) throw unfit("the prepared patients have other features");
+  if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
+  const trainPatients = patientsOf(patients, "train");
+  if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
+  return { kind: "patients", patients, trainPatients, buffer: new SumBuffer(grid.dimension) };
+}
+
+function notOpen(study: StudyName): Failure {
+  return new Failure({
+    code: "engine/not-open",
+    kind: "refused",
+    what: `The engine has no open study ${study}.`,
+    remedy: "Open the study and load its model again: the engine process was started anew.",
+  });
+}
+
+function unfit(why: string): Failure {
+  return new Failure({
+    code: "engine/unfit",
+    kind: "refused",
+    what: `The study can't be opened: ${why}.`,
+    remedy: "Prepare the study's patients again: consilium-site study approve.",
+  });
+}
+
+function noRecords(): Failure {
+  return new Failure({
+    code: "engine/no-records",
+    kind: "refused",
+    what: "A study of random sums has no records to score.",
+    remedy: "Leave evaluation and audit out of the bench of rounds.",
+  });
+}

@@ -1,0 +1,118 @@
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { loadNetwork, type Network } from "@consilium/engine/network";
+import { aggregateBits, coarseStep, type Grid } from "@consilium/shared/contribution/grid";
+import { packedBytes, UnpackingSum } from "@consilium/shared/contribution/pack";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { Failure } from "@consilium/shared/failure/failure";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import { applyUpdate, initialState, type OptimizerState } from "@consilium/shared/optimizer/applyUpdate";
+import type { Optimizer } from "@consilium/shared/study/document";
+import type { Digest } from "@consilium/shared/units/identity";
+import type { EngineRequest } from "./message.ts";
+
+type Advance = Extract<EngineRequest, { type: "advance-model" }>;
+
+interface Held {
+  readonly parameters: Float32Array;
+  readonly digest: Digest;
+  /** Absent after a full model was loaded: nobody said what the optimizer remembers. */
+  readonly optimizer: OptimizerState | undefined;
+}
+
+/** The study's public model in memory, and on the device while it is in use. */
+export class ModelState {
+  readonly #spec: ModelSpec;
+  readonly #grid: Grid;
+  #held: Held | undefined;
+  #network: Network | undefined;
+
+  constructor(spec: ModelSpec, grid: Grid) {
+    this.#spec = spec;
+    this.#grid = grid;
+  }
+
+  /** The model on the device, as of now. */
+  network(): Network {
+    if (this.#held === undefined) throw refused("no-model", "holds no model of this study", "Load the full model.");
+    this.#network ??= loadNetwork(this.#spec, this.#held.parameters);
+    return this.#network;
+  }
+
+  async load(path: string, digest: Digest): Promise<void> {
+    const count = parameterCount(this.#spec);
+    const bytes = await readFile(path);
+    if (bytes.length !== 4 * count || digestOf(bytes) !== digest) {
+      throw refused("model-differs", "was given another model than the one named", "Fetch the model again.");
+    }
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+    this.#replace({
+      parameters: new Float32Array(aligned.buffer, aligned.byteOffset, count),
+      digest,
+      optimizer: undefined,
+    });
+  }
+
+  /** Replays one public optimizer step on a copy, and takes it only when its digest is the announced one. */
+  async advance(request: Advance): Promise<void> {
+    const held = this.#held;
+    if (held === undefined || held.digest !== request.update.from) {
+      throw refused("model-behind", "doesn't hold the model that this update starts from", "Load the full model.");
+    }
+    const aggregate = await this.#readAggregate(request);
+    const parameters = held.parameters.slice();
+    const state = optimizerBefore(request.optimizer, held, request.update.step);
+    const { divisor, to } = request;
+    const optimizer = applyUpdate(request.optimizer, state, parameters, aggregate, coarseStep(this.#grid), divisor);
+    if (modelDigest(parameters) !== to) {
+      throw refused("replay-differs", "replayed the update and came to another model", "Load the full model.");
+    }
+    this.#replace({ parameters, digest: to, optimizer });
+  }
+
+  dispose(): void {
+    this.#network?.dispose();
+    this.#network = undefined;
+    this.#held = undefined;
+  }
+
+  #replace(held: Held): void {
+    this.dispose();
+    this.#held = held;
+  }
+
+  /** The sum of the contributors' integers, unpacked as the file is read. */
+  async #readAggregate({ path, update }: Advance): Promise<Int32Array> {
+    const bits = aggregateBits(this.#grid.bits, update.contributors.length);
+    const { size } = await stat(path);
+    if (size !== update.aggregate.bytes || size !== packedBytes(this.#grid.dimension, bits)) {
+      throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
+    }
+    const sum = new Int32Array(this.#grid.dimension);
+    const unpacking = new UnpackingSum(sum, bits);
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      if (!(chunk instanceof Uint8Array)) throw new TypeError("a file without encoding gives bytes");
+      unpacking.push(chunk);
+    }
+    unpacking.finish();
+    return sum;
+  }
+}
+
+/** What the optimizer remembered before this step; a copy, so that a refused replay changes nothing. */
+function optimizerBefore(optimizer: Optimizer, held: Held, step: number): OptimizerState {
+  const { optimizer: state, parameters } = held;
+  if (state?.step === step) return { ...state, first: state.first.slice(), second: state.second.slice() };
+  const remembers = optimizer.name === "adam" || optimizer.momentum > 0;
+  if (step === 0 || !remembers) return { ...initialState(optimizer, parameters.length), step };
+  throw refused(
+    "optimizer-behind",
+    "doesn't know what the optimizer remembers at this step",
+    "Load the full model; updates can be replayed again from the study's first model on only.",
+  );
+}
+
+function refused(what: string, why: string, remedy: string): Failure {
+  return new Failure({ code: `engine/${what}`, kind: "refused", what: `The engine ${why}.`, remedy });
+}

@@ -1,0 +1,50 @@
+import type { Network } from "@consilium/engine/network";
+import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
+import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
+import type { Grid } from "@consilium/shared/contribution/grid";
+import { packContribution } from "@consilium/shared/contribution/pack";
+import type { Contribution } from "@consilium/shared/contribution/stages";
+import { assert } from "@consilium/shared/failure/failure";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import type { SamplingRate } from "@consilium/shared/units/privacy";
+import { poissonSample } from "../batch/poissonSampler.ts";
+import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { clippedSum } from "../gradient/clippedSum.ts";
+import type { SumBuffer } from "../gradient/sumBuffer.ts";
+
+export interface PrivateStep {
+  /** The public model of this round. */
+  readonly network: Network;
+  readonly patients: PreparedPatients;
+  /** Indices of the training part's patients: the data set that is charged. */
+  readonly trainPatients: Int32Array;
+  readonly samplingRate: SamplingRate;
+  readonly grid: Grid;
+  /** Drawn for this attempt alone. */
+  readonly noise: GaussianNoise;
+  readonly random: RandomSource;
+  readonly buffer: SumBuffer;
+}
+
+/**
+ * One DP-SGD step at a site: sample → clip → sum → round → noise → pack. The only place where these meet.
+ *
+ * Joint guarantee. Let D and D′ differ by one training patient. Each patient joins the batch with probability q on its own
+ * (`poissonSample`); on the same sample of the others, the two sums differ by at most C(1 + η) in L2 norm when the patient
+ * joins and are equal when not (`clippedSum`); rounding makes of this at most Δ/γ integer steps, and every coordinate gets
+ * a discrete Gaussian of standard deviation σΔ/γ (`addGaussianNoise`). So the contribution is one Poisson-subsampled
+ * Gaussian of sampling rate q and noise multiplier σ, up to the sampler's distance: exactly the event that it carries.
+ * What follows the noise (coarse grid, saturation, packing) is post-processing. Batch, sum and noise are forgotten here.
+ */
+export function privateStep(step: PrivateStep): Contribution {
+  const { grid, samplingRate, random, buffer } = step;
+  assert(random.origin !== "seeded", "privacy randomness is never seeded");
+  const batch = poissonSample(step.trainPatients, samplingRate, random);
+  try {
+    const sum = clippedSum(step.network, step.patients, batch, grid.clippingNorm, buffer);
+    return packContribution(addGaussianNoise(sum, step.noise, grid, samplingRate));
+  } finally {
+    batch.patients.fill(0);
+    buffer.wipe();
+  }
+}
