@@ -20,7 +20,7 @@ export type AuditInput = Pick<
   readonly fprs?: readonly number[];
 };
 
-export const AUDIT_CONFIDENCE = 0.95;
+const AUDIT_CONFIDENCE = 0.95;
 export const AUDIT_FPRS: readonly number[] = [0.001, 0.01, 0.1];
 /** A detectable AUC is one that the lower bound clears 0.5 for with this probability. */
 const DETECTION_POWER = 0.8;

@@ -3,7 +3,7 @@ import { type Distributions, rateAbove } from "./roc.ts";
 import { RESOLVABLE_STD_DEVS } from "./strata.ts";
 
 /** Fewer expected non-members than this above a threshold say nothing about the threshold's FPR. */
-export const TAIL_NON_MEMBERS_MIN = 10;
+const TAIL_NON_MEMBERS_MIN = 10;
 
 export type TailRate = { readonly interval: Interval } | { readonly unresolvable: string };
 

@@ -1,4 +1,4 @@
-import { auditReportOf } from "../audit/evaluate.ts";
+import { AUDIT_FPRS, auditReportOf } from "../audit/evaluate.ts";
 import { gate } from "../audit/gate.ts";
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import { digestOf, digestOfJson } from "../encoding/digest.ts";
@@ -127,8 +127,6 @@ export function studyAudit(
     fprs: auditFprs(document),
   });
 }
-
-const AUDIT_FPRS = [0.001, 0.01, 0.1] as const;
 
 function auditFprs(document: StudyDocument): readonly number[] {
   const wanted = document.audit.gates.maxTprAtFpr?.fpr;
