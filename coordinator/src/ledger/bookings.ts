@@ -15,7 +15,13 @@ export type Cohort = ReadonlyMap<SiteName, DatasetId>;
  */
 export function announcementBodies(document: StudyDocument, key: RoundKey, cohort: Cohort): LedgerBody[] {
   const charges = [...cohort].flatMap(([site, dataset]) =>
-    chargesOf(document, key.purpose).map(({ part, event }) => ({ site, dataset, part, event, charge: chargeId(key, site, part) })),
+    chargesOf(document, key.purpose).map(({ part, event }) => ({
+      site,
+      dataset,
+      part,
+      event,
+      charge: chargeId(key, site, part),
+    })),
   );
   const { study, round, attempt } = key;
   return [

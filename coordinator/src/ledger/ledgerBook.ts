@@ -16,11 +16,13 @@ export function ledgerBook(store: LedgerStore, signer: Signer): LedgerBook {
     head: () => {
       const head = store.head();
       // One signature for each head, however many sites it is shown to.
-      if (signed?.head.hash !== head.hash) signed = { head, signature: signStatement(signer, LEDGER_HEAD_DOMAIN, head) };
+      if (signed?.head.hash !== head.hash)
+        signed = { head, signature: signStatement(signer, LEDGER_HEAD_DOMAIN, head) };
       return signed;
     },
     state: () => store.state,
     entries: () => store.entries(),
+    hashAt: (sequence) => store.hashAt(sequence),
     witnessed: (site) => store.state.witnessed.get(site),
     affords: (site, dataset, document, charges) => affords(store.state, site, dataset, document, charges),
   };

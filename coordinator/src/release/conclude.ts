@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
 import { buildRelease } from "@consilium/shared/release/build";
-import { type PartySignedHead, readJson, RELEASE_PATHS, SignedManifest } from "@consilium/shared/release/manifest";
+import { type PartySignedHead, RELEASE_PATHS, readJson, SignedManifest } from "@consilium/shared/release/manifest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import { siteRecord } from "../storage/consortium.ts";
@@ -27,7 +27,9 @@ export async function concludeStudy(
   assert(audit !== undefined, "a study is concluded after its audit");
   const { gate } = gateOf(world, document, audit.report, approvalsOf(world, document.name));
   if (!gate.passed) {
-    const broken = gate.rules.filter(({ passed }) => !passed).map(({ rule, found, required }) => `${rule}: ${found}, required ${required}`);
+    const broken = gate.rules
+      .filter(({ passed }) => !passed)
+      .map(({ rule, found, required }) => `${rule}: ${found}, required ${required}`);
     const reason = `The gate refused the model: ${broken.join("; ")}`.slice(0, 500);
     move(world, document.name, { type: "gate-refused" }, { by: "coordinator", reason });
     return;
@@ -37,7 +39,12 @@ export async function concludeStudy(
     world.ledger.append([{ kind: "released", study: document.name, manifest }]);
     const at = world.clock.now().toISOString();
     saveRelease(world.sql, { study: document.name, manifest, path, signers: ["coordinator"], at });
-    move(world, document.name, { type: "gate-passed" }, { by: "coordinator", reason: "the audit passed the study's gate" });
+    move(
+      world,
+      document.name,
+      { type: "gate-passed" },
+      { by: "coordinator", reason: "the audit passed the study's gate" },
+    );
   });
   world.changed("releases", document.name);
   for (const { name } of document.sites) {
@@ -82,6 +89,8 @@ async function writeRelease(
 function witnessedHeads(world: StudyWorld, document: StudyDocument): readonly PartySignedHead[] {
   return document.sites.flatMap(({ name }) => {
     const { head, countersigned } = siteRecord(world.sql, name);
-    return [head, countersigned].flatMap((shown) => (shown === null ? [] : [{ party: name, ...shown }]));
+    return [head, world.countersigned.get(name) ?? countersigned].flatMap((shown) =>
+      shown === null ? [] : [{ party: name, ...shown }],
+    );
   });
 }

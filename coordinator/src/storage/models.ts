@@ -74,12 +74,17 @@ export function forgetBefore(sql: Sql, study: StudyName, version: number): reado
   const change = sql.build.updateTable("model").set({ aggregate: null, checkpoint: null });
   sql.run(change.where("study", "=", study).where("version", "<", version));
   const needed = new Set(kept.map(recordOf).flatMap(filesOf));
-  return old.map(recordOf).flatMap(filesOf).filter((digest) => !needed.has(digest));
+  return old
+    .map(recordOf)
+    .flatMap(filesOf)
+    .filter((digest) => !needed.has(digest));
 }
 
 function filesOf(model: ModelRecord): Digest[] {
   const checkpoint = model.checkpoint === null ? [] : [model.digest, model.checkpoint];
-  return model.update === null || model.aggregate !== null ? checkpoint : [...checkpoint, model.update.aggregate.digest];
+  return model.update === null || model.aggregate !== null
+    ? checkpoint
+    : [...checkpoint, model.update.aggregate.digest];
 }
 
 function recordOf(row: ModelRow): ModelRecord {

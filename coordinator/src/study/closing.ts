@@ -31,7 +31,19 @@ export function bookCommit(world: StudyWorld, closing: ClosingRound, outcome: Ou
     ...commitBodies(document, spec.key, round.contributors.keys(), result),
     ...witnessBodies(newer.map(([, head]) => head)),
   ]);
-  for (const [site, head] of newer) saveSite(sql, { ...siteRecord(sql, site), head, lastEventAt: at });
+  const shown = new Map(newer);
+  for (const site of spec.cohort) {
+    const head = shown.get(site);
+    const countersigned = world.countersigned.get(site);
+    if (head === undefined && countersigned === undefined) continue;
+    const known = siteRecord(sql, site);
+    saveSite(sql, {
+      ...known,
+      head: head ?? known.head,
+      countersigned: countersigned ?? known.countersigned,
+      lastEventAt: at,
+    });
+  }
   closeRound(sql, spec.key, { outcome: "committed", answers: answersOf(world, round), result, at });
   saveOutcome(world, document.name, outcome);
 }

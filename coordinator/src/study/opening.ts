@@ -21,9 +21,7 @@ export interface Position {
   readonly model: ModelRecord;
 }
 
-export type Opening =
-  | { readonly kind: "opened"; readonly spec: RoundSpec }
-  | Exclude<CohortChoice, { kind: "round" }>;
+export type Opening = { readonly kind: "opened"; readonly spec: RoundSpec } | Exclude<CohortChoice, { kind: "round" }>;
 
 /** In a transaction: chooses the next round and its cohort and reserves every charge, before anyone is told. */
 export function openRoundAt(world: StudyWorld, position: Position): Opening {
@@ -39,7 +37,8 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   };
   const choice = chooseCohort(input, done, state !== "training");
   if (choice.kind !== "round") return choice;
-  if (choice.step.purpose === "audit" && state === "training") move(world, document.name, { type: "trained" }, BY_SCHEDULE);
+  if (choice.step.purpose === "audit" && state === "training")
+    move(world, document.name, { type: "trained" }, BY_SCHEDULE);
   if (choice.step.purpose === "audit" && state !== "auditing") {
     move(world, document.name, { type: "audit-started" }, BY_SCHEDULE);
   }

@@ -53,11 +53,13 @@ export function resultOf(outcome: Outcome): Digest {
 export function saveOutcome(world: StudyWorld, study: StudyName, outcome: Outcome): void {
   switch (outcome.purpose) {
     case "train":
-      return insertModel(world.sql, study, outcome.model);
+      insertModel(world.sql, study, outcome.model);
+      return;
     case "evaluate":
-      return saveMetric(world.sql, study, outcome.round, outcome.metric);
+      saveMetric(world.sql, study, outcome.round, outcome.metric);
+      return;
     case "audit":
-      return saveAudit(world.sql, study, outcome.report, world.clock.now().toISOString());
+      saveAudit(world.sql, study, outcome.report, world.clock.now().toISOString());
   }
 }
 

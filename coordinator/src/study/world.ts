@@ -20,6 +20,8 @@ export interface LedgerBook {
   /** The whole chain, oldest first. */
   entries(): LedgerEntry[];
   /** Whether a data set can pay these charges under its caps over all studies, and under this study's own. */
+  /** Hash of one of our entries; undefined where there is none. */
+  hashAt(sequence: number): Digest | undefined;
   /** Newest head of that site that is in the chain. */
   witnessed(site: SiteName): LedgerHead | undefined;
   affords(site: SiteName, dataset: DatasetId, document: StudyDocument, charges: readonly PlannedCharge[]): boolean;
@@ -55,6 +57,8 @@ export interface StudyWorld {
   readonly logger: Logger;
   readonly signer: Signer;
   readonly roster: () => SignedRoster;
+  /** Newest countersignatures of our head; written to the database with the next commit, to save its fsync. */
+  readonly countersigned: Map<SiteName, SignedHead>;
   readonly changed: (topic: ChangeTopic, study: StudyName | null) => void;
   readonly gatherMs: number;
   readonly releasesFolder: string;

@@ -1,0 +1,274 @@
+import { assert, Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import {
+  LEDGER_HEAD_DOMAIN,
+  type ReplyBody,
+  type SiteMessage,
+  STUDY_PROPOSAL_DOMAIN,
+} from "@consilium/shared/protocol/messages";
+import { activeSite } from "@consilium/shared/protocol/roster";
+import { signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
+import { studyDigest } from "@consilium/shared/study/digest";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { COORDINATOR, type Digest, type SiteName, type StudyName } from "@consilium/shared/units/identity";
+import { lastClosed } from "../storage/rounds.ts";
+import { findStudy, insertStudy, listStudies, repliesTo, type StudyRecord } from "../storage/studies.ts";
+import { acceptApproval, acceptRejection, approvalCount, unanswered } from "./approvals.ts";
+import { ACCEPTED, AwaitedUploads, type ContributionMessage, roundRefused } from "./contributions.ts";
+import { type Motive, move } from "./moves.ts";
+import { type OpenedRound, StudyRun } from "./run.ts";
+import type { StudyState } from "./study.ts";
+import type { StudyWorld } from "./world.ts";
+
+/** States in which a study's run goes on by itself. */
+const RUNNING: readonly StudyState[] = ["training", "trained", "auditing"];
+
+interface Running {
+  readonly run: StudyRun;
+  readonly uploads: AwaitedUploads;
+  readonly ended: Promise<void>;
+}
+
+/** All studies of the consortium: their proposals, approvals and runs. */
+export class Studies {
+  readonly #world: StudyWorld;
+  readonly #running = new Map<StudyName, Running>();
+
+  constructor(world: StudyWorld) {
+    this.#world = world;
+  }
+
+  /** Goes on with every study that an earlier process was running. */
+  async resumeAll(): Promise<void> {
+    for (const { name, standing } of listStudies(this.#world.sql)) {
+      if (RUNNING.includes(standing.state)) await this.#launch(name);
+    }
+  }
+
+  /** A study as its sites will see it: frozen, signed, and sent to all of them. */
+  propose(document: StudyDocument, motive: Motive): StudyRecord {
+    const { sql, signer, clock } = this.#world;
+    const digest = studyDigest(document);
+    const known = findStudy(sql, document.name);
+    if (known !== undefined) throw exists(known, digest);
+    const record: StudyRecord = {
+      name: document.name,
+      document,
+      digest,
+      proposal: signStatement(signer, STUDY_PROPOSAL_DOMAIN, document),
+      standing: { state: "draft" },
+      reason: null,
+      proposedAt: clock.now().toISOString(),
+    };
+    sql.transaction(() => {
+      insertStudy(sql, record);
+      move(this.#world, record.name, { type: "proposed" }, motive);
+    });
+    for (const { name } of document.sites) this.#sendProposal(name, record);
+    return this.record(record.name);
+  }
+
+  /** Starts training; without the answers of some sites where enough others approved. */
+  async start(name: StudyName, motive: Motive): Promise<void> {
+    const record = this.record(name);
+    const approved = approvalCount(this.#world, record);
+    if (record.standing.state === "proposed" && approved >= record.document.training.minSites) {
+      const missing = unanswered(this.#world, record).join(", ");
+      move(
+        this.#world,
+        name,
+        { type: "approved" },
+        { by: motive.by, reason: `${approved} sites approved; without ${missing}` },
+      );
+    }
+    move(this.#world, name, { type: "started" }, motive);
+    await this.#launch(name);
+  }
+
+  /** The study pauses after the round that runs. */
+  pause(name: StudyName, motive: Motive): void {
+    const running = this.#running.get(name);
+    if (running === undefined) move(this.#world, name, { type: "paused" }, motive);
+    else running.run.pause(motive);
+  }
+
+  async resume(name: StudyName, motive: Motive): Promise<void> {
+    move(this.#world, name, { type: "resumed" }, motive);
+    await this.#launch(name);
+  }
+
+  /** For good: the round that runs is abandoned and no model is released. What was spent stays spent. */
+  async stop(name: StudyName, motive: Motive): Promise<void> {
+    const running = this.#running.get(name);
+    running?.run.stop();
+    await running?.ended;
+    move(this.#world, name, { type: "aborted" }, motive);
+  }
+
+  record(name: string): StudyRecord {
+    const record = findStudy(this.#world.sql, name);
+    if (record !== undefined) return record;
+    throw new Failure({
+      code: "study/unknown",
+      kind: "usage",
+      what: `There is no study ${name}.`,
+      remedy: "See all of them: consilium study list.",
+    });
+  }
+
+  /** The round of a study that runs now, for people to look at. */
+  current(name: StudyName): OpenedRound | null {
+    return this.#running.get(name)?.run.current ?? null;
+  }
+
+  /** One message of a site; a `Failure` thrown is its refusal. */
+  async onMessage(site: SiteName, message: SiteMessage, attachment: Uint8Array | undefined): Promise<ReplyBody> {
+    switch (message.type) {
+      case "study-approved":
+        acceptApproval(this.#world, site, message.approval);
+        return ACCEPTED;
+      case "study-rejected":
+        acceptRejection(this.#world, site, message);
+        return ACCEPTED;
+      case "round-declined":
+        return this.#onDeclined(site, message);
+      case "contribution":
+        return this.#onContribution(site, message, attachment);
+      case "head-countersigned":
+        return this.#onCountersigned(site, message);
+      case "certificate-wanted":
+        throw new Error("certificates are the consortium's");
+      default:
+        return unreachable(message);
+    }
+  }
+
+  /** A site that comes back hears what it may have missed, in the order in which it happened. */
+  onConnected(site: SiteName): void {
+    for (const record of [...listStudies(this.#world.sql)].reverse()) {
+      if (!record.document.sites.some(({ name }) => name === site)) continue;
+      this.#sendProposal(site, record);
+      this.#sendLastClosed(site, record.name);
+      this.#running.get(record.name)?.run.siteReturned(site);
+    }
+  }
+
+  onDisconnected(site: SiteName): void {
+    for (const { run } of this.#running.values()) run.siteLost(site);
+  }
+
+  /** File of a blob that this site may fetch: only of running studies that list it. */
+  async fileFor(site: SiteName, digest: Digest): Promise<string | undefined> {
+    for (const { run } of this.#running.values()) {
+      if (!run.document.sites.some(({ name }) => name === site)) continue;
+      const path = await run.fileOf(digest);
+      if (path !== undefined) return path;
+    }
+    return undefined;
+  }
+
+  /** The process ends: durable state is left as it is. */
+  async freeze(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ run }) => run.freeze()));
+  }
+
+  async #launch(name: StudyName): Promise<void> {
+    const { logger, changed } = this.#world;
+    await this.#running.get(name)?.ended;
+    const run = await StudyRun.open(this.#world, name);
+    const uploads = new AwaitedUploads();
+    const ended = run
+      .run()
+      .catch((error: unknown) => {
+        // Memory may be ahead of the disk: this life of the study is over; a restart or `resume` loads it again.
+        logger.error("study-run-failed", {
+          study: name,
+          code: toRefusal(error).code,
+          why: String(error).slice(0, 300),
+        });
+        this.#pauseAfterFault(name);
+      })
+      .then(async () => {
+        this.#running.delete(name);
+        await uploads.forget(this.#world);
+        changed("round", name);
+      });
+    this.#running.set(name, { run, uploads, ended });
+  }
+
+  #pauseAfterFault(name: StudyName): void {
+    const { state } = this.record(name).standing;
+    if (state !== "training" && state !== "auditing") return;
+    const reason = "a fault at the coordinator; see its log, then resume";
+    move(this.#world, name, { type: "paused" }, { by: "coordinator", reason });
+  }
+
+  #onDeclined(site: SiteName, { key, refusal }: Extract<SiteMessage, { type: "round-declined" }>): ReplyBody {
+    const running = this.#running.get(key.study);
+    if (running?.run.current == null) throw roundRefused("round/late");
+    const refused = running.run.current.run.declined(site, key);
+    if (refused !== null) throw roundRefused(refused);
+    running.run.declined(site);
+    this.#world.logger.info("site-declined", { study: key.study, site, code: refusal.code });
+    return ACCEPTED;
+  }
+
+  #onContribution(site: SiteName, message: ContributionMessage, attachment: Uint8Array | undefined): ReplyBody {
+    const running = this.#running.get(message.key.study);
+    const current = running?.run.current;
+    if (running === undefined || current == null) throw roundRefused("round/late");
+    running.uploads.take(this.#world, running.run.document, current, site, message, attachment);
+    return ACCEPTED;
+  }
+
+  #onCountersigned(
+    site: SiteName,
+    { head, signature }: Extract<SiteMessage, { type: "head-countersigned" }>,
+  ): ReplyBody {
+    const { ledger, roster, countersigned } = this.#world;
+    const entry = activeSite(roster().roster, site);
+    const isOurs = head.writer === COORDINATOR && ledger.hashAt(head.sequence) === head.hash;
+    if (!isOurs || entry === undefined || !verifyStatement(entry.identityKey, LEDGER_HEAD_DOMAIN, head, signature)) {
+      throw new Failure({
+        code: "ledger/head-not-signed",
+        kind: "refused",
+        what: `This is not ${site}'s countersignature of a head of the coordinator's ledger.`,
+        remedy: "Compare fingerprints with the lead by telephone.",
+      });
+    }
+    countersigned.set(site, { head, signature });
+    return ACCEPTED;
+  }
+
+  /** Sent at each connection until the site has answered. */
+  #sendProposal(site: SiteName, record: StudyRecord): void {
+    const { link, logger, sql } = this.#world;
+    if (!link.isConnected(site) || repliesTo(sql, record.name).some((reply) => reply.site === site)) return;
+    const { document, digest, proposal } = record;
+    link.send(site, { type: "study-proposed", document, digest, proposal }).catch(() => {
+      logger.warn("proposal-not-told", { study: record.name, site });
+    });
+  }
+
+  /** So that the site can let go of what it packed for a round that ended while it was away. */
+  #sendLastClosed(site: SiteName, study: StudyName): void {
+    const { link, logger, ledger, sql } = this.#world;
+    const last = lastClosed(sql, study);
+    if (last === undefined || !last.spec.cohort.includes(site)) return;
+    assert(last.state !== "announced", "a closed round has an end");
+    const end = last.state === "committed" && last.result !== null ? { result: last.result } : {};
+    const message = { type: "round-closed", key: last.key, outcome: last.state, ...end, head: ledger.head() } as const;
+    link.send(site, message).catch(() => logger.warn("site-not-reached", { study, site, type: message.type }));
+  }
+}
+
+function exists(known: StudyRecord, digest: Digest): Failure {
+  const isSame = known.digest === digest;
+  return new Failure({
+    code: isSame ? "study/exists" : "study/name-taken",
+    kind: "refused",
+    what: isSame
+      ? `Study ${known.name} was proposed already; it is ${known.standing.state}.`
+      : `There is another study by the name ${known.name}: a changed study needs new approvals under a new name.`,
+    remedy: `Look at it (consilium study show ${known.name}) or give the changed one another name.`,
+  });
+}
