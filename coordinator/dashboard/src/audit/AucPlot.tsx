@@ -6,7 +6,7 @@ import { Why } from "../why/Why.tsx";
 
 const ROW = 30;
 const AXIS = 40;
-const NAMES = 190;
+const NAMES_MAX = 190;
 const RIGHT = 12;
 
 interface Row {
@@ -51,7 +51,8 @@ function rowsOf(report: AuditReport): readonly Row[] {
 function Forest({ rows, limit }: { readonly rows: readonly Row[]; readonly limit: number }) {
   const { ref, width } = useElementSize();
   const [from, to] = rangeOf(rows, limit);
-  const x = (auc: number) => NAMES + ((auc - from) / (to - from)) * Math.max(1, width - NAMES - RIGHT);
+  const names = Math.min(NAMES_MAX, width * 0.48);
+  const x = (auc: number) => names + ((auc - from) / (to - from)) * Math.max(1, width - names - RIGHT);
   const height = rows.length * ROW + AXIS;
   const bottom = rows.length * ROW + 6;
   const ticks = Array.from({ length: Math.round((to - from) / 0.1) + 1 }, (_, index) => from + index * 0.1);
@@ -94,7 +95,7 @@ function Interval({ row, x }: { readonly row: Row; readonly x: (auc: number) => 
   const { figure, decisive } = row;
   if (figure.state === "not-resolvable") {
     return (
-      <text x={NAMES} y={4} className="quiet">
+      <text x={x(0.5) + 6} y={4} className="quiet">
         not resolvable
       </text>
     );

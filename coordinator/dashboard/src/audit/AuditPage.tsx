@@ -18,7 +18,7 @@ export function AuditPage({ study }: { readonly study?: string }) {
   const name = study ?? current;
   if (name === null) {
     return (
-      <Empty title="Nothing to audit yet" command="consilium study propose study.yaml">
+      <Empty heading={1} title="Nothing to audit yet" command="consilium study propose study.yaml">
         A model is audited after its last training round, before anything leaves the consortium.
       </Empty>
     );

@@ -37,7 +37,7 @@ function optionOf(report: AuditReport, ink: Ink): EChartsCoreOption {
   const unit = (value: number) => Math.min(1, Math.max(0, value));
   return {
     animation: false,
-    textStyle: { fontFamily: "inherit" },
+    textStyle: { fontFamily: ink.font },
     grid: { left: 52, right: 16, top: 34, bottom: 44 },
     legend: { top: 0, left: 0, textStyle: { color: ink.text }, icon: "roundRect" },
     xAxis: { ...axis, name: "false-positive rate", nameGap: 28 },

@@ -47,7 +47,12 @@ function AskForLink({ error }: { readonly error: Error | null }) {
   return (
     <>
       {error !== null && (
-        <Alert color="red" variant="outline" title={error.message} role="alert">
+        <Alert
+          color="red"
+          variant="outline"
+          title={<span style={{ color: "var(--bad)" }}>{error.message}</span>}
+          role="alert"
+        >
           {error instanceof Refused ? error.remedy : "Is the coordinator running?"}
         </Alert>
       )}

@@ -8,8 +8,8 @@ import { Why } from "../why/Why.tsx";
 const ROW = 58;
 const BAR = 16;
 const AXIS = 26;
-/** Part of the width that the largest cap takes: what lies beyond a cap must be visible. */
-const CAP_SHARE = 0.9;
+/** Part of the width that the largest cap takes; its line needs a little room. */
+const CAP_SHARE = 0.99;
 
 interface BudgetBarsProps {
   readonly budgets: readonly BudgetView[];
@@ -98,7 +98,7 @@ function Bar({ budget, width, scale }: BarProps) {
       <text x={width} y={14} textAnchor="end">
         <tspan fontWeight={650}>{epsilonText(spentEpsilon)}</tspan> of {epsilonText(cap)}
       </text>
-      <rect x={0} y={22} width={Math.max(0, width)} height={BAR} rx={4} style={{ fill: "var(--bar-track)" }} />
+      <rect x={0} y={22} width={scale(cap)} height={BAR} rx={4} style={{ fill: "var(--bar-track)" }} />
       <rect x={0} y={22} width={scale(spentEpsilon)} height={BAR} rx={4} style={{ fill: "var(--bar)" }} />
       <rect x={scale(spentEpsilon)} y={22} width={scale(reservedEpsilon)} height={BAR} fill="url(#reserved)" />
       <rect x={scale(cap) - 1.25} y={18} width={2.5} height={BAR + 8} rx={1} style={{ fill: "var(--bad)" }} />

@@ -69,7 +69,6 @@ function Idle({ study }: { readonly study: StudyDetail }) {
 
 const start = (name: string) => `consilium study start ${name}`;
 const show = (name: string) => `consilium study show ${name}`;
-const verify = () => "consilium verify PATH";
 
 const NEXT: Record<StudyDetail["state"], { readonly words: string; readonly command?: (name: string) => string }> = {
   draft: { words: "Propose it to the sites.", command: () => "consilium study propose study.yaml" },
@@ -79,7 +78,7 @@ const NEXT: Record<StudyDetail["state"], { readonly words: string; readonly comm
   paused: { words: "The study is paused.", command: (name) => `consilium study resume ${name}` },
   trained: { words: "Training is complete; the audit is next.", command: show },
   auditing: { words: "The audit is being judged.", command: show },
-  released: { words: "The model was released. Anyone can check it offline.", command: verify },
+  released: { words: "The model was released." },
   rejected: { words: "The gate refused the model; nothing was released." },
   aborted: { words: "The study was stopped. What it spent stays spent." },
 };

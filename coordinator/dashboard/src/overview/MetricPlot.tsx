@@ -72,7 +72,7 @@ function optionOf(points: readonly MetricPoint[], rounds: number, ink: Ink): ECh
   };
   return {
     animation: false,
-    textStyle: { fontFamily: "inherit" },
+    textStyle: { fontFamily: ink.font },
     grid: { left: 44, right: 16, top: 34, bottom: 44 },
     legend: { top: 0, left: 0, textStyle: { color: ink.text }, data: shown.map(([, name]) => name), icon: "roundRect" },
     tooltip: {

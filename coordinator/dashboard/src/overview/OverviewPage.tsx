@@ -22,7 +22,7 @@ export function OverviewPage({ study }: { readonly study?: string }) {
         const name = study ?? view.studies[0]?.name;
         if (name === undefined) {
           return (
-            <Empty title="No study yet" command="consilium study propose study.yaml">
+            <Empty heading={1} title="No study yet" command="consilium study propose study.yaml">
               A study says what is learnt from which columns, at what ε, and who must approve it. Propose one, then each
               site's steward approves exactly that document.
             </Empty>

@@ -122,14 +122,14 @@ function Mark({ answer, width }: { readonly answer: Answer; readonly width: numb
 }
 
 const LEGEND: readonly (readonly [Answer, string])[] = [
-  ["answered", "answered in time"],
+  ["answered", "in time"],
   ["late", "late"],
   ["declined", "declined"],
   ["absent", "absent"],
 ];
 
 function Legend({ y }: { readonly y: number }) {
-  const starts = [0, 128, 182, 262];
+  const starts = [0, 72, 120, 196];
   return LEGEND.map(([answer, words], index) => (
     <g key={answer} transform={`translate(${starts[index]} ${y - 10})`}>
       <g transform="scale(0.55)">

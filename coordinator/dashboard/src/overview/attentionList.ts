@@ -1,5 +1,5 @@
 import type { BudgetView, SiteView, StudyDetail } from "../../../src/http/views.ts";
-import { epsilonText } from "../figures/format.ts";
+import { durationText, epsilonText } from "../figures/format.ts";
 
 export interface AttentionItem {
   readonly tone: "warn" | "bad";
@@ -9,8 +9,8 @@ export interface AttentionItem {
 
 /** Shares of a cap at which people are told. */
 const CAP_SHARES = [0.95, 0.8] as const;
-const CERTIFICATE_DAYS = 7;
-const DAY_MS = 86_400_000;
+/** A week. */
+const CERTIFICATE_MS = 7 * 86_400_000;
 
 /** What a lead should look at, worst first; `now` in milliseconds since the epoch. */
 export function attentionList(
@@ -23,7 +23,7 @@ export function attentionList(
   const members = sites.filter(({ name }) => names.has(name));
   const items = [
     ...members.flatMap((site) => siteItems(site, study, now)),
-    ...budgets.flatMap(budgetItems),
+    ...budgetItems(budgets),
     ...approvalItems(study),
   ];
   return items.sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
@@ -37,32 +37,30 @@ function siteItems(site: SiteView, study: StudyDetail, now: number): AttentionIt
   } else if (running && !site.connected) {
     items.push({ tone: "bad", words: `${site.name} is not connected.`, command: "consilium-site doctor" });
   }
-  const days = site.certificateEndsAt === null ? null : (Date.parse(site.certificateEndsAt) - now) / DAY_MS;
-  if (days !== null && days < 0) {
+  const leftMs = site.certificateEndsAt === null ? null : Date.parse(site.certificateEndsAt) - now;
+  if (leftMs !== null && leftMs < 0) {
     items.push({
       tone: "bad",
       words: `The certificate of ${site.name} has ended.`,
       command: `consilium ca invite ${site.name}`,
     });
-  } else if (days !== null && days < CERTIFICATE_DAYS && !site.connected) {
-    const words = `The certificate of ${site.name} ends in ${Math.ceil(days)} days and can't renew while it is away.`;
+  } else if (leftMs !== null && leftMs < CERTIFICATE_MS && !site.connected) {
+    const words = `The certificate of ${site.name} ends in ${durationText(leftMs)} and can't renew while it is away.`;
     items.push({ tone: "warn", words, command: "consilium-site start" });
   }
   return items;
 }
 
-function budgetItems(budget: BudgetView): AttentionItem[] {
-  const used = budget.cap === 0 ? 1 : (budget.spentEpsilon + budget.reservedEpsilon) / budget.cap;
-  const share = CAP_SHARES.find((limit) => used >= limit);
-  if (share === undefined) return [];
-  const figures = `${epsilonText(budget.spentEpsilon)} of ${epsilonText(budget.cap)}`;
-  return [
-    {
-      tone: share >= 0.95 ? "bad" : "warn",
-      words: `${budget.site} has spent or reserved over ${share * 100} % of its cap (${figures}).`,
-      command: "consilium budget show",
-    },
-  ];
+/** One line for each share of a cap that some data sets have passed, not one for each data set. */
+function budgetItems(budgets: readonly BudgetView[]): AttentionItem[] {
+  const shareOf = ({ spentEpsilon, cap }: BudgetView) => CAP_SHARES.find((share) => spentEpsilon >= share * cap);
+  return CAP_SHARES.flatMap((share) => {
+    const passed = budgets.filter((budget) => shareOf(budget) === share);
+    if (passed.length === 0) return [];
+    const names = passed.map((b) => `${b.site} (${epsilonText(b.spentEpsilon)} of ${epsilonText(b.cap)})`).join(", ");
+    const words = `${Math.round(share * 100)} % of the cap is spent at ${names}.`;
+    return [{ tone: share >= 0.95 ? "bad" : "warn", words, command: "consilium budget show" } as const];
+  });
 }
 
 function approvalItems(study: StudyDetail): AttentionItem[] {

@@ -9,6 +9,8 @@ export interface Ink {
   readonly rule: string;
   readonly surface: string;
   readonly series: readonly string[];
+  /** Widths of texts are measured with it: a value, not `inherit`. */
+  readonly font: string;
 }
 
 interface ChartProps {
@@ -57,6 +59,7 @@ function inkOf(element: Element): Ink {
   const style = getComputedStyle(element);
   const value = (name: string) => style.getPropertyValue(name).trim();
   return {
+    font: style.fontFamily,
     text: value("--ink"),
     quiet: value("--mantine-color-dimmed"),
     rule: value("--rule"),

@@ -1,5 +1,6 @@
 import {
   ActionIcon,
+  Anchor,
   AppShell,
   Burger,
   Group,
@@ -118,16 +119,8 @@ function SignOut() {
     window.location.assign("/login");
   };
   return (
-    <Text
-      component="button"
-      type="button"
-      className="link"
-      size="sm"
-      c="var(--mantine-color-anchor)"
-      onClick={leave}
-      ta="left"
-    >
+    <Anchor component="button" type="button" size="sm" onClick={leave} ta="left">
       Sign out
-    </Text>
+    </Anchor>
   );
 }

@@ -55,7 +55,7 @@ function SignedIn() {
             <Route path="/sites" component={SitesPage} />
             <Route path="/budget" component={BudgetPage} />
             <Route>
-              <Empty title="There is no such page" command="consilium study list">
+              <Empty heading={1} title="There is no such page" command="consilium study list">
                 The address may be from an older version. Start from the overview.
               </Empty>
             </Route>

@@ -33,11 +33,11 @@ export function StudyStateBadge({ state }: { readonly state: StudySummary["state
 }
 
 /** Nothing is here yet: what would bring something, as a command. */
-export function Empty({ title, children, command }: EmptyProps) {
+export function Empty({ title, children, command, heading = 2 }: EmptyProps) {
   return (
     <Card component="section">
       <Stack gap="sm" align="flex-start">
-        <Title order={2} size="h4">
+        <Title order={heading} size="h4">
           {title}
         </Title>
         <Text c="dimmed" maw={640}>
@@ -53,6 +53,8 @@ interface EmptyProps {
   readonly title: string;
   readonly children: ReactNode;
   readonly command: string;
+  /** 1 where it is the whole page. */
+  readonly heading?: 1 | 2;
 }
 
 interface AnswerProps<View> {
@@ -66,7 +68,12 @@ export function Answer<View>({ query, height = 160, children }: AnswerProps<View
   if (query.data !== undefined) return children(query.data);
   if (query.error === null) return <Skeleton height={height} radius="lg" aria-label="Loading" />;
   return (
-    <Alert color="red" variant="outline" title={query.error.message} role="alert">
+    <Alert
+      color="red"
+      variant="outline"
+      title={<span style={{ color: "var(--bad)" }}>{query.error.message}</span>}
+      role="alert"
+    >
       {query.error instanceof Refused
         ? query.error.remedy
         : "Is the coordinator running? See: consilium coordinator status"}

@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AxeBuilder } from "@axe-core/playwright";
+import { StudyName } from "@consilium/shared/units/identity";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { findChromium, launchChromium } from "./support/chromium.ts";
+import { LOGIN_TOKEN, MockCoordinator } from "./support/mockCoordinator.ts";
+
+const chromium = findChromium();
+if (chromium === undefined)
+  process.stderr.write("No Chromium here: the browser tests are skipped (apt-get install chromium).\n");
+
+const built = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "coordinator", "dashboard", "dist");
+const STUDY = "/studies/heart-disease";
+
+describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
+  let coordinator: MockCoordinator;
+  let address: string;
+  let browser: Browser;
+  let context: BrowserContext;
+
+  beforeAll(async () => {
+    browser = await launchChromium(chromium ?? "");
+  });
+  afterAll(() => browser?.close());
+
+  beforeEach(async () => {
+    coordinator = new MockCoordinator(built);
+    address = await coordinator.start();
+  });
+  afterEach(async () => {
+    await context.close();
+    await coordinator.stop();
+  });
+
+  async function open(path: string): Promise<Page> {
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
+    const page = await context.newPage();
+    await page.goto(address + path);
+    return page;
+  }
+
+  test("a one-time link signs in, leaves no token in the address, and works once", async () => {
+    coordinator.signedIn = false;
+    const page = await open(`/login#${LOGIN_TOKEN}`);
+    await page.getByRole("heading", { level: 1, name: "heart-disease" }).waitFor();
+    expect(page.url()).toBe(`${address}/`);
+
+    coordinator.signedIn = false;
+    await page.goto(`${address}/login#used`);
+    await page.getByRole("alert").waitFor();
+    expect(await page.getByRole("alert").textContent()).toContain("This link was used already.");
+    expect(page.url()).toBe(`${address}/login`);
+  });
+
+  test("without a session every page leads to the login page and asks for nothing else", async () => {
+    coordinator.signedIn = false;
+    const page = await open("/budget");
+    await page.getByRole("heading", { name: "Sign in to Consilium" }).waitFor();
+    expect(new Set(coordinator.asked)).toEqual(new Set(["/api/session"]));
+  });
+
+  test("the overview shows rounds, sites, ε against caps and what needs a person", async () => {
+    const page = await open("/");
+    const figure = (name: string) => page.getByRole("region", { name, exact: true });
+    await figure("Highest ε of any site").getByText("2.54 of 4.00").waitFor();
+    expect(await figure("Training rounds").textContent()).toContain("37 / 60");
+    expect(await figure("Sites connected").textContent()).toContain("3 / 4");
+    expect(await figure("Validation AUC").textContent()).toContain("0.884");
+    expect(await figure("Needs attention").textContent()).toContain("switzerland is not connected.");
+    const bars = await page.getByRole("img", { name: /^ε spent/ }).getAttribute("aria-label");
+    expect(bars).toContain("cleveland 2.54 of 4.00; hungarian 2.54 of 5.00");
+    const strip = await page.getByRole("img", { name: /^Of the last/ }).getAttribute("aria-label");
+    expect(strip).toContain("switzerland answered 34");
+  });
+
+  test("a notice from the coordinator brings the new state without a reload", async () => {
+    const page = await open("/");
+    await page.getByText("Live · last event").waitFor();
+    await page.getByText("37 / 60").waitFor();
+    coordinator.stage = "released";
+    for (const topic of ["studies", "round", "audit", "releases"] as const) {
+      coordinator.notify({
+        at: "2026-05-04T09:02:00.000Z",
+        topic,
+        study: topic === "releases" ? null : StudyName.parse("heart-disease"),
+      });
+    }
+    await page.getByText("60 / 60").waitFor();
+    await page.getByText("passed the gate").waitFor();
+    await page.getByText("consilium verify releases/heart-disease").waitFor();
+  });
+
+  test("every privacy figure says why it is what it is", async () => {
+    const page = await open("/");
+    await page.getByRole("button", { name: "Why? The site that spent most" }).click();
+    const reason = page.getByRole("dialog");
+    await reason.getByText("no patient is at two sites").waitFor();
+    await page.keyboard.press("Escape");
+    await reason.waitFor({ state: "hidden" });
+  });
+
+  test("a plot is downloaded as drawing and as data", async () => {
+    const page = await open("/");
+    await page
+      .getByRole("img", { name: /^Validation metrics at 3 rounds/ })
+      .locator("svg")
+      .waitFor();
+    const save = async (item: string) => {
+      await page.getByRole("button", { name: "Download: Validation metrics" }).click();
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("menuitem", { name: item }).click(),
+      ]);
+      return readFileSync(await download.path(), "utf8");
+    };
+    expect(await save("Data (CSV)")).toMatch(/^round,auc,auc low,auc high,.*\r\n10,0\.792,/);
+    const drawing = await save("Drawing (SVG)");
+    expect(drawing).toMatch(/^<svg[^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    expect(drawing).not.toContain("var(--");
+  });
+
+  test("text from the ledger is shown as text", async () => {
+    const page = await open("/budget");
+    await page.getByText("hungarian: round/late: <b>after</b> the deadline").waitFor();
+  });
+
+  test("the plot library loads only where there is a plot", async () => {
+    const page = await open("/sites");
+    await page.getByText("37 of 37").first().waitFor();
+    const loaded = () => page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name));
+    expect((await loaded()).filter((name) => name.includes("charts"))).toEqual([]);
+    await page.getByRole("link", { name: "Overview" }).click();
+    await page
+      .getByRole("img", { name: /^Validation metrics/ })
+      .locator("svg")
+      .waitFor();
+    expect((await loaded()).filter((name) => name.includes("charts"))).toHaveLength(1);
+  });
+
+  test.each([
+    ["/", "consilium study propose study.yaml"],
+    ["/audit", "consilium study propose study.yaml"],
+    ["/sites", "consilium ca invite SITE"],
+    ["/budget", "consilium-site budget cap DATASET --epsilon 4 --delta 1e-4"],
+  ])("with nothing there yet, %s names the next command", async (path, command) => {
+    coordinator.stage = "empty";
+    const page = await open(path);
+    await page.getByText(command, { exact: true }).waitFor();
+  });
+
+  const pages = [
+    ["/", "training"],
+    ["/", "released"],
+    [`${STUDY}/audit`, "released"],
+    [`${STUDY}/audit`, "training"],
+    ["/sites", "training"],
+    ["/budget", "training"],
+    ["/", "empty"],
+  ] as const;
+  test.each(pages)(
+    "WCAG AA in both colour schemes, nothing wider than a telephone, nothing from elsewhere: %s, %s",
+    async (path, stage) => {
+      coordinator.stage = stage;
+      const page = await open("/login");
+      const foreign: string[] = [];
+      const complaints: string[] = [];
+      page.on("request", (request) => {
+        if (!request.url().startsWith(address) && !request.url().startsWith("data:")) foreign.push(request.url());
+      });
+      page.on("console", (line) => {
+        if (line.type() === "error" && !line.text().includes("404")) complaints.push(line.text());
+      });
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(address + path);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForFunction("document.querySelector('[aria-label=Loading]') === null");
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
+        const { violations } = await new AxeBuilder({ page }).withTags(WCAG_AA).analyze();
+        expect(violations.map(({ id, nodes }) => [colorScheme, id, nodes.map(({ html }) => html)])).toEqual([]);
+      }
+      await page.setViewportSize({ width: 390, height: 800 });
+      const beyond = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
+      expect(beyond).toBe(0);
+      expect({ foreign, complaints }).toEqual({ foreign: [], complaints: [] });
+    },
+  );
+});
+
+const WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];

@@ -1,0 +1,350 @@
+/** A consortium of four hospitals as the coordinator would tell of it; every answer is parsed by the server's own schemas. */
+import {
+  AuditView,
+  BudgetList,
+  LedgerPage,
+  LedgerSummary,
+  LiveRoundView,
+  MetricSeries,
+  ReleaseList,
+  RoundHistory,
+  SessionView,
+  SiteList,
+  StudyDetail,
+  StudyList,
+} from "@consilium/coordinator/http/views";
+import { StudyDocument } from "@consilium/shared/study/document";
+
+export const SITES = ["cleveland", "hungarian", "switzerland", "va-long-beach"];
+const STARTED = Date.UTC(2026, 4, 4, 9, 0, 0);
+const at = (seconds: number) => new Date(STARTED + seconds * 1000).toISOString();
+const digest = (digit: string) => digit.repeat(64);
+
+const document = StudyDocument.parse({
+  apiVersion: "consilium/v1",
+  kind: "Study",
+  name: "heart-disease",
+  purpose: "Predict angiographic heart disease from 13 clinical features",
+  data: {
+    columns: [{ name: "age", type: "number", unit: "years", min: 20, max: 90 }],
+    label: { name: "disease", values: [0, 1] },
+  },
+  model: { preset: "logistic" },
+  privacy: { epsilon: 4, delta: 1e-4, clippingNorm: 1, noiseMultiplier: 2.2, samplingRate: 0.2 },
+  training: {
+    rounds: 60,
+    answerAfterMs: 200,
+    deadlineMs: 2000,
+    minSites: 3,
+    optimizer: { name: "sgd", learningRate: 1, momentum: 0.9 },
+    initialSeed: 7,
+  },
+  evaluation: { everyRounds: 10, metrics: ["auc", "accuracy"], epsilon: 0.5 },
+  audit: {
+    attacks: ["loss", "confidence", "modified-entropy"],
+    epsilon: { members: 0.3, nonMembers: 1 },
+    bins: 10,
+    gates: { maxAttackAucUpper: 0.6 },
+  },
+  release: {},
+  sites: SITES.map((name) => ({ name, patients: 200 })),
+});
+
+export type Stage = "empty" | "training" | "released";
+
+/** Answers by path at one stage of the study's life; null is a 404. */
+export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
+  const session = SessionView.parse({
+    name: "Ada Lead",
+    role: "lead",
+    consortium: "Heart consortium",
+    version: "0.1.0",
+    endsAt: at(86_400),
+  });
+  if (stage === "empty") return { "/api/session": session, ...emptyAnswers() };
+  const committed = stage === "training" ? 37 : 60;
+  const study = "/api/studies/heart-disease";
+  return {
+    "/api/session": session,
+    "/api/studies": StudyList.parse({ studies: [summary(stage, committed), { ...summary(stage, 60), ...earlier }] }),
+    [study]: detail(stage, committed),
+    [`${study}/round`]: liveRound(stage, committed),
+    [`${study}/rounds`]: RoundHistory.parse({ rounds: closedRounds(committed) }),
+    [`${study}/metrics`]: metrics(committed),
+    [`${study}/budgets`]: budgets(committed),
+    [`${study}/audit`]: stage === "released" ? audit() : null,
+    "/api/budgets": budgets(committed),
+    "/api/sites": sites(stage),
+    "/api/releases": releases(stage),
+    "/api/ledger": LedgerSummary.parse({
+      head: { writer: "coordinator", sequence: 812, hash: digest("e") },
+      witnessed: SITES.map((writer, index) => ({ writer, sequence: 200 + index, hash: digest("d") })),
+      verified: true,
+    }),
+    "/api/ledger/entries": ledgerPage(),
+  };
+}
+
+function emptyAnswers() {
+  return {
+    "/api/studies": StudyList.parse({ studies: [] }),
+    "/api/budgets": BudgetList.parse({ budgets: [] }),
+    "/api/sites": SiteList.parse({ sites: [] }),
+    "/api/releases": ReleaseList.parse({ releases: [] }),
+    "/api/ledger": LedgerSummary.parse({
+      head: { writer: "coordinator", sequence: 0, hash: digest("0") },
+      witnessed: [],
+      verified: true,
+    }),
+    "/api/ledger/entries": LedgerPage.parse({ entries: [], olderBefore: null }),
+  };
+}
+
+const earlier = { name: "heart-disease-pilot", digest: digest("c"), state: "aborted", reason: "stopped by Ada Lead" };
+
+function summary(stage: Stage, committedRounds: number) {
+  return {
+    name: "heart-disease",
+    purpose: document.purpose,
+    state: stage,
+    reason: null,
+    digest: digest("a"),
+    committedRounds,
+    rounds: 60,
+    proposedAt: at(0),
+  };
+}
+
+function detail(stage: Stage, committed: number) {
+  return StudyDetail.parse({
+    ...summary(stage, committed),
+    document,
+    approvals: SITES.map((site, index) => ({
+      site,
+      answer: "approved",
+      steward: `Steward of ${site}`,
+      reason: null,
+      at: at(30 + index),
+    })),
+    moves: [{ from: "draft", to: "proposed", by: "Ada Lead", reason: "proposed", at: at(0) }],
+  });
+}
+
+function liveRound(stage: Stage, committed: number) {
+  const answers = ["answered", "answered", "waiting", "waiting"];
+  const running = {
+    key: { study: "heart-disease", purpose: "train", round: committed + 1, attempt: 1 },
+    state: "collecting",
+    sites: SITES.map((site, index) => ({ site, answer: answers[index] })),
+    announcedAt: at(100),
+    deadlineAt: at(102),
+  };
+  return LiveRoundView.parse({
+    running: stage === "training" ? running : null,
+    committedRounds: committed,
+    rounds: 60,
+    remainingMs: stage === "training" ? 8_000 : null,
+  });
+}
+
+function closedRounds(committed: number) {
+  return Array.from({ length: committed }, (_, index) => index + 1).flatMap((round) => {
+    const key = { study: "heart-disease", round, attempt: 1 };
+    const rest = { outcome: "committed", sites: SITES.map((site) => ({ site, answer: answerOf(site, round) })) };
+    const train = { key: { ...key, purpose: "train" }, ...rest };
+    const evaluate = { key: { ...key, purpose: "evaluate" }, ...rest };
+    return round % 10 === 0 ? [train, evaluate] : [train];
+  });
+}
+
+function answerOf(site: string, round: number): string {
+  if (site === "switzerland" && round >= 21 && round <= 24) return "absent";
+  if (site === "switzerland" && round === 20) return "late";
+  return site === "va-long-beach" && round === 33 ? "late" : "answered";
+}
+
+function metrics(committed: number) {
+  const auc = [0.792, 0.861, 0.884, 0.893, 0.899, 0.905];
+  return MetricSeries.parse({
+    disclosure: "DP",
+    epsilonPerPoint: 0.5,
+    points: auc.slice(0, Math.floor(committed / 10)).map((value, index) => ({
+      round: 10 * (index + 1),
+      auc: { low: value - 0.035, value, high: value + 0.031 },
+      accuracy: { low: value - 0.112, value: value - 0.07, high: value - 0.03 },
+    })),
+  });
+}
+
+function budgets(committed: number) {
+  const training = 3.23 * Math.sqrt(committed / 60);
+  const spent = committed === 60 ? 3.73 : training;
+  return BudgetList.parse({
+    budgets: SITES.map((site) => ({
+      site,
+      dataset: `${site}-heart`,
+      cap: site === "hungarian" ? 5 : 4,
+      delta: 1e-4,
+      perStudyCap: null,
+      spentEpsilon: spent,
+      reservedEpsilon: committed === 60 ? 0 : 3.73 - spent,
+      trainingEpsilon: training,
+      parts: [
+        { part: "train", spentEpsilon: spent, reservedEpsilon: committed === 60 ? 0 : 3.73 - spent },
+        { part: "validation", spentEpsilon: Math.floor(committed / 10) * 0.5, reservedEpsilon: 0 },
+        { part: "audit", spentEpsilon: committed === 60 ? 3 : 0, reservedEpsilon: committed === 60 ? 0 : 3 },
+      ],
+    })),
+  });
+}
+
+const fingerprint = "acid lilac canoe orbit hazel quartz timber cello pebble wren".replace("wren", "zebra");
+
+function sites(stage: Stage) {
+  return SiteList.parse({
+    sites: SITES.map((name) => ({
+      name,
+      standing: "enrolled",
+      connected: !(stage === "training" && name === "switzerland"),
+      lastEventAt: at(99),
+      certificateEndsAt: new Date(Date.now() + 20 * 3_600_000).toISOString(),
+      backend: name === "hungarian" ? null : "wasm",
+      version: name === "hungarian" ? null : "0.1.0",
+      fingerprint,
+      roundsAnswered: name === "switzerland" ? 32 : 37,
+      roundsAsked: 37,
+    })),
+  });
+}
+
+function releases(stage: Stage) {
+  const release = {
+    study: "heart-disease",
+    manifest: digest("b"),
+    releasedAt: at(140),
+    path: "releases/heart-disease",
+    signers: ["coordinator", ...SITES],
+  };
+  return ReleaseList.parse({ releases: stage === "released" ? [release] : [] });
+}
+
+function resolved(value: number, half: number) {
+  const spread = { samplingStdDev: half / 4, noiseStdDev: half / 3, halfBin: half / 10 };
+  return { state: "resolved", low: value - half, value, high: value + half, ...spread };
+}
+
+function audit() {
+  const roc = Array.from({ length: 11 }, (_, index) => ({ fpr: index / 10, tpr: (index / 10) ** 0.94 }));
+  return AuditView.parse({
+    auditedAt: at(130),
+    report: {
+      formatVersion: 1,
+      study: "heart-disease",
+      studyDigest: digest("a"),
+      modelDigest: digest("f"),
+      round: 60,
+      modelClasses: 2,
+      confidence: 0.95,
+      limit: 0.6,
+      sites: SITES,
+      sitesMissing: [],
+      histograms: [],
+      orderings: [
+        {
+          attacks: ["loss", "confidence", "modified-entropy"],
+          members: 741.2,
+          nonMembers: 92.4,
+          auc: resolved(0.512, 0.071),
+          detectableAuc: 0.585,
+          pooledAuc: resolved(0.521, 0.069),
+          advantage: resolved(0.09, 0.08),
+          tprAtFpr: [{ fpr: 0.01, tpr: { state: "not-resolvable", why: "fewer than 10 non-members below it" } }],
+          perSite: SITES.map((site, index) => ({
+            site,
+            auc:
+              site === "switzerland"
+                ? { state: "not-resolvable", why: "too few records" }
+                : resolved(0.48 + index / 50, 0.14),
+          })),
+          perClass: [],
+          strata: [SITES],
+          roc,
+        },
+      ],
+      best: resolved(0.512, 0.071),
+      verdict: {
+        kind: "bounded",
+        words: "No attack tells members from others with an AUC above 0.583 (95 %); the study allows 0.6.",
+      },
+      label: "not an ε bound",
+    },
+    gate: {
+      passed: true,
+      rules: [
+        {
+          rule: "sites-audited",
+          required: "at least 3",
+          found: "4 (none missing)",
+          passed: true,
+          why: "Enough sites held the model against their own patients.",
+        },
+        {
+          rule: "max-attack-auc-upper",
+          required: "upper bound ≤ 0.6",
+          found: "0.583",
+          passed: true,
+          why: "The best attack stays under the limit.",
+        },
+      ],
+    },
+    claimedEpsilon: 3.73,
+    delta: 1e-4,
+  });
+}
+
+function ledgerPage() {
+  const charge = "heart-disease/train-37.1/cleveland/train";
+  const event = {
+    kind: "poisson-gaussian",
+    adjacency: "add-remove",
+    samplingRate: 0.2,
+    noiseMultiplier: 2.2,
+    count: 1,
+  };
+  const reserved = {
+    charge,
+    site: "cleveland",
+    dataset: "cleveland-heart",
+    part: "train",
+    study: "heart-disease",
+    round: 37,
+    attempt: 1,
+    event,
+  };
+  const bodies = [
+    { kind: "committed", charge, result: digest("9") },
+    { kind: "acting", charge },
+    { kind: "reserved", ...reserved },
+    { kind: "refusal-noted", party: "hungarian", code: "round/late", detail: "<b>after</b> the deadline" },
+    {
+      kind: "study-moved",
+      study: "heart-disease",
+      from: "approved",
+      to: "training",
+      by: "Ada Lead",
+      reason: "started",
+    },
+  ];
+  return LedgerPage.parse({
+    entries: bodies.map((body, index) => ({
+      writer: "coordinator",
+      sequence: 812 - index,
+      previousHash: digest("7"),
+      at: at(100 - index),
+      body,
+      hash: digest("8"),
+      signature: `${"A".repeat(86)}==`,
+    })),
+    olderBefore: null,
+  });
+}
