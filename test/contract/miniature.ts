@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,19 +11,30 @@ import {
 import { createCertificateRequest } from "@consilium/certs/request";
 import { type DenyList, EMPTY_DENY_LIST } from "@consilium/certs/revocation";
 import { type AgentServer, openAgentServer, type RefusalNotice } from "@consilium/coordinator/socket/server";
+import { digestOf } from "@consilium/shared/encoding/digest";
 import type { ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
 import { EMPTY_ROSTER, type Roster, withSite } from "@consilium/shared/protocol/roster";
 import { newSeed, type Signer, signerOf } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
-import { SiteName } from "@consilium/shared/units/identity";
+import { SiteName, StudyName } from "@consilium/shared/units/identity";
 import type { Credentials } from "@consilium/site-agent/socket/connection";
 import { Link, type LinkHandlers } from "@consilium/site-agent/socket/link";
+import { expect } from "vitest";
 
 export interface MiniatureSite {
   readonly site: SiteName;
   readonly identity: Signer;
   credentials: Credentials;
 }
+
+/** A small message of a site, and one of the coordinator. */
+export const rejection = {
+  type: "study-rejected",
+  study: StudyName.parse("heart"),
+  studyDigest: digestOf("a study"),
+  reason: "not in this hospital",
+} as const;
+export const moved = { type: "study-moved", study: StudyName.parse("heart"), state: "training" } as const;
 
 type SiteHandler = (site: SiteName, message: SiteMessage, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
 
@@ -41,6 +53,7 @@ export class Miniature {
   denyList: DenyList = EMPTY_DENY_LIST;
   clockSkewMs = 0;
   readonly #links: Link[] = [];
+  #count = 0;
   #server: AgentServer | undefined;
 
   private constructor(authority: Authority, folder: string) {
@@ -99,6 +112,20 @@ export class Miniature {
     return { site, identity, credentials: await this.certify(site, authority) };
   }
 
+  /** Each test breaks the rules with a site of its own. */
+  enrolAnother(): Promise<MiniatureSite> {
+    this.#count += 1;
+    return this.enrol(`site-${this.#count}`);
+  }
+
+  /** A site that stays connected throughout: nothing that others do may disturb it. */
+  async enrolHonest(): Promise<MiniatureSite> {
+    const member = await this.enrol("honest");
+    const link = this.link(member);
+    await until(() => link.isConnected, "the honest site connects");
+    return member;
+  }
+
   async certify(site: SiteName, authority = this.authority, lifetimeMs?: number): Promise<Credentials> {
     const { csr, privateKey } = await createCertificateRequest(site);
     const certificate = await issueSiteCertificate(authority, csr, site, { now: new Date(), random }, lifetimeMs);
@@ -149,4 +176,16 @@ export async function until(condition: () => boolean, what: string, timeoutMs = 
     if (performance.now() - start > timeoutMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** The honest site was never refused or disconnected, still answers, and the coordinator met no fault. */
+export async function expectUndisturbed(consortium: Miniature, honest: MiniatureSite): Promise<void> {
+  expect(consortium.codesOf(honest.site)).toEqual([]);
+  expect(consortium.disconnected).not.toContain(honest.site);
+  expect(await consortium.server.send(honest.site, moved)).toEqual({ type: "accepted" });
+  expect(consortium.faults).toEqual([]);
+}
+
+export function serialOf(member: MiniatureSite): string {
+  return new X509Certificate(member.credentials.certificate).serialNumber.toLowerCase();
 }

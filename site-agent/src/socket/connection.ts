@@ -53,6 +53,7 @@ export class CoordinatorConnection {
   #isReady = false;
   #refusal: Refusal | undefined;
   #reason: string | undefined;
+  #end: (reason: string) => void = () => undefined;
 
   constructor(credentials: Credentials, options: ConnectionOptions) {
     const { url, site, identity, ca, random } = options;
@@ -76,7 +77,8 @@ export class CoordinatorConnection {
   /** Ends the connection; whoever waits for a reply is told. */
   close(reason: string): void {
     this.#reason ??= reason;
-    this.#socket.disconnect();
+    // A socket that is still connecting says nothing when it is told to stop.
+    this.#end(reason);
   }
 
   async #run(): Promise<ConnectionEnd> {
@@ -85,6 +87,7 @@ export class CoordinatorConnection {
       if (!this.#isReady) this.close("the session didn't begin in time");
     }, HANDSHAKE_TIMEOUT_MS);
     const reason = await new Promise<string>((resolve) => {
+      this.#end = resolve;
       socket.on("connect", () => socket.emit("hello", this.#hello));
       socket.on("welcome", (received: unknown) => this.#welcome(received));
       socket.on("envelope", (frame: unknown) => this.#exchange?.receive(frame));
