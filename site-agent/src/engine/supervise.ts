@@ -27,7 +27,7 @@ const NODE_ARGUMENTS = ["--max-old-space-size=1024"];
  * libtensorflow's large outputs would each cost an mmap and its page faults, four to six times the arithmetic.
  * Freed memory stays with the process: its size is that of the largest step.
  */
-const NATIVE_ENVIRONMENT = {
+export const NATIVE_ENVIRONMENT = {
   MALLOC_MMAP_MAX_: "0",
   MALLOC_TRIM_THRESHOLD_: "100000000000",
   MALLOC_TOP_PAD_: "268435456",

@@ -1,0 +1,53 @@
+import { execFileSync } from "node:child_process";
+import os from "node:os";
+
+/** One thing that was timed, or why it wasn't. */
+export interface BenchCase {
+  readonly name: string;
+  readonly backend: string;
+  readonly unit: string;
+  readonly median: number;
+  readonly p10: number;
+  readonly p90: number;
+  readonly runs: number;
+  /** Of the whole process, data included. */
+  readonly peakRssMiB: number;
+  readonly reference: { readonly name: string; readonly median: number; readonly ratio: number } | null;
+  readonly skipped: string | null;
+}
+
+export function skippedCase(name: string, backend: string, why: string): BenchCase {
+  const nothing = { median: 0, p10: 0, p90: 0, runs: 0, peakRssMiB: 0, reference: null };
+  return { name, backend, unit: "ms", ...nothing, skipped: why };
+}
+
+/** The value below which this share of the sorted values lies (nearest rank). */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+/** For people: a table; with `json`, one last line for machines. */
+export function printReport(bench: string, cases: readonly BenchCase[], json: boolean): void {
+  for (const one of cases) process.stdout.write(`${lineOf(one)}\n`);
+  if (!json) return;
+  const cpus = os.cpus();
+  const machine = { cpu: cpus[0]?.model ?? "unknown", cores: cpus.length, node: process.version };
+  process.stdout.write(`${JSON.stringify({ bench, commit: commit(), machine, cases })}\n`);
+}
+
+function lineOf(one: BenchCase): string {
+  const head = `${one.name.padEnd(52)} ${one.backend.padEnd(15)}`;
+  if (one.skipped !== null) return `${head} skipped: ${one.skipped}`;
+  const time = `${one.median.toFixed(1)} ${one.unit} (${one.p10.toFixed(1)} to ${one.p90.toFixed(1)}, ${one.runs} runs)`;
+  const against = one.reference === null ? "" : `, ${one.reference.ratio.toFixed(2)} × ${one.reference.name}`;
+  return `${head} ${time}, peak ${Math.round(one.peakRssMiB)} MiB${against}`;
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  } catch {
+    return "unknown";
+  }
+}
