@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server as HttpsServer } from "node:https";
 import { TLSSocket } from "node:tls";
-import { Failure, type Refusal } from "@consilium/shared/failure/failure";
+import { Failure, fromRefusal, type Refusal } from "@consilium/shared/failure/failure";
 import {
   AUTHORITY_CHECK_MS,
   FRAME_BYTES_MAX,
@@ -95,7 +95,7 @@ const PING_INTERVAL_MS = 10_000;
 const PING_TIMEOUT_MS = 10_000;
 
 export class AgentServer {
-  readonly uploads: Uploads;
+  readonly #uploads: Uploads;
   readonly #https: HttpsServer;
   readonly #io: SocketServer;
   readonly #options: AgentServerOptions;
@@ -106,7 +106,7 @@ export class AgentServer {
   readonly #authorityCheck: NodeJS.Timeout;
 
   constructor(https: HttpsServer, uploads: Uploads, options: AgentServerOptions) {
-    this.uploads = uploads;
+    this.#uploads = uploads;
     this.#https = https;
     this.#options = options;
     https.on("secureConnection", (socket) => this.#admit(socket));
@@ -157,6 +157,16 @@ export class AgentServer {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then on. */
+  async expectUpload(site: SiteName, digest: Digest, bytes: number): Promise<string> {
+    return this.#uploads.expect(site, digest, bytes);
+  }
+
+  /** Gives an expected upload up: its promise rejects, its bytes are deleted. */
+  async forgetUpload(site: SiteName, digest: Digest): Promise<void> {
+    await this.#uploads.forget(site, digest, fromRefusal(refusalFor("transfer/not-expected")));
   }
 
   /** Cuts whoever may no longer act, at once; called on each revocation, and by a timer for certificates that end. */
@@ -258,7 +268,7 @@ export class AgentServer {
       return;
     }
     this.#transfers.set(site, open + 1);
-    serveTransfer(site, request, response, { uploads: this.uploads, blobFor: this.#options.blobFor })
+    serveTransfer(site, request, response, { uploads: this.#uploads, blobFor: this.#options.blobFor })
       .catch((error: unknown) => {
         this.#options.handlers.onFault(error);
         return refuseTransfer(response, "transfer/not-stored");
