@@ -45,7 +45,7 @@ export const NumberColumn = z
   .superRefine((column, context) => {
     if (column.min >= column.max)
       context.addIssue({ code: "custom", path: ["max"], message: `must be > min, ${column.min} (got ${column.max})` });
-    if (column.missing === "refuse") return;
+    if (column.missing === "refuse" || column.min >= column.max) return;
     const { fill } = column.missing;
     if (typeof fill !== "number" || fill < column.min || fill > column.max) {
       const message = `must be a number in the column's range ${column.min}..${column.max} (got ${JSON.stringify(fill)})`;

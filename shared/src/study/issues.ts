@@ -17,7 +17,18 @@ export function parseSource<Schema extends z.ZodType>(
   const parsed = schema.safeParse(source.value);
   if (parsed.success) return { value: parsed.data, findings: [] };
   const findings = parsed.error.issues.flatMap((issue) => findingsOf(issue, [], source, schema, hints));
-  return { value: null, findings: findings.sort((a, b) => a.line - b.line || a.column - b.column) };
+  return { value: null, findings: withoutEchoes(findings).sort((a, b) => a.line - b.line || a.column - b.column) };
+}
+
+/** A misspelt key is one fault: that the right one is missing goes without saying. */
+function withoutEchoes(findings: readonly Finding[]): Finding[] {
+  const misspelt = new Set(
+    findings.flatMap(({ path, remedy }) => {
+      const meant = /^Did you mean '(.+)'\?$/.exec(remedy)?.[1];
+      return meant === undefined ? [] : [path.replace(/[^.]*$/, meant)];
+    }),
+  );
+  return findings.filter(({ path, message }) => !(message.startsWith("is missing") && misspelt.has(path)));
 }
 
 function findingsOf(issue: Issue, parent: Path, source: YamlSource, schema: z.ZodType, hints: Hints): Finding[] {
@@ -173,15 +184,18 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best !== undefined && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : null;
 }
 
-/** Levenshtein's distance. */
+/** Edits of one letter, or of two neighbours changing places, from one word to the other (optimal string alignment). */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : replaced;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

@@ -7,7 +7,7 @@ const patient = hashPatientKey(new Uint8Array(32), "p");
 
 describe("[DAT6] of a patient's records, each set up to the limit is equally likely to be kept", () => {
   test("each of 6 records stays with probability 2/6", () => {
-    const trials = 3000;
+    const trials = 1000;
     const kept = [0, 0, 0, 0, 0, 0];
     for (let trial = 0; trial < trials; trial++) {
       const store = new RecordStore(1, 2, operatingSystemRandom);
