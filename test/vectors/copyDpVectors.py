@@ -19,14 +19,17 @@ for entry in reference["entries"]:
         continue
     source = entry["library"] + " " + entry["version"] + " " + entry["accountant"]
     if group == "calibration":
-        row = {"samplingRate": entry["q"], "steps": entry["steps"], "epsilon": entry["target_epsilon"], "noiseMultiplier": entry["sigma"]}
+        row = {"samplingRate": entry["q"], "steps": entry["steps"]}
+        row |= {"epsilon": entry["target_epsilon"], "noiseMultiplier": entry["sigma"]}
     elif group == "discreteLaplace":
-        row = {"inverseScale": entry["parameter"], "sensitivity": entry["sensitivity"], "count": entry["steps"], "epsilon": entry["epsilon"]}
+        row = {"inverseScale": entry["parameter"], "sensitivity": entry["sensitivity"]}
+        row |= {"count": entry["steps"], "epsilon": entry["epsilon"]}
     else:
         segments = entry.get("segments") or [{k: entry[k] for k in ("q", "sigma", "steps")}]
         row = {"segments": [[s["q"], s["sigma"], s["steps"]] for s in segments], "epsilon": entry["epsilon"]}
     groups[group].append({"source": source, "delta": entry["delta"], **row})
-print('{"source": "dp_accounting 0.6.0 (Apache-2.0), Opacus 1.6.0 (Apache-2.0), mpmath 1.4.1 (BSD-3-Clause): figures computed with them", "licence": "CC0-1.0",')
+source = "computed with dp_accounting 0.6.0 (Apache-2.0), Opacus 1.6.0 (Apache-2.0), mpmath 1.4.1 (BSD-3-Clause)"
+print('{"source": "%s", "licence": "CC0-1.0",' % source)
 for name, rows in groups.items():
     print('"%s": [' % name)
     print(",\n".join(json.dumps(row) for row in rows))

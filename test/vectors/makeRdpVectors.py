@@ -27,6 +27,7 @@ for q, s in [(0.001, 2), (0.01, 0.5), (0.01, 1), (0.2, 2.2), (0.5, 0.7), (0.5, 1
         if a / s > 30:
             continue
         cases.append({"samplingRate": q, "noiseMultiplier": s, "order": a, "rdp": float(mpmath.nstr(rdp(q, s, a), 17))})
-print('{"source": "mpmath %s, quadrature at %d digits (makeRdpVectors.py)", "licence": "CC0-1.0", "cases": [' % (mpmath.__version__, mpmath.mp.dps))
+source = "mpmath %s, quadrature at %d digits (makeRdpVectors.py)" % (mpmath.__version__, mpmath.mp.dps)
+print('{"source": "%s", "licence": "CC0-1.0", "cases": [' % source)
 print(",\n".join(json.dumps(case) for case in cases))
 print("]}")

@@ -42,7 +42,7 @@ function refusal(content: unknown): Failure {
   throw new Error("it was read");
 }
 
-describe("[ACC12] budget epsilon answers each question, in order", () => {
+describe("budget epsilon answers each question, in order", () => {
   test("as JSON, nothing else on standard output", async () => {
     const twice = { delta: 1e-6, segments: [training, { ...training, steps: 500, noiseMultiplier: 2 }] };
     const output = await run("--json", "--from", file("plans.json", [plan, twice, { delta: 1e-5, segments: [] }]));

@@ -48,15 +48,19 @@ export function registerBudgetEpsilon(budget: Command): void {
     });
 }
 
-/** Reads the questions. Throws `config/bad-plan`, naming each one's index and field, where they are not as they should be. */
+/**
+ * Reads the questions. Throws `config/bad-plan`, naming each one's index and field, where they are not as they
+ * should be.
+ */
 export function readPlans(source: string, name: string): Plan[] {
   const parsed = Plans.safeParse(parseJson(source, name));
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => `${pathText(path)}: ${message}`);
+  const shown = issues.length > ISSUES_MAX ? [...issues.slice(0, ISSUES_MAX), "…"] : issues;
   throw new Failure({
     code: "config/bad-plan",
     kind: "config",
-    what: `${sourceName(name)} is no list of plans: ${issues.slice(0, ISSUES_MAX).join("; ")}${issues.length > ISSUES_MAX ? "; …" : ""}.`,
+    what: `${sourceName(name)} is no list of plans: ${shown.join("; ")}.`,
     remedy: `Write each plan as ${EXAMPLE}`,
     fields: { issues: issues.length },
   });

@@ -58,7 +58,9 @@ function unaffordable(fixedEpsilon: number, plan: OpenPlan): Failure {
   return new Failure({
     code: "accounting/unaffordable",
     kind: "config",
-    what: `No noise makes ${plan.steps} steps fit under ε = ${plan.epsilon} at δ = ${plan.delta}: what else the plan does to the same patients costs ε = ${fixedEpsilon.toPrecision(4)}.`,
+    what:
+      `No noise makes ${plan.steps} steps fit under ε = ${plan.epsilon} at δ = ${plan.delta}: ` +
+      `what else the plan does to the same patients costs ε = ${fixedEpsilon.toPrecision(4)}.`,
     remedy: "Raise privacy.epsilon, or lower the ε of the evaluation and the audit.",
     fields: { fixedEpsilon, epsilon: plan.epsilon, delta: plan.delta },
   });

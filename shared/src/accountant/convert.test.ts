@@ -121,7 +121,7 @@ describe("[ACC5] conversion", () => {
     expect(epsilonOfEvents([off(1e-30, 1e-30)], 1e-5) / epsilon - 1).toBeLessThan(1e-9);
   });
 
-  test("the demo's plan: 60 rounds at q = .2, σ = 2.2, then three histograms at ε = .3, stays below 4 at δ = 1e-4", () => {
+  test("the demo's plan: 60 rounds at q = .2, σ = 2.2, three histograms at ε = .3: below 4 at δ = 1e-4", () => {
     expect(epsilonOfEvents([gaussian(0.2, 2.2, 60)], 1e-4)).toBeCloseTo(3.21, 2);
     expect(epsilonOf(curveOfEvents([gaussian(0.2, 2.2, 60), laplace(1 / 0.3, 1, 3)]), 1e-4)).toBeCloseTo(3.758, 3);
   });

@@ -75,7 +75,7 @@ describe(`[ACC1] RDP of the Poisson-subsampled Gaussian, against ${vectors.sourc
     }
   });
 
-  test("noise so small that fractional orders are interpolated is bounded from above, by no more than the next order", () => {
+  test("noise too small for the integral is bounded from above, by no more than the next order", () => {
     for (const order of [1.3, 2.7, 6.1]) {
       const small = rdp(0.2, 0.09, order);
       expect(small).toBeGreaterThanOrEqual(rdp(0.2, 0.1, order));

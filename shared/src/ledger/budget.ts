@@ -39,7 +39,10 @@ export function epsilonWith(
   return epsilonOf(events.map(curveOf).reduce(addCurves, bookedCurve(state, key, study)), delta);
 }
 
-/** Throws `ledger/no-cap` or `ledger/budget-exceeded` unless the caps on the data set and on one study both hold with it. */
+/**
+ * Throws `ledger/no-cap` or `ledger/budget-exceeded` unless the caps on the data set and on one study both hold with
+ * it.
+ */
 export function checkAffordable(state: LedgerState, body: ReservedBody): void {
   const cap = capOf(state, body.site, body.dataset);
   if (cap === undefined) throw noCap(body);
@@ -50,7 +53,9 @@ export function checkAffordable(state: LedgerState, body: ReservedBody): void {
   if (!within(studyWouldSpend, cap.perStudy)) throw exceeded(body, studyWouldSpend, cap.perStudy, "study");
 }
 
-/** Whether ε keeps to a cap. Sums of floats may end a few 1e-16 of themselves above the sum that a plan was made for. */
+/**
+ * Whether ε keeps to a cap. Sums of floats may end a few 1e-16 of themselves above the sum that a plan was made for.
+ */
 export function within(epsilon: number, cap: number): boolean {
   return epsilon <= cap * (1 + 1e-12);
 }
@@ -70,7 +75,9 @@ function exceeded(body: ReservedBody, wouldSpend: number, cap: number, of: "data
   return new Failure({
     code: "ledger/budget-exceeded",
     kind: "refused",
-    what: `Round ${body.round} of study ${body.study} would bring ${body.site}'s data set ${body.dataset} (${body.part} part) to ε = ${wouldSpend.toFixed(3)}; the cap ${whose} the data set is ${cap}.`,
+    what:
+      `Round ${body.round} of study ${body.study} would bring ${body.site}'s data set ${body.dataset} ` +
+      `(${body.part} part) to ε = ${wouldSpend.toFixed(3)}; the cap ${whose} the data set is ${cap}.`,
     remedy: "Release the current model, or have the site's steward raise the cap.",
     fields: { site: body.site, dataset: body.dataset, part: body.part, study: body.study, wouldSpend, cap },
   });

@@ -30,8 +30,8 @@ export function encodeEntry(entry: LedgerEntry): string {
 }
 
 /**
- * Reads the line that must follow `head` in its writer's ledger. Throws `ledger/corrupt`, naming the entry, when one byte
- * of it differs from what the writer signed: form, place in the chain, hash and signature are all checked.
+ * Reads the line that must follow `head` in its writer's ledger. Throws `ledger/corrupt`, naming the entry, when one
+ * byte of it differs from what the writer signed: form, place in the chain, hash and signature are all checked.
  */
 export function readEntry(line: string, head: LedgerHead, publicKey: string): LedgerEntry {
   const sequence = head.sequence + 1;

@@ -3,7 +3,9 @@ import { PrivacyEvent } from "../event/event.ts";
 import { DatasetId, Digest, PartyName, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { Delta, Epsilon } from "../units/privacy.ts";
 
-/** Parts of a site's patients, split by a keyed hash; a patient is in exactly one, so charges never add across parts. */
+/**
+ * Parts of a site's patients, split by a keyed hash; a patient is in exactly one, so charges never add across parts.
+ */
 export const Part = z.enum(["train", "validation", "audit"]);
 export type Part = z.infer<typeof Part>;
 

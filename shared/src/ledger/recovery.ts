@@ -5,8 +5,9 @@ import type { LedgerState } from "./state.ts";
 
 /**
  * What to append to our ledger after a restore, of either side, so that the union of both ledgers' charges counts:
- * whatever the other side saw act and we don't count as spent becomes spent here, cap or no cap. `site` limits it to one
- * site's charges (a site keeps only its own). What is merely reserved there was not acted upon and is not taken over.
+ * whatever the other side saw act and we don't count as spent becomes spent here, cap or no cap. `site` limits it to
+ * one site's charges (a site keeps only its own). What is merely reserved there was not acted upon and is not taken
+ * over.
  */
 export function chargesToRecover(own: LedgerState, other: LedgerState, site?: SiteName): readonly LedgerBody[] {
   const bodies: LedgerBody[] = [];
@@ -41,7 +42,9 @@ export function checkHoldsHead(
     throw new Failure({
       code: "ledger/behind",
       kind: "refused",
-      what: `This ledger ends at entry ${own.sequence}, but had reached entry ${shown.sequence}: it was restored from an older copy.`,
+      what:
+        `This ledger ends at entry ${own.sequence}, but had reached entry ${shown.sequence}: ` +
+        "it was restored from an older copy.",
       remedy: "Let it take over the other side's charges (union of both ledgers) before anything acts again.",
       fields: { writer: own.writer, sequence: own.sequence, shown: shown.sequence },
     });
@@ -51,7 +54,7 @@ export function checkHoldsHead(
     throw new Failure({
       code: "ledger/forked",
       kind: "fault",
-      what: `Entry ${shown.sequence} of ${own.writer}'s ledger is not the one that it once showed: its past was rewritten.`,
+      what: `Entry ${shown.sequence} of ${own.writer}'s ledger is not the one once shown: its past was rewritten.`,
       remedy: "Stop; keep both copies, and find out who changed the ledger before any round goes on.",
       fields: { writer: own.writer, sequence: shown.sequence },
     });

@@ -109,7 +109,7 @@ describe("[LED3] a charge that would pass a cap is refused, over all studies and
   });
 });
 
-describe("[LED4] what was spent is computed again from events", () => {
+describe("[LED4] [ACC12] what was spent is computed again from events, and that is what is reported", () => {
   const ledger = new TestLedger(
     cap(9),
     ...[1, 2, 3].flatMap((i) => [reserved(`t${i}`, step), acting(`t${i}`), committed(`t${i}`)]),

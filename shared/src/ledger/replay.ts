@@ -147,7 +147,9 @@ function checkNewer(known: LedgerHead | undefined, head: LedgerHead): void {
   throw new Failure({
     code: "ledger/head-disagrees",
     kind: "refused",
-    what: `${head.writer} showed entry ${head.sequence} as the head of its ledger, but had shown entry ${known.sequence} before: its past was lost or rewritten.`,
+    what:
+      `${head.writer} showed entry ${head.sequence} as the head of its ledger, but had shown entry ` +
+      `${known.sequence} before: its past was lost or rewritten.`,
     remedy: `Let ${head.writer} recover its ledger from the other side's charges before any round goes on.`,
     fields: { writer: head.writer, sequence: head.sequence, known: known.sequence },
   });

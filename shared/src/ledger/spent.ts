@@ -5,7 +5,10 @@ import { bookedCurve } from "./budget.ts";
 import { Part } from "./entry.ts";
 import { accountOf, capOf, type LedgerState, NOTHING_SPENT } from "./state.ts";
 
-/** What one site's data set has paid, at its cap's δ. A patient is in one part alone: each figure is the largest over parts. */
+/**
+ * What one site's data set has paid, at its cap's δ. A patient is in one part alone: each figure is the largest over
+ * parts.
+ */
 export interface Spending {
   readonly site: SiteName;
   readonly dataset: DatasetId;

@@ -132,7 +132,8 @@ function pack(
   const tieWords = new Uint32Array(3 * thresholds.length);
   thresholds.forEach((threshold, slot) => {
     const alias = aliases[slot] ?? slot;
-    // A slot that is its own alias draws itself whatever the threshold; a full one has no room for its threshold's top bit.
+    // A slot that is its own alias draws itself whatever the threshold; a full one has no room for its threshold's
+    // top bit.
     const kept = alias === slot ? 0n : threshold;
     packed[slot] = Number(kept >> 96n) * 2 ** indexBits + alias;
     tieWords[3 * slot] = Number((kept >> 64n) & 0xffffffffn);

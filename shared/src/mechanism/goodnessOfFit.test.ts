@@ -6,13 +6,18 @@ import { addDiscreteLaplace, sampleDiscreteLaplace } from "./discreteLaplace.ts"
 import { bernoulliExp, uniformBelow } from "./exactBernoulli.ts";
 import { fillWideGaussian } from "./wideGaussian.ts";
 
-/** A fixed stream, so that a run's verdict never changes; with other seeds a true sampler fails one in 10⁶ of the checks. */
+/**
+ * A fixed stream, so that a run's verdict never changes; with other seeds a true sampler fails one in 10⁶ of the
+ * checks.
+ */
 const seeded = (seed: number): RandomSource =>
   aesCtrStream({ origin: "seeded", bytes: (count) => new Uint8Array(count).fill(seed) });
 
 const FALSE_ALARM_NORMAL = 4.76;
 
-/** Pearson's statistic as a standard normal (Wilson & Hilferty 1931); outcomes expected less than 10 times are pooled. */
+/**
+ * Pearson's statistic as a standard normal (Wilson & Hilferty 1931); outcomes expected less than 10 times are pooled.
+ */
 function fitScore(observed: ReadonlyMap<number, number>, expected: ReadonlyMap<number, number>, draws: number): number {
   let statistic = 0;
   let cells = 0;

@@ -8,13 +8,15 @@ import { type AliasTable, makeAliasTable, TABLE_STD_DEV_MAX } from "./aliasTable
 export const WIDE_STD_DEV_MAX = 1.5e8;
 
 /**
- * Fills `target` with independent discrete Gaussian integers, P(k) ∝ exp(−k² / (2s²)), s ≥ stdDev by less than 1e-12 of it,
- * and returns how far one draw is from that. About 10 ns a draw; randomness is an AES-256-CTR stream keyed by `random`.
+ * Fills `target` with independent discrete Gaussian integers, P(k) ∝ exp(−k² / (2s²)), s ≥ stdDev by less than 1e-12
+ * of it, and returns how far one draw is from that. About 10 ns a draw; randomness is an AES-256-CTR stream keyed by
+ * `random`.
  *
- * Up to σ₀ = 1,200 one draw from a table. Above it a sum x₁ + k·x₂ (+ k²·x₃) of draws from one table of σ₀, in the way of
- * Micciancio & Walter 2017 (ePrint 2017/259). The proof for y = x₁ + k·x, x of std dev w, s² = σ₀² + k²w²: completing the square,
- * P(y) ∝ exp(−y²/2s²) · Σ_{x∈ℤ} exp(−(x − c_y)²/2r²) with r = σ₀w/s, and by Poisson's summation that sum is r√(2π)·(1 ± ε),
- * ε = 2Σ_{j≥1} exp(−2π²r²j²), for every c_y. So P(y) is within a factor (1 + ε)/(1 − ε) of the ideal: the max-log ratio. r ≥ 2 always.
+ * Up to σ₀ = 1,200 one draw from a table. Above it a sum x₁ + k·x₂ (+ k²·x₃) of draws from one table of σ₀, in the
+ * way of Micciancio & Walter 2017 (ePrint 2017/259). The proof for y = x₁ + k·x, x of std dev w, s² = σ₀² + k²w²:
+ * completing the square, P(y) ∝ exp(−y²/2s²) · Σ_{x∈ℤ} exp(−(x − c_y)²/2r²) with r = σ₀w/s, and by Poisson's
+ * summation that sum is r√(2π)·(1 ± ε), ε = 2Σ_{j≥1} exp(−2π²r²j²), for every c_y. So P(y) is within a factor (1 +
+ * ε)/(1 − ε) of the ideal: the max-log ratio. r ≥ 2 always.
  */
 export function fillWideGaussian(target: Int32Array, stdDev: number, random: RandomSource): SamplerDistance {
   const plan = planOf(stdDev);
@@ -110,8 +112,9 @@ function wordsOf(stream: RandomSource): Words {
 
 /*
  * One draw, written out three times below because calls cost more than the draw:
- *   slot = u mod N; v = u >>> indexBits; value = (v < threshold ? slot : alias) − radius, and on v = threshold `settleTie`.
- * `(v − threshold) >> 31` is −1 where v < threshold (both are below 2³⁰), else 0: a choice without a branch.
+ *   slot = u mod N; v = u >>> indexBits; value = (v < threshold ? slot : alias) − radius, and on v = threshold
+ * `settleTie`. `(v − threshold) >> 31` is −1 where v < threshold (both are below 2³⁰), else 0: a choice without a
+ * branch.
  */
 
 function fillOnce(target: Int32Array, table: AliasTable, words: Words): void {

@@ -23,7 +23,7 @@ const migrations: Record<string, Migration> = {
 };
 
 describe("[LED7] every commit is on the disk before it is spoken of", () => {
-  test("synchronous is FULL and foreign keys are on at the second open too; the file is its owner's alone", async () => {
+  test("synchronous is FULL and foreign keys are on at each open; the file is its owner's alone", async () => {
     for (let open = 0; open < 2; open++) {
       const database = await openDatabase(join(folder, "settings.db"), migrations);
       const pragma = (name: string): unknown => database.connection.pragma(name, { simple: true });

@@ -13,8 +13,9 @@ const BUSY_TIMEOUT_MS = 5000;
 const SYNCHRONOUS_FULL = 2;
 
 /**
- * Opens (or makes) a database, brings its tables up to date and hands out its one connection. Migrations run in the order
- * of their names, each once; the ledger's come first. Write-ahead log, every commit fsynced, foreign keys enforced.
+ * Opens (or makes) a database, brings its tables up to date and hands out its one connection. Migrations run in the
+ * order of their names, each once; the ledger's come first. Write-ahead log, every commit fsynced, foreign keys
+ * enforced.
  */
 export async function openDatabase<Tables = unknown>(
   path: string,
@@ -33,7 +34,9 @@ export async function openDatabase<Tables = unknown>(
   }
 }
 
-/** On every open: a WAL database that is opened again would else fall back to NORMAL, which can lose the last commits. */
+/**
+ * On every open: a WAL database that is opened again would else fall back to NORMAL, which can lose the last commits.
+ */
 function makeDurable(connection: Connection): void {
   connection.pragma("journal_mode = WAL");
   connection.pragma("synchronous = FULL");

@@ -80,7 +80,9 @@ export class LedgerStore {
     return sequence === 0 ? emptyHead(this.#options.writer).hash : this.#statements.hashAt.get(sequence)?.hash;
   }
 
-  /** Reads the whole chain from the disk again; the number of its entries. Throws `ledger/corrupt` at the first bad one. */
+  /**
+   * Reads the whole chain from the disk again; the number of its entries. Throws `ledger/corrupt` at the first bad one.
+   */
   verify(): number {
     const { writer, signer } = this.#options;
     const entries = readChain(this.#lines(0), writer, signer.publicKey);
@@ -115,7 +117,9 @@ export class LedgerStore {
     return new Failure({
       code: "ledger/corrupt",
       kind: "fault",
-      what: `The ledger of ${head.writer} ends at entry ${head.sequence} on disk, at entry ${this.#state.head.sequence} in memory.`,
+      what:
+        `The ledger of ${head.writer} ends at entry ${head.sequence} on disk, ` +
+        `at entry ${this.#state.head.sequence} in memory.`,
       remedy: "Stop this process; restore the ledger from a backup, then let it take over the other side's charges.",
       fields: { writer: head.writer, sequence: head.sequence },
     });
