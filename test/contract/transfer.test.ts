@@ -223,8 +223,8 @@ describe("[HND7] large bodies go over HTTPS, resumable, only as announced, used 
 
   test("a site that owes too many uploads gets no more announced", async () => {
     const digests = Array.from({ length: 5 }, (_, index) => digestOf(`upload ${index}`));
-    const expected = digests.map((digest) => consortium.server.expectUpload(zurich.site, digest, 10));
-    await expect(expected[4]).rejects.toMatchObject({ code: "transfer/too-many" });
+    const announced = digests.map((digest) => consortium.server.expectUpload(zurich.site, digest, 10));
+    await expect(announced[4]).rejects.toMatchObject({ code: "transfer/too-many" });
     for (const digest of digests) await consortium.server.forgetUpload(zurich.site, digest);
   });
 

@@ -160,7 +160,7 @@ export class AgentServer {
   }
 
   /** Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then on. */
-  async expectUpload(site: SiteName, digest: Digest, bytes: number): Promise<string> {
+  expectUpload(site: SiteName, digest: Digest, bytes: number): Promise<string> {
     return this.#uploads.expect(site, digest, bytes);
   }
 

@@ -61,14 +61,16 @@ export class Uploads {
 
   /**
    * Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then on.
-   * Rejects when it is given up. Expecting the same file twice is one expectation. Throws when the site owes too many.
+   * Rejects when it is given up, and when the site owes too many. Expecting the same file twice is one expectation.
    */
   expect(site: SiteName, digest: Digest, bytes: number): Promise<string> {
     const key = keyOf(site, digest);
     const known = this.#uploads.get(key);
     if (known !== undefined && known.bytes === bytes) return known.path.promise;
     const owed = [...this.#uploads.values()].filter((upload) => upload.site === site).length;
-    if (known !== undefined || owed >= UPLOADS_PER_SITE_MAX) throw fromRefusal(refusalFor("transfer/too-many"));
+    if (known !== undefined || owed >= UPLOADS_PER_SITE_MAX) {
+      return Promise.reject(fromRefusal(refusalFor("transfer/too-many")));
+    }
     this.#delivered.set(
       site,
       (this.#delivered.get(site) ?? []).filter((other) => other !== digest),
