@@ -1,10 +1,12 @@
 /** What a site answers to its own commands, be it from the running agent or from a command that opened the database. */
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
+import type { StudyName } from "@consilium/shared/units/identity";
 import { brokenRules } from "../approval/policy.ts";
+import { quoteOf } from "../approval/quote.ts";
 import { budgetOf } from "../ledger/budget.ts";
 import { decide } from "../steward/decide.ts";
 import type { ProposalRecord } from "../storage/records.ts";
-import type { ControlRequest } from "./request.ts";
+import type { ControlRequest, StudySummary } from "./request.ts";
 import type { Site } from "./site.ts";
 
 /** Requests that need no running agent. */
@@ -23,10 +25,11 @@ export function answer(site: Site, request: SiteRequest): unknown {
     case "studies":
       return records.proposals().map((proposal) => summary(site, proposal));
     case "study": {
-      const proposal = records.proposal(request.study);
-      if (proposal === null) throw unknownStudy(request.study);
+      const proposal = requireProposal(site, request.study);
       return { ...summary(site, proposal), document: proposal.document, approval: proposal.approval };
     }
+    case "quote":
+      return quoteOf(ledger.state, config.name, request.dataset, requireProposal(site, request.study).document);
     case "budget":
       return records.datasets().map((dataset) => budgetOf(ledger.state, config.name, dataset));
     case "ledger":
@@ -44,7 +47,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
   }
 }
 
-function summary({ config }: Site, proposal: ProposalRecord): Record<string, unknown> {
+function summary({ config }: Site, proposal: ProposalRecord): StudySummary {
   const { study, digest, state, reason, dataset, told, progress, document } = proposal;
   return {
     study,
@@ -57,12 +60,14 @@ function summary({ config }: Site, proposal: ProposalRecord): Record<string, unk
     dataset,
     told,
     progress,
-    refusedBy: brokenRules(config.allow, document),
+    refusedBy: [...brokenRules(config.allow, document)],
   };
 }
 
-function unknownStudy(study: string): Failure {
-  return new Failure({
+function requireProposal({ records }: Site, study: StudyName): ProposalRecord {
+  const proposal = records.proposal(study);
+  if (proposal !== null) return proposal;
+  throw new Failure({
     code: "study/unknown",
     kind: "usage",
     what: `No study ${study} was proposed to this site.`,

@@ -1,5 +1,8 @@
 import { Refusal } from "@consilium/shared/failure/failure";
-import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { Approval } from "@consilium/shared/study/approval";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { SignedStatement } from "../steward/statement.ts";
 
@@ -11,6 +14,8 @@ export const ControlRequest = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("register-dataset"), dataset: DatasetId, path: z.string().min(1).max(4096) }),
   z.strictObject({ ask: z.literal("studies") }),
   z.strictObject({ ask: z.literal("study"), study: StudyName }),
+  /** What approving a study would cost a data set, and what would leave. */
+  z.strictObject({ ask: z.literal("quote"), study: StudyName, dataset: DatasetId }),
   z.strictObject({ ask: z.literal("budget") }),
   z.strictObject({ ask: z.literal("ledger"), after: z.number().int().nonnegative().default(0) }),
   z.strictObject({ ask: z.literal("verify-ledger") }),
@@ -44,3 +49,32 @@ export const AgentStatus = z.strictObject({
   lastRefusal: Refusal.nullable(),
 });
 export type AgentStatus = z.infer<typeof AgentStatus>;
+
+/** A study as `studies` and `study` answer it. */
+export const StudySummary = z.strictObject({
+  study: StudyName,
+  digest: Digest,
+  purpose: z.string(),
+  epsilon: Epsilon,
+  delta: Delta,
+  state: z.enum(["proposed", "approved", "rejected", "vetoed"]),
+  reason: z.string().nullable(),
+  dataset: DatasetId.nullable(),
+  /** Whether the coordinator knows of the decision. */
+  told: z.boolean(),
+  /** What the coordinator last said of the study. */
+  progress: z.string().nullable(),
+  /** Rules of this site's policy that the study breaks. */
+  refusedBy: z.array(z.strictObject({ rule: z.string(), allowed: z.string(), asked: z.string() })),
+});
+export type StudySummary = z.infer<typeof StudySummary>;
+
+export const StudyDetail = StudySummary.extend({ document: StudyDocument, approval: Approval.nullable() });
+export type StudyDetail = z.infer<typeof StudyDetail>;
+
+export const NextDecision = z.strictObject({
+  site: SiteName,
+  steward: z.string(),
+  number: z.number().int().positive(),
+});
+export type NextDecision = z.infer<typeof NextDecision>;

@@ -1,18 +1,35 @@
 import { type Spending, spendingOf } from "@consilium/shared/ledger/spent";
 import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
-import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
-import type { Cap } from "../steward/statement.ts";
+import { DatasetId, type SiteName, StudyName } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { Cap } from "../steward/statement.ts";
+
+const StudySpending = z.object({
+  study: StudyName,
+  epsilon: z.number(),
+  reservedEpsilon: z.number(),
+  trainingEpsilon: z.number(),
+});
 
 /** What a data set may spend and has spent. */
-export interface DatasetBudget {
-  readonly dataset: DatasetId;
-  readonly frozen: boolean;
-  readonly cap: Cap | null;
+export const DatasetBudget = z.object({
+  dataset: DatasetId,
+  frozen: z.boolean(),
+  cap: Cap.nullable(),
   /** Null without a cap: then nothing was charged. */
-  readonly spending: Spending | null;
+  spending: z
+    .object({
+      epsilon: z.number(),
+      reservedEpsilon: z.number(),
+      trainingEpsilon: z.number(),
+      parts: z.object({ train: z.number(), validation: z.number(), audit: z.number() }),
+      studies: z.array(StudySpending),
+    })
+    .nullable(),
   /** ε that the cap still leaves, reservations counted. */
-  readonly left: number;
-}
+  left: z.number(),
+});
+export type DatasetBudget = z.infer<typeof DatasetBudget>;
 
 export function budgetOf(
   state: LedgerState,
@@ -20,9 +37,16 @@ export function budgetOf(
   { dataset, frozen }: { readonly dataset: DatasetId; readonly frozen: boolean },
 ): DatasetBudget {
   const cap = capOn(state, site, dataset);
-  const spending = spendingOf(state, site, dataset) ?? null;
-  const left = spending === null ? 0 : Math.max(0, spending.cap - spending.reservedEpsilon);
-  return { dataset, frozen, cap, spending, left };
+  const spending: Spending | undefined = spendingOf(state, site, dataset);
+  if (spending === undefined) return { dataset, frozen, cap, spending: null, left: 0 };
+  const { epsilon, reservedEpsilon, trainingEpsilon, parts, studies } = spending;
+  return {
+    dataset,
+    frozen,
+    cap,
+    spending: { epsilon, reservedEpsilon, trainingEpsilon, parts, studies: studies.map((study) => ({ ...study })) },
+    left: Math.max(0, spending.cap - reservedEpsilon),
+  };
 }
 
 /** The data set's cap as the steward set it last. */

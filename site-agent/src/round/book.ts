@@ -1,7 +1,6 @@
 import { assert, Failure } from "@consilium/shared/failure/failure";
 import type { ChargeId, LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
-import { parameterCount } from "@consilium/shared/model/spec";
 import {
   type BlobReference,
   LEDGER_HEAD_DOMAIN,

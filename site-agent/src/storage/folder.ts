@@ -1,4 +1,4 @@
-import { mkdir, stat } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { Digest } from "@consilium/shared/units/identity";
@@ -45,17 +45,21 @@ export function preparedFile(folder: DataFolder, studyDigest: Digest): string {
   return join(folder.prepared, `${studyDigest}.patients`);
 }
 
+/** Whether a site joined here: `site.yaml` is written last. */
+export async function isJoined(folder: DataFolder): Promise<boolean> {
+  return access(folder.config).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Refuses a folder in which no site has joined, with the command that makes one. */
 export async function requireJoined(folder: DataFolder): Promise<void> {
-  try {
-    await stat(folder.config);
-  } catch (cause) {
-    throw new Failure({
-      code: "config/no-site",
-      kind: "config",
-      what: `${folder.path} holds no site: there is no site.yaml.`,
-      remedy: "Ask the consortium's lead for a token, then: consilium-site join TOKEN --data DIR",
-      cause,
-    });
-  }
+  if (await isJoined(folder)) return;
+  throw new Failure({
+    code: "config/no-site",
+    kind: "config",
+    what: `${folder.path} holds no site: there is no site.yaml.`,
+    remedy: "Ask the consortium's lead for a token, then: consilium-site join TOKEN --data DIR",
+  });
 }

@@ -1,0 +1,233 @@
+import { readFileSync } from "node:fs";
+import { readSecretFile } from "@consilium/certs/files";
+import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import * as agent from "./command/agent.ts";
+import * as budget from "./command/budget.ts";
+import { type CommandContext, contextOf } from "./command/context.ts";
+import * as data from "./command/datasets.ts";
+import { doctor } from "./command/doctor.ts";
+import { join } from "./command/join.ts";
+import { outputTo, reportFailure } from "./command/output.ts";
+import { predict } from "./command/predict.ts";
+import * as study from "./command/study.ts";
+
+const INTERRUPTED_EXIT_CODE = 130;
+const Package = z.object({ version: z.string() });
+
+let isInterrupted = false;
+
+/** Options that every command takes. */
+interface Shared {
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+function dataOption(): Option {
+  return new Option("--data <dir>", "this site's data folder").env("CONSILIUM_DATA").default("./consilium-site");
+}
+
+function passwordOption(): Option {
+  return new Option("--password-file <file>", "file with the steward's password (mode 0600); else it is asked for");
+}
+
+function outputOf({ json = false }: { readonly json?: boolean }): ReturnType<typeof outputTo> {
+  return outputTo(process.stdout, process.stderr, json);
+}
+
+function context(options: Shared): CommandContext {
+  const terminal = { input: process.stdin, output: process.stderr };
+  return contextOf(options.data, process.env, outputOf(options), terminal);
+}
+
+/** Aborted by Ctrl-C or a service manager; asked a second time, the process ends at once: what is booked is durable. */
+function stopSignal(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (stopping.signal.aborted) process.exit(INTERRUPTED_EXIT_CODE);
+      isInterrupted = signal === "SIGINT";
+      stopping.abort();
+    });
+  }
+  return stopping.signal;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("must be a number.");
+  return value;
+}
+
+function version(): string {
+  return Package.parse(JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))).version;
+}
+
+const program = new Command("consilium-site")
+  .description("Everything that a hospital runs to take part in a consortium's studies")
+  .version(version())
+  .showSuggestionAfterError()
+  .showHelpAfterError("(--help shows every option)")
+  .exitOverride()
+  .addHelpText(
+    "after",
+    `
+Examples:
+  consilium-site join TOKEN --data ./site --steward "Dr. Bell"
+  consilium-site data register heart ./heart.csv --data ./site
+  consilium-site budget cap heart --epsilon 4 --delta 1e-4 --data ./site
+  consilium-site start --data ./site
+  consilium-site study approve heart-disease --data ./site`,
+  );
+
+/** A command with the options that all of them share. */
+function command(parent: Command, nameAndArguments: string, description: string): Command {
+  return parent
+    .command(nameAndArguments)
+    .description(description)
+    .addOption(dataOption())
+    .option("--json", "one JSON value on standard output");
+}
+
+command(program, "join [token]", "join the consortium that a token names")
+  .option("--token-file <file>", "file with the token (mode 0600), instead of the argument")
+  .option("--steward <name>", "who approves studies and sets caps; needed when this site is new")
+  .addOption(passwordOption())
+  .action(async (token: string | undefined, options: Shared & JoinFlags) => {
+    const { tokenFile, steward, passwordFile } = options;
+    const text = token ?? (tokenFile === undefined ? undefined : await readSecretFile(tokenFile));
+    if (text === undefined) throw noToken();
+    await join(context(options), { token: text, steward, passwordFile });
+  });
+
+command(program, "start", "run the agent until it is stopped").action((options: Shared) =>
+  agent.start(context(options), stopSignal()),
+);
+command(program, "stop", "stop the running agent").action((options: Shared) => agent.stop(context(options)));
+command(program, "status", "the running agent").action((options: Shared) => agent.status(context(options)));
+command(program, "doctor", "check everything that this site needs").action((options: Shared) =>
+  doctor(context(options)),
+);
+
+const dataCommands = program.command("data").description("data sets of this site");
+command(dataCommands, "register <name> <path>", "name a CSV or Parquet file").action(
+  (name: string, path: string, options: Shared) => data.register(context(options), name, path),
+);
+command(dataCommands, "list", "registered data sets").action((options: Shared) => data.list(context(options)));
+command(dataCommands, "preview <name>", "first rows, for local eyes").action((name: string, options: Shared) =>
+  data.preview(context(options), name),
+);
+
+const studyCommands = program.command("study").description("studies proposed to this site");
+command(studyCommands, "list", "what was proposed, and what was decided").action((options: Shared) =>
+  study.list(context(options)),
+);
+command(studyCommands, "show <name>", "the exact document").action((name: string, options: Shared) =>
+  study.show(context(options), name),
+);
+command(studyCommands, "approve <name>", "let a study use a data set (steward)")
+  .option("--dataset <name>", "data set; needed where more than one is registered")
+  .addOption(passwordOption())
+  .action((name: string, options: Shared & ApproveFlags) =>
+    study.approve(context(options), name, approveOptions(options)),
+  );
+command(studyCommands, "reject <name>", "reject a study, or withdraw its approval (steward)")
+  .requiredOption("--reason <text>", "told to the coordinator")
+  .addOption(passwordOption())
+  .action((name: string, options: Shared & ReasonFlags) =>
+    study.reject(context(options), name, { reason: options.reason, passwordFile: options.passwordFile }),
+  );
+
+const budgetCommands = program.command("budget").description("privacy budget of this site's data sets");
+command(budgetCommands, "show", "spent, reserved and left").action((options: Shared) => budget.show(context(options)));
+command(budgetCommands, "cap <dataset>", "set a data set's cap over all studies (steward)")
+  .requiredOption("--epsilon <number>", "largest ε", number)
+  .requiredOption("--delta <number>", "δ at which ε is computed", number)
+  .option("--per-study <number>", "largest ε of one study", number)
+  .addOption(passwordOption())
+  .action((dataset: string, options: Shared & CapFlags) => {
+    const { epsilon, delta, perStudy, passwordFile } = options;
+    return budget.setCap(context(options), dataset, { epsilon, delta, perStudy, passwordFile });
+  });
+command(budgetCommands, "freeze <dataset>", "let a data set take part in nothing (steward)")
+  .requiredOption("--reason <text>", "kept with the decision")
+  .option("--off", "let it take part again", false)
+  .addOption(passwordOption())
+  .action((dataset: string, options: Shared & ReasonFlags & { off: boolean }) => {
+    const { off, reason, passwordFile } = options;
+    return budget.freeze(context(options), dataset, { off, reason, passwordFile });
+  });
+command(budgetCommands, "ledger", "every entry of this site's ledger")
+  .option("--after <number>", "entries after this one", number, 0)
+  .action((options: Shared & { after: number }) => budget.ledger(context(options), options.after));
+command(budgetCommands, "verify", "check the ledger's chain and signatures").action((options: Shared) =>
+  budget.verify(context(options)),
+);
+
+program
+  .command("predict")
+  .description("run a released model over a table, after verifying the release")
+  .requiredOption("--release <path>", "folder of the release")
+  .requiredOption("--in <file>", "CSV or Parquet file with the model's columns")
+  .requiredOption("--out <file>", "CSV file to write")
+  .requiredOption("--key <key>", "the consortium's public key, or a file with it")
+  .option("--json", "one JSON value on standard output")
+  .action((options: { release: string; in: string; out: string; key: string; json?: boolean }) =>
+    predict(outputOf(options), { release: options.release, input: options.in, output: options.out, key: options.key }),
+  );
+
+interface JoinFlags {
+  readonly tokenFile?: string;
+  readonly steward?: string;
+  readonly passwordFile?: string;
+}
+interface ApproveFlags {
+  readonly dataset?: string;
+  readonly passwordFile?: string;
+}
+interface ReasonFlags {
+  readonly reason: string;
+  readonly passwordFile?: string;
+}
+interface CapFlags {
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly perStudy?: number;
+  readonly passwordFile?: string;
+}
+
+function approveOptions({ dataset, passwordFile }: ApproveFlags): study.ApproveOptions {
+  return { dataset, passwordFile };
+}
+
+function noToken(): Failure {
+  return new Failure({
+    code: "join/no-token",
+    kind: "usage",
+    what: "No token was given.",
+    remedy: "consilium-site join TOKEN, or --token-file FILE.",
+  });
+}
+
+/** The exit code of what happened. */
+function settle(error: unknown, isJson: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILURE_EXIT_CODE.usage;
+  if (error instanceof z.ZodError) {
+    const [issue] = error.issues;
+    const what = `${issue?.message ?? "An argument has the wrong form"}.`;
+    return reportFailure(
+      new Failure({ code: "usage/argument", kind: "usage", what, remedy: "See --help." }),
+      process.stderr,
+      isJson,
+    );
+  }
+  return reportFailure(error, process.stderr, isJson);
+}
+
+try {
+  await program.parseAsync();
+  process.exitCode = isInterrupted ? INTERRUPTED_EXIT_CODE : 0;
+} catch (error) {
+  process.exitCode = settle(error, process.argv.includes("--json"));
+}

@@ -1,0 +1,84 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Failure } from "@consilium/shared/failure/failure";
+import { AgentStatus } from "../control/request.ts";
+import { ask } from "../control/socket.ts";
+import { runAgent } from "../main.ts";
+import { requireJoined } from "../storage/folder.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Time in which a stopping agent is gone. */
+const STOP_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
+
+/** Runs the agent in this process until it is stopped; prints one line when it is ready. */
+export async function start({ folder, environment, output }: CommandContext, signal: AbortSignal): Promise<void> {
+  await runAgent({
+    path: folder.path,
+    environment,
+    signal,
+    onReady: (status) =>
+      output.result({ ready: true, ...status }, [
+        `Site ${status.site} runs (process ${status.pid}, engine ${status.backend}). Stop: Ctrl-C, or consilium-site stop.`,
+      ]),
+  });
+}
+
+/** Asks the agent to stop and waits until it has. */
+export async function stop({ folder, output }: CommandContext): Promise<void> {
+  await requireJoined(folder);
+  const reply = await ask(folder.socket, { ask: "stop" });
+  if (reply === null) throw notRunning();
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  while (await isRunning(folder.socket)) {
+    if (performance.now() > deadline) throw stillRunning();
+    await delay(POLL_MS);
+  }
+  output.result({ stopped: true }, ["The agent has stopped."]);
+}
+
+export async function status({ folder, output }: CommandContext): Promise<void> {
+  await requireJoined(folder);
+  const reply = await ask(folder.socket, { ask: "status" });
+  if (reply === null) {
+    output.result({ running: false }, ["The agent is not running.", "Start it: consilium-site start"]);
+    return;
+  }
+  const agent = AgentStatus.parse(reply.answer);
+  const link = agent.isConnected
+    ? "connected"
+    : `not connected${agent.lastRefusal ? `: ${agent.lastRefusal.what}` : ""}`;
+  output.result({ running: true, ...agent }, [
+    `site         ${agent.site}`,
+    `process      ${agent.pid}, since ${agent.since}`,
+    `coordinator  ${link}`,
+    `engine       ${agent.backend}`,
+    `certificate  until ${agent.certificateEnds}`,
+    `steward      ${agent.steward}`,
+  ]);
+}
+
+async function isRunning(socket: string): Promise<boolean> {
+  return ask(socket, { ask: "status" }).then(
+    (reply) => reply !== null,
+    // It closed the connection: on its way out.
+    () => true,
+  );
+}
+
+function notRunning(): Failure {
+  return new Failure({
+    code: "agent/not-running",
+    kind: "usage",
+    what: "No agent runs on this data folder.",
+    remedy: "Start it: consilium-site start",
+  });
+}
+
+function stillRunning(): Failure {
+  return new Failure({
+    code: "agent/still-running",
+    kind: "fault",
+    what: `The agent has not stopped within ${STOP_TIMEOUT_MS / 1000} s.`,
+    remedy: "See consilium-site status for its process and end it; nothing that is booked gets lost.",
+  });
+}

@@ -1,0 +1,91 @@
+import { LedgerEntry } from "@consilium/shared/ledger/entry";
+import { SignedHead } from "@consilium/shared/protocol/messages";
+import { DatasetId } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { DatasetBudget } from "../ledger/budget.ts";
+import { Cap } from "../steward/statement.ts";
+import { askSite, type CommandContext, decideAs, stewardOf } from "./context.ts";
+import { epsilonText, table } from "./output.ts";
+
+export async function show(context: CommandContext): Promise<void> {
+  const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
+  const rows = budgets.map(({ dataset, cap, spending, left, frozen }) => [
+    dataset,
+    epsilonText(spending?.epsilon ?? null),
+    epsilonText(spending?.reservedEpsilon ?? null),
+    cap === null ? "none" : `${cap.epsilon} at δ = ${cap.delta}`,
+    epsilonText(cap === null ? null : left),
+    frozen ? "frozen" : "",
+  ]);
+  const studies = budgets.flatMap(({ dataset, spending }) =>
+    (spending?.studies ?? []).map(({ study, epsilon, trainingEpsilon }) => [
+      dataset,
+      study,
+      epsilonText(epsilon),
+      epsilonText(trainingEpsilon),
+    ]),
+  );
+  context.output.result(budgets, [
+    ...table(["data set", "ε spent", "with reserved", "cap (all studies)", "left", ""], rows),
+    ...(studies.length === 0 ? [] : ["", ...table(["data set", "study", "ε", "training alone"], studies)]),
+    ...(budgets.length === 0 ? ["No data set yet: consilium-site data register NAME PATH"] : []),
+  ]);
+}
+
+export interface CapOptions {
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly perStudy: number | undefined;
+  readonly passwordFile: string | undefined;
+}
+
+/** Sets a data set's cap: a steward's decision, whether it goes up or down. */
+export async function setCap(context: CommandContext, name: string, options: CapOptions): Promise<void> {
+  const { epsilon, delta, perStudy } = options;
+  const dataset = DatasetId.parse(name);
+  const cap = Cap.parse({ epsilon, delta, ...(perStudy === undefined ? {} : { perStudy }) });
+  const { signer } = await stewardOf(context, options.passwordFile);
+  await decideAs(context, signer, () => ({ action: "set-cap", dataset, cap }));
+  context.output.result({ dataset, cap }, [
+    `Cap of ${dataset} over all studies: ε ≤ ${epsilon} at δ = ${delta}.`,
+    "Next: consilium-site study list",
+  ]);
+}
+
+export interface FreezeOptions {
+  readonly off: boolean;
+  readonly reason: string;
+  readonly passwordFile: string | undefined;
+}
+
+/** A frozen data set takes part in nothing, from the next round on. */
+export async function freeze(context: CommandContext, name: string, options: FreezeOptions): Promise<void> {
+  const dataset = DatasetId.parse(name);
+  const frozen = !options.off;
+  const { signer } = await stewardOf(context, options.passwordFile);
+  await decideAs(context, signer, () => ({ action: "freeze", dataset, frozen, reason: options.reason }));
+  context.output.result({ dataset, frozen }, [`${dataset} is ${frozen ? "frozen" : "no longer frozen"}.`]);
+}
+
+export async function ledger(context: CommandContext, after: number): Promise<void> {
+  const entries = await askSite(context, { ask: "ledger", after }, z.array(LedgerEntry));
+  const rows = entries.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detail(body)]);
+  context.output.result(entries, table(["entry", "at", "kind", ""], rows));
+}
+
+export async function verify(context: CommandContext): Promise<void> {
+  const verified = await askSite(context, { ask: "verify-ledger" }, Verified);
+  context.output.result(verified, [
+    `The ledger holds: ${verified.entries} entries, chained and signed; head ${verified.head.head.hash}.`,
+  ]);
+}
+
+const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
+
+function detail(body: LedgerEntry["body"]): string {
+  if ("charge" in body) return body.charge;
+  if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
+  if (body.kind === "study-approved") return `${body.study} on ${body.dataset}`;
+  if (body.kind === "head-witnessed") return `${body.head.writer} at entry ${body.head.sequence}`;
+  return "";
+}

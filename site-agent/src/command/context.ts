@@ -1,0 +1,77 @@
+import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
+import { APPROVAL_DOMAIN, ApprovalStatement } from "@consilium/shared/study/approval";
+import { z } from "zod";
+import { answer, type SiteRequest } from "../control/answer.ts";
+import { NextDecision } from "../control/request.ts";
+import { openSite } from "../control/site.ts";
+import { ask } from "../control/socket.ts";
+import { readPassword, type Terminal } from "../steward/password.ts";
+import { openKey, type SealedKey } from "../steward/sealedKey.ts";
+import { type StewardAction, signDecision } from "../steward/statement.ts";
+import { type DataFolder, dataFolder, requireJoined } from "../storage/folder.ts";
+import { readKeys } from "../storage/keys.ts";
+import type { Output } from "./output.ts";
+
+/** What every command gets from `cli.ts`. */
+export interface CommandContext {
+  readonly folder: DataFolder;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly output: Output;
+  readonly terminal: Terminal;
+}
+
+export function contextOf(
+  path: string,
+  environment: NodeJS.ProcessEnv,
+  output: Output,
+  terminal: Terminal,
+): CommandContext {
+  return { folder: dataFolder(path), environment, output, terminal };
+}
+
+/** Asks the running agent, which owns the database; without one, opens the database for this one question. */
+export async function askSite<Schema extends z.ZodType>(
+  context: CommandContext,
+  request: SiteRequest,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const { folder, environment } = context;
+  await requireJoined(folder);
+  const reply = await ask(folder.socket, request);
+  if (reply !== null) return schema.parse(reply.answer);
+  const site = await openSite(folder.path, { environment, now: () => new Date() });
+  try {
+    return schema.parse(answer(site, request));
+  } finally {
+    site.close();
+  }
+}
+
+/** Opens the steward's key with the password from a file or the keyboard; refused before anything else is done. */
+export async function stewardOf(
+  { folder, terminal }: CommandContext,
+  passwordFile: string | undefined,
+): Promise<{ sealed: SealedKey; signer: Signer }> {
+  const { sealedSteward: sealed } = await readKeys(folder);
+  const password = await readPassword(`Password of steward ${sealed.steward}: `, passwordFile, terminal);
+  return { sealed, signer: await openKey(sealed, password) };
+}
+
+/** Has the steward sign a decision and lets it take effect. `decisionOf` makes it for the names that the site goes by. */
+export async function decideAs(
+  context: CommandContext,
+  signer: Signer,
+  decisionOf: (next: NextDecision) => StewardAction,
+): Promise<void> {
+  const next = await askSite(context, { ask: "next-decision" }, NextDecision);
+  const { site, steward, number } = next;
+  const signed = signDecision(signer, { site, steward, number, decision: decisionOf(next) });
+  await askSite(context, { ask: "decide", signed }, NextDecisionDone);
+}
+
+export function signApproval(signer: Signer, statement: ApprovalStatement): StewardAction {
+  const approval = ApprovalStatement.parse(statement);
+  return { action: "approve", approval, signature: signStatement(signer, APPROVAL_DOMAIN, approval) };
+}
+
+const NextDecisionDone = z.strictObject({ number: z.number() });

@@ -1,0 +1,80 @@
+import { realpath } from "node:fs/promises";
+import { Failure } from "@consilium/shared/failure/failure";
+import { DatasetId } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { type Connector, openTable } from "../connector/table.ts";
+import { DatasetRecord } from "../storage/records.ts";
+import { askSite, type CommandContext } from "./context.ts";
+import { table } from "./output.ts";
+
+/** Rows of a preview. */
+const PREVIEW_ROWS = 5;
+/** Columns of a preview that fit a screen. */
+const PREVIEW_COLUMNS = 12;
+
+/** Gives data a name, under which their budget is kept. Reads the header alone. */
+export async function register(context: CommandContext, name: string, path: string): Promise<void> {
+  const dataset = DatasetId.parse(name);
+  const columns = await withTable(path, (connector) => connector.columns());
+  const record = await askSite(
+    context,
+    { ask: "register-dataset", dataset, path: await realpath(path) },
+    DatasetRecord,
+  );
+  context.output.result({ ...record, columns: columns.length }, [
+    `Registered ${dataset}: ${columns.length} columns.`,
+    `Next: consilium-site budget cap ${dataset} --epsilon E --delta D`,
+  ]);
+}
+
+export async function list(context: CommandContext): Promise<void> {
+  const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
+  const rows = datasets.map(({ dataset, path, registeredAt, frozen }) => [
+    dataset,
+    path,
+    registeredAt,
+    frozen ? "frozen" : "",
+  ]);
+  const none = ["No data set yet: consilium-site data register NAME PATH"];
+  context.output.result(datasets, rows.length === 0 ? none : table(["data set", "path", "registered", ""], rows));
+}
+
+/** A few rows as they lie in the file: for eyes that may read them anyway. Nothing is stored, sent or logged. */
+export async function preview(context: CommandContext, name: string): Promise<void> {
+  const wanted = DatasetId.parse(name);
+  const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
+  const record = datasets.find(({ dataset }) => dataset === wanted);
+  if (record === undefined) throw unknownDataset(wanted);
+  const { columns, rows } = await withTable(record.path, async (connector) => {
+    const all = await connector.columns();
+    const shown = all.slice(0, PREVIEW_COLUMNS);
+    return { columns: all, rows: await firstRows(connector, shown) };
+  });
+  const shown = columns.slice(0, PREVIEW_COLUMNS);
+  const cells = rows.map((row) => row.map((value) => (value === null || value === undefined ? "" : String(value))));
+  const more = columns.length > shown.length ? [`and ${columns.length - shown.length} columns more`] : [];
+  context.output.result({ dataset: wanted, columns, rows }, [...table(shown, cells), ...more]);
+}
+
+async function firstRows(connector: Connector, columns: readonly string[]): Promise<(readonly unknown[])[]> {
+  for await (const chunk of connector.rows(columns)) return chunk.slice(0, PREVIEW_ROWS);
+  return [];
+}
+
+async function withTable<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {
+  const connector = await openTable(path);
+  try {
+    return await read(connector);
+  } finally {
+    connector.close();
+  }
+}
+
+function unknownDataset(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "data/unknown",
+    kind: "usage",
+    what: `No data set ${dataset} is registered at this site.`,
+    remedy: `See consilium-site data list, or register it: consilium-site data register ${dataset} PATH`,
+  });
+}

@@ -1,0 +1,59 @@
+import { Failure } from "@consilium/shared/failure/failure";
+
+/** Where a command writes: results to `out`, talk to `talk`. */
+export interface Output {
+  readonly isJson: boolean;
+  /** The command's result: as one JSON value, or in `lines` for people. */
+  result(value: unknown, lines: readonly string[]): void;
+  /** Talk that is no result; silent with `--json`. */
+  say(line: string): void;
+}
+
+export function outputTo(out: NodeJS.WritableStream, talk: NodeJS.WritableStream, isJson: boolean): Output {
+  return {
+    isJson,
+    result: (value, lines) => {
+      out.write(isJson ? `${JSON.stringify(value)}\n` : lines.map((line) => `${line}\n`).join(""));
+    },
+    say: (line) => {
+      if (!isJson) talk.write(`${line}\n`);
+    },
+  };
+}
+
+/** Columns padded to their widest cell. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return [line(header), ...rows.map(line)];
+}
+
+/** What, why and what next; returns the exit code of the failure's class. */
+export function reportFailure(error: unknown, talk: NodeJS.WritableStream, isJson: boolean): number {
+  if (error instanceof Failure) {
+    const { code, kind, message, remedy, fields } = error;
+    const text = isJson
+      ? JSON.stringify({ error: { code, kind, what: message, remedy, fields } })
+      : `${message}\n→ ${remedy}`;
+    talk.write(`${text}\n`);
+    return error.exitCode;
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const fault = {
+    code: "internal/fault",
+    kind: "fault",
+    what: detail,
+    remedy: "This is a bug: report it with this text.",
+  };
+  talk.write(isJson ? `${JSON.stringify({ error: fault })}\n` : `${detail}\n→ ${fault.remedy}\n`);
+  return 1;
+}
+
+/** ε to three digits after the point, as budgets are read. */
+export function epsilonText(epsilon: number | null): string {
+  return epsilon === null ? "-" : epsilon.toFixed(3);
+}

@@ -1,0 +1,151 @@
+import { Failure } from "@consilium/shared/failure/failure";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { DatasetId, StudyName } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { Quote } from "../approval/quote.ts";
+import { openTable } from "../connector/table.ts";
+import { preparePatients } from "../contract/prepare.ts";
+import { writePrepared } from "../contract/preparedFile.ts";
+import { StudyDetail, StudySummary } from "../control/request.ts";
+import { preparedFile } from "../storage/folder.ts";
+import { readKeys } from "../storage/keys.ts";
+import { DatasetRecord } from "../storage/records.ts";
+import { askSite, type CommandContext, decideAs, signApproval, stewardOf } from "./context.ts";
+import { epsilonText, table } from "./output.ts";
+
+export async function list(context: CommandContext): Promise<void> {
+  const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
+  const rows = studies.map(({ study, state, epsilon, delta, progress, refusedBy }) => [
+    study,
+    state,
+    `${epsilon} at δ = ${delta}`,
+    progress ?? "",
+    refusedBy.length === 0 ? "" : `policy refuses: ${refusedBy.map(({ rule }) => rule).join(", ")}`,
+  ]);
+  const none = ["No study was proposed yet. The agent hears of one as soon as it runs: consilium-site start"];
+  context.output.result(studies, rows.length === 0 ? none : table(["study", "state", "ε", "progress", ""], rows));
+}
+
+export async function show(context: CommandContext, name: string): Promise<void> {
+  const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
+  context.output.result(study, [JSON.stringify(study.document, null, 2), "", ...standing(study)]);
+}
+
+export interface ApproveOptions {
+  readonly dataset: string | undefined;
+  readonly passwordFile: string | undefined;
+}
+
+/**
+ * Prepares the patients and has the steward sign exactly this document. Says before, what it costs and what leaves.
+ * Data that don't meet the contract, a rule of the policy or a cap refuse before anybody is asked for a password.
+ */
+export async function approve(context: CommandContext, name: string, options: ApproveOptions): Promise<void> {
+  const { output, folder } = context;
+  const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
+  refuseBroken(study);
+  const dataset = await datasetFor(context, options.dataset);
+  const quote = await askSite(context, { ask: "quote", study: study.study, dataset: dataset.dataset }, Quote);
+  const { cap } = quote;
+  if (cap === null) throw noCap(dataset.dataset);
+  output.say(`Study ${study.study}: ${study.purpose}`);
+  output.say(`Digest ${study.digest}`);
+  output.say(
+    `Data set ${dataset.dataset}: ε ${epsilonText(quote.before)} → ${epsilonText(quote.after)} of ${cap.epsilon}`,
+  );
+  output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
+  await prepare(context, study, dataset);
+  const { signer } = await stewardOf(context, options.passwordFile);
+  await decideAs(context, signer, ({ site, steward }) =>
+    signApproval(signer, {
+      site,
+      study: study.study,
+      studyDigest: study.digest,
+      dataset: dataset.dataset,
+      cap,
+      steward,
+    }),
+  );
+  const { before, after } = quote;
+  output.result(
+    { study: study.study, digest: study.digest, dataset: dataset.dataset, before, after, folder: folder.path },
+    [
+      `Approved ${study.study} on ${dataset.dataset}.`,
+      "Next: consilium-site status; the study starts when every site has answered.",
+    ],
+  );
+}
+
+export interface RejectOptions {
+  readonly reason: string;
+  readonly passwordFile: string | undefined;
+}
+
+/** Rejects a study, or withdraws the approval of one: from then on this site declines its rounds. */
+export async function reject(context: CommandContext, name: string, options: RejectOptions): Promise<void> {
+  const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
+  const { signer } = await stewardOf(context, options.passwordFile);
+  const action = study.state === "approved" ? "veto" : "reject";
+  const { reason } = options;
+  await decideAs(context, signer, () => ({ action, study: study.study, studyDigest: study.digest, reason }));
+  const done = action === "veto" ? "Withdrew the approval of" : "Rejected";
+  context.output.result({ study: study.study, digest: study.digest, action, reason }, [`${done} ${study.study}.`]);
+}
+
+async function prepare({ folder, output }: CommandContext, study: StudyDetail, dataset: DatasetRecord): Promise<void> {
+  const { splitKey } = await readKeys(folder);
+  const connector = await openTable(dataset.path);
+  try {
+    const { patients, report } = await preparePatients(connector, study.document.data, {
+      secret: splitKey,
+      random: operatingSystemRandom,
+    });
+    writePrepared(preparedFile(folder, study.digest), patients);
+    output.say(`Prepared ${report.patients} patients (this figure stays here).`);
+  } finally {
+    connector.close();
+  }
+}
+
+async function datasetFor(context: CommandContext, name: string | undefined): Promise<DatasetRecord> {
+  const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
+  const wanted = name === undefined ? null : DatasetId.parse(name);
+  const fitting = datasets.filter(({ dataset }) => wanted === null || dataset === wanted);
+  const [only] = fitting;
+  if (only !== undefined && fitting.length === 1) return only;
+  throw new Failure({
+    code: "data/not-named",
+    kind: "usage",
+    what:
+      wanted === null ? `There are ${datasets.length} registered data sets.` : `No data set ${wanted} is registered.`,
+    remedy:
+      "Name one with --dataset; see consilium-site data list, or register it: consilium-site data register NAME PATH",
+  });
+}
+
+function refuseBroken({ study, refusedBy }: StudySummary): void {
+  const [first] = refusedBy;
+  if (first === undefined) return;
+  throw new Failure({
+    code: "policy/refused",
+    kind: "refused",
+    what: `This site's policy (allow.${first.rule}: ${first.allowed}) refuses study ${study}: it asks ${first.asked}.`,
+    remedy: "Have the study changed and proposed again, or change the policy in this site's site.yaml.",
+    fields: { rule: first.rule },
+  });
+}
+
+function standing({ state, reason, dataset, refusedBy }: StudySummary): string[] {
+  const why = reason === null ? "" : ` (${reason})`;
+  const refused = refusedBy.map(({ rule, allowed, asked }) => `Policy refuses: ${rule} ${allowed}, asked ${asked}`);
+  return [`State: ${state}${why}${dataset === null ? "" : `, data set ${dataset}`}`, ...refused];
+}
+
+function noCap(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "budget/no-cap",
+    kind: "refused",
+    what: `Data set ${dataset} has no cap yet: nothing may be charged to it.`,
+    remedy: `Set one: consilium-site budget cap ${dataset} --epsilon E --delta D`,
+  });
+}
