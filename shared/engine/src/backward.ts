@@ -61,8 +61,8 @@ function throughActivation(layer: DenseLayer, upstream_RO: tf.Tensor2D, output_R
 }
 
 /**
- * Derivative of clusterWeight · ‖h − c‖², c the nearest centroid, in h; in c it is the negative. Which centroid is nearest,
- * argmin over k of ‖c_k‖² − 2 h·c_k, is piecewise constant in everything.
+ * Derivative of clusterWeight · ‖h − c‖², c the nearest centroid, in h; in c it is the negative. Which centroid is
+ * nearest, argmin over k of ‖c_k‖² − 2 h·c_k, is piecewise constant in everything.
  */
 function clusterPull(network: Network, hidden_RH: tf.Tensor2D, clusterWeight: number) {
   const { centroids_KH } = network;

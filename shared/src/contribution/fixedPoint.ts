@@ -6,12 +6,13 @@ import { clippedSensitivity, type Grid, noiseStdDev } from "./grid.ts";
 import type { ClippedSum, NoisySum } from "./stages.ts";
 
 /**
- * The mechanism of training: clamp each coordinate to the public range, round once to the fine grid, add integer noise of
- * standard deviation σΔ/γ fine steps, then, as post-processing, round to the coarse grid and saturate.
+ * The mechanism of training: clamp each coordinate to the public range, round once to the fine grid, add integer
+ * noise of standard deviation σΔ/γ fine steps, then, as post-processing, round to the coarse grid and saturate.
  *
  * Clamping moves no two sums further apart, and rounding moves each coordinate by at most γ/2, so the integers have
- * L2 sensitivity Δ/γ, Δ = C(1 + η) + γ√d (`grid.l2Sensitivity`). A coordinate that is not a number counts as 0, and gets its noise.
- * The noise is consumed: its memory becomes the noisy sum. All arithmetic is exact: integers below 2⁵³ in float64.
+ * L2 sensitivity Δ/γ, Δ = C(1 + η) + γ√d (`grid.l2Sensitivity`). A coordinate that is not a number counts as 0, and
+ * gets its noise. The noise is consumed: its memory becomes the noisy sum. All arithmetic is exact: integers below
+ * 2⁵³ in float64.
  */
 export function addGaussianNoise(
   sum: ClippedSum,

@@ -30,7 +30,8 @@ const SMALL_MODEL = 2 ** 20;
  * Relative bound η on what floating-point arithmetic adds to a clipped sum's sensitivity; public, of d alone.
  * A sum over N patients whose float32 parts hold b rows each errs by at most γ_b·N·C, γ_b = b·2⁻²⁴ / (1 − b·2⁻²⁴)
  * (Higham 2002, §3.1), and both neighbours err: 2·γ_b·N ≤ η. The gradient engine takes b from η and N
- * (`site-agent/src/gradient/rowsPerSum.ts`), so a larger η is speed for large models and a smaller one is accuracy for small.
+ * (`site-agent/src/gradient/rowsPerSum.ts`), so a larger η is speed for large models and a smaller one is accuracy
+ * for small.
  */
 export function clipRounding(dimension: number): number {
   return dimension > SMALL_MODEL ? 1 / 64 : 1 / 1024;
@@ -57,8 +58,8 @@ export function aggregateBits(bits: number, sites: number): number {
 }
 
 /**
- * Grid of a study: d coordinates, clipping norm C, noise multiplier σ and a site's expected batch B̄ = q·n (all public).
- * Bits: ⌈log₂(32(B̄/σ + 7))⌉, the privacy design's figure for values within B̄C + 7σΔ at steps of σΔ/16.
+ * Grid of a study: d coordinates, clipping norm C, noise multiplier σ and a site's expected batch B̄ = q·n (all
+ * public). Bits: ⌈log₂(32(B̄/σ + 7))⌉, the privacy design's figure for values within B̄C + 7σΔ at steps of σΔ/16.
  */
 export function gridOf(dimension: number, clippingNorm: number, noiseMultiplier: number, expectedBatch: number): Grid {
   const finest = Math.min((0.02 * clippingNorm) / Math.sqrt(dimension), clippingNorm / FINE_STEPS_MIN);

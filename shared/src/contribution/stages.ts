@@ -11,7 +11,8 @@ declare const packed: unique symbol;
 
 /**
  * Sum over a batch's patients of their clipped gradients. Adding or removing one patient moves
- * the exact sum's L2 norm by ≤ l2Sensitivity = C(1 + η), rounding of the arithmetic included. May be an empty batch's zeros.
+ * the exact sum's L2 norm by ≤ l2Sensitivity = C(1 + η), rounding of the arithmetic included. May be an empty batch's
+ * zeros.
  */
 export interface ClippedSum {
   readonly [clipped]: true;

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { type ModelSpec, type ParameterSlot, parameterCount, parameterSlots } from "./spec.ts";
 
 /**
- * Weights before training, from a study's public seed: Glorot uniform kernels and centroids (Glorot & Bengio 2010, eq. 16),
- * zero biases; a model of one layer starts at zero, its loss being convex. The same bits on every platform.
+ * Weights before training, from a study's public seed: Glorot uniform kernels and centroids (Glorot & Bengio 2010,
+ * eq. 16), zero biases; a model of one layer starts at zero, its loss being convex. The same bits on every platform.
  */
 export function initialParameters(spec: ModelSpec, seed: number): Float32Array {
   const parameters = new Float32Array(parameterCount(spec));

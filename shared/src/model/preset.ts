@@ -3,7 +3,8 @@ import type { DenseLayer, ModelSpec } from "./spec.ts";
 
 /**
  * The network that a study's choice stands for, with `featureCount` inputs. Two classes get one logit and the sigmoid,
- * more classes one logit each; DeepType always one logit each, since its loss is defined so (Chen et al. 2020, DeepType, eq. 4).
+ * more classes one logit each; DeepType always one logit each, since its loss is defined so (Chen et al. 2020,
+ * DeepType, eq. 4).
  */
 export function modelSpecOf(choice: ModelChoice, featureCount: number, classes: number): ModelSpec {
   switch (choice.preset) {

@@ -15,7 +15,8 @@ export type DenseLayer = z.infer<typeof DenseLayer>;
  * - `sigmoid-cross-entropy`: one logit, label 0 or 1;
  * - `softmax-cross-entropy`: one logit a class;
  * - `deeptype`: softmax cross-entropy plus `clusterWeight` · ‖h − c_nearest‖², h the last hidden layer's activation and
- *   c the centroids [clusters, hidden], which are trained parameters appended after all layers (so the loss stays a sum over patients).
+ * c the centroids [clusters, hidden], which are trained parameters appended after all layers (so the loss stays a sum
+ * over patients).
  */
 export const LossSpec = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("sigmoid-cross-entropy") }),

@@ -27,9 +27,10 @@ export function initialState(optimizer: Optimizer, count: number): OptimizerStat
 }
 
 /**
- * One optimizer step, in place, on the mean gradient `aggregate · coarseStep / divisor` (divisor: the *expected* batch).
- * Returns the new state, which shares its arrays with the old. Coordinator and every site run exactly this: each
- * operation is one of + − × ÷ √ in float64, rounded to float32 where it is stored, so that every platform gets the same bits.
+ * One optimizer step, in place, on the mean gradient `aggregate · coarseStep / divisor` (divisor: the *expected*
+ * batch). Returns the new state, which shares its arrays with the old. Coordinator and every site run exactly this:
+ * each operation is one of + − × ÷ √ in float64, rounded to float32 where it is stored, so that every platform gets
+ * the same bits.
  */
 export function applyUpdate(
   optimizer: Optimizer,

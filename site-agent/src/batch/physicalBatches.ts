@@ -7,8 +7,8 @@ export interface PhysicalBatch {
 }
 
 /**
- * Cuts a batch of any size, in order, into physical batches of at most `rowsMax` records. A patient is never cut: one with
- * more records than that is a physical batch alone. An empty batch has none.
+ * Cuts a batch of any size, in order, into physical batches of at most `rowsMax` records. A patient is never cut: one
+ * with more records than that is a physical batch alone. An empty batch has none.
  */
 export function physicalBatches(patients: Int32Array, recordStart: Int32Array, rowsMax: number): PhysicalBatch[] {
   const batches: PhysicalBatch[] = [];

@@ -45,7 +45,10 @@ export const EngineRequest = z.discriminatedUnion("type", [
   }),
   /** Makes noise for one attempt of a training round, in memory only. */
   z.strictObject({ type: z.literal("prepare-noise"), key: RoundKey }),
-  /** Sample → clip → sum → round → noise → pack; writes the contribution to `path`, fsynced. The ledger is `acting` before. */
+  /**
+   * Sample → clip → sum → round → noise → pack; writes the contribution to `path`, fsynced. The ledger is `acting`
+   * before.
+   */
   z.strictObject({ type: z.literal("step"), key: RoundKey, path }),
   /** Scores patients with the model in memory and writes noised histograms (canonical JSON) to `path`, fsynced. */
   z.strictObject({

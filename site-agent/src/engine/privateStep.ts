@@ -29,12 +29,13 @@ export interface PrivateStep {
 /**
  * One DP-SGD step at a site: sample → clip → sum → round → noise → pack. The only place where these meet.
  *
- * Joint guarantee. Let D and D′ differ by one training patient. Each patient joins the batch with probability q on its own
- * (`poissonSample`); on the same sample of the others, the two sums differ by at most C(1 + η) in L2 norm when the patient
- * joins and are equal when not (`clippedSum`); rounding makes of this at most Δ/γ integer steps, and every coordinate gets
- * a discrete Gaussian of standard deviation σΔ/γ (`addGaussianNoise`). So the contribution is one Poisson-subsampled
- * Gaussian of sampling rate q and noise multiplier σ, up to the sampler's distance: exactly the event that it carries.
- * What follows the noise (coarse grid, saturation, packing) is post-processing. Batch, sum and noise are forgotten here.
+ * Joint guarantee. Let D and D′ differ by one training patient. Each patient joins the batch with probability q on
+ * its own (`poissonSample`); on the same sample of the others, the two sums differ by at most C(1 + η) in L2 norm
+ * when the patient joins and are equal when not (`clippedSum`); rounding makes of this at most Δ/γ integer steps, and
+ * every coordinate gets a discrete Gaussian of standard deviation σΔ/γ (`addGaussianNoise`). So the contribution is
+ * one Poisson-subsampled Gaussian of sampling rate q and noise multiplier σ, up to the sampler's distance: exactly
+ * the event that it carries. What follows the noise (coarse grid, saturation, packing) is post-processing. Batch, sum
+ * and noise are forgotten here.
  */
 export function privateStep(step: PrivateStep): Contribution {
   const { grid, samplingRate, random, buffer } = step;

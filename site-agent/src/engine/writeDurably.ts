@@ -3,7 +3,9 @@ import path from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import type { BlobReference } from "@consilium/shared/protocol/messages";
 
-/** Writes a file whole or not at all: temporary name, fsync, rename, fsync of the folder. Only its owner may read it. */
+/**
+ * Writes a file whole or not at all: temporary name, fsync, rename, fsync of the folder. Only its owner may read it.
+ */
 export async function writeDurably(target: string, bytes: Uint8Array): Promise<BlobReference> {
   const temporary = `${target}.${process.pid}.tmp`;
   await rm(temporary, { force: true });

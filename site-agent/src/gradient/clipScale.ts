@@ -7,13 +7,17 @@ import { CANCELLATION } from "./rowsPerSum.ts";
  */
 const NORM_ROUNDING = 2 ** -30;
 
-/** A record whose activations or deltas are beyond this is treated as not finite: float32 products of it could overflow. */
+/**
+ * A record whose activations or deltas are beyond this is treated as not finite: float32 products of it could
+ * overflow.
+ */
 const LARGEST = 2 ** 60;
 
 /**
  * The factor by which a patient's gradient enters the sum: min(1, C / norm), so that ‖factor · gradient‖ ≤ C.
- * Abadi et al. 2016, arXiv:1607.00133, §3.1. Exactly 0 for a patient with a number that is not finite; 1 for a gradient of zero. Also ≤ 4C over
- * the sum of the records' norms, which bounds what float32 sums can add (`rowsPerSum`).
+ * Abadi et al. 2016, arXiv:1607.00133, §3.1. Exactly 0 for a patient with a number that is not finite; 1 for a
+ * gradient of zero. Also ≤ 4C over the sum of the records' norms, which bounds what float32 sums can add
+ * (`rowsPerSum`).
  */
 export function clipScale(norm: PatientNorm, clippingNorm: number): number {
   if (!(norm.largest <= LARGEST)) return 0;

@@ -156,7 +156,10 @@ function centroidSums(layer: TapValues & { kind: "centroids" }, scaled_RO: Float
   return sums;
 }
 
-/** Whether plain float64 sums are as quick as tensors: small layers, and products so short that calls cost more than sums. */
+/**
+ * Whether plain float64 sums are as quick as tensors: small layers, and products so short that calls cost more than
+ * sums.
+ */
 function worthNoTensors(layer: TapValues & { kind: "dense" }, rowsInSum: number): boolean {
   const kernel = layer.inputs * layer.outputs;
   return layer.input_RI.length * layer.outputs <= EXACT_PRODUCTS || (rowsInSum < ROW_MULTIPLE && kernel < SMALL_KERNEL);

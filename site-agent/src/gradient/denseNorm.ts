@@ -1,6 +1,6 @@
 /**
- * One layer's part of the records' gradients, as numbers. A record's kernel gradient is input ⊗ delta and is never formed
- * for its norm (Goodfellow 2015, arXiv:1510.01799).
+ * One layer's part of the records' gradients, as numbers. A record's kernel gradient is input ⊗ delta and is never
+ * formed for its norm (Goodfellow 2015, arXiv:1510.01799).
  */
 export type TapValues =
   | {
@@ -33,8 +33,8 @@ export interface PatientNorm {
 
 /**
  * Norms of the patient whose records are rows `first` … `end − 1`, over all layers and their biases.
- * Exact but for float64 rounding: products of float32 numbers are exact in float64, and a dot product of n of them errs by
- * at most n·2⁻⁵³ of the product of norms. `clipScale` raises the norm by more than that.
+ * Exact but for float64 rounding: products of float32 numbers are exact in float64, and a dot product of n of them
+ * errs by at most n·2⁻⁵³ of the product of norms. `clipScale` raises the norm by more than that.
  */
 export function patientNorm(layers: readonly TapValues[], first: number, end: number): PatientNorm {
   let squared = 0;

@@ -14,12 +14,14 @@ export interface Taps {
   dispose(): void;
 }
 
-/** Rows are filled up to a multiple of this, so that a record's row goes through the same kernel whoever is beside it. */
+/**
+ * Rows are filled up to a multiple of this, so that a record's row goes through the same kernel whoever is beside it.
+ */
 export const ROW_MULTIPLE = 16;
 
 /**
- * One forward and one backward pass: each layer's input a and delta g = ∂loss/∂z for every record. From these alone come
- * norms and clipped sum (book-keeping: Bu et al. 2023, arXiv:2210.00038; Li et al. 2022, arXiv:2110.05679).
+ * One forward and one backward pass: each layer's input a and delta g = ∂loss/∂z for every record. From these alone
+ * come norms and clipped sum (book-keeping: Bu et al. 2023, arXiv:2210.00038; Li et al. 2022, arXiv:2110.05679).
  * `features` [R, I], R a multiple of `ROW_MULTIPLE`; they belong to the taps from here on.
  */
 export function runTaps(network: Network, features: Float32Array, labels: Int32Array): Taps {

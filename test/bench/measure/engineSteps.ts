@@ -25,7 +25,9 @@ export type ModelName = keyof typeof MODELS;
 export const STEPS = ["non-private", "private, noise ready", "private, noise made alongside"] as const;
 export type StepKind = (typeof STEPS)[number];
 
-/** Times `runs` steps after two to warm up; milliseconds each. Sampling takes everyone (q = 1), so the batch is exact. */
+/**
+ * Times `runs` steps after two to warm up; milliseconds each. Sampling takes everyone (q = 1), so the batch is exact.
+ */
 export async function timeSteps(model: ModelName, batch: number, kind: StepKind, runs: number): Promise<number[]> {
   const spec = MODELS[model]();
   const patients = randomPatients(spec, batch);
@@ -63,8 +65,8 @@ function plainStep(network: Network, patients: PreparedPatients): () => Promise<
 }
 
 /**
- * Sample, clip, sum, round, noise, pack. "Noise ready": made before, while a round would wait. "Alongside": ordered for the
- * next step when this one starts, so that a step waits for whatever is not yet done.
+ * Sample, clip, sum, round, noise, pack. "Noise ready": made before, while a round would wait. "Alongside": ordered
+ * for the next step when this one starts, so that a step waits for whatever is not yet done.
  */
 function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind): () => Promise<number> {
   const { spec } = network;

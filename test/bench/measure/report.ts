@@ -39,7 +39,8 @@ export function printReport(bench: string, cases: readonly BenchCase[], json: bo
 function lineOf(one: BenchCase): string {
   const head = `${one.name.padEnd(52)} ${one.backend.padEnd(15)}`;
   if (one.skipped !== null) return `${head} skipped: ${one.skipped}`;
-  const time = `${one.median.toFixed(1)} ${one.unit} (${one.p10.toFixed(1)} to ${one.p90.toFixed(1)}, ${one.runs} runs)`;
+  const spread = `${one.p10.toFixed(1)} to ${one.p90.toFixed(1)}, ${one.runs} runs`;
+  const time = `${one.median.toFixed(1)} ${one.unit} (${spread})`;
   const against = one.reference === null ? "" : `, ${one.reference.ratio.toFixed(2)} × ${one.reference.name}`;
   return `${head} ${time}, peak ${Math.round(one.peakRssMiB)} MiB${against}`;
 }
