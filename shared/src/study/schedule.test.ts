@@ -123,12 +123,12 @@ describe("[STU8] the last affordable round is computed, not guessed", () => {
       .filter(({ part }) => part === "audit")
       .map(({ event }) => event);
     expect(lastAffordableRound(document, 3, 1e-4, { ...NOTHING_SPENT, audit: [...audit, ...audit] })).toBe(0);
-    const validation = plannedCharges(document, "evaluate").map(({ event }) => ({ ...event, count: 13 }));
+    const validation = plannedCharges(document, "evaluate").map(({ event }) => ({ ...event, count: 15 }));
     const last = lastAffordableRound(document, 3, 1e-4, { ...NOTHING_SPENT, validation });
     const evaluations = Math.floor(last / 10);
     const cost = (times: number): number =>
       epsilonOfEvents(
-        validation.map((event) => ({ ...event, count: 13 + times })),
+        validation.map((event) => ({ ...event, count: 15 + times })),
         1e-4,
       );
     expect(cost(evaluations)).toBeLessThanOrEqual(3);
