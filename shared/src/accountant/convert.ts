@@ -16,7 +16,7 @@ export function epsilonOf(curve: RdpCurve, delta: number): number {
   let epsilon = 2 * maxLogRatio + idealEpsilon(curve.values, delta);
   for (let climb = 0; climb < CLIMBS_MAX; climb++) {
     // Asked a trifle above the candidate, so that what is returned satisfies the inequality in spite of rounding.
-    const asked = epsilon * (1 + 1e-12) + 1e-15;
+    const asked = epsilon * (1 + 1e-13) + 1e-15;
     const left = (delta - (1 + Math.exp(asked)) * totalVariation) * Math.exp(-maxLogRatio);
     if (!(left > 0)) return Number.POSITIVE_INFINITY;
     const next = 2 * maxLogRatio + idealEpsilon(curve.values, left);
