@@ -20,10 +20,10 @@
  *   GET  /api/sites                    SiteList
  *   GET  /api/releases                 ReleaseList                    newest first
  *   GET  /api/ledger                   LedgerSummary
- *   GET  /api/ledger/entries           LedgerPage                     ?before=SEQUENCE&limit=1…LEDGER_PAGE_MAX, newest first
+ *   GET  /api/ledger/entries           LedgerPage                     ?before=SEQUENCE&limit=N, newest first
  *   GET  /api/events                   text/event-stream; each `data:` is a ChangeNotice, at most four a second
  *
- * The page itself is served at `/` and, for any path without `/api`, as `index.html`; a one-time link is `/login#TOKEN`.
+ * The page is served at `/` and, for any other path without `/api`, as `index.html`; a one-time link is `/login#TOKEN`.
  */
 import { AuditReport, GateResult } from "@consilium/shared/audit/report";
 import { Refusal } from "@consilium/shared/failure/failure";
@@ -33,6 +33,7 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
+import { Role } from "../consortium/role.ts";
 import { StudyState } from "../study/study.ts";
 
 /** Rounds in one RoundHistory. */
@@ -45,8 +46,7 @@ const count = z.number().int().nonnegative();
 
 export const RefusalView = Refusal.meta({ id: "Refusal" });
 
-export const Role = z.enum(["lead", "auditor", "observer"]);
-export type Role = z.infer<typeof Role>;
+export { Role };
 
 export const LoginRequest = z.strictObject({ token: z.string().min(1).max(200) }).meta({ id: "LoginRequest" });
 export type LoginRequest = z.infer<typeof LoginRequest>;
@@ -212,7 +212,7 @@ export type SiteView = z.infer<typeof SiteView>;
 export const SiteList = z.strictObject({ sites: z.array(SiteView) }).meta({ id: "SiteList" });
 export type SiteList = z.infer<typeof SiteList>;
 
-/** The audit's own report and the gate's judgement of it, as they stand in the release; nothing is left out or rounded. */
+/** The audit's own report and the gate's judgement of it, as they stand in the release. */
 export const AuditView = z
   .strictObject({
     auditedAt: at,

@@ -16,7 +16,7 @@ interface Row {
   readonly decisive: boolean;
 }
 
-/** AUC of each attack with its interval: the gate's figure, then pooled and by site, against a coin toss and the limit. */
+/** AUC of each attack with its interval, against a coin toss and the limit: the gate's, then pooled and by site. */
 export function AucPlot({ report }: { readonly report: AuditReport }) {
   const rows = rowsOf(report);
   return (

@@ -20,12 +20,12 @@ interface BudgetBarsProps {
 
 /** ε of each data set against its cap: spent, what open reservations would add, the cap as a line. */
 export function BudgetBars({ budgets, file, none }: BudgetBarsProps) {
-  const delta = budgets[0]?.delta;
+  const delta = budgets[0] === undefined ? "" : `, at δ = ${deltaText(budgets[0].delta)}`;
   return (
     <PlotCard
       title="ε of each site against its cap"
       aside={<Why of="spent" />}
-      caption={`Per patient, over all studies on the data set${delta === undefined ? "" : `, at δ = ${deltaText(delta)}`}; line: cap.`}
+      caption={`Per patient, over all studies on the data set${delta}; line: cap.`}
       file={file}
       rows={() => [
         ["site", "data set", "epsilon spent", "epsilon reserved", "epsilon of this study's training", "cap", "delta"],

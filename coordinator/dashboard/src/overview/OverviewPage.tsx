@@ -70,7 +70,7 @@ function Panels({ study }: { readonly study: StudyDetail }) {
             <BudgetBars
               budgets={budgets}
               file={`${study.name}-epsilon`}
-              none={`No charge and no cap yet: they come with approvals. At a site: consilium-site study approve ${study.name}`}
+              none={`Caps come with approvals. At a site: consilium-site study approve ${study.name}`}
             />
           )}
         </Answer>

@@ -20,7 +20,7 @@ interface ChartProps {
   readonly option: (ink: Ink) => EChartsCoreOption;
 }
 
-/** One ECharts plot: library loaded on first use, redrawn on change of data, size and colour scheme, disposed at the end. */
+/** One ECharts plot: loaded on first use, redrawn on change of data, size and colour scheme, disposed at the end. */
 export function Chart({ label, height, option }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<EChartsType | null>(null);
@@ -47,7 +47,7 @@ export function Chart({ label, height, option }: ChartProps) {
     };
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the scheme changes the page's colours, which are read here.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the scheme changes the colours that are read here.
   useEffect(() => {
     if (holder.current !== null) chart.current?.setOption(option(inkOf(holder.current)), true);
   }, [option, scheme]);

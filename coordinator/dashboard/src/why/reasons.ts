@@ -10,7 +10,7 @@ export const REASONS = {
     lines: [
       [
         "What",
-        "everything that any study did to this data set: training, metrics, audits; a charge counts from the moment before a sample is drawn.",
+        "all that any study did to this data set: training, metrics, audits. A charge counts before a sample is drawn.",
       ],
       [
         "Formula",
@@ -18,12 +18,9 @@ export const REASONS = {
       ],
       [
         "Accountant",
-        "Rényi differential privacy summed over all charges (Mironov, Talwar & Zhang 2019), converted at δ (Canonne, Kamath & Steinke 2020).",
+        "Rényi DP summed over all charges (Mironov, Talwar & Zhang 2019), at δ by Canonne, Kamath & Steinke 2020.",
       ],
-      [
-        "Assumes",
-        "neighbours differ by one patient, with all of that patient's records; no patient is at two sites. Shown rounded up.",
-      ],
+      ["Assumes", "neighbours differ by one patient with all records; no patient is at two sites. Shown rounded up."],
     ],
   },
   highest: {
@@ -39,7 +36,7 @@ export const REASONS = {
     lines: [
       [
         "What",
-        "each site sends a histogram of scores of its validation patients with discrete Laplace noise; AUC and accuracy come from their sum.",
+        "each site sends a histogram of its validation patients' scores with discrete Laplace noise; both come from the sum.",
       ],
       ["Interval", "95 %, for the patients drawn and for the noise together."],
       ["Cost", "pure ε for each point, charged to the validation part; training patients pay nothing for it."],
@@ -48,10 +45,7 @@ export const REASONS = {
   attack: {
     title: "AUC of a membership attack",
     lines: [
-      [
-        "What",
-        "how well the model's outputs tell training patients from patients it never saw: 0.5 is a coin toss, 1 is certainty.",
-      ],
+      ["What", "how well outputs tell training patients from patients never seen: 0.5 is a coin toss, 1 is certainty."],
       ["From", "noised histograms of attack scores; no score of a patient leaves its site."],
       ["Interval", "simultaneous over the attacks tried, noise and bins included."],
       ["Not", "a bound on ε: that is the ledger's claim, proven by accounting."],
