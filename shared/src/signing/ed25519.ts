@@ -35,6 +35,8 @@ export function verifySignature(publicKey: string, message: Uint8Array | string,
   const key = publicKeyObject(publicKey);
   const bytes = Buffer.from(signature, "base64");
   if (key === null || bytes.length !== nacl.sign.signatureLength) return false;
+  // Base64 leaves bits of its last digit unused: only one text may stand for a signature.
+  if (bytes.toString("base64") !== signature) return false;
   return verify(null, Buffer.from(message), key, bytes);
 }
 
