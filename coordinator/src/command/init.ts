@@ -1,0 +1,89 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "@consilium/shared/failure/failure";
+import type { Command } from "commander";
+
+/** `consilium init`: a study file and a schema file to start from. */
+export function registerInit(parent: Command): void {
+  parent
+    .command("init")
+    .description("write a commented study file and schema file to start from")
+    .argument("[dir]", "folder; made where it is not there", ".")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExamples:\n  consilium init my-study\n  consilium validate my-study/study.yaml")
+    .action((folder: string, options: { json?: boolean }) => {
+      const files = init(folder);
+      const text = `Wrote ${files.join(" and ")}.\nNext: consilium validate ${files[0]}\n`;
+      process.stdout.write(options.json === true ? `${JSON.stringify({ files })}\n` : text);
+    });
+}
+
+/** Writes both files and returns their paths, the study file first. Refuses to touch one that is there. */
+export function init(folder: string): readonly string[] {
+  const files = [
+    { path: join(folder, "study.yaml"), text: STUDY },
+    { path: join(folder, "schema.yaml"), text: SCHEMA },
+  ];
+  const there = files.find(({ path }) => existsSync(path));
+  if (there !== undefined) {
+    throw new Failure({
+      code: "init/file-exists",
+      kind: "refused",
+      what: `${there.path} is there already; nothing was written.`,
+      remedy: "Give another folder: consilium init DIR",
+    });
+  }
+  mkdirSync(folder, { recursive: true });
+  for (const { path, text } of files) writeFileSync(path, text, { flag: "wx" });
+  return files.map(({ path }) => path);
+}
+
+const STUDY = `# A study: everything that every site approves, signed by digest. Change it, then: consilium validate study.yaml
+apiVersion: consilium/v1
+kind: Study
+name: my-study # unique in the consortium
+purpose: Say in one sentence what the model is for; stewards decide by it
+data:
+  schema: ./schema.yaml # columns, public ranges, fills for missing values
+  label: outcome # a category column of the schema
+  patient: patientId # tells patients apart; without it one record is one patient
+model: { preset: logistic } # logistic | mlp | deeptype
+privacy:
+  epsilon: 4 # cap at each site: training, metrics and audit together
+  delta: 1e-5 # well below 1 / patients of the smallest site
+  clippingNorm: 1 # what one patient's gradient may weigh
+  noiseMultiplier: auto # or a number: noise over clippingNorm; auto is the least that fits epsilon
+  samplingRate: 0.1 # probability with which a patient joins a round
+training:
+  rounds: 100
+  answerAfter: 2s # fixed and public; sites that are not ready then are late
+  minSites: 2
+  optimizer: { name: sgd, learningRate: 0.1, momentum: 0.9 }
+  initialSeed: 1 # initial weights alone; sampling and noise are never seeded
+evaluation: { every: 25 rounds, metrics: [auc, accuracy], epsilon: 0.8, bins: 8 } # ε of each evaluation
+audit: # membership attacks before release
+  attacks: [loss, confidence, modified-entropy]
+  epsilon: { members: 0.3, nonMembers: 1 } # of each attack's histogram
+  bins: 10
+  gates: { maxAttackAucUpper: 0.65 } # no release above
+release: { formats: [safetensors] }
+sites: # training patients: public, frozen and signed
+  - { name: hospital-a, patients: 1200 }
+  - { name: hospital-b, patients: 800 }
+`;
+
+const SCHEMA = `# The columns that studies on this data may name. Ranges and fills are public: from knowledge of the field, never
+# from the data, because a range learnt from patients would itself have to be protected.
+apiVersion: consilium/v1
+kind: Schema
+columns:
+  - { name: age, type: number, unit: years, min: 18, max: 90 } # clipped to the range, scaled to −1..1
+  - name: creatinine
+    type: number
+    unit: mg/dl
+    min: 0.3
+    max: 6
+    missing: { fill: 1, indicator: true, codes: [-9] } # -9 stands for missing in the files
+  - { name: stage, type: category, values: [I, II, III, IV], missing: { fill: II } } # one feature for each value
+  - { name: outcome, type: category, values: [0, 1] }
+`;

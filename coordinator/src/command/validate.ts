@@ -1,0 +1,62 @@
+import { plannedEpsilons } from "@consilium/shared/study/resolve";
+import { formatFinding } from "@consilium/shared/study/yamlSource";
+import { readStudyFile } from "@consilium/storage/studyFile";
+import type { Command } from "commander";
+
+/** `consilium validate`: says all that is wrong with a study file, or what it would cost; throws where it is not valid. */
+export function registerValidate(parent: Command): void {
+  parent
+    .command("validate")
+    .description("check a study file, and say what the study would cost each site")
+    .argument("<file>", "study file (YAML)")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExamples:\n  consilium validate study.yaml\n  consilium validate study.yaml --json")
+    .action((file: string, options: { json?: boolean }) => {
+      const validation = validate(file);
+      process.stdout.write(options.json === true ? `${JSON.stringify(validation)}\n` : describeValidation(validation));
+    });
+}
+
+export interface Validation {
+  readonly file: string;
+  readonly study: string;
+  readonly digest: string;
+  readonly noiseMultiplier: number;
+  readonly noiseWasAuto: boolean;
+  /** Cost of the whole study at each site, for each part of its patients. */
+  readonly epsilon: { readonly train: number; readonly validation: number; readonly audit: number };
+  readonly cap: number;
+  readonly delta: number;
+  readonly warnings: readonly string[];
+}
+
+/** Reads and resolves a study file. Throws `InvalidStudy` with every fault. */
+export function validate(file: string): Validation {
+  const { document, digest, noiseWasAuto, warnings } = readStudyFile(file);
+  const { noiseMultiplier, epsilon, delta } = document.privacy;
+  return {
+    file,
+    study: document.name,
+    digest,
+    noiseMultiplier,
+    noiseWasAuto,
+    epsilon: plannedEpsilons(document),
+    cap: epsilon,
+    delta,
+    warnings: warnings.map(formatFinding),
+  };
+}
+
+function describeValidation(validation: Validation): string {
+  const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, cap, delta, warnings } = validation;
+  const cost = (part: number): string => part.toFixed(3);
+  return [
+    ...warnings,
+    `${file} is valid: study ${study}, digest ${digest}`,
+    `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
+    `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
+    `  training patients ${cost(epsilon.train)}, validation ${cost(epsilon.validation)}, audit hold-out ${cost(epsilon.audit)}`,
+    `Next: consilium study propose ${file}`,
+    "",
+  ].join("\n");
+}
