@@ -5,7 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { z } from "zod";
 import * as agent from "./command/agent.ts";
 import * as budget from "./command/budget.ts";
-import { type CommandContext, contextOf } from "./command/context.ts";
+import { type CommandContext, contextOf, type StewardOptions } from "./command/context.ts";
 import * as data from "./command/datasets.ts";
 import { doctor } from "./command/doctor.ts";
 import { join } from "./command/join.ts";
@@ -30,6 +30,10 @@ function dataOption(): Option {
 
 function passwordOption(): Option {
   return new Option("--password-file <file>", "file with the steward's password (mode 0600); else it is asked for");
+}
+
+function yesOption(): Option {
+  return new Option("--yes", "do not ask whether to go on").default(false);
 }
 
 function outputOf({ json = false }: { readonly json?: boolean }): ReturnType<typeof outputTo> {
@@ -129,14 +133,16 @@ command(studyCommands, "show <name>", "the exact document").action((name: string
 command(studyCommands, "approve <name>", "let a study use a data set (steward)")
   .option("--dataset <name>", "data set; needed where more than one is registered")
   .addOption(passwordOption())
+  .addOption(yesOption())
   .action((name: string, options: Shared & ApproveFlags) =>
-    study.approve(context(options), name, approveOptions(options)),
+    study.approve(context(options), name, { dataset: options.dataset, steward: stewardFlags(options) }),
   );
 command(studyCommands, "reject <name>", "reject a study, or withdraw its approval (steward)")
   .requiredOption("--reason <text>", "told to the coordinator")
   .addOption(passwordOption())
+  .addOption(yesOption())
   .action((name: string, options: Shared & ReasonFlags) =>
-    study.reject(context(options), name, { reason: options.reason, passwordFile: options.passwordFile }),
+    study.reject(context(options), name, { reason: options.reason, steward: stewardFlags(options) }),
   );
 
 const budgetCommands = program.command("budget").description("privacy budget of this site's data sets");
@@ -146,17 +152,19 @@ command(budgetCommands, "cap <dataset>", "set a data set's cap over all studies 
   .requiredOption("--delta <number>", "δ at which ε is computed", number)
   .option("--per-study <number>", "largest ε of one study", number)
   .addOption(passwordOption())
+  .addOption(yesOption())
   .action((dataset: string, options: Shared & CapFlags) => {
-    const { epsilon, delta, perStudy, passwordFile } = options;
-    return budget.setCap(context(options), dataset, { epsilon, delta, perStudy, passwordFile });
+    const { epsilon, delta, perStudy } = options;
+    return budget.setCap(context(options), dataset, { epsilon, delta, perStudy, steward: stewardFlags(options) });
   });
 command(budgetCommands, "freeze <dataset>", "let a data set take part in nothing (steward)")
   .requiredOption("--reason <text>", "kept with the decision")
   .option("--off", "let it take part again", false)
   .addOption(passwordOption())
+  .addOption(yesOption())
   .action((dataset: string, options: Shared & ReasonFlags & { off: boolean }) => {
-    const { off, reason, passwordFile } = options;
-    return budget.freeze(context(options), dataset, { off, reason, passwordFile });
+    const { off, reason } = options;
+    return budget.freeze(context(options), dataset, { off, reason, steward: stewardFlags(options) });
   });
 command(budgetCommands, "ledger", "every entry of this site's ledger")
   .option("--after <number>", "entries after this one", number, 0)
@@ -182,23 +190,24 @@ interface JoinFlags {
   readonly steward?: string;
   readonly passwordFile?: string;
 }
-interface ApproveFlags {
+interface StewardFlags {
+  readonly passwordFile?: string;
+  readonly yes: boolean;
+}
+interface ApproveFlags extends StewardFlags {
   readonly dataset?: string;
-  readonly passwordFile?: string;
 }
-interface ReasonFlags {
+interface ReasonFlags extends StewardFlags {
   readonly reason: string;
-  readonly passwordFile?: string;
 }
-interface CapFlags {
+interface CapFlags extends StewardFlags {
   readonly epsilon: number;
   readonly delta: number;
   readonly perStudy?: number;
-  readonly passwordFile?: string;
 }
 
-function approveOptions({ dataset, passwordFile }: ApproveFlags): study.ApproveOptions {
-  return { dataset, passwordFile };
+function stewardFlags({ passwordFile, yes }: StewardFlags): StewardOptions {
+  return { passwordFile, isSure: yes };
 }
 
 function noToken(): Failure {

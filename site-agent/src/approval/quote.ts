@@ -31,7 +31,8 @@ export function quoteOf(state: LedgerState, site: SiteName, dataset: DatasetId, 
   };
 }
 
-function leaves(document: StudyDocument): string[] {
+/** What the study sends of the data, in words. */
+export function leaves(document: StudyDocument): string[] {
   const { training, evaluation, audit, privacy } = document;
   const { dimension, bits } = gridOfStudy(document);
   const bytes = Math.ceil((dimension * bits) / 8);

@@ -4,7 +4,7 @@ import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { Cap } from "../steward/statement.ts";
-import { askSite, type CommandContext, decideAs, stewardOf } from "./context.ts";
+import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { epsilonText, table } from "./output.ts";
 
 export async function show(context: CommandContext): Promise<void> {
@@ -25,7 +25,7 @@ export async function show(context: CommandContext): Promise<void> {
       epsilonText(trainingEpsilon),
     ]),
   );
-  context.output.result(budgets, [
+  context.output.result({ datasets: budgets }, [
     ...table(["data set", "ε spent", "with reserved", "cap (all studies)", "left", ""], rows),
     ...(studies.length === 0 ? [] : ["", ...table(["data set", "study", "ε", "training alone"], studies)]),
     ...(budgets.length === 0 ? ["No data set yet: consilium-site data register NAME PATH"] : []),
@@ -36,7 +36,7 @@ export interface CapOptions {
   readonly epsilon: number;
   readonly delta: number;
   readonly perStudy: number | undefined;
-  readonly passwordFile: string | undefined;
+  readonly steward: StewardOptions;
 }
 
 /** Sets a data set's cap: a steward's decision, whether it goes up or down. */
@@ -44,7 +44,8 @@ export async function setCap(context: CommandContext, name: string, options: Cap
   const { epsilon, delta, perStudy } = options;
   const dataset = DatasetId.parse(name);
   const cap = Cap.parse({ epsilon, delta, ...(perStudy === undefined ? {} : { perStudy }) });
-  const { signer } = await stewardOf(context, options.passwordFile);
+  const question = `Set the cap of ${dataset} to ε ≤ ${epsilon} at δ = ${delta}?`;
+  const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "set-cap", dataset, cap }));
   context.output.result({ dataset, cap }, [
     `Cap of ${dataset} over all studies: ε ≤ ${epsilon} at δ = ${delta}.`,
@@ -55,14 +56,15 @@ export async function setCap(context: CommandContext, name: string, options: Cap
 export interface FreezeOptions {
   readonly off: boolean;
   readonly reason: string;
-  readonly passwordFile: string | undefined;
+  readonly steward: StewardOptions;
 }
 
 /** A frozen data set takes part in nothing, from the next round on. */
 export async function freeze(context: CommandContext, name: string, options: FreezeOptions): Promise<void> {
   const dataset = DatasetId.parse(name);
   const frozen = !options.off;
-  const { signer } = await stewardOf(context, options.passwordFile);
+  const question = `${frozen ? "Freeze" : "Unfreeze"} ${dataset}?`;
+  const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "freeze", dataset, frozen, reason: options.reason }));
   context.output.result({ dataset, frozen }, [`${dataset} is ${frozen ? "frozen" : "no longer frozen"}.`]);
 }
@@ -70,7 +72,7 @@ export async function freeze(context: CommandContext, name: string, options: Fre
 export async function ledger(context: CommandContext, after: number): Promise<void> {
   const entries = await askSite(context, { ask: "ledger", after }, z.array(LedgerEntry));
   const rows = entries.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detail(body)]);
-  context.output.result(entries, table(["entry", "at", "kind", ""], rows));
+  context.output.result({ entries }, table(["entry", "at", "kind", ""], rows));
 }
 
 export async function verify(context: CommandContext): Promise<void> {

@@ -1,3 +1,5 @@
+import { createInterface } from "node:readline/promises";
+import { Failure } from "@consilium/shared/failure/failure";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, ApprovalStatement } from "@consilium/shared/study/approval";
 import { z } from "zod";
@@ -47,14 +49,37 @@ export async function askSite<Schema extends z.ZodType>(
   }
 }
 
-/** Opens the steward's key with the password from a file or the keyboard; refused before anything else is done. */
+/** How a steward is asked. */
+export interface StewardOptions {
+  /** File with the password; without one it is asked for. */
+  readonly passwordFile: string | undefined;
+  /** Don't ask the question: the answer is yes. */
+  readonly isSure: boolean;
+}
+
+/** Asks the steward, then opens the steward's key. Without a terminal the password's file is the answer. */
 export async function stewardOf(
   { folder, terminal }: CommandContext,
-  passwordFile: string | undefined,
+  { passwordFile, isSure }: StewardOptions,
+  question: string,
 ): Promise<{ sealed: SealedKey; signer: Signer }> {
   const { sealedSteward: sealed } = await readKeys(folder);
+  if (!isSure && terminal.input.isTTY) await requireYes(question, terminal);
   const password = await readPassword(`Password of steward ${sealed.steward}: `, passwordFile, terminal);
   return { sealed, signer: await openKey(sealed, password) };
+}
+
+async function requireYes(question: string, { input, output }: Terminal): Promise<void> {
+  const lines = createInterface({ input, output });
+  const reply = await lines.question(`${question} [y/N] `);
+  lines.close();
+  if (/^y(es)?$/i.test(reply.trim())) return;
+  throw new Failure({
+    code: "steward/not-confirmed",
+    kind: "refused",
+    what: "Nothing was decided.",
+    remedy: "Run the command again and answer y, or pass --yes.",
+  });
 }
 
 /** Has the steward sign a decision and lets it take effect. `decisionOf` makes it for the names that the site goes by. */

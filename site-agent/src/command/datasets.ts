@@ -36,7 +36,7 @@ export async function list(context: CommandContext): Promise<void> {
     frozen ? "frozen" : "",
   ]);
   const none = ["No data set yet: consilium-site data register NAME PATH"];
-  context.output.result(datasets, rows.length === 0 ? none : table(["data set", "path", "registered", ""], rows));
+  context.output.result({ datasets }, rows.length === 0 ? none : table(["data set", "path", "registered", ""], rows));
 }
 
 /** A few rows as they lie in the file: for eyes that may read them anyway. Nothing is stored, sent or logged. */

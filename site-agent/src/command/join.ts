@@ -44,6 +44,9 @@ export async function join(context: CommandContext, options: JoinOptions): Promi
   ]);
 }
 
+/** A new site's own rule until somebody changes it: below this, one round of a full sample is worth ε in the tens. */
+const NOISE_MULTIPLIER_MIN = 0.5;
+
 interface Joined {
   readonly identityKey: PublicKey;
   readonly stewardKey: PublicKey;
@@ -72,7 +75,7 @@ async function joinFirst(context: CommandContext, token: EnrolmentToken, options
       kind: "Site",
       name: token.site,
       coordinator: { url: token.agentsUrl, key: coordinatorKey },
-      allow: {},
+      allow: { minNoiseMultiplier: NOISE_MULTIPLIER_MIN },
       telemetry: { logs: { level: "info" } },
     });
     await writeFileAtomically(draft.config, text, PUBLIC_FILE_MODE);
@@ -89,7 +92,7 @@ async function joinAgain(context: CommandContext, token: EnrolmentToken, options
   const config = await readConfig(folder.config, environment);
   if (config.name !== token.site) throw otherSite(config.name);
   const { identity } = await readKeys(folder);
-  const { signer } = await stewardOf(context, options.passwordFile);
+  const { signer } = await stewardOf(context, { passwordFile: options.passwordFile, isSure: true }, "");
   const coordinatorKey = await enrolWith(folder, token, identity, signer);
   if (coordinatorKey !== config.coordinator.key) throw otherCoordinator();
   return { identityKey: identity.publicKey, stewardKey: signer.publicKey, coordinatorKey };

@@ -6,24 +6,24 @@ import { Quote } from "../approval/quote.ts";
 import { openTable } from "../connector/table.ts";
 import { preparePatients } from "../contract/prepare.ts";
 import { writePrepared } from "../contract/preparedFile.ts";
-import { StudyDetail, StudySummary } from "../control/request.ts";
+import { NextDecision, StudyDetail, StudySummary } from "../control/request.ts";
 import { preparedFile } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
 import { DatasetRecord } from "../storage/records.ts";
-import { askSite, type CommandContext, decideAs, signApproval, stewardOf } from "./context.ts";
+import { askSite, type CommandContext, decideAs, type StewardOptions, signApproval, stewardOf } from "./context.ts";
 import { epsilonText, table } from "./output.ts";
 
 export async function list(context: CommandContext): Promise<void> {
   const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
-  const rows = studies.map(({ study, state, epsilon, delta, progress, refusedBy }) => [
-    study,
+  const rows = studies.map(({ name, state, epsilon, delta, progress, refusedBy }) => [
+    name,
     state,
     `${epsilon} at δ = ${delta}`,
     progress ?? "",
     refusedBy.length === 0 ? "" : `policy refuses: ${refusedBy.map(({ rule }) => rule).join(", ")}`,
   ]);
   const none = ["No study was proposed yet. The agent hears of one as soon as it runs: consilium-site start"];
-  context.output.result(studies, rows.length === 0 ? none : table(["study", "state", "ε", "progress", ""], rows));
+  context.output.result({ studies }, rows.length === 0 ? none : table(["study", "state", "ε", "progress", ""], rows));
 }
 
 export async function show(context: CommandContext, name: string): Promise<void> {
@@ -33,7 +33,7 @@ export async function show(context: CommandContext, name: string): Promise<void>
 
 export interface ApproveOptions {
   readonly dataset: string | undefined;
-  readonly passwordFile: string | undefined;
+  readonly steward: StewardOptions;
 }
 
 /**
@@ -45,21 +45,21 @@ export async function approve(context: CommandContext, name: string, options: Ap
   const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
   refuseBroken(study);
   const dataset = await datasetFor(context, options.dataset);
-  const quote = await askSite(context, { ask: "quote", study: study.study, dataset: dataset.dataset }, Quote);
+  const quote = await askSite(context, { ask: "quote", study: study.name, dataset: dataset.dataset }, Quote);
   const { cap } = quote;
   if (cap === null) throw noCap(dataset.dataset);
-  output.say(`Study ${study.study}: ${study.purpose}`);
+  output.say(`Study ${study.name}: ${study.purpose}`);
   output.say(`Digest ${study.digest}`);
   output.say(
     `Data set ${dataset.dataset}: ε ${epsilonText(quote.before)} → ${epsilonText(quote.after)} of ${cap.epsilon}`,
   );
   output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
   await prepare(context, study, dataset);
-  const { signer } = await stewardOf(context, options.passwordFile);
+  const { signer } = await stewardOf(context, options.steward, `Approve ${study.name} on ${dataset.dataset}?`);
   await decideAs(context, signer, ({ site, steward }) =>
     signApproval(signer, {
       site,
-      study: study.study,
+      study: study.name,
       studyDigest: study.digest,
       dataset: dataset.dataset,
       cap,
@@ -68,9 +68,9 @@ export async function approve(context: CommandContext, name: string, options: Ap
   );
   const { before, after } = quote;
   output.result(
-    { study: study.study, digest: study.digest, dataset: dataset.dataset, before, after, folder: folder.path },
+    { study: study.name, digest: study.digest, dataset: dataset.dataset, before, after, folder: folder.path },
     [
-      `Approved ${study.study} on ${dataset.dataset}.`,
+      `Approved ${study.name} on ${dataset.dataset}.`,
       "Next: consilium-site status; the study starts when every site has answered.",
     ],
   );
@@ -78,27 +78,32 @@ export async function approve(context: CommandContext, name: string, options: Ap
 
 export interface RejectOptions {
   readonly reason: string;
-  readonly passwordFile: string | undefined;
+  readonly steward: StewardOptions;
 }
 
 /** Rejects a study, or withdraws the approval of one: from then on this site declines its rounds. */
 export async function reject(context: CommandContext, name: string, options: RejectOptions): Promise<void> {
   const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
-  const { signer } = await stewardOf(context, options.passwordFile);
   const action = study.state === "approved" ? "veto" : "reject";
+  const question = action === "veto" ? `Withdraw the approval of ${study.name}?` : `Reject ${study.name}?`;
+  const { signer } = await stewardOf(context, options.steward, question);
   const { reason } = options;
-  await decideAs(context, signer, () => ({ action, study: study.study, studyDigest: study.digest, reason }));
+  await decideAs(context, signer, () => ({ action, study: study.name, studyDigest: study.digest, reason }));
   const done = action === "veto" ? "Withdrew the approval of" : "Rejected";
-  context.output.result({ study: study.study, digest: study.digest, action, reason }, [`${done} ${study.study}.`]);
+  context.output.result({ study: study.name, digest: study.digest, action, reason }, [`${done} ${study.name}.`]);
 }
 
-async function prepare({ folder, output }: CommandContext, study: StudyDetail, dataset: DatasetRecord): Promise<void> {
+async function prepare(context: CommandContext, study: StudyDetail, dataset: DatasetRecord): Promise<void> {
+  const { folder, output } = context;
+  const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const { splitKey } = await readKeys(folder);
   const connector = await openTable(dataset.path);
   try {
+    const published = study.document.sites.find(({ name }) => name === site)?.patients;
     const { patients, report } = await preparePatients(connector, study.document.data, {
       secret: splitKey,
       random: operatingSystemRandom,
+      ...(published === undefined ? {} : { publicPatients: published }),
     });
     writePrepared(preparedFile(folder, study.digest), patients);
     output.say(`Prepared ${report.patients} patients (this figure stays here).`);
@@ -123,13 +128,13 @@ async function datasetFor(context: CommandContext, name: string | undefined): Pr
   });
 }
 
-function refuseBroken({ study, refusedBy }: StudySummary): void {
+function refuseBroken({ name, refusedBy }: StudySummary): void {
   const [first] = refusedBy;
   if (first === undefined) return;
   throw new Failure({
     code: "policy/refused",
     kind: "refused",
-    what: `This site's policy (allow.${first.rule}: ${first.allowed}) refuses study ${study}: it asks ${first.asked}.`,
+    what: `This site's policy (allow.${first.rule}: ${first.allowed}) refuses study ${name}: it asks ${first.asked}.`,
     remedy: "Have the study changed and proposed again, or change the policy in this site's site.yaml.",
     fields: { rule: first.rule },
   });

@@ -50,7 +50,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
 function summary({ config }: Site, proposal: ProposalRecord): StudySummary {
   const { study, digest, state, reason, dataset, told, progress, document } = proposal;
   return {
-    study,
+    name: study,
     digest,
     purpose: document.purpose,
     epsilon: document.privacy.epsilon,

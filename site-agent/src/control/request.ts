@@ -52,7 +52,7 @@ export type AgentStatus = z.infer<typeof AgentStatus>;
 
 /** A study as `studies` and `study` answer it. */
 export const StudySummary = z.strictObject({
-  study: StudyName,
+  name: StudyName,
   digest: Digest,
   purpose: z.string(),
   epsilon: Epsilon,

@@ -1,0 +1,83 @@
+import { isAbsent, parseNumber, type RawValue } from "@consilium/shared/study/features";
+import { openTable } from "../connector/table.ts";
+import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
+
+/** One column of a file as it lies there; exact figures, for local eyes alone. */
+export interface ColumnDescription {
+  readonly name: string;
+  /** `number`: every value there is one; `category`: few different values; else `text`. */
+  readonly type: "number" | "category" | "text" | "empty";
+  readonly missing: number;
+  /** Different values, as far as they were counted. */
+  readonly distinct: number;
+  /** Kind of identifier that the name or the values look like. */
+  readonly identifier: string | null;
+}
+
+export interface DataDescription {
+  readonly rows: number;
+  readonly columns: readonly ColumnDescription[];
+}
+
+const DISTINCT_MAX = 100;
+
+/** Columns, types, missing values and what looks like an identifier. Nothing of it is stored, sent or logged. */
+export async function describeData(path: string): Promise<DataDescription> {
+  const connector = await openTable(path);
+  try {
+    const all = await connector.columns();
+    const names = all.filter((name, i) => all.indexOf(name) === i && all.lastIndexOf(name) === i);
+    const tallies = names.map((name) => new ColumnTally(name));
+    let rows = 0;
+    if (names.length > 0) {
+      for await (const chunk of connector.rows(names)) {
+        rows += chunk.length;
+        for (const row of chunk)
+          tallies.forEach((tally, i) => {
+            tally.add(row[i]);
+          });
+      }
+    }
+    return { rows, columns: tallies.map((tally) => tally.describe()) };
+  } finally {
+    connector.close();
+  }
+}
+
+class ColumnTally {
+  private missing = 0;
+  private present = 0;
+  private numbers = 0;
+  private readonly distinct = new Set<string>();
+  private readonly scan = new IdentifierScan();
+
+  constructor(private readonly name: string) {}
+
+  add(value: RawValue): void {
+    if (isAbsent(value)) {
+      this.missing += 1;
+      return;
+    }
+    this.present += 1;
+    if (parseNumber(value) !== null) this.numbers += 1;
+    if (this.distinct.size < DISTINCT_MAX) this.distinct.add(String(value));
+    this.scan.add(value);
+  }
+
+  describe(): ColumnDescription {
+    const { name, missing } = this;
+    const distinct = this.distinct.size;
+    return { name, type: this.type(), missing, distinct, identifier: identifierByName(name) ?? this.scan.found() };
+  }
+
+  private type(): ColumnDescription["type"] {
+    if (this.present === 0) return "empty";
+    const few = this.distinct.size <= CATEGORY_VALUES_MAX && this.distinct.size < this.present / 2;
+    if (this.numbers === this.present) return few && this.distinct.size <= CODES_MAX ? "category" : "number";
+    return few ? "category" : "text";
+  }
+}
+
+const CATEGORY_VALUES_MAX = 30;
+/** Numbers with so few different values are codes more often than measurements. */
+const CODES_MAX = 8;

@@ -1,0 +1,130 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure } from "@consilium/shared/failure/failure";
+import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { describeData } from "./data.ts";
+import type { Output } from "./output.ts";
+import { checkStudy } from "./studyCheck.ts";
+
+const STUDIES = fileURLToPath(new URL("../../../shared/studies/", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "consilium-check-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const Result = z.object({
+  epsilon: z.object({ train: z.number() }),
+  layers: z.array(z.string()),
+  leaves: z.array(z.string()),
+  contract: z.object({
+    records: z.number(),
+    patients: z.number(),
+    violated: z.boolean(),
+    parts: z.object({ train: z.number() }),
+  }),
+});
+
+/** What a check writes, and how it fails, if it does. */
+async function check(
+  file: string,
+  data: string,
+  site?: string,
+): Promise<{ value: z.infer<typeof Result>; text: string; failure: Failure | null }> {
+  const results: { value: unknown; lines: readonly string[] }[] = [];
+  const output: Output = { isJson: false, result: (value, lines) => results.push({ value, lines }), say: () => {} };
+  const failure = await checkStudy(output, { file, data, site }).then(
+    () => null,
+    (error: unknown) => {
+      if (error instanceof Failure) return error;
+      throw error;
+    },
+  );
+  const [only] = results;
+  if (only === undefined) throw failure ?? new Error("nothing was written");
+  return { value: Result.parse(only.value), text: only.lines.join("\n"), failure };
+}
+
+const heart = join(STUDIES, "heart/study.yaml");
+const cleveland = join(STUDIES, "heart/data/cleveland.csv");
+
+describe("[DAT12] study check, offline", () => {
+  test.each([
+    ["cleveland", 303, 212],
+    ["hungarian", 294, 206],
+    ["switzerland", 123, 86],
+    ["va", 200, 140],
+  ])("the heart data of %s meet the contract", async (site, records, train) => {
+    const { value, text, failure } = await check(heart, join(STUDIES, `heart/data/${site}.csv`), site);
+    expect(failure).toBeNull();
+    expect(value.contract).toMatchObject({ records, patients: records, violated: false, parts: { train } });
+    expect(text).toContain(`${records} records`);
+  });
+
+  test.each([1, 2, 3, 4, 5])("the data of cohort %s meet the DeepType study's", async (cohort) => {
+    const data = join(STUDIES, `deeptype-metabric/data/cohort-${cohort}.csv`);
+    const { value, text, failure } = await check(
+      join(STUDIES, "deeptype-metabric/study.yaml"),
+      data,
+      `cohort-${cohort}`,
+    );
+    expect(failure).toBeNull();
+    expect(text).not.toContain("patients-differ");
+    expect(value.layers.map((line) => line.split(":")[0])).toEqual(["hidden-1", "hidden-2", "output", "centroids"]);
+  });
+
+  test("says how each layer is clipped, what leaves and what it costs", async () => {
+    const { value, text } = await check(heart, cleveland, "cleveland");
+    expect(value.layers).toEqual([
+      "output: dense 29 → 1, 30 parameters; norm from its inputs and output gradients, no patient's gradient is formed",
+    ]);
+    expect(value.leaves.join(" ")).toMatch(/60 contributions of \d+ bytes/);
+    expect(value.epsilon.train).toBeCloseTo(3.758, 2);
+    expect(text).toContain("of ε = 4 at δ = 0.0001: training patients 3.758");
+  });
+
+  test("violated: a table with counts, no value, and exit code 3", async () => {
+    const broken = join(folder, "broken.csv");
+    writeFileSync(
+      broken,
+      readFileSync(cleveland, "utf8").replace("cleveland,63.0", "cleveland,Secret").replace(",train", ",somewhere"),
+    );
+    const { text, failure, value } = await check(heart, broken);
+    expect(failure?.exitCode).toBe(3);
+    expect(value.contract.violated).toBe(true);
+    expect(text).toMatch(/error +age +1 +records whose value is no number/);
+    expect(text).toMatch(/error +split +1 +records whose split is neither/);
+    expect(`${text}${failure?.message}`).not.toMatch(/Secret|somewhere/);
+  });
+
+  test("a site that the study doesn't name, a missing study, missing data", async () => {
+    await expect(check(heart, cleveland, "nowhere")).rejects.toThrow("has no site 'nowhere'");
+    await expect(check(join(folder, "none.yaml"), cleveland)).rejects.toThrow("can't be read");
+    await expect(check(heart, join(folder, "none.csv"))).rejects.toThrow("no such data file");
+  });
+});
+
+describe("[DAT13] a description of local data", () => {
+  test("types, missing values and what looks like an identifier", async () => {
+    const path = join(folder, "described.csv");
+    const rows = Array.from(
+      { length: 40 },
+      (_, i) => `${i / 2},${i % 3},${i % 2 === 0 ? "a" : ""},word ${i},,p${i}@x.example`,
+    );
+    writeFileSync(
+      path,
+      `size,stage,arm,remark_code,nothing,contact,contact\n${rows.map((row) => `${row},x`).join("\n")}\n`,
+    );
+    const { rows: count, columns } = await describeData(path);
+    expect(count).toBe(40);
+    expect(columns.map(({ name, type, missing }) => `${name} ${type} ${missing}`)).toEqual([
+      "size number 0",
+      "stage category 0",
+      "arm category 20",
+      "remark_code text 0",
+      "nothing empty 40",
+    ]);
+    writeFileSync(path, `contact\n${rows.map((row) => row.split(",")[5]).join("\n")}\n`);
+    expect((await describeData(path)).columns[0]?.identifier).toBe("e-mail");
+  });
+});
