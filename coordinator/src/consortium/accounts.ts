@@ -11,10 +11,7 @@ import {
   insertCredential,
 } from "../storage/consortium.ts";
 import type { Sql } from "../storage/sql.ts";
-
-/** What a person may do: an observer looks, an auditor also reads the audit's inner figures, a lead moves studies. */
-export const Role = z.enum(["lead", "auditor", "observer"]);
-export type Role = z.infer<typeof Role>;
+import { Role } from "./role.ts";
 
 export const AccountName = z
   .string()

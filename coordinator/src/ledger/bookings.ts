@@ -1,5 +1,4 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import type { PrivacyEvent } from "@consilium/shared/event/event";
 import type { LedgerBody } from "@consilium/shared/ledger/entry";
 import type { RoundKey, RoundPurpose, SignedHead, SiteMessage } from "@consilium/shared/protocol/messages";
 import { chargeId, type PlannedCharge, plannedCharges } from "@consilium/shared/study/charges";
@@ -51,9 +50,7 @@ export function witnessBodies(heads: Iterable<SignedHead>): LedgerBody[] {
 
 type Charges = Extract<SiteMessage, { type: "contribution" }>["charges"];
 
-/**
- * Whether a contribution was charged at its site exactly as here.
- */
+/** Whether a contribution was charged at its site exactly as here. */
 export function chargesAgree(document: StudyDocument, key: RoundKey, site: SiteName, charges: Charges): boolean {
   const planned = chargesOf(document, key.purpose);
   return (

@@ -75,6 +75,12 @@ async function createStudies(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint("approval_key", ["study", "site"])
     .execute();
   await schema
+    .createTable("study_move")
+    .addColumn("sequence", "integer", (c) => c.primaryKey())
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("move", "text", (c) => c.notNull())
+    .execute();
+  await schema
     .createTable("metric")
     .addColumn("study", "text", (c) => c.notNull().references("study.name"))
     .addColumn("round", "integer", (c) => c.notNull())

@@ -2,6 +2,7 @@ import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Approval } from "@consilium/shared/study/approval";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { Digest, Signature, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { z } from "zod";
 import { type StudyStanding, StudyState } from "../study/study.ts";
 import type { Sql } from "./sql.ts";
 import type { ApprovalRow, StudyRow } from "./tables.ts";
@@ -79,6 +80,21 @@ export function allApprovals(sql: Sql): readonly Approval[] {
     const reply = replyOf(row);
     return reply.answer === "approved" ? [reply.approval] : [];
   });
+}
+
+/** One change of a study's state, as its ledger entry says. */
+const Move = z.strictObject({ from: z.string(), to: z.string(), by: z.string(), reason: z.string(), at: z.string() });
+export type StudyMove = z.infer<typeof Move>;
+
+/** In the transaction of its ledger entry, whose number it bears. */
+export function saveMove(sql: Sql, study: StudyName, sequence: number, move: StudyMove): void {
+  sql.run(sql.build.insertInto("study_move").values({ sequence, study, move: canonicalJson(move) }));
+}
+
+/** Oldest first. */
+export function movesOf(sql: Sql, study: StudyName): readonly StudyMove[] {
+  const query = sql.build.selectFrom("study_move").select("move").where("study", "=", study).orderBy("sequence");
+  return sql.all(query).map(({ move }) => Move.parse(JSON.parse(move)));
 }
 
 function studyOf(row: StudyRow): StudyRecord {

@@ -3,7 +3,11 @@
  * every read. Secrets (tokens, sessions, links) are stored as SHA-256 alone.
  */
 export interface CoordinatorTables {
+  /** Written by the ledger's own store alone. */
+  ledger_entry: { sequence: number; hash: string; line: string };
   study: StudyRow;
+  /** The ledger's `study-moved` entries again, for quick reading. */
+  study_move: { sequence: number; study: string; move: string };
   approval: ApprovalRow;
   roster: RosterRow;
   deny_list: { id: 1; list: string };

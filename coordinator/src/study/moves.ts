@@ -1,6 +1,6 @@
 import { assert } from "@consilium/shared/failure/failure";
 import type { StudyName } from "@consilium/shared/units/identity";
-import { findStudy, saveStanding } from "../storage/studies.ts";
+import { findStudy, saveMove, saveStanding } from "../storage/studies.ts";
 import { moveStudy, type StudyEvent, type StudyStanding } from "./study.ts";
 import type { StudyWorld } from "./world.ts";
 
@@ -20,7 +20,9 @@ export function move(world: StudyWorld, study: StudyName, event: StudyEvent, mot
     assert(record !== undefined, "a study that moves exists");
     const next = moveStudy(study, record.standing, event);
     const { by, reason } = motive;
-    world.ledger.append([{ kind: "study-moved", study, from: record.standing.state, to: next.state, by, reason }]);
+    const moved = { from: record.standing.state, to: next.state, by, reason };
+    world.ledger.append([{ kind: "study-moved", study, ...moved }]);
+    saveMove(world.sql, study, world.ledger.state().head.sequence, { ...moved, at: world.clock.now().toISOString() });
     saveStanding(world.sql, study, next, motive === BY_SCHEDULE ? null : reason);
     return next;
   });

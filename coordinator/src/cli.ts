@@ -1,0 +1,40 @@
+import { Command, CommanderError } from "commander";
+import { registerAccount } from "./command/account.ts";
+import { registerAudit } from "./command/audit.ts";
+import { registerBudget } from "./command/budget.ts";
+import { registerCa } from "./command/ca.ts";
+import { registerCoordinator } from "./command/coordinator.ts";
+import { registerInit } from "./command/init.ts";
+import { reportFailure } from "./command/output.ts";
+import { registerRelease } from "./command/release.ts";
+import { registerSchema } from "./command/schema.ts";
+import { registerStudy } from "./command/study.ts";
+import { registerValidate } from "./command/validate.ts";
+import { registerVerify } from "./command/verify.ts";
+import { SOFTWARE_VERSION } from "./version.ts";
+
+const EXIT_USAGE = 2;
+
+const program = new Command("consilium")
+  .description("train one private model across hospitals, audit it, release it with proof")
+  .version(SOFTWARE_VERSION)
+  .exitOverride()
+  .showHelpAfterError();
+registerInit(program);
+registerValidate(program);
+registerSchema(program);
+registerCoordinator(program);
+registerCa(program);
+registerAccount(program);
+registerStudy(program);
+registerBudget(program);
+registerAudit(program);
+registerRelease(program);
+registerVerify(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  else process.exitCode = reportFailure(error);
+}

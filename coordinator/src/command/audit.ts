@@ -1,0 +1,33 @@
+import type { Figure } from "@consilium/shared/audit/report";
+import type { Command } from "commander";
+import { AuditView } from "../http/views.ts";
+import { Client, type ClientOptions, withClientOptions } from "./client.ts";
+import { print, table } from "./output.ts";
+
+export function registerAudit(program: Command): void {
+  const audit = program.command("audit").description("what a model may leak, and what the gate said");
+  withClientOptions(audit.command("show").description("the audit of a study's model").argument("<study>")).action(
+    async (study: string, options: ClientOptions) => {
+      const view = await (await Client.of(options)).get(`/api/studies/${encodeURIComponent(study)}/audit`, AuditView);
+      const rules = view.gate.rules.map(({ rule, required, found, passed }) => [
+        passed ? "passed" : "FAILED",
+        rule,
+        found,
+        required,
+      ]);
+      const text = [
+        view.report.verdict.words,
+        `strongest attack's AUC: ${figureText(view.report.best)} (${view.report.label})`,
+        `ε charged at the site that paid most: ${view.claimedEpsilon.toFixed(3)} at δ = ${view.delta}`,
+        "",
+        table(["gate", "rule", "found", "required"], rules),
+      ];
+      print(options.json, view, text.join("\n"));
+    },
+  );
+}
+
+function figureText(figure: Figure): string {
+  if (figure.state === "not-resolvable") return `not resolvable: ${figure.why}`;
+  return `${figure.value.toFixed(3)} (${figure.low.toFixed(3)} to ${figure.high.toFixed(3)})`;
+}

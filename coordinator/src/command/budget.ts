@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import { LedgerVerification } from "../http/ledger.ts";
+import { BudgetList, LEDGER_PAGE_MAX, LedgerPage } from "../http/views.ts";
+import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
+import { Client, type ClientOptions, withClientOptions } from "./client.ts";
+import { print, table } from "./output.ts";
+
+export function registerBudget(program: Command): void {
+  const budget = program.command("budget").description("what patients' privacy was spent on");
+  withClientOptions(budget.command("show").description("every data set: spent and cap"))
+    .option("--study <name>", "one study's data sets, with its share")
+    .action(show);
+  withClientOptions(budget.command("ledger").description("the coordinator's ledger, oldest entry first"))
+    .option("--after <sequence>", "entries after this one", "0")
+    .action(ledger);
+  withClientOptions(budget.command("verify").description("read the whole chain again from the disk")).action(
+    async (options: ClientOptions) => {
+      const verified = await (await Client.of(options)).get("/api/ledger/verify", LedgerVerification);
+      print(options.json, verified, `${verified.entries} entries: form, chain and signatures hold`);
+    },
+  );
+  registerBudgetEpsilon(budget);
+}
+
+async function show({ study, ...options }: ClientOptions & { study?: string }): Promise<void> {
+  const path = study === undefined ? "/api/budgets" : `/api/studies/${encodeURIComponent(study)}/budgets`;
+  const list = await (await Client.of(options)).get(path, BudgetList);
+  const rows = list.budgets.map((entry) => [
+    entry.site,
+    entry.dataset,
+    entry.spentEpsilon.toFixed(3),
+    entry.trainingEpsilon === null ? "" : entry.trainingEpsilon.toFixed(3),
+    String(entry.cap),
+    String(entry.delta),
+  ]);
+  print(options.json, list, table(["site", "data set", "ε spent", "ε training", "ε cap", "δ"], rows));
+}
+
+async function ledger({ after, ...options }: ClientOptions & { after: string }): Promise<void> {
+  const client = await Client.of(options);
+  const pages: LedgerPage[] = [];
+  for (let before: number | null | undefined; before !== null; ) {
+    const query: string = `limit=${LEDGER_PAGE_MAX}${before === undefined ? "" : `&before=${before}`}`;
+    const page: LedgerPage = await client.get(`/api/ledger/entries?${query}`, LedgerPage);
+    pages.push(page);
+    before = page.entries.some(({ sequence }) => sequence <= Number(after)) ? null : page.olderBefore;
+  }
+  const entries = pages
+    .flatMap((page) => page.entries)
+    .filter(({ sequence }) => sequence > Number(after))
+    .reverse();
+  const rows = entries.map(({ sequence, at, body }) => [
+    String(sequence),
+    at,
+    body.kind,
+    "charge" in body ? body.charge : "",
+  ]);
+  print(options.json, { entries }, table(["entry", "at", "what", "charge"], rows));
+}

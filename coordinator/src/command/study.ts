@@ -1,0 +1,89 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { resolveStudy } from "@consilium/shared/study/resolve";
+import type { Command } from "commander";
+import { StudyDetail, StudyList } from "../http/views.ts";
+import { Client, type ClientOptions, withClientOptions } from "./client.ts";
+import { hint, print, table } from "./output.ts";
+import { watchStudy } from "./watch.ts";
+
+export function registerStudy(program: Command): void {
+  const study = program.command("study").description("studies, from proposal to release");
+  withClientOptions(
+    study.command("propose").description("freeze a study file, sign it and send it to its sites").argument("<file>"),
+  ).action(propose);
+  withClientOptions(study.command("list").description("all studies, newest first")).action(list);
+  withClientOptions(study.command("show").description("one study: answers and moves").argument("<study>")).action(show);
+  for (const [action, description] of ACTIONS) {
+    withClientOptions(study.command(action).description(description).argument("<study>"))
+      .option("--reason <text>", "why; kept in the ledger", `${action} by the lead`)
+      .action((name: string, options: ClientOptions & { reason: string }) => act(name, action, options));
+  }
+  withClientOptions(
+    study.command("watch").description("follow a study to its end; exits 6 where the gate refused").argument("<study>"),
+  ).action(async (name: string, options: ClientOptions) => {
+    process.exitCode = await watchStudy(await Client.of(options), name, options.json === true);
+  });
+}
+
+const ACTIONS = [
+  ["start", "start training once enough sites have approved"],
+  ["pause", "pause after the round that runs"],
+  ["resume", "go on with a paused study"],
+  ["stop", "end a study for good: no model is released, what was spent stays spent"],
+] as const;
+
+async function propose(file: string, options: ClientOptions): Promise<void> {
+  const client = await Client.of(options);
+  const { document, digest, warnings } = resolveStudy({
+    file,
+    text: readFileSync(file, "utf8"),
+    readReference: (path) => readFileSync(resolve(dirname(file), path), "utf8"),
+  });
+  for (const warning of warnings) hint(`warning: ${warning.message}`);
+  const detail = await client.post("/api/studies", document, StudyDetail);
+  print(
+    options.json,
+    { study: detail.name, digest, state: detail.state },
+    `${detail.name} is proposed; digest ${digest}`,
+  );
+  if (options.json !== true) hint(`next, at each site: consilium-site study approve ${detail.name}`);
+}
+
+async function list(options: ClientOptions): Promise<void> {
+  const all = await (await Client.of(options)).get("/api/studies", StudyList);
+  const rows = all.studies.map((study) => [
+    study.name,
+    study.state,
+    `${study.committedRounds}/${study.rounds}`,
+    study.reason ?? "",
+  ]);
+  print(options.json, all, table(["study", "state", "rounds", "why"], rows));
+}
+
+async function show(name: string, options: ClientOptions): Promise<void> {
+  const detail = await (await Client.of(options)).get(`/api/studies/${encodeURIComponent(name)}`, StudyDetail);
+  const answers = detail.approvals.map(({ site, answer, reason }) => [site, answer, reason ?? ""]);
+  const moves = detail.moves.map(({ at, from, to, by, reason }) => [at, `${from} → ${to}`, by, reason]);
+  const text = [
+    `${detail.name}: ${detail.state}, round ${detail.committedRounds} of ${detail.rounds}`,
+    `digest ${detail.digest}`,
+    "",
+    table(["site", "answer", "why"], answers),
+    "",
+    table(["at", "move", "by", "why"], moves),
+  ];
+  print(options.json, detail, text.join("\n"));
+}
+
+async function act(
+  name: string,
+  action: string,
+  { reason, ...options }: ClientOptions & { reason: string },
+): Promise<void> {
+  const client = await Client.of(options);
+  const path = `/api/studies/${encodeURIComponent(name)}/actions`;
+  const detail = await client.post(path, { action, reason }, StudyDetail);
+  print(options.json, { study: detail.name, state: detail.state }, `${detail.name} is ${detail.state}`);
+  if (action === "start" && options.json !== true) hint(`next: consilium study watch ${name}`);
+}

@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
+import { type Verification, verifyRelease } from "@consilium/shared/release/verify";
+import { PublicKey } from "@consilium/shared/units/identity";
+import type { Command } from "commander";
+import { print } from "./output.ts";
+
+/** A release has nine files; whoever adds thousands wants something else. */
+const FILES_MAX = 1000;
+
+export function registerVerify(program: Command): void {
+  program
+    .command("verify")
+    .description("check a release offline, with the consortium's public key alone")
+    .argument("<path>", "the release's folder")
+    .requiredOption("--key <key>", "the public key, or a file that holds it")
+    .option("--json", "print the result as JSON")
+    .action((path: string, options: { key: string; json?: boolean }) => {
+      const verification = verifyFolder(path, publicKeyOf(options.key));
+      print(options.json, verification, textOf(verification));
+      if (!verification.verified) process.exitCode = exitCodeOf(verification);
+    });
+}
+
+export function verifyFolder(path: string, key: PublicKey): Verification {
+  if (!isFolder(path)) {
+    throw new Failure({
+      code: "verify/no-folder",
+      kind: "usage",
+      what: `${path} is no folder.`,
+      remedy: "Name a release's folder: the one with manifest.json in it.",
+    });
+  }
+  const listing = filesIn(path);
+  const read = (file: string): Uint8Array | null => (listing.includes(file) ? readFileSync(join(path, file)) : null);
+  return verifyRelease(read, listing, key);
+}
+
+/** The gate's refusal has a code of its own; anything else is a release that can't be trusted. */
+function exitCodeOf({ checks }: Verification): number {
+  const broken = checks.filter(({ passed }) => !passed);
+  return broken.every(({ name }) => name === "gate") ? FAILURE_EXIT_CODE["audit-failed"] : FAILURE_EXIT_CODE.fault;
+}
+
+function textOf({ verified, checks }: Verification): string {
+  const lines = checks.map(
+    ({ name, passed, explanation }) => `${passed ? "ok    " : "FAILED"}  ${name}: ${explanation}`,
+  );
+  return [...lines, "", verified ? "verified" : "NOT verified"].join("\n");
+}
+
+function publicKeyOf(text: string): PublicKey {
+  const inline = PublicKey.safeParse(text);
+  if (inline.success) return inline.data;
+  const key = PublicKey.safeParse(readText(text)?.trim());
+  if (key.success) return key.data;
+  throw new Failure({
+    code: "verify/key-unusable",
+    kind: "usage",
+    what: "The key is neither an Ed25519 public key in base64 nor a file that holds one.",
+    remedy: "Get consortium.pub from the lead, by a way that you trust.",
+  });
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null; // The caller says what a key must be.
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Everything below a folder, with forward slashes; links and devices count as files, so that they are refused. */
+function filesIn(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => !entry.isDirectory());
+  if (files.length > FILES_MAX) throw new RangeError(`verify: more than ${FILES_MAX} files`);
+  return files.map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"));
+}

@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import type { Endpoint } from "./endpoint.ts";
+import { RefusalView } from "./views.ts";
+
+/** OpenAPI 3.1 of all routes, from the very schemas that check them. */
+export function openApiDocument(endpoints: readonly Endpoint[], version: string): object {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const endpoint of endpoints) {
+    const path = endpoint.path.replaceAll(/:([a-z]+)/g, "{$1}").replaceAll(/\{\*([a-z]+)\}/g, "{$1}");
+    paths[path] = { ...paths[path], [endpoint.method]: operationOf(endpoint, path) };
+  }
+  return createDocument({
+    openapi: "3.1.0",
+    info: { title: "Consilium coordinator", version },
+    paths,
+    components: {
+      securitySchemes: {
+        session: { type: "apiKey", in: "cookie", name: "consilium-session" },
+        token: { type: "http", scheme: "bearer" },
+      },
+    },
+  });
+}
+
+function operationOf(endpoint: Endpoint, path: string): ZodOpenApiOperationObject {
+  const names = [...path.matchAll(/\{([a-z]+)\}/g)].map(([, name]) => name ?? "");
+  const json = (schema: z.ZodType) => ({ "application/json": { schema } });
+  const success =
+    endpoint.reply === undefined
+      ? { "204": { description: "Done" } }
+      : { "200": { description: "Done", content: json(endpoint.reply) } };
+  return {
+    summary: endpoint.summary,
+    ...(endpoint.access === "public" ? {} : { security: [{ session: [] }, { token: [] }] }),
+    ...(names.length === 0
+      ? {}
+      : { requestParams: { path: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } }),
+    ...(endpoint.body === undefined ? {} : { requestBody: { content: json(endpoint.body) } }),
+    responses: { ...success, default: { description: "Refused", content: json(RefusalView) } },
+  };
+}

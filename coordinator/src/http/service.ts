@@ -1,0 +1,22 @@
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import type { LedgerStore } from "@consilium/storage/ledgerStore";
+import type { Consortium, PublicAddresses } from "../consortium/consortium.ts";
+import type { Studies } from "../study/studies.ts";
+import type { StudyWorld } from "../study/world.ts";
+import type { Changes } from "./changes.ts";
+
+/** The running coordinator, as people's requests reach it. */
+export interface Service {
+  readonly name: string;
+  readonly world: StudyWorld;
+  readonly store: LedgerStore;
+  readonly studies: Studies;
+  readonly consortium: Consortium;
+  readonly changes: Changes;
+  readonly random: RandomSource;
+  readonly addresses: () => PublicAddresses;
+  /** Where people's browsers reach this coordinator. */
+  readonly peopleUrl: () => string;
+  /** Cookies carry `Secure` where the page comes over HTTPS. */
+  readonly isSecure: boolean;
+}

@@ -1,0 +1,121 @@
+import { Failure } from "@consilium/shared/failure/failure";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { z } from "zod";
+import { committedRounds } from "../storage/rounds.ts";
+import { listStudies, movesOf, repliesTo, type StudyRecord } from "../storage/studies.ts";
+import type { Motive } from "../study/moves.ts";
+import { type Call, type Endpoint, endpoint } from "./endpoint.ts";
+import type { Service } from "./service.ts";
+import { StudyDetail, StudyList } from "./views.ts";
+
+/** Why a person moves a study: kept in the ledger. */
+export const StudyAction = z
+  .strictObject({ action: z.enum(["start", "pause", "resume", "stop"]), reason: z.string().min(1).max(500) })
+  .meta({ id: "StudyAction" });
+
+export function studyEndpoints(service: Service): Endpoint[] {
+  const { studies, world } = service;
+  return [
+    endpoint({
+      method: "get",
+      path: "/api/studies",
+      summary: "All studies, newest first",
+      reply: StudyList,
+      handle: () => ({ studies: listStudies(world.sql).map((record) => summaryOf(service, record)) }),
+    }),
+    endpoint({
+      method: "get",
+      path: "/api/studies/:study",
+      summary: "One study: its document, answers and moves",
+      reply: StudyDetail,
+      handle: ({ params }) => detailOf(service, studies.record(params.study ?? "")),
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/studies",
+      summary: "Proposes a study to its sites: frozen and signed from then on",
+      access: "lead",
+      body: StudyDocument,
+      reply: StudyDetail,
+      handle: (call) => {
+        requireEnrolled(service, call.body);
+        return detailOf(service, studies.propose(call.body, motiveOf(call, "proposed")));
+      },
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/studies/:study/actions",
+      summary: "Starts, pauses, resumes or stops a study",
+      access: "lead",
+      body: StudyAction,
+      reply: StudyDetail,
+      handle: async (call) => {
+        const { name } = studies.record(call.params.study ?? "");
+        const motive = motiveOf(call, call.body.reason);
+        switch (call.body.action) {
+          case "start":
+            await studies.start(name, motive);
+            break;
+          case "pause":
+            studies.pause(name, motive);
+            break;
+          case "resume":
+            await studies.resume(name, motive);
+            break;
+          case "stop":
+            await studies.stop(name, motive);
+            break;
+        }
+        return detailOf(service, studies.record(name));
+      },
+    }),
+  ];
+}
+
+function motiveOf({ session }: Call<unknown>, reason: string): Motive {
+  return { by: session?.name ?? "unknown", reason };
+}
+
+/** A study names sites of this consortium alone: others could never approve it. */
+function requireEnrolled({ consortium }: Service, document: StudyDocument): void {
+  const active = consortium.roster().roster.sites.filter(({ state }) => state === "active");
+  const strangers = document.sites.map(({ name }) => name).filter((name) => !active.some(({ site }) => site === name));
+  if (strangers.length === 0) return;
+  throw new Failure({
+    code: "study/site-not-enrolled",
+    kind: "refused",
+    what: `The study lists ${strangers.join(", ")}, which the consortium doesn't know.`,
+    remedy: `Invite them first: consilium ca invite ${strangers[0]}.`,
+  });
+}
+
+function summaryOf({ world }: Service, record: StudyRecord): z.input<typeof StudyList>["studies"][number] {
+  const { name, document, digest, standing, reason, proposedAt } = record;
+  return {
+    name,
+    purpose: document.purpose,
+    state: standing.state,
+    reason,
+    digest,
+    committedRounds: committedRounds(world.sql, name, "train").length,
+    rounds: document.training.rounds,
+    proposedAt,
+  };
+}
+
+function detailOf(service: Service, record: StudyRecord): z.input<typeof StudyDetail> {
+  const replies = new Map(repliesTo(service.world.sql, record.name).map((reply) => [reply.site, reply]));
+  return {
+    ...summaryOf(service, record),
+    document: record.document,
+    approvals: record.document.sites.map(({ name: site }) => {
+      const reply = replies.get(site);
+      if (reply === undefined) return { site, answer: "waiting", steward: null, reason: null, at: null };
+      const { answer, at } = reply;
+      return answer === "approved"
+        ? { site, answer, steward: reply.approval.statement.steward, reason: null, at }
+        : { site, answer, steward: null, reason: reply.reason, at };
+    }),
+    moves: [...movesOf(service.world.sql, record.name)],
+  };
+}

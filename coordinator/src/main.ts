@@ -1,0 +1,246 @@
+import { rm } from "node:fs/promises";
+import { HOUR_MS } from "@consilium/certs/authority";
+import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import type { Logger } from "@consilium/shared/system/logger";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { COORDINATOR } from "@consilium/shared/units/identity";
+import { openDatabase } from "@consilium/storage/database";
+import { LedgerStore } from "@consilium/storage/ledgerStore";
+import { type CoordinatorConfig, isLoopback, readConfig } from "./config.ts";
+import { Consortium } from "./consortium/consortium.ts";
+import { type CoordinatorKeys, type DataPaths, dataPaths, readKeys, serverTls } from "./consortium/dataFolder.ts";
+import { ensureLeadToken } from "./consortium/leadToken.ts";
+import { readPorts, refuseIfRunning, writeRunning } from "./consortium/running.ts";
+import { createApp } from "./http/app.ts";
+import { Changes } from "./http/changes.ts";
+import { ENROLMENT_PATH } from "./http/enrolment.ts";
+import { openPeopleServer, type PeopleServer } from "./http/peopleServer.ts";
+import type { Service } from "./http/service.ts";
+import { ledgerBook } from "./ledger/ledgerBook.ts";
+import { RefusalLog } from "./ledger/refusalLog.ts";
+import { type AgentHandlers, type AgentServer, openAgentServer } from "./socket/server.ts";
+import { BlobFolder } from "./storage/blobFolder.ts";
+import { coordinatorMigrations } from "./storage/migrations.ts";
+import type { Sql } from "./storage/sql.ts";
+import type { CoordinatorTables } from "./storage/tables.ts";
+import { Studies } from "./study/studies.ts";
+import type { SiteLink, StudyWorld } from "./study/world.ts";
+import { SOFTWARE_VERSION } from "./version.ts";
+
+export interface StartOptions {
+  readonly dataFolder: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly logger: Logger;
+  readonly random: RandomSource;
+}
+
+/** A coordinator at work. */
+export interface Running {
+  readonly agentsUrl: string;
+  readonly peopleUrl: string;
+  /** Stops listening and leaves the database as it is: the next start goes on from there. */
+  stop(): Promise<void>;
+}
+
+/** The one composition root: reads the configuration, opens database and listeners, goes on with every running study. */
+export async function start(options: StartOptions): Promise<Running> {
+  const config = readConfig(options.dataFolder, options.environment);
+  const paths = dataPaths(options.dataFolder);
+  await refuseIfRunning(paths);
+  const keys = await readKeys(paths);
+  const sql = await openDatabase<CoordinatorTables>(paths.database, coordinatorMigrations);
+  try {
+    return await startOn(sql, { options, config, paths, keys });
+  } catch (error) {
+    sql.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly options: StartOptions;
+  readonly config: CoordinatorConfig;
+  readonly paths: DataPaths;
+  readonly keys: CoordinatorKeys;
+}
+
+async function startOn(sql: Sql, parts: Parts): Promise<Running> {
+  const { options, config, paths, keys } = parts;
+  const { logger, random } = options;
+  const now = (): Date => new Date();
+  const store = new LedgerStore(sql, { writer: COORDINATOR, signer: keys.signer, now });
+  const changes = new Changes(now);
+  // The listener needs the studies and the studies need its links: each asks for the other when it is used.
+  const late: { server: AgentServer | null } = { server: null };
+  const consortium = new Consortium({
+    sql,
+    ...keys,
+    random,
+    now,
+    onAuthorityChanged: () => late.server?.recheckAuthority(),
+  });
+  const world: StudyWorld = {
+    sql,
+    ledger: ledgerBook(store, keys.signer),
+    blobs: await BlobFolder.open(paths.blobs),
+    link: linkOf(late),
+    clock: { now, after },
+    logger,
+    signer: keys.signer,
+    roster: () => consortium.roster(),
+    countersigned: new Map(),
+    changed: (topic, study) => changes.changed(topic, study),
+    gatherMs: config.gatherMs,
+    releasesFolder: paths.releases,
+    softwareVersion: SOFTWARE_VERSION,
+  };
+  const studies = new Studies(world);
+  // Before anyone can connect: a site's first message finds its round.
+  await studies.resumeAll();
+  const handlers = handlersOf(world, studies, consortium);
+  const { agents, people } = await listen(parts, world, { studies, consortium, changes, store, handlers, late });
+  await ensureLeadToken(sql, paths.leadToken, { now: now(), random });
+  logger.info("coordinator-started", { agents: agents.url, people: people.url });
+  return {
+    agentsUrl: agents.url,
+    peopleUrl: people.url,
+    stop: async () => {
+      await studies.freeze();
+      await people.close();
+      await agents.close();
+      sql.close();
+      await rm(paths.running, { force: true });
+      logger.info("coordinator-stopped");
+    },
+  };
+}
+
+interface Listening {
+  readonly studies: Studies;
+  readonly consortium: Consortium;
+  readonly changes: Changes;
+  readonly store: LedgerStore;
+  readonly handlers: AgentHandlers;
+  readonly late: { server: AgentServer | null };
+}
+
+/** Opens both listeners, on the ports of the last start where the configuration leaves them open. */
+async function listen(
+  { options, config, paths, keys }: Parts,
+  world: StudyWorld,
+  { studies, consortium, changes, store, handlers, late }: Listening,
+): Promise<{ agents: { url: string; close: () => Promise<void> }; people: PeopleServer }> {
+  const { random, logger } = options;
+  const issuing = () => ({ now: new Date(), random });
+  const tls = await serverTls(paths, keys.authority, config.hosts, issuing());
+  const ports = await readPorts(paths, config.listen);
+  const server = await openAgentServer({
+    host: config.listen.agents.host,
+    port: ports.agents,
+    tls,
+    signer: keys.signer,
+    random,
+    authorities: {
+      roster: () => consortium.roster().roster,
+      denyList: () => consortium.denyList(),
+      now: () => new Date(),
+    },
+    uploadsFolder: paths.uploads,
+    blobFor: (site, digest) => studies.fileFor(site, digest),
+    handlers,
+  });
+  late.server = server;
+  const isSecure = !isLoopback(config.listen.people.host);
+  const url = `https://${config.hosts[0]}:${server.port}`;
+  const addresses = () => ({ enrolUrl: `${people.url}${ENROLMENT_PATH}`, agentsUrl: url });
+  const service: Service = {
+    name: config.consortium,
+    world,
+    store,
+    studies,
+    consortium,
+    changes,
+    random,
+    addresses,
+    peopleUrl: () => people.url,
+    isSecure,
+  };
+  const host = isSecure ? config.hosts[0] : config.listen.people.host;
+  const place = { host: config.listen.people.host, port: ports.people, publicHost: host ?? config.listen.people.host };
+  const people = await openPeopleServer(createApp(service), place, isSecure ? tls : null);
+  await writeFileAtomically(
+    paths.ports,
+    JSON.stringify({ agents: server.port, people: people.port }),
+    PUBLIC_FILE_MODE,
+  );
+  await writeRunning(paths, { agents: url, people: people.url });
+  const renewal = setInterval(() => {
+    serverTls(paths, keys.authority, config.hosts, issuing())
+      .then((fresh) => {
+        server.useCertificate(fresh);
+        people.useCertificate(fresh);
+      })
+      .catch(() => logger.error("certificate-not-renewed"));
+  }, HOUR_MS).unref();
+  const close = async (): Promise<void> => {
+    clearInterval(renewal);
+    await server.close();
+  };
+  return { agents: { url, close }, people };
+}
+
+function linkOf(late: { readonly server: AgentServer | null }): SiteLink {
+  const server = (): AgentServer => {
+    if (late.server === null) throw new Error("the agents' listener is not open yet");
+    return late.server;
+  };
+  return {
+    isConnected: (site) => late.server?.isConnected(site) ?? false,
+    send: async (site, message, attachment) => server().send(site, message, attachment),
+    expectUpload: async (site, digest, bytes) => server().expectUpload(site, digest, bytes),
+    forgetUpload: async (site, digest) => server().forgetUpload(site, digest),
+  };
+}
+
+function handlersOf(world: StudyWorld, studies: Studies, consortium: Consortium): AgentHandlers {
+  const { logger } = world;
+  const refusals = new RefusalLog(world.ledger, logger, () => world.clock.now());
+  return {
+    onMessage: async (site, message, attachment) => {
+      if (message.type !== "certificate-wanted") return studies.onMessage(site, message, attachment);
+      return { type: "accepted", certificate: await consortium.renew(site, message.csr) };
+    },
+    onConnected: (site) => {
+      logger.info("site-connected", { site });
+      world.changed("sites", null);
+      studies.onConnected(site);
+    },
+    onDisconnected: (site) => {
+      logger.info("site-disconnected", { site });
+      world.changed("sites", null);
+      studies.onDisconnected(site);
+    },
+    onRefusal: ({ site, code, refusal, address }) => refusals.note(site ?? address, code, refusal.what),
+    onFault: (error) => logger.error("listener-fault", { why: String(error).slice(0, 300) }),
+  };
+}
+
+function after(milliseconds: number, run: () => void): () => void {
+  const timer = setTimeout(run, milliseconds);
+  return () => clearTimeout(timer);
+}
+
+/** Starts with this process's environment and stops cleanly on SIGTERM or SIGINT; `ended` resolves after that. */
+export async function startFromProcess(
+  dataFolder: string,
+  logger: Logger,
+): Promise<Running & { readonly ended: Promise<void> }> {
+  const running = await start({ dataFolder, environment: process.env, logger, random: operatingSystemRandom });
+  const ended = new Promise<void>((resolve, reject) => {
+    const stop = (): void => void running.stop().then(resolve, reject);
+    process.once("SIGTERM", stop);
+    process.once("SIGINT", stop);
+  });
+  return { ...running, ended };
+}
