@@ -90,7 +90,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     }
     await page.getByText("60 / 60").waitFor();
     await page.getByText("passed the gate").waitFor();
-    await page.getByText("consilium verify releases/heart-disease").waitFor();
+    await page.getByText("consilium verify releases/heart-disease --key consortium.pub").waitFor();
   });
 
   test("every privacy figure says why it is what it is", async () => {

@@ -13,7 +13,7 @@ export function checkSources() {
     ["types", [tool.tsc, "-p", "tsconfig.test.json", "--noEmit"]],
     ["types of the dashboard", [tool.tsc, "-p", dashboard, "--noEmit"]],
     ["arrows between folders", [tool.dependencyCruiser, "--config", ".dependency-cruiser.cjs", ...FOLDERS]],
-    ["dead files and exports", [tool.knip, "--no-progress"]],
+    ["dead files and exports", [tool.knip, "--no-progress", "--no-config-hints"]],
   ];
   const count = { passed: 0, failed: 0, skipped: 0 };
   for (const [title, args] of checks) {

@@ -89,12 +89,18 @@ function sqliteLoads() {
   return spawnSync(process.execPath, ["-e", probe], { cwd: root, stdio: "ignore" }).status === 0;
 }
 
+const FETCH_MS = 60_000;
+
 /** A ready-made binary where one can be fetched, else compiled here. */
 async function installSqlite() {
   const folder = join(modules, "better-sqlite3");
   const fetcher = join(modules, "prebuild-install", "bin.js");
   if (existsSync(fetcher)) {
-    const fetched = await run("Fetching SQLite", [process.execPath, [fetcher]], { cwd: folder, timeoutMs: 60_000 });
+    const fetched = await run("Looking for a ready-made SQLite", [process.execPath, [fetcher]], {
+      cwd: folder,
+      timeoutMs: FETCH_MS,
+      refused: "there is none to be had here",
+    });
     if (fetched.ok && sqliteLoads()) return;
   }
   const missing = ["python3", "make", "g++"].filter((name) => !onPath(name));
@@ -189,7 +195,7 @@ async function step(title, command) {
 }
 
 /** Output goes to a log file; whoever waits sees the time pass. */
-async function run(title, [file, args], { cwd = root, timeoutMs }) {
+async function run(title, [file, args], { cwd = root, timeoutMs, refused }) {
   mkdirSync(logFolder, { recursive: true });
   const log = join(
     logFolder,
@@ -214,7 +220,7 @@ async function run(title, [file, args], { cwd = root, timeoutMs }) {
     });
   });
   closeSync(output);
-  done(ok);
+  done(ok, refused);
   return { ok, log };
 }
 
@@ -229,10 +235,11 @@ function progress(title) {
   if (!terminal) say(`${title} …`);
   const show = () => (terminal ? process.stderr.write(`\r  ${title} … ${seconds()} s`) : say(`  ${seconds()} s …`));
   const timer = setInterval(show, terminal ? PROGRESS_MS : PROGRESS_LINE_MS);
-  return (ok) => {
+  return (ok, refused) => {
     clearInterval(timer);
-    const mark = ok ? "✓" : "✗";
-    if (terminal) process.stderr.write(`\r${mark} ${title} … ${seconds()} s\n`);
-    else say(`${mark} ${title.replace(/ \(.*$/, "")}: ${seconds()} s`);
+    const mark = ok ? "✓" : refused === undefined ? "✗" : "·";
+    const outcome = ok || refused === undefined ? `${seconds()} s` : refused;
+    if (terminal) process.stderr.write(`\r${mark} ${title} … ${outcome}\n`);
+    else say(`${mark} ${title.replace(/ \(.*$/, "")}: ${outcome}`);
   };
 }

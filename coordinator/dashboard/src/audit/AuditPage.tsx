@@ -150,7 +150,7 @@ function Release({ audit }: { readonly audit: AuditView }) {
               Manifest <span className="hash">{release.manifest}</span>
             </Text>
             <Text size="sm">Anyone with the consortium's public key can check it offline:</Text>
-            <CommandLine command={`consilium verify ${release.path}`} />
+            <CommandLine command={`consilium verify ${release.path} --key consortium.pub`} />
           </>
         )}
       </Stack>

@@ -14,7 +14,7 @@ export function BudgetPage() {
     <Stack gap="lg">
       <PageHead
         title="Budget and ledger"
-        lead="A charge is booked before a sample is drawn. Each site keeps its own ledger and refuses when the two disagree."
+        lead="A charge is booked before a sample is drawn. Each site has its own ledger and stops when they disagree."
         command="consilium budget show"
       />
       <Answer query={budgets} height={280}>

@@ -59,7 +59,7 @@ function AskForLink({ error }: { readonly error: Error | null }) {
       <Text c="dimmed">
         There are no passwords here: whoever runs the coordinator gives you a link that works once. Make one there with:
       </Text>
-      <CommandLine command="consilium coordinator login" />
+      <CommandLine command="consilium account invite NAME --role observer" />
     </>
   );
 }

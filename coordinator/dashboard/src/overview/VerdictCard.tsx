@@ -74,5 +74,5 @@ export function ReleaseLine({ study }: { readonly study: string }) {
   const releases = useReleases();
   const release = releases.data?.releases.find((entry) => entry.study === study);
   if (release === undefined) return null;
-  return <CommandLine command={`consilium verify ${release.path}`} />;
+  return <CommandLine command={`consilium verify ${release.path} --key consortium.pub`} />;
 }

@@ -34,10 +34,7 @@ export const REASONS = {
   metric: {
     title: "A noised metric",
     lines: [
-      [
-        "What",
-        "each site sends a histogram of its validation patients' scores with discrete Laplace noise; both come from the sum.",
-      ],
+      ["What", "each site sends its validation patients' scores as a histogram with discrete Laplace noise."],
       ["Interval", "95 %, for the patients drawn and for the noise together."],
       ["Cost", "pure ε for each point, charged to the validation part; training patients pay nothing for it."],
     ],
