@@ -1,6 +1,5 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { assert, Failure, fromRefusal, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import {
@@ -16,8 +15,8 @@ import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
 import type { Logger } from "@consilium/shared/system/logger";
 import { COORDINATOR, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
-import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import { announcementRefusal, headRefusal, type StudyStanding } from "./announcement.ts";
+import { contribute } from "./contribute.ts";
 import type { ModelSource } from "./modelSource.ts";
 import type { MonotonicClock, RoundBook, RoundEngine, RoundLink } from "./ports.ts";
 import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound, sameKey } from "./round.ts";
@@ -56,6 +55,7 @@ export class Rounds {
   readonly #cancelTimers = new Map<string, () => void>();
   /** Attempts whose contribution is on its way now: one at a time. */
   readonly #offering = new Set<string>();
+  readonly #working = new Set<Promise<void>>();
   #stopped = false;
 
   constructor(options: RoundsOptions) {
@@ -97,10 +97,16 @@ export class Rounds {
     for (const key of [...this.#rounds.keys()]) this.#step(key, { type: "reconnected" });
   }
 
+  /** Begins nothing more; what was begun is left to itself, and dealt with at the next start. */
   stop(): void {
     this.#stopped = true;
     for (const cancel of this.#cancelTimers.values()) cancel();
     this.#cancelTimers.clear();
+  }
+
+  /** Resolves when nothing is under way but waiting for a time. */
+  async settled(): Promise<void> {
+    while (this.#working.size > 0) await Promise.all(this.#working);
   }
 
   #dispatch(event: Exclude<RoundEvent, { type: "reconnected" }>): void {
@@ -194,53 +200,17 @@ export class Rounds {
   }
 
   async #compute(key: RoundKey): Promise<void> {
-    const reply = await this.#contribute(key);
-    const newest = this.#rounds.get(`${key.study}/${key.purpose}`)?.newest;
-    const isWanted = newest?.state === "acting" && sameKey(newest.key, key);
-    if (reply?.type !== "written") {
-      this.#options.models.forget(key.study);
+    const { engine, book, models } = this.#options;
+    const content = await contribute(engine, this.#standing(key), key, this.#contributionFile(key));
+    if (content === null) {
+      models.forget(key.study);
       this.#dispatch({ type: "computing-failed", key });
       return;
     }
-    const content = { digest: reply.digest, bytes: reply.bytes };
-    if (isWanted) this.#options.book.computed(key, content);
+    const newest = this.#rounds.get(`${key.study}/${key.purpose}`)?.newest;
+    const isStillWanted = newest?.state === "acting" && sameKey(newest.key, key);
+    if (isStillWanted && !this.#stopped) book.computed(key, content);
     this.#dispatch({ type: "computed", key, content });
-  }
-
-  /** Null for every way to fail: what went wrong may hang on a record, so nothing of it goes further. */
-  async #contribute(key: RoundKey): Promise<EngineReply | null> {
-    try {
-      const reply = await this.#options.engine.request(this.#engineRequest(key));
-      if (reply.type === "written") assertAsPlanned(reply.events, this.#charges(key));
-      return reply;
-    } catch {
-      return null;
-    }
-  }
-
-  #engineRequest(key: RoundKey): EngineRequest {
-    const { evaluation, audit } = this.#standing(key).document;
-    const path = this.#contributionFile(key);
-    switch (key.purpose) {
-      case "train":
-        return { type: "step", key, path };
-      case "evaluate":
-        return {
-          type: "score",
-          key,
-          path,
-          what: { purpose: "evaluate", epsilon: evaluation.epsilon, bins: evaluation.bins },
-        };
-      case "audit":
-        return {
-          type: "score",
-          key,
-          path,
-          what: { purpose: "audit", attacks: audit.attacks, bins: audit.bins, epsilon: audit.epsilon },
-        };
-      default:
-        return unreachable(key.purpose);
-    }
   }
 
   async #offer(key: RoundKey, content: BlobReference): Promise<void> {
@@ -332,7 +302,12 @@ export class Rounds {
 
   /** Whatever runs beside the state machine: its failure is logged, and the next announcement or question mends it. */
   #run(key: RoundKey, work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#logFault("round-effect-failed", key, error));
+    const watched = work
+      .catch((error: unknown) => this.#logFault("round-effect-failed", key, error))
+      .then(() => {
+        this.#working.delete(watched);
+      });
+    this.#working.add(watched);
   }
 
   #log(event: string, key: RoundKey, code?: string): void {
@@ -344,10 +319,4 @@ export class Rounds {
     const { code } = toRefusal(error);
     this.#log(event, key, code);
   }
-}
-
-/** The engine did what both ledgers book, nothing else. */
-function assertAsPlanned(done: readonly unknown[], planned: readonly { readonly event: unknown }[]): void {
-  const asPlanned = canonicalJson(done) === canonicalJson(planned.map(({ event }) => event));
-  assert(asPlanned, "the engine's events are the study's planned charges");
 }

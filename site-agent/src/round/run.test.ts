@@ -1,0 +1,202 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { SiteName } from "@consilium/shared/units/identity";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { announcement, dataset, document, headAt, SiteBench, World } from "./siteBench.test-support.ts";
+
+let world: World;
+let bench: SiteBench;
+
+beforeEach(async () => {
+  world = new World(await mkdtemp(join(tmpdir(), "consilium-round-")));
+  bench = await SiteBench.proposed(world);
+});
+afterEach(async () => {
+  bench.close();
+  await rm(world.folder, { recursive: true });
+});
+
+/** Kinds of the entries since the study was approved. */
+function kinds(): string[] {
+  const all = bench.ledger.entries().map(({ body }) => body.kind);
+  return all.slice(all.indexOf("study-approved") + 1);
+}
+
+function approved(): void {
+  bench.setCap(4);
+  bench.approve(4);
+}
+
+const closed = (round: number, outcome: "committed" | "abandoned", sequence: number) =>
+  ({ type: "round-closed", key: announcement(round).round.key, outcome, head: headAt(sequence) }) as const;
+
+describe("[RND1] reserve and acting are in the ledger before the engine is asked to act", () => {
+  test("a round from announcement to its end", async () => {
+    approved();
+    await bench.announce(announcement(1));
+    expect(kinds()).toEqual(["head-witnessed", "reserved", "acting"]);
+    expect(world.steps).toBe(1);
+    expect(world.contributions()).toHaveLength(0);
+    await bench.at(document.training.answerAfterMs);
+    expect(world.contributions()).toHaveLength(1);
+    expect(kinds().at(-1)).toBe("committed");
+    await bench.rounds.onClosed(closed(1, "committed", 150));
+    await bench.rounds.settled();
+    expect(kinds().at(-1)).toBe("head-witnessed");
+    expect(world.sent.at(-1)?.message).toMatchObject({ type: "head-countersigned", head: { sequence: 150 } });
+    expect(await readdir(join(world.folder, "outbox"))).toEqual([]);
+    const noise = world.requests.find(({ type }) => type === "prepare-noise");
+    expect(noise).toMatchObject({ key: { round: 2, attempt: 1 } });
+  });
+});
+
+describe("[RND5] a crash never spends twice and never sends another contribution", () => {
+  test("after the contribution was persisted: the same bytes, asked for again and again", async () => {
+    approved();
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    bench = await bench.crash();
+    await bench.announce(announcement(1));
+    await bench.rounds.onWanted(announcement(1).round.key);
+    await bench.rounds.settled();
+    const sent = world.contributions().map(({ attachment }) => Buffer.from(attachment ?? []).toString());
+    expect(sent.length).toBeGreaterThan(1);
+    expect(new Set(sent)).toEqual(new Set(["contribution 1"]));
+    expect(kinds().filter((kind) => kind === "reserved")).toHaveLength(1);
+  });
+
+  test("while the engine acted: spent, and only a new attempt acts again", async () => {
+    approved();
+    world.isEngineDown = true;
+    await bench.announce(announcement(1));
+    bench = await bench.crash();
+    world.isEngineDown = false;
+    await bench.rounds.onWanted(announcement(1).round.key);
+    expect(world.refusals()).toEqual(["round/attempt-lost"]);
+    expect(world.steps).toBe(0);
+    await bench.announce(announcement(1, 2));
+    expect(world.steps).toBe(1);
+    expect(kinds().filter((kind) => kind === "acting")).toHaveLength(2);
+  });
+});
+
+describe("[RND7] a site acts only as the study that its steward approved says, by its own copy", () => {
+  const otherSite = SiteName.parse("bern");
+  const key = announcement(1).round.key;
+  test.each([
+    { why: "another digest", changes: { studyDigest: digestOf("another") }, code: "study/digest-differs" },
+    {
+      why: "without this site",
+      changes: { cohort: document.sites.map(({ name }) => name).slice(1) },
+      code: "round/not-in-cohort",
+    },
+    {
+      why: "with a stranger",
+      changes: { cohort: [...document.sites.map(({ name }) => name), otherSite] },
+      code: "round/cohort-invalid",
+    },
+    { why: "past the last round", changes: { key: { ...key, round: 61 } }, code: "round/not-planned" },
+    {
+      why: "an evaluation off the schedule",
+      changes: { key: { ...key, purpose: "evaluate" as const, round: 7 } },
+      code: "round/not-planned",
+    },
+    { why: "another answer time", changes: { answerAfterMs: 1 }, code: "round/times-differ" },
+    {
+      why: "another model size",
+      changes: { model: { digest: digestOf("m"), bytes: 8 } },
+      code: "round/model-size-differs",
+    },
+  ])("$why: $code", async ({ changes, code }) => {
+    approved();
+    await bench.announce(announcement(1, 1, changes));
+    expect(world.refusals()).toEqual([code]);
+    expect(kinds()).toEqual([]);
+    expect(world.requests).toEqual([]);
+  });
+
+  test("not approved, frozen, vetoed", async () => {
+    await bench.announce(announcement(1));
+    approved();
+    bench.decide({ action: "freeze", dataset, frozen: true, reason: "audit" });
+    await bench.announce(announcement(1, 2));
+    bench.decide({ action: "freeze", dataset, frozen: false, reason: "done" });
+    const { studyDigest } = announcement(1).round;
+    bench.decide({ action: "veto", study: document.name, studyDigest, reason: "withdrawn" });
+    await bench.announce(announcement(1, 3));
+    expect(world.refusals()).toEqual(["study/proposed", "dataset/frozen", "study/vetoed"]);
+    expect(world.steps).toBe(0);
+  });
+
+  test("a veto between announcement and booking still holds", async () => {
+    approved();
+    const announced = bench.rounds.onAnnounced(announcement(1), undefined);
+    const { studyDigest } = announcement(1).round;
+    bench.decide({ action: "veto", study: document.name, studyDigest, reason: "withdrawn" });
+    await announced;
+    await bench.rounds.settled();
+    expect(world.steps).toBe(0);
+    await bench.at(document.training.answerAfterMs);
+    expect(world.refusals()).toEqual(["study/vetoed"]);
+  });
+});
+
+describe("[LED21] a site books nothing past its cap, nor on a coordinator's ledger that went back", () => {
+  test("the cap, lowered while the study runs, ends its rounds", async () => {
+    approved();
+    bench.setCap(0.5);
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    expect(world.refusals()).toEqual(["budget/cap-exceeded"]);
+    expect(kinds()).not.toContain("reserved");
+  });
+
+  test.each([
+    { why: "older", head: headAt(50), code: "ledger/head-behind" },
+    { why: "rewritten", head: headAt(150, "forged"), code: "ledger/head-forked" },
+  ])("$why: $code", async ({ head, code }) => {
+    approved();
+    await bench.announce(announcement(1));
+    await bench.rounds.onClosed(closed(1, "committed", 150));
+    await bench.announce({ ...announcement(2), head });
+    expect(world.refusals()).toEqual([code]);
+    expect(world.steps).toBe(1);
+  });
+
+  test("a head that the coordinator did not sign is refused", async () => {
+    approved();
+    const { head } = headAt(100);
+    const forged = { head: { ...head, sequence: 101 }, signature: headAt(100).signature };
+    await expect(bench.announce({ ...announcement(1), head: forged })).rejects.toMatchObject({
+      code: "ledger/head-not-signed",
+    });
+  });
+});
+
+describe("[RND8] what fails at a site says nothing of why", () => {
+  test("neither message nor log repeats the engine's words, and the answer keeps its time", async () => {
+    approved();
+    world.isEngineDown = true;
+    await bench.announce(announcement(1));
+    expect(world.refusals()).toEqual([]);
+    await bench.at(document.training.answerAfterMs);
+    expect(world.refusals()).toEqual(["round/attempt-lost"]);
+    expect(JSON.stringify([world.sent, world.logged])).not.toContain("93");
+  });
+});
+
+describe("[RND2] a contribution that could not be sent is sent when the link is back", () => {
+  test("once, with the same bytes", async () => {
+    approved();
+    world.isLinkDown = true;
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    world.isLinkDown = false;
+    bench.rounds.onReconnected();
+    await bench.rounds.settled();
+    expect(world.contributions()).toHaveLength(1);
+    expect(kinds().at(-1)).toBe("committed");
+  });
+});

@@ -1,0 +1,228 @@
+/** A site with real ledger, database, decisions and rounds; engine, link and clock are the test's. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { Failure } from "@consilium/shared/failure/failure";
+import {
+  type CoordinatorMessage,
+  LEDGER_HEAD_DOMAIN,
+  type SignedHead,
+  type SiteMessage,
+  STUDY_PROPOSAL_DOMAIN,
+} from "@consilium/shared/protocol/messages";
+import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
+import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
+import { plannedCharges } from "@consilium/shared/study/charges";
+import { studyDigest } from "@consilium/shared/study/digest";
+import { gridOfStudy } from "@consilium/shared/study/network";
+import { COORDINATOR, DatasetId, SiteName } from "@consilium/shared/units/identity";
+import { type Database, openDatabase } from "@consilium/storage/database";
+import { LedgerStore } from "@consilium/storage/ledgerStore";
+import type { Policy } from "../approval/policy.ts";
+import type { EngineReply, EngineRequest } from "../engine/message.ts";
+import { SiteLedger } from "../ledger/store.ts";
+import { heartStudy } from "../ledger/study.test-support.ts";
+import { decide } from "../steward/decide.ts";
+import { Cap, type StewardAction, signDecision } from "../steward/statement.ts";
+import { Attempts } from "../storage/attempts.ts";
+import { siteMigrations } from "../storage/migrations.ts";
+import { Records } from "../storage/records.ts";
+import { Book } from "./book.ts";
+import { ModelSource } from "./modelSource.ts";
+import { Rounds } from "./run.ts";
+
+export const site = SiteName.parse("basel");
+export const dataset = DatasetId.parse("clinic");
+export const document = heartStudy();
+export const digest = studyDigest(document);
+export const identity = signerOf(new Uint8Array(32).fill(1));
+export const steward = signerOf(new Uint8Array(32).fill(2));
+export const coordinator = signerOf(new Uint8Array(32).fill(3));
+
+type Announced = Extract<CoordinatorMessage, { type: "round-announced" }>;
+interface Sent {
+  readonly message: SiteMessage;
+  readonly attachment: Uint8Array | undefined;
+}
+
+/** What lives on while the site crashes: the world around it. */
+export class World {
+  readonly folder: string;
+  readonly sent: Sent[] = [];
+  readonly logged: string[] = [];
+  readonly requests: EngineRequest[] = [];
+  isEngineDown = false;
+  isLinkDown = false;
+  steps = 0;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  contributions(): readonly Sent[] {
+    return this.sent.filter(({ message }) => message.type === "contribution");
+  }
+
+  refusals(): readonly string[] {
+    return this.sent.flatMap(({ message }) => (message.type === "round-declined" ? [message.refusal.code] : []));
+  }
+
+  send = async (message: SiteMessage, attachment?: Uint8Array): Promise<{ type: "accepted" }> => {
+    if (this.isLinkDown) throw new Failure({ code: "link/lost", kind: "unreachable", what: "down", remedy: "wait" });
+    this.sent.push({ message, attachment });
+    return { type: "accepted" };
+  };
+
+  /** A different contribution at each step, as with fresh samples and noise. */
+  engine = async (request: EngineRequest): Promise<EngineReply> => {
+    this.requests.push(request);
+    if (request.type !== "step") return { type: "done" };
+    if (this.isEngineDown) {
+      return { type: "failed", refusal: { code: "engine/memory", kind: "fault", what: "batch of 93", remedy: "-" } };
+    }
+    this.steps += 1;
+    const bytes = Buffer.from(`contribution ${this.steps}`);
+    await writeFile(request.path, bytes);
+    const events = plannedCharges(document, "train").map(({ event }) => event);
+    return { type: "written", digest: digestOf(bytes), bytes: bytes.length, events };
+  };
+}
+
+/** One life of the site's process. */
+export class SiteBench {
+  readonly world: World;
+  readonly database: Database;
+  readonly ledger: SiteLedger;
+  readonly records: Records;
+  readonly book: Book;
+  readonly rounds: Rounds;
+  #timers: { readonly timeMs: number; readonly call: () => void }[] = [];
+  #nowMs = 0;
+
+  private constructor(world: World, database: Database) {
+    const now = (): Date => new Date("2026-01-01T00:00:00Z");
+    this.world = world;
+    this.database = database;
+    this.ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
+    this.records = new Records(database.connection);
+    const attempts = new Attempts(database.connection);
+    this.book = new Book({ site, identity, ledger: this.ledger, attempts, records: this.records });
+    this.rounds = this.#rounds();
+  }
+
+  static async open(world: World): Promise<SiteBench> {
+    for (const name of ["outbox", "models"]) await mkdir(join(world.folder, name), { recursive: true });
+    return new SiteBench(world, await openDatabase(join(world.folder, "site.db"), siteMigrations));
+  }
+
+  /** A site to which the study was proposed and a data set registered. */
+  static async proposed(world: World): Promise<SiteBench> {
+    const bench = await SiteBench.open(world);
+    bench.records.pinSteward({ name: "Dr. Bell", publicKey: steward.publicKey });
+    bench.records.registerDataset(dataset, "/data/clinic.csv", "2026-01-01T00:00:00Z");
+    const proposal = signStatement(coordinator, STUDY_PROPOSAL_DOMAIN, document);
+    bench.records.insertProposal(document, digest, proposal, "2026-01-01T00:00:00Z");
+    return bench;
+  }
+
+  /** The process is gone at this instant; another one opens the same folder. */
+  async crash(): Promise<SiteBench> {
+    this.close();
+    return SiteBench.open(this.world);
+  }
+
+  close(): void {
+    this.rounds.stop();
+    this.database.close();
+  }
+
+  decide(decision: StewardAction, policy: Policy = {}, signer = steward): void {
+    const number = this.records.lastStatementNumber() + 1;
+    const { records, ledger } = this;
+    const signed = signDecision(signer, { site, steward: "Dr. Bell", number, decision });
+    decide({ site, identity, policy, records, ledger, now: () => new Date(), isPrepared: () => true }, signed);
+    this.book.forget();
+  }
+
+  setCap(epsilon: number): void {
+    this.decide({ action: "set-cap", dataset, cap: Cap.parse({ epsilon, delta: 1e-4 }) });
+  }
+
+  approve(capEpsilon: number, policy: Policy = {}): void {
+    const cap = Cap.parse({ epsilon: capEpsilon, delta: 1e-4 });
+    const approval = { site, study: document.name, studyDigest: digest, dataset, cap, steward: "Dr. Bell" };
+    const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
+    this.decide({ action: "approve", approval, signature }, policy);
+  }
+
+  async announce(message: Announced): Promise<void> {
+    await this.rounds.onAnnounced(message, undefined);
+    await this.rounds.settled();
+  }
+
+  /** That time comes; then everything that was started settles. */
+  async at(timeMs: number): Promise<void> {
+    this.#nowMs = timeMs;
+    const due = this.#timers.filter((timer) => timer.timeMs <= timeMs);
+    this.#timers = this.#timers.filter((timer) => timer.timeMs > timeMs);
+    for (const { call } of due) call();
+    await this.rounds.settled();
+  }
+
+  #rounds(): Rounds {
+    const { world, book } = this;
+    const engine = { request: world.engine };
+    const download = async (_digest: string, _bytes: number, path: string): Promise<void> => writeFile(path, "");
+    const link = { send: world.send, upload: async () => {}, download };
+    const log = (event: string, fields: object = {}): unknown =>
+      world.logged.push(JSON.stringify({ event, ...fields }));
+    return new Rounds({
+      site,
+      coordinatorKey: coordinator.publicKey,
+      book,
+      engine,
+      models: new ModelSource({
+        engine,
+        link,
+        folder: join(world.folder, "models"),
+        patients: () => ({ source: "prepared", path: "/prepared" }),
+      }),
+      link,
+      clock: {
+        nowMs: () => this.#nowMs,
+        at: (timeMs, call) => {
+          const timer = { timeMs, call };
+          this.#timers.push(timer);
+          return () => {
+            this.#timers = this.#timers.filter((other) => other !== timer);
+          };
+        },
+      },
+      logger: { info: log, warn: log, error: log },
+      outbox: join(world.folder, "outbox"),
+    });
+  }
+}
+
+export function headAt(sequence: number, text = "coordinator"): SignedHead {
+  const head = { writer: COORDINATOR, sequence, hash: digestOf(`${text} ${sequence}`) } as const;
+  return { head, signature: signStatement(coordinator, LEDGER_HEAD_DOMAIN, head) };
+}
+
+/** A genuine announcement of a training round, changed as the test says. */
+export function announcement(round: number, attempt = 1, changes: Partial<Announced["round"]> = {}): Announced {
+  const key = { study: document.name, purpose: "train", round, attempt } as const;
+  return {
+    type: "round-announced",
+    round: {
+      key,
+      studyDigest: digest,
+      cohort: document.sites.map(({ name }) => name),
+      model: { digest: digestOf(`model ${round}`), bytes: gridOfStudy(document).dimension * 4 },
+      answerAfterMs: document.training.answerAfterMs,
+      deadlineMs: document.training.deadlineMs,
+      ...changes,
+    },
+    head: headAt(round * 100 + attempt),
+  };
+}
