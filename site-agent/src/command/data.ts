@@ -1,6 +1,8 @@
 import { isAbsent, parseNumber, type RawValue } from "@consilium/shared/study/features";
+import type { Command } from "commander";
 import { openTable } from "../connector/table.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
+import { type Output, table } from "./output.ts";
 
 /** One column of a file as it lies there; exact figures, for local eyes alone. */
 export interface ColumnDescription {
@@ -20,6 +22,9 @@ export interface DataDescription {
 }
 
 const DISTINCT_MAX = 100;
+const CATEGORY_VALUES_MAX = 30;
+/** Numbers with so few different values are codes more often than measurements. */
+const CODES_MAX = 8;
 
 /** Columns, types, missing values and what looks like an identifier. Nothing of it is stored, sent or logged. */
 export async function describeData(path: string): Promise<DataDescription> {
@@ -78,6 +83,26 @@ class ColumnTally {
   }
 }
 
-const CATEGORY_VALUES_MAX = 30;
-/** Numbers with so few different values are codes more often than measurements. */
-const CODES_MAX = 8;
+/** `consilium-site data check`: what a file holds, before it is registered. */
+export function registerDataCheck(data: Command, outputOf: (options: { readonly json?: boolean }) => Output): void {
+  data
+    .command("check")
+    .description("columns of a CSV or Parquet file, missing values and what looks like an identifier; for local eyes")
+    .argument("<path>", "CSV or Parquet file")
+    .option("--json", "one JSON value on standard output")
+    .action(async (path: string, options: { json?: boolean }) => {
+      const description = await describeData(path);
+      outputOf(options).result(description, [
+        `${description.rows} records`,
+        ...table(
+          ["column", "type", "missing", "looks like"],
+          description.columns.map(({ name, type, missing, identifier }) => [
+            name,
+            type,
+            String(missing),
+            identifier === null ? "" : `${identifier}: no study may train on it`,
+          ]),
+        ),
+      ]);
+    });
+}

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "@consilium/shared/failure/failure";
+import { Command } from "commander";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { describeData } from "./data.ts";
+import { describeData, registerDataCheck } from "./data.ts";
 import type { Output } from "./output.ts";
-import { checkStudy } from "./studyCheck.ts";
+import { checkStudy, registerStudyCheck } from "./studyCheck.ts";
 
 const STUDIES = fileURLToPath(new URL("../../../shared/studies/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "consilium-check-"));
@@ -126,5 +127,25 @@ describe("[DAT13] a description of local data", () => {
     ]);
     writeFileSync(path, `contact\n${rows.map((row) => row.split(",")[5]).join("\n")}\n`);
     expect((await describeData(path)).columns[0]?.identifier).toBe("e-mail");
+  });
+});
+
+describe("[DAT12] both as commands", () => {
+  test("write one result", async () => {
+    const results: string[] = [];
+    const outputOf = ({ json = false }: { readonly json?: boolean }): Output => ({
+      isJson: json,
+      result: (value, lines) => results.push(json ? JSON.stringify(value) : lines.join("\n")),
+      say: () => {},
+    });
+    const program = new Command("consilium-site").exitOverride();
+    registerStudyCheck(program.command("study"), outputOf);
+    registerDataCheck(program.command("data"), outputOf);
+    await program.parseAsync(["study", "check", heart, "--data", cleveland, "--site", "cleveland", "--json"], {
+      from: "user",
+    });
+    await program.parseAsync(["data", "check", cleveland], { from: "user" });
+    expect(Result.parse(JSON.parse(results[0] ?? "")).contract.patients).toBe(303);
+    expect(results[1]).toMatch(/303 records[\s\S]*thal +category +2/);
   });
 });

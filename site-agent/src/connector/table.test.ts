@@ -70,6 +70,10 @@ describe("[DAT1] a table gives the columns asked for, in the order asked for, an
     expect(rows.map(([a]) => Number(a))).toEqual(Array.from({ length: 7000 }, (_, i) => i));
   });
 
+  test("blank lines at the end are no rows", async () => {
+    expect(await read(file("a,b\n1,2\n\n\n"), ["a", "b"])).toEqual([["1", "2"]]);
+  });
+
   test("a header alone has no rows", async () => {
     expect(await read(file("a,b\n"), ["a"])).toEqual([]);
   });
