@@ -51,6 +51,7 @@ export class StudyRun {
   /** Paused, in this life of the study: nothing may be opened any more. */
   #isHalted = false;
   #checkpointing: Promise<void> = Promise.resolve();
+  #concluding: Promise<void> = Promise.resolve();
 
   private constructor(world: StudyWorld, document: StudyDocument, digest: Digest, line: ModelLine) {
     this.#world = world;
@@ -107,7 +108,8 @@ export class StudyRun {
     this.#isFrozen = true;
     this.#gathering.giveUp();
     this.#current?.run.freeze();
-    await this.#checkpointing;
+    // What has begun to write files ends before the database closes.
+    await Promise.allSettled([this.#checkpointing, this.#concluding]);
   }
 
   /** The site won't take part until it comes back or the study is resumed. */
@@ -151,7 +153,8 @@ export class StudyRun {
   async #openNext(): Promise<OpenedRound | null> {
     const { minSites, onDropout } = this.document.training;
     if (this.#done?.purpose === "audit") {
-      await concludeStudy(this.#world, this.document, this.#line.parameters);
+      this.#concluding = concludeStudy(this.#world, this.document, this.#line.parameters);
+      await this.#concluding;
       return null;
     }
     const everyone = approvalsOf(this.#world, this.name)

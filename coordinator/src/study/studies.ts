@@ -32,6 +32,7 @@ interface Running {
 export class Studies {
   readonly #world: StudyWorld;
   readonly #running = new Map<StudyName, Running>();
+  #isFrozen = false;
 
   constructor(world: StudyWorld) {
     this.#world = world;
@@ -168,6 +169,7 @@ export class Studies {
 
   /** The process ends: durable state is left as it is. */
   async freeze(): Promise<void> {
+    this.#isFrozen = true;
     await Promise.all([...this.#running.values()].map(({ run }) => run.freeze()));
   }
 
@@ -185,7 +187,7 @@ export class Studies {
           code: toRefusal(error).code,
           why: String(error).slice(0, 300),
         });
-        this.#pauseAfterFault(name);
+        if (!this.#isFrozen) this.#pauseAfterFault(name);
       })
       .then(async () => {
         this.#running.delete(name);

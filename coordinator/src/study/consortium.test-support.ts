@@ -1,0 +1,305 @@
+/** A consortium for tests: real database, ledger, files and signatures; sites that answer through a link in memory. */
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { packIntegers } from "@consilium/shared/contribution/pack";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { Failure, toRefusal } from "@consilium/shared/failure/failure";
+import { GENESIS_HASH } from "@consilium/shared/ledger/entry";
+import { evaluationShape } from "@consilium/shared/metric/evaluation";
+import { publicUniform } from "@consilium/shared/model/initial";
+import {
+  type CoordinatorMessage,
+  LEDGER_HEAD_DOMAIN,
+  type ReplyBody,
+  type RoundKey,
+  type SignedHead,
+  type SiteMessage,
+} from "@consilium/shared/protocol/messages";
+import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
+import { type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
+import { APPROVAL_DOMAIN, ApprovalStatement } from "@consilium/shared/study/approval";
+import { chargeId } from "@consilium/shared/study/charges";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { gridOfStudy } from "@consilium/shared/study/network";
+import { DatasetId, type Digest, SiteName } from "@consilium/shared/units/identity";
+import { openDatabase } from "@consilium/storage/database";
+import { LedgerStore } from "@consilium/storage/ledgerStore";
+import { chargesOf } from "../ledger/bookings.ts";
+import { ledgerBook } from "../ledger/ledgerBook.ts";
+import { BlobFolder } from "../storage/blobFolder.ts";
+import { coordinatorMigrations } from "../storage/migrations.ts";
+import type { Sql } from "../storage/sql.ts";
+import type { CoordinatorTables } from "../storage/tables.ts";
+import { Studies } from "./studies.ts";
+import type { SiteLink, StudyWorld } from "./world.ts";
+
+export const SITES = ["aachen", "basel", "como"].map((name) => SiteName.parse(name));
+export const coordinatorSigner = signerOf(new Uint8Array(32).fill(1));
+
+export interface StudyChanges {
+  readonly rounds?: number;
+  readonly epsilon?: number;
+  readonly minSites?: number;
+  readonly maxAttackAucUpper?: number;
+  readonly answerMs?: number;
+  readonly optimizer?: unknown;
+}
+
+export function smallStudy(changes: StudyChanges = {}): StudyDocument {
+  const { rounds = 12, epsilon = 50, minSites = 2, maxAttackAucUpper = 0.9, answerMs = 5 } = changes;
+  return StudyDocument.parse({
+    apiVersion: "consilium/v1",
+    kind: "Study",
+    name: "heart",
+    purpose: "Predict heart disease",
+    data: {
+      columns: [
+        { name: "age", type: "number", min: 20, max: 90 },
+        { name: "chol", type: "number", min: 80, max: 500 },
+      ],
+      label: { name: "disease", values: [0, 1] },
+    },
+    model: { preset: "mlp", hidden: [3] },
+    privacy: { epsilon, delta: 1e-4, clippingNorm: 1, noiseMultiplier: 2, samplingRate: 0.2 },
+    training: {
+      rounds,
+      answerAfterMs: answerMs,
+      deadlineMs: 400,
+      minSites,
+      optimizer: changes.optimizer ?? { name: "sgd", learningRate: 0.5, momentum: 0.9 },
+      initialSeed: 7,
+    },
+    evaluation: { everyRounds: 5, metrics: ["auc", "accuracy"], epsilon: 1 },
+    audit: {
+      attacks: ["loss"],
+      epsilon: { members: 2, nonMembers: 2 },
+      bins: 10,
+      gates: { maxAttackAucUpper },
+    },
+    release: {},
+    sites: SITES.map((name) => ({ name, patients: 400 })),
+  });
+}
+
+/** How a site behaves; `answers` unless a test says otherwise. */
+export type Habit = "answers" | "silent" | "declines" | "malformed" | "away";
+
+/** A site's side of the protocol, with none of its privacy: noise from a seed, a ledger that is only a number. */
+export class FakeSite {
+  readonly name: SiteName;
+  habit: Habit = "answers";
+  readonly identity: Signer;
+  readonly steward: Signer;
+  /** Everything that it was sent. */
+  readonly heard: CoordinatorMessage[] = [];
+  /** What it packed for each attempt: kept, and sent again byte for byte. */
+  readonly packed = new Map<string, Uint8Array>();
+  #sequence = 0;
+
+  constructor(name: SiteName, seed: number) {
+    this.name = name;
+    this.identity = signerOf(new Uint8Array(32).fill(seed));
+    this.steward = signerOf(new Uint8Array(32).fill(seed + 100));
+  }
+
+  head(): SignedHead {
+    const head = {
+      writer: this.name,
+      sequence: this.#sequence,
+      hash: this.#sequence === 0 ? GENESIS_HASH : digestOf(`${this.name} ${this.#sequence}`),
+    };
+    return { head, signature: signStatement(this.identity, LEDGER_HEAD_DOMAIN, head) };
+  }
+
+  approval(document: StudyDocument, studyDigest: Digest, cap = 50): SiteMessage {
+    const statement = ApprovalStatement.parse({
+      site: this.name,
+      study: document.name,
+      studyDigest,
+      dataset: DatasetId.parse("clinic"),
+      cap: { epsilon: cap, delta: 1e-4 },
+      steward: "steward",
+    });
+    return {
+      type: "study-approved",
+      approval: {
+        statement,
+        stewardKey: this.steward.publicKey,
+        stewardSignature: signStatement(this.steward, APPROVAL_DOMAIN, statement),
+        siteSignature: signStatement(this.identity, APPROVAL_DOMAIN, statement),
+      },
+    };
+  }
+
+  contribution(document: StudyDocument, key: RoundKey): { message: SiteMessage; attachment: Uint8Array } {
+    const name = canonicalJson(key);
+    const attachment = this.packed.get(name) ?? contributionBytes(document, key, this.name, this.habit === "malformed");
+    if (!this.packed.has(name)) this.#sequence += 1;
+    this.packed.set(name, attachment);
+    const charges = chargesOf(document, key.purpose).map(({ part, event }) => ({
+      charge: chargeId(key, this.name, part),
+      event,
+    }));
+    const content = { digest: digestOf(attachment), bytes: attachment.length };
+    return { message: { type: "contribution", key, content, charges, head: this.head() }, attachment };
+  }
+}
+
+function contributionBytes(document: StudyDocument, key: RoundKey, site: string, isMalformed: boolean): Uint8Array {
+  const random = publicUniform(Number.parseInt(digestOf(canonicalJson({ key, site })).slice(0, 8), 16));
+  if (key.purpose === "train") {
+    const grid = gridOfStudy(document);
+    const values = Int32Array.from({ length: grid.dimension }, () => Math.round((random() - 0.5) * 40));
+    const bytes = packIntegers(values, grid.bits);
+    // All bits set after the last number: its length is right and its content is not.
+    return isMalformed ? new Uint8Array(bytes.length).fill(0x80) : bytes;
+  }
+  const counts = (cells: number): number[] => Array.from({ length: cells }, () => Math.round(60 + random() * 10));
+  const { evaluation, audit } = document;
+  if (key.purpose === "evaluate") {
+    const shape = evaluationShape(2, evaluation.bins);
+    const histogram = { ...shape, counts: counts(shape.classes * shape.bins), scale: 1 / evaluation.epsilon };
+    return Buffer.from(canonicalJson({ purpose: "evaluate", histogram }));
+  }
+  const attacks = audit.attacks.map((attack) => ({
+    attack,
+    members: { classes: 1, bins: audit.bins, counts: counts(audit.bins), scale: 1 / audit.epsilon.members },
+    nonMembers: { classes: 1, bins: audit.bins, counts: counts(audit.bins), scale: 1 / audit.epsilon.nonMembers },
+  }));
+  return Buffer.from(canonicalJson({ purpose: "audit", attacks }));
+}
+
+/** One coordinator's life on a data folder, with its sites; `crash` ends it as a SIGKILL would, and another may follow. */
+export class Consortium {
+  readonly folder: string;
+  readonly sites: readonly FakeSite[];
+  readonly studies: Studies;
+  readonly world: StudyWorld;
+  readonly store: LedgerStore;
+  readonly #sql: Sql;
+  #isAlive = true;
+
+  private constructor(folder: string, sites: readonly FakeSite[], sql: Sql, blobs: BlobFolder) {
+    this.folder = folder;
+    this.sites = sites;
+    this.#sql = sql;
+    const now = (): Date => new Date();
+    this.store = new LedgerStore(sql, { writer: "coordinator", signer: coordinatorSigner, now });
+    const roster = sites.reduce(
+      (known, { name: site, identity, steward }) =>
+        withSite(known, { site, identityKey: identity.publicKey, stewardKey: steward.publicKey, state: "active" }),
+      EMPTY_ROSTER,
+    );
+    const signedRoster = signRoster(roster, coordinatorSigner);
+    this.world = {
+      sql,
+      ledger: ledgerBook(this.store, coordinatorSigner),
+      blobs,
+      link: this.#link(),
+      clock: {
+        now,
+        after: (milliseconds, run) => {
+          const timer = setTimeout(() => this.#isAlive && run(), milliseconds);
+          return () => clearTimeout(timer);
+        },
+      },
+      logger: {
+        info: () => undefined,
+        warn: () => undefined,
+        error: (event, fields) => this.errors.push({ event, ...fields }),
+      },
+      signer: coordinatorSigner,
+      roster: () => signedRoster,
+      countersigned: new Map(),
+      changed: () => undefined,
+      gatherMs: 50,
+      releasesFolder: join(folder, "releases"),
+      softwareVersion: "0.0.0-test",
+    };
+    this.studies = new Studies(this.world);
+  }
+
+  readonly errors: object[] = [];
+
+  static async open(folder?: string, sites?: readonly FakeSite[]): Promise<Consortium> {
+    const place = folder ?? (await mkdtemp(join(tmpdir(), "consilium-coordinator-")));
+    const sql = await openDatabase<CoordinatorTables>(join(place, "coordinator.db"), coordinatorMigrations);
+    const blobs = await BlobFolder.open(join(place, "blobs"));
+    const all = sites ?? SITES.map((name, index) => new FakeSite(name, index + 10));
+    return new Consortium(place, all, sql, blobs);
+  }
+
+  site(index: number): FakeSite {
+    const site = this.sites[index];
+    if (site === undefined) throw new RangeError(`no site ${index}`);
+    return site;
+  }
+
+  /** Proposes, approves at every site, starts. */
+  async begin(document: StudyDocument, cap?: number): Promise<void> {
+    const { digest } = this.studies.propose(document, { by: "lead", reason: "proposed" });
+    for (const site of this.sites)
+      await this.studies.onMessage(site.name, site.approval(document, digest, cap), undefined);
+    await this.studies.start(document.name, { by: "lead", reason: "started" });
+  }
+
+  /** Waits until the study is in one of these states. */
+  async until(study: string, ...states: readonly string[]): Promise<string> {
+    for (let tries = 0; tries < 4000; tries++) {
+      const { state } = this.studies.record(study).standing;
+      if (states.includes(state)) return state;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const { standing, reason } = this.studies.record(study);
+    throw new Error(`study ${study} stays ${standing.state} (${reason}); ${JSON.stringify(this.errors)}`);
+  }
+
+  /** Nothing more happens in this life; what is durable stays. */
+  async crash(): Promise<void> {
+    this.#isAlive = false;
+    await this.studies.freeze();
+    this.#sql.close();
+  }
+
+  async reply(site: FakeSite, message: SiteMessage, attachment?: Uint8Array): Promise<ReplyBody> {
+    if (!this.#isAlive) return { type: "refused", refusal: toRefusal(new Error("down")) };
+    return this.studies
+      .onMessage(site.name, message, attachment)
+      .catch((error: unknown): ReplyBody => ({ type: "refused", refusal: toRefusal(error) }));
+  }
+
+  #link(): SiteLink {
+    const find = (name: SiteName): FakeSite | undefined => this.sites.find((site) => site.name === name);
+    return {
+      isConnected: (name) => this.#isAlive && find(name) !== undefined && find(name)?.habit !== "away",
+      send: async (name, message) => {
+        const site = find(name);
+        if (!this.#isAlive || site === undefined || site.habit === "away")
+          throw new Failure({ code: "link/lost", kind: "unreachable", what: "gone", remedy: "none" });
+        site.heard.push(message);
+        this.#react(site, message);
+        return { type: "accepted" };
+      },
+      expectUpload: () => new Promise(() => undefined),
+      forgetUpload: async () => undefined,
+    };
+  }
+
+  #react(site: FakeSite, message: CoordinatorMessage): void {
+    if (message.type !== "round-announced" && message.type !== "contribution-wanted") return;
+    if (site.habit === "silent") return;
+    const key = message.type === "round-announced" ? message.round.key : message.key;
+    const { document } = this.studies.record(key.study);
+    setTimeout(() => {
+      if (site.habit === "declines") {
+        const refusal = { code: "policy/veto", kind: "refused", what: "no", remedy: "none" } as const;
+        void this.reply(site, { type: "round-declined", key, refusal });
+        return;
+      }
+      const { message: contribution, attachment } = site.contribution(document, key);
+      void this.reply(site, contribution, attachment);
+    }, document.training.answerAfterMs);
+  }
+}

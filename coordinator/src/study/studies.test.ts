@@ -1,0 +1,244 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { coarseStep } from "@consilium/shared/contribution/grid";
+import { unpackInto } from "@consilium/shared/contribution/pack";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { initialParameters } from "@consilium/shared/model/initial";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { applyUpdate, initialState } from "@consilium/shared/optimizer/applyUpdate";
+import { verifyRelease } from "@consilium/shared/release/verify";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
+import { divisorOf } from "@consilium/shared/study/schedule";
+import type { SiteName } from "@consilium/shared/units/identity";
+import { afterEach, describe, expect, test } from "vitest";
+import { latestModel } from "../storage/models.ts";
+import { listReleases, metricsOf } from "../storage/results.ts";
+import { newestRounds } from "../storage/rounds.ts";
+import { Consortium, coordinatorSigner, type FakeSite, smallStudy } from "./consortium.test-support.ts";
+
+const folders: string[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+async function newConsortium(): Promise<Consortium> {
+  const consortium = await Consortium.open();
+  folders.push(consortium.folder);
+  return consortium;
+}
+
+/** What the model must be: every contribution that the ledger says was committed, added and applied from the seed on. */
+function replayed(
+  document: StudyDocument,
+  sites: readonly FakeSite[],
+  contributors: readonly (readonly SiteName[])[],
+): string {
+  const grid = gridOfStudy(document);
+  const { optimizer, initialSeed } = document.training;
+  const parameters = initialParameters(modelSpecOfStudy(document), initialSeed);
+  let state = initialState(optimizer, parameters.length);
+  contributors.forEach((names, index) => {
+    const sum = new Int32Array(grid.dimension);
+    for (const site of sites.filter(({ name }) => names.includes(name))) {
+      const sent = [...site.packed].filter(
+        ([key]) => key.includes(`"purpose":"train"`) && key.includes(`"round":${index + 1},`),
+      );
+      unpackInto(sum, grid.bits, sent.at(-1)?.[1] ?? new Uint8Array());
+    }
+    state = applyUpdate(optimizer, state, parameters, sum, coarseStep(grid), divisorOf(document, names));
+  });
+  return modelDigest(parameters);
+}
+
+describe("[STU2] a study is walked along its signed schedule", () => {
+  test("from proposal to a release that verifies offline, its model replayed exactly", async () => {
+    const consortium = await newConsortium();
+    const document = smallStudy();
+    await consortium.begin(document);
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const { world, sites, store } = consortium;
+    const rounds = [...newestRounds(world.sql, document.name, 100)].reverse();
+    expect(rounds.map(({ key }) => `${key.purpose[0]}${key.round}`).join(" ")).toBe(
+      "t1 t2 t3 t4 t5 e5 t6 t7 t8 t9 t10 e10 t11 t12 a12",
+    );
+    expect(metricsOf(world.sql, document.name)).toHaveLength(2);
+    const everyone = Array.from({ length: 12 }, () => sites.map(({ name }) => name));
+    expect(latestModel(world.sql, document.name)?.digest).toBe(replayed(document, sites, everyone));
+    const states = [...store.state.charges.values()].map(({ state }) => state);
+    expect(states).toHaveLength(3 * (12 + 2 + 2));
+    expect(new Set(states)).toEqual(new Set(["committed"]));
+    const release = listReleases(world.sql)[0];
+    const path = release?.path ?? "";
+    const entries = await readdir(path, { recursive: true, withFileTypes: true });
+    const names = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
+    const contents = new Map(
+      await Promise.all(names.map(async (name) => [name, await readFile(join(path, name))] as const)),
+    );
+    const verification = verifyRelease((name) => contents.get(name) ?? null, names, coordinatorSigner.publicKey);
+    expect(verification.checks.filter(({ passed }) => !passed)).toEqual([]);
+    expect(sites[0]?.heard.some(({ type }) => type === "release-published")).toBe(true);
+    expect(consortium.errors).toEqual([]);
+    await consortium.crash();
+  });
+
+  test("a gate that refuses withholds the release", async () => {
+    const consortium = await newConsortium();
+    await consortium.begin(smallStudy({ rounds: 2, maxAttackAucUpper: 0.5 }));
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("rejected");
+    expect(listReleases(consortium.world.sql)).toEqual([]);
+    expect(consortium.studies.record("heart").reason).toContain("max-attack-auc");
+    await consortium.crash();
+  });
+});
+
+describe("[RND6] the round goes on without a site that fails, and books what it may have done", () => {
+  test.each(["silent", "declines", "malformed", "away"] as const)("a site that is %s", async (habit) => {
+    const consortium = await newConsortium();
+    const document = smallStudy({ rounds: 3 });
+    const site = consortium.site(2);
+    consortium.studies.propose(document, { by: "lead", reason: "proposed" });
+    const { digest } = consortium.studies.record("heart");
+    for (const each of consortium.sites) await consortium.reply(each, each.approval(document, digest));
+    site.habit = habit;
+    await consortium.studies.start(document.name, { by: "lead", reason: "started" });
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const { sql } = consortium.world;
+    const first = [...newestRounds(sql, document.name, 10)].reverse()[0];
+    const expected = { silent: "late", declines: "declined", malformed: "late", away: undefined }[habit];
+    expect(first?.answers.get(site.name)).toBe(expected);
+    const others = consortium.sites.filter(({ name }) => name !== site.name).map(({ name }) => name);
+    const model = latestModel(sql, document.name);
+    expect(model?.digest).toBe(replayed(document, consortium.sites, [others, others, others]));
+    const all = [...consortium.store.state.charges.values()];
+    const charged = all.filter(({ body }) => body.site === site.name && body.charge.includes("/train-"));
+    // Whoever was told of a round may have acted; who was never told was never charged.
+    expect(charged.length > 0).toBe(habit !== "away");
+    for (const { state } of charged) expect(state).toBe("acting");
+    await consortium.crash();
+  });
+
+  test("with fewer sites than the study needs, the round is abandoned and the study pauses, to be resumed", async () => {
+    const consortium = await newConsortium();
+    const document = smallStudy({ rounds: 2, minSites: 3 });
+    consortium.site(0).habit = "silent";
+    await consortium.begin(document);
+    expect(await consortium.until("heart", "paused", "released")).toBe("paused");
+    consortium.site(0).habit = "answers";
+    await consortium.studies.resume(document.name, { by: "lead", reason: "it is back" });
+    expect(await consortium.until("heart", "released", "rejected")).toBe("released");
+    const attempts = newestRounds(consortium.world.sql, document.name, 10).filter(({ key }) => key.round === 1);
+    expect(attempts.map(({ key, state }) => [key.attempt, state])).toEqual([
+      [2, "committed"],
+      [1, "abandoned"],
+    ]);
+    await consortium.crash();
+  });
+});
+
+describe("[LED20] budgets end training before they are passed", () => {
+  test("training stops at the last round that leaves enough for the audit", async () => {
+    const consortium = await newConsortium();
+    const document = smallStudy({ rounds: 12 });
+    await consortium.begin(document, 3);
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const steps = latestModel(consortium.world.sql, document.name)?.version ?? 0;
+    expect(steps).toBeGreaterThan(0);
+    expect(steps).toBeLessThan(12);
+    await consortium.crash();
+  });
+});
+
+describe("[RND7] a coordinator killed at any moment goes on where it stopped", () => {
+  test.each([3, 17, 29, 41, 53])("killed every %i ms", async (lifeMs) => {
+    let consortium = await newConsortium();
+    const document = smallStudy({ rounds: 12, optimizer: { name: "adam", learningRate: 0.1 } });
+    await consortium.begin(document);
+    for (let lives = 0; lives < 25; lives++) {
+      await new Promise((resolve) => setTimeout(resolve, lifeMs + lives * 4));
+      const { state } = consortium.studies.record("heart").standing;
+      await consortium.crash();
+      consortium = await Consortium.open(consortium.folder, consortium.sites);
+      if (state === "released") break;
+      await consortium.studies.resumeAll();
+      for (const { name } of consortium.sites) consortium.studies.onConnected(name);
+    }
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const { sql } = consortium.world;
+    const trained = [...newestRounds(sql, document.name, 100)].reverse().filter(({ key }) => key.purpose === "train");
+    expect(trained.map(({ key }) => key.round)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+    const contributors = trained.map(({ answers }) =>
+      [...answers].flatMap(([site, answer]) => (answer === "answered" ? [site] : [])),
+    );
+    expect(latestModel(sql, document.name)?.digest).toBe(replayed(document, consortium.sites, contributors));
+    // No charge is lost or doubled: one for each site, part and attempt, as the ledger's own replay has checked.
+    expect(consortium.store.verify()).toBeGreaterThan(0);
+    const trainCharges = [...consortium.store.state.charges.keys()].filter((id) => id.includes("/train-"));
+    expect(trainCharges).toHaveLength(3 * 12);
+    await consortium.crash();
+  });
+});
+
+describe("[RND8] contributions are held against what was signed", () => {
+  test.each<
+    [string, (site: FakeSite, document: StudyDocument) => { message: object; attachment?: Uint8Array }, string]
+  >([
+    [
+      "charged otherwise",
+      (site, document) => {
+        const { message, attachment } = site.contribution(document, firstRound);
+        return { message: { ...message, charges: [] }, attachment };
+      },
+      "round/charges-differ",
+    ],
+    [
+      "of another size",
+      (site, document) => {
+        const { message, attachment } = site.contribution(document, firstRound);
+        return { message: { ...message, content: { ...contentOf(message), bytes: 3 } }, attachment };
+      },
+      "contribution/malformed",
+    ],
+    [
+      "without its bytes",
+      (site, document) => ({ message: site.contribution(document, firstRound).message }),
+      "contribution/attachment-missing",
+    ],
+    [
+      "with a head signed by another",
+      (site, document) => {
+        const { message, attachment } = site.contribution(document, firstRound);
+        return { message: { ...message, head: { ...site.head(), signature: `${"A".repeat(86)}==` } }, attachment };
+      },
+      "ledger/head-not-signed",
+    ],
+  ])("%s", async (_how, make, code) => {
+    const consortium = await newConsortium();
+    const document = smallStudy({ rounds: 2, answerMs: 300 });
+    await consortium.begin(document);
+    const site = consortium.site(0);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const { message, attachment } = make(site, document);
+    const reply = await consortium.reply(site, message as Parameters<Consortium["reply"]>[1], attachment);
+    expect(reply).toMatchObject({ type: "refused", refusal: { code } });
+    await consortium.crash();
+  });
+});
+
+const firstRound = { study: smallStudy().name, purpose: "train", round: 1, attempt: 1 } as const;
+
+function contentOf(message: object): object {
+  return "content" in message && typeof message.content === "object" && message.content !== null ? message.content : {};
+}
+
+test("[STU3] a study is proposed once: the same name means the same document", async () => {
+  const consortium = await newConsortium();
+  const motive = { by: "lead", reason: "proposed" };
+  consortium.studies.propose(smallStudy(), motive);
+  expect(() => consortium.studies.propose(smallStudy(), motive)).toThrow(/already/);
+  expect(() => consortium.studies.propose(smallStudy({ rounds: 3 }), motive)).toThrow(/another study/);
+  expect(canonicalJson(consortium.studies.record("heart").document)).toBe(canonicalJson(smallStudy()));
+  await consortium.crash();
+});
