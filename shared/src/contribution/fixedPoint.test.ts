@@ -124,6 +124,20 @@ describe("[RND13] a sum is clamped, rounded once, noised in full, then made coar
   });
 });
 
+describe("[RND13] nothing wraps around", () => {
+  test("the widest range and noise that a grid may have", () => {
+    const wide: Grid = { ...gridOf(3, 1, 1, 10), bits: 24, coarseShift: 20 };
+    const extreme = 2 ** 30 - 2 ** 20;
+    const noise = { ...fixedNoise(wide, () => 0), values: Int32Array.of(extreme, -extreme, -extreme) };
+    const noisy = addGaussianNoise(sumOf(wide, Float32Array.of(1e30, -1e30, 1e30)), noise, wide, rate);
+    expect([...noisy.values]).toEqual([2047, -2047, 1]);
+  });
+
+  test("noise too wide for 32 bits is refused when the grid is made", () => {
+    expect(() => gridOf(2 ** 31, 1, 100, 64)).toThrow(/fits 32 bits/);
+  });
+});
+
 describe("[ENG7] noise is bound to one grid and one use", () => {
   const grid = gridOf(50, 1, 2, 10);
   const zeros = () => sumOf(grid, new Float32Array(50));

@@ -11,8 +11,7 @@ import type { ClippedSum, NoisySum } from "./stages.ts";
  *
  * Clamping moves no two sums further apart, and rounding moves each coordinate by at most γ/2, so the integers have
  * L2 sensitivity Δ/γ, Δ = C(1 + η) + γ√d (`grid.l2Sensitivity`). A coordinate that is not a number counts as 0, and
- * gets its noise. The noise is consumed: its memory becomes the noisy sum. All arithmetic is exact: integers below
- * 2⁵³ in float64.
+ * gets its noise. The noise is consumed: its memory becomes the noisy sum.
  */
 export function addGaussianNoise(
   sum: ClippedSum,
@@ -31,8 +30,7 @@ export function addGaussianNoise(
     "the grid's noise covers the sum's sensitivity",
   );
   noise.spent = true;
-  if (sum.values instanceof Float32Array) roundAndAdd(sum.values, noise.values, grid);
-  else roundAndAddDouble(sum.values, noise.values, grid);
+  roundAndAdd(sum.values, noise.values, grid);
   const event = PrivacyEvent.parse({
     kind: "poisson-gaussian",
     adjacency: "add-remove",
@@ -44,28 +42,25 @@ export function addGaussianNoise(
   return { values: noise.values, grid, event } as NoisySum;
 }
 
-function roundAndAdd(sum: Float32Array, noise: Int32Array, grid: Grid): void {
-  const { perStep, clamp, coarse, limit } = scales(grid);
-  for (let i = 0; i < noise.length; i++) {
-    const scaled = (sum[i] ?? 0) * perStep;
-    const fine = scaled >= clamp ? clamp : scaled <= -clamp ? -clamp : Math.floor(scaled + 0.5) || 0;
-    const noisy = Math.floor((fine + (noise[i] ?? 0)) * coarse + 0.5);
-    noise[i] = Math.max(-limit, Math.min(limit, noisy));
-  }
-}
-
-/** The same for a float64 sum; apart, so that the engine compiles each for one kind of array. */
-function roundAndAddDouble(sum: Float64Array, noise: Int32Array, grid: Grid): void {
-  const { perStep, clamp, coarse, limit } = scales(grid);
-  for (let i = 0; i < noise.length; i++) {
-    const scaled = (sum[i] ?? 0) * perStep;
-    const fine = scaled >= clamp ? clamp : scaled <= -clamp ? -clamp : Math.floor(scaled + 0.5) || 0;
-    const noisy = Math.floor((fine + (noise[i] ?? 0)) * coarse + 0.5);
-    noise[i] = Math.max(-limit, Math.min(limit, noisy));
-  }
-}
-
-function scales(grid: Grid): { perStep: number; clamp: number; coarse: number; limit: number } {
+/**
+ * In 32-bit integers, which takes two thirds of the time that float64 does: |fine| ≤ 2³⁰, and noise of at most 13.6
+ * standard deviations (`fillWideGaussian`) ≤ 2²⁶ each stays below 2³⁰ too.
+ */
+function roundAndAdd(sum: Float32Array | Float64Array, noise: Int32Array, grid: Grid): void {
+  const perStep = 1 / grid.fineStep;
+  const shift = grid.coarseShift;
+  const half = shift === 0 ? 0 : 2 ** (shift - 1);
   const limit = 2 ** (grid.bits - 1) - 1;
-  return { perStep: 1 / grid.fineStep, clamp: limit * 2 ** grid.coarseShift, coarse: 2 ** -grid.coarseShift, limit };
+  const clamp = Math.min(limit * 2 ** shift, FINE_MAX);
+  for (let i = 0; i < noise.length; i++) {
+    const scaled = (sum[i] ?? 0) * perStep;
+    // Cutting off the fraction of a positive number rounds down; the last 0 is for what is not a number.
+    const inside = scaled >= -clamp ? ((scaled + (BIAS + 0.5)) | 0) - BIAS : -clamp;
+    const fine = scaled <= clamp ? inside : scaled > clamp ? clamp : 0;
+    const noisy = (fine + (noise[i] ?? 0) + half) >> shift;
+    noise[i] = Math.max(-limit, Math.min(limit, noisy));
+  }
 }
+
+const BIAS = 2 ** 30;
+const FINE_MAX = 2 ** 30 - 1;

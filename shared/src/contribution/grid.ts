@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { assert } from "../failure/failure.ts";
 
 /**
  * The public grids of one study's gradients, the same for every site and round; derived from the signed
@@ -47,6 +48,9 @@ export function coarseStep(grid: Grid): number {
   return grid.fineStep * 2 ** grid.coarseShift;
 }
 
+/** Widest noise in fine steps: with a sum clamped to 2³⁰ of them, its tail stays inside 32 bits. */
+const NOISE_STD_DEV_MAX = 2 ** 26;
+
 /** Standard deviation of the integer noise, in fine steps. */
 export function noiseStdDev(grid: Grid): number {
   return (grid.noiseMultiplier * grid.l2Sensitivity) / grid.fineStep;
@@ -66,6 +70,7 @@ export function gridOf(dimension: number, clippingNorm: number, noiseMultiplier:
   const fineStep = 2 ** Math.floor(Math.log2(finest));
   const l2Sensitivity = clippedSensitivity(dimension, clippingNorm) + fineStep * Math.sqrt(dimension);
   const stdDev = noiseMultiplier * l2Sensitivity;
+  assert(stdDev / fineStep <= NOISE_STD_DEV_MAX, "noise of this multiplier fits 32 bits on this model's grid");
   const coarseShift = Math.max(0, Math.floor(Math.log2(stdDev / 16 / fineStep)));
   const largest = (expectedBatch * clippingNorm + 7 * stdDev) / (fineStep * 2 ** coarseShift);
   const bits = Math.min(24, Math.ceil(Math.log2(2 * largest + 2)));
