@@ -38,7 +38,8 @@ export function init(folder: string): readonly string[] {
   return files.map(({ path }) => path);
 }
 
-const STUDY = `# A study: everything that every site approves, signed by digest. Change it, then: consilium validate study.yaml
+const STUDY = `# A study: everything that every site approves, signed by digest.
+# Change it, then: consilium validate study.yaml
 apiVersion: consilium/v1
 kind: Study
 name: my-study # unique in the consortium
@@ -72,8 +73,8 @@ sites: # training patients: public, frozen and signed
   - { name: hospital-b, patients: 800 }
 `;
 
-const SCHEMA = `# The columns that studies on this data may name. Ranges and fills are public: from knowledge of the field, never
-# from the data, because a range learnt from patients would itself have to be protected.
+const SCHEMA = `# The columns that studies on this data may name. Ranges and fills are public: from knowledge of the
+# field, never from the data, because a range learnt from patients would itself have to be protected.
 apiVersion: consilium/v1
 kind: Schema
 columns:

@@ -36,7 +36,7 @@ function codeOf(work: () => unknown): string {
   throw new Error("expected a Failure");
 }
 
-describe("[STU9] what init writes is a valid study", () => {
+describe("[STU29] what init writes is a valid study", () => {
   test("validates without a warning, with the σ that auto finds", async () => {
     const target = join(folder, "new", "study");
     expect(await run("init", target)).toContain(`Next: consilium validate ${join(target, "study.yaml")}`);
@@ -58,7 +58,7 @@ describe("[STU9] what init writes is a valid study", () => {
   });
 });
 
-describe("[STU3] validate tells every fault with its place", () => {
+describe("[STU23] validate tells every fault with its place", () => {
   test("and exits with the class of configuration", () => {
     const [path = ""] = init(join(folder, "faulty"));
     writeFileSync(
@@ -72,8 +72,8 @@ describe("[STU3] validate tells every fault with its place", () => {
       if (!(error instanceof InvalidStudy)) throw error;
       expect(error.exitCode).toBe(3);
       expect(error.message.split("\n")).toEqual([
-        `${path}:12:12 privacy.epsilon: must be > 0 (got -3). Typical: 1..8.`,
-        `${path}:18:3 training.round: is not a key known here. Did you mean 'rounds'?`,
+        `${path}:13:12 privacy.epsilon: must be > 0 (got -3). Typical: 1..8.`,
+        `${path}:19:3 training.round: is not a key known here. Did you mean 'rounds'?`,
       ]);
     }
   });
@@ -88,7 +88,7 @@ describe("[STU3] validate tells every fault with its place", () => {
   });
 });
 
-describe("[STU5] schemas for editors", () => {
+describe("[STU25] schemas for editors", () => {
   test.each(["study", "data", "coordinator"])("%s", async (kind) => {
     const schema: unknown = JSON.parse(await run("schema", kind));
     expect(schema).toEqual(jsonSchemaOf(kind));

@@ -3,7 +3,7 @@ import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import type { Command } from "commander";
 
-/** `consilium validate`: says all that is wrong with a study file, or what it would cost; throws where it is not valid. */
+/** `consilium validate`: says all that is wrong with a study file, or what the study would cost. */
 export function registerValidate(parent: Command): void {
   parent
     .command("validate")
@@ -55,7 +55,8 @@ function describeValidation(validation: Validation): string {
     `${file} is valid: study ${study}, digest ${digest}`,
     `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
     `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
-    `  training patients ${cost(epsilon.train)}, validation ${cost(epsilon.validation)}, audit hold-out ${cost(epsilon.audit)}`,
+    `  training patients ${cost(epsilon.train)}, validation ${cost(epsilon.validation)}, ` +
+      `audit hold-out ${cost(epsilon.audit)}`,
     `Next: consilium study propose ${file}`,
     "",
   ].join("\n");

@@ -70,7 +70,7 @@ export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
   return ChargeIdSchema.parse(`${key.study}/${key.purpose}-${key.round}.${key.attempt}/${site}/${part}`);
 }
 
-/** How far the noise of one contribution is from the ideal Gaussian: of its grid alone, so every party can tell it beforehand. */
+/** How far the noise of one contribution is from the ideal Gaussian: a figure of its grid alone, public beforehand. */
 function samplerDistanceOf(document: StudyDocument): SamplerDistance {
   const grid = gridOfStudy(document);
   return jointDistance(wideGaussianDistance(noiseStdDev(grid)), grid.dimension);

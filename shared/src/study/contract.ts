@@ -48,7 +48,8 @@ export const NumberColumn = z
     if (column.missing === "refuse" || column.min >= column.max) return;
     const { fill } = column.missing;
     if (typeof fill !== "number" || fill < column.min || fill > column.max) {
-      const message = `must be a number in the column's range ${column.min}..${column.max} (got ${JSON.stringify(fill)})`;
+      const range = `${column.min}..${column.max}`;
+      const message = `must be a number in the column's range ${range} (got ${JSON.stringify(fill)})`;
       context.addIssue({ code: "custom", path: ["missing", "fill"], message });
     }
   });
@@ -100,7 +101,7 @@ export const Shares = z
 export const patientFields = {
   patient: ColumnName.optional().describe("Column that tells patients apart; absent: one record is one patient."),
   split: ColumnName.optional().describe(
-    "Column with `train` and `test`, if the data come split; test patients are halved by keyed hash into validation and audit.",
+    "Column with `train` and `test`, if the data come split; a keyed hash halves the test patients.",
   ),
   shares: Shares.default({ train: 0.7, validation: 0.15, audit: 0.15 }).describe(
     "Without a split column: each part's share of the patients.",

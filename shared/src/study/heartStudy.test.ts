@@ -36,7 +36,7 @@ function patientsOf(site: string, split: string): readonly Patient[] {
 const sites = document.sites.map(({ name, patients }) => ({ name, patients, train: patientsOf(name, "train") }));
 const held = document.sites.flatMap(({ name }) => patientsOf(name, "test"));
 
-describe("[STU6] the heart study", () => {
+describe("[STU26] the heart study", () => {
   test("its public patients are the files' training rows, its features 29", () => {
     for (const site of sites) expect(site.train.length).toBe(site.patients);
     expect(held.length).toBe(276);

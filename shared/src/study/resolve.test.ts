@@ -4,11 +4,12 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { studyDigest } from "./digest.ts";
 import { StudyDocument } from "./document.ts";
-import { StudyFile } from "./file.ts";
+import { STUDY_HINTS, StudyFile } from "./file.ts";
 import { InvalidStudy, plannedEpsilons, type ResolvedStudy, resolveStudy } from "./resolve.ts";
 import { formatFinding } from "./yamlSource.ts";
 
 const HEART = new URL("../../studies/heart/", import.meta.url);
+const ANSWER_HINT = "Typical: 250ms for a small model, 10s for a large one.";
 const heart = readFileSync(new URL("study.yaml", HEART), "utf8");
 const readReference = (path: string): string => readFileSync(new URL(path, HEART), "utf8");
 
@@ -37,7 +38,7 @@ function at(text: string, part: string): string {
   return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`;
 }
 
-describe("[STU1] a study file resolves to one signed document", () => {
+describe("[STU21] a study file resolves to one signed document", () => {
   test("the heart study: schema read in, durations in ms, all defaults written out", () => {
     const { document, digest, noiseWasAuto } = resolve(heart);
     expect(document.data.columns.map((column) => column.name)).toEqual(
@@ -72,7 +73,7 @@ describe("[STU1] a study file resolves to one signed document", () => {
   });
 });
 
-describe("[STU2] σ: auto is the least with which every part stays within privacy.epsilon; a fixed one must do so too", () => {
+describe("[STU22] σ: auto is the least with which every part stays within epsilon; a fixed one must do so too", () => {
   const auto = heart.replace("noiseMultiplier: 2.2", "noiseMultiplier: auto");
 
   test("auto", () => {
@@ -89,7 +90,9 @@ describe("[STU2] σ: auto is the least with which every part stays within privac
 
   test("a fixed σ that is too small is refused with the least one", () => {
     const [fault] = faults(heart.replace("noiseMultiplier: 2.2", "noiseMultiplier: 1.5"));
-    expect(fault).toMatch(/^study\.yaml:15:20 privacy\.noiseMultiplier: the study would cost ε = \d/);
+    expect(fault).toMatch(
+      /^study\.yaml:15:20 privacy\.noiseMultiplier: each site's training patients would pay ε = \d/,
+    );
     expect(fault).toContain(`Use σ ≥ ${resolve(auto).document.privacy.noiseMultiplier} or auto`);
   });
 
@@ -106,7 +109,7 @@ describe("[STU2] σ: auto is the least with which every part stays within privac
   });
 });
 
-describe("[STU3] every fault is told at once, with its place, what is wrong and what to do", () => {
+describe("[STU23] every fault is told at once, with its place, what is wrong and what to do", () => {
   test.each([
     ["epsilon: 4 #", "epsilon: -3 #", "-3 #", "privacy.epsilon: must be > 0 (got -3). Typical: 1..8."],
     ["epsilon: 4 #", "epsilon: .nan #", ".nan", "privacy.epsilon: must be a number (got NaN). Typical: 1..8."],
@@ -151,15 +154,15 @@ describe("[STU3] every fault is told at once, with its place, what is wrong and 
     ],
     [
       "answerAfter: 250ms",
-      "answerAfter: 250 seconds",
-      "250 s",
-      'training.answerAfter: must be a duration with its unit: 250ms, 2s, 10min, 1h (got "250 seconds"). Typical: 250ms for a small model, 10s for a large one.',
+      "answerAfter: 2 secs",
+      "2 secs",
+      `training.answerAfter: must be a duration with its unit: 250ms, 2s, 10min, 1h (got "2 secs"). ${ANSWER_HINT}`,
     ],
     [
       "every: 20 rounds",
       "every: often",
       "often",
-      'evaluation.every: must be a number of rounds: 10 rounds (got "often"). Typical: a tenth of all rounds, written `10 rounds`.',
+      `evaluation.every: must be a number of rounds: 10 rounds (got "often"). ${STUDY_HINTS["evaluation.every"]}`,
     ],
     ["rounds: 60", "rounds: 1.5", "1.5", "training.rounds: must be a whole number (got 1.5). Typical: 50..5000."],
     [
@@ -287,7 +290,7 @@ describe("[STU3] every fault is told at once, with its place, what is wrong and 
   });
 });
 
-describe("[STU4] unwise figures are warnings", () => {
+describe("[STU24] unwise figures are warnings", () => {
   test("δ ≥ 1/n, ε above 10, never evaluated", () => {
     expect(warnings(heart)).toEqual([]);
     expect(warnings(heart.replace("delta: 1e-4", "delta: 0.02"))[0]).toContain(
@@ -298,7 +301,7 @@ describe("[STU4] unwise figures are warnings", () => {
   });
 });
 
-describe("[STU5] the file's schema serves editors", () => {
+describe("[STU25] the file's schema serves editors", () => {
   test("as JSON Schema, with descriptions and no unknown keys", () => {
     const schema = z.toJSONSchema(StudyFile, { io: "input" });
     expect(schema.additionalProperties).toBe(false);
@@ -308,7 +311,7 @@ describe("[STU5] the file's schema serves editors", () => {
 });
 
 test.each(["heart", "deeptype-metabric"])(
-  "[STU6] the study %s that comes with the project is valid, without a warning",
+  "[STU26] the study %s that comes with the project is valid, without a warning",
   (name) => {
     const folder = new URL(`../../studies/${name}/`, import.meta.url);
     const resolved = resolveStudy({

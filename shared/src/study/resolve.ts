@@ -204,7 +204,7 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
     const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps: open.training.rounds, epsilon, delta });
     const least = withSamplerDistance(open, ideal);
     if (noiseMultiplier === "auto") return least;
-    const message = `the study would cost ε = ${cost.toFixed(3)} at each site's training patients, above privacy.epsilon ${epsilon}`;
+    const message = `each site's training patients would pay ε = ${cost.toFixed(3)}, above privacy.epsilon ${epsilon}`;
     const remedy = `Use σ ≥ ${least} or auto, fewer rounds, or a lower audit.epsilon.members.`;
     throw new InvalidStudy([source.finding("error", ["privacy", "noiseMultiplier"], message, remedy)]);
   } catch (error) {
@@ -213,7 +213,7 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   }
 }
 
-/** The least σ is found for ideal noise; what a real sampler's distance from it costs may take one step of 1e-4 more. */
+/** The least σ is found for ideal noise; a real sampler's distance from it may take a step of 1e-4 more. */
 function withSamplerDistance(open: StudyDocument, ideal: number): number {
   const { epsilon, delta } = open.privacy;
   for (let ticks = 0; ; ticks++) {
@@ -227,7 +227,8 @@ function withSamplerDistance(open: StudyDocument, ideal: number): number {
 function overspent(part: "validation" | "audit", cost: number, document: StudyDocument, source: YamlSource): Finding {
   const path = part === "validation" ? ["evaluation", "epsilon"] : ["audit", "epsilon", "nonMembers"];
   const times = eventsOf(document, part).reduce((total, event) => total + event.count, 0);
-  const message = `${times} histograms would cost the ${part} patients ε = ${cost.toFixed(3)}, above privacy.epsilon ${document.privacy.epsilon}`;
+  const { epsilon } = document.privacy;
+  const message = `${times} histograms would cost the ${part} patients ε = ${cost.toFixed(3)}, above ${epsilon}`;
   const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
   return source.finding("error", path, message, remedy);
 }

@@ -45,7 +45,7 @@ function study(rounds: number, everyRounds: number): StudyDocument {
   });
 }
 
-describe("[STU7] the schedule is public and exact", () => {
+describe("[STU27] the schedule is public and exact", () => {
   test("training, an evaluation after every so many rounds, one audit of the last model", () => {
     expect(scheduleOf(study(5, 2)).map(({ purpose, round }) => `${purpose} ${round}`)).toEqual([
       "train 1",
@@ -89,7 +89,7 @@ describe("[STU7] the schedule is public and exact", () => {
   });
 });
 
-describe("[STU8] the last affordable round is computed, not guessed", () => {
+describe("[ACC7] the last affordable round is computed, not guessed", () => {
   const document = study(60, 10);
   const spentBy = (rounds: number): number => {
     const events = [
@@ -137,7 +137,7 @@ describe("[STU8] the last affordable round is computed, not guessed", () => {
   });
 });
 
-describe("[ACC20] the divisor is the expected batch of the contributors, from public figures", () => {
+describe("[STU28] the divisor is the expected batch of the contributors, from public figures", () => {
   const [a, b] = [SiteName.parse("a"), SiteName.parse("b")];
   test("q times their patients", () => {
     expect(divisorOf(study(1, 1), [a, b])).toBeCloseTo(30, 12);

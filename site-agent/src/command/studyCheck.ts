@@ -57,7 +57,8 @@ export async function checkStudy(output: Output, options: StudyCheckOptions): Pr
     ...sends.map((line) => `  ${line}`),
     "",
     `Would cost, of ε = ${document.privacy.epsilon} at δ = ${document.privacy.delta}: training patients ` +
-      `${epsilon.train.toFixed(3)}, validation ${epsilon.validation.toFixed(3)}, audit hold-out ${epsilon.audit.toFixed(3)}`,
+      `${epsilon.train.toFixed(3)}, validation ${epsilon.validation.toFixed(3)}, ` +
+      `audit hold-out ${epsilon.audit.toFixed(3)}`,
     "",
     ...describeReport(report),
   ]);
@@ -96,7 +97,7 @@ async function holdAgainst(
   }
 }
 
-/** One line for each layer. Every preset is made of layers that a patient's norm is exact for; nothing couples patients. */
+/** One line for each layer. Presets hold layers whose part of a patient's norm is exact; none couples patients. */
 function layersOf(document: StudyDocument): readonly string[] {
   const spec = modelSpecOfStudy(document);
   const slots = parameterSlots(spec);

@@ -88,7 +88,8 @@ describe("[DAT1] a table gives the columns asked for, in the order asked for, an
     const path = join(folder, "p.parquet");
     const connection = await (await DuckDBInstance.create(":memory:")).connect();
     await connection.run(
-      `COPY (SELECT * FROM (VALUES (1.5::DOUBLE, 'x', 1), ('NaN'::DOUBLE, '?', NULL)) t("a ""q""", b, c)) TO '${path}' (FORMAT parquet)`,
+      `COPY (SELECT * FROM (VALUES (1.5::DOUBLE, 'x', 1), ('NaN'::DOUBLE, '?', NULL)) t("a ""q""", b, c)) ` +
+        `TO '${path}' (FORMAT parquet)`,
     );
     connection.closeSync();
     expect(await read(path, ["c", 'a "q"', "b"])).toEqual([

@@ -13,7 +13,7 @@ import { readHeader } from "./csvHeader.ts";
 export interface Connector {
   /** Names in the file's order, repeated ones included. */
   columns(): Promise<readonly string[]>;
-  /** Rows in the file's order, in chunks; each row holds the named columns in the order asked for, `null` if missing. */
+  /** Rows in the file's order, in chunks; a row holds the named columns in the order asked for, `null` if missing. */
   rows(columns: readonly string[]): AsyncIterable<readonly (readonly RawValue[])[]>;
   close(): void;
 }
@@ -26,7 +26,7 @@ const MEMORY_LIMIT = "1GB";
 const WIDE_LINE_BYTES = 32 * 1024 * 1024;
 const WIDE_COLUMN_COUNT = 10_000;
 
-/** Opens a CSV or Parquet file; the caller closes it. Throws a Failure for a file that is missing, empty or of another kind. */
+/** Opens a CSV or Parquet file; the caller closes it. A file that is missing, empty or of another kind is a Failure. */
 export async function openTable(path: string): Promise<Connector> {
   const file = resolveFile(path);
   return startsWith(file, "PAR1") ? openParquet(file) : openCsv(file);

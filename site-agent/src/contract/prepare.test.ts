@@ -121,7 +121,7 @@ describe("[DAT4] data that don't meet the contract are refused, with counts for 
     expect(told(await check([HEADER]))).toContain("* no-records 1");
   });
 
-  test("repeated records, a column that is all missing, an empty part and an unexpected number are warnings", async () => {
+  test("repeated records, an all-missing column, an empty part and an unexpected number are warnings", async () => {
     const report = await check([HEADER, "p1,50,,1,no,train,x", "p1,50,,1,no,train,x"], contract, 100);
     expect(report.violated).toBe(false);
     expect(told(report)).toEqual([

@@ -1,4 +1,4 @@
-/** From a hospital's file to patients that training may use, or a report of why not; both are one pass over the data. */
+/** From a hospital's file to patients that training may use, or a report of why not; both are one pass. */
 import { Failure } from "@consilium/shared/failure/failure";
 import { type Part, Part as Parts } from "@consilium/shared/ledger/entry";
 import type { RandomSource } from "@consilium/shared/random/randomSource";

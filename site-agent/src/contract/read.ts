@@ -26,7 +26,7 @@ export interface ReadRecord {
   readonly features: Float32Array;
 }
 
-/** Calls `take` for each record that has a patient and a label; everything amiss is counted in `tally`. Returns the rows read. */
+/** Calls `take` for each record with a patient and a label; counts all that is amiss. Returns the rows read. */
 export async function readRecords(
   connector: Connector,
   contract: DataContract,

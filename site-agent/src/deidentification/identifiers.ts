@@ -95,34 +95,24 @@ function wordsOf(column: string): readonly string[] {
     .filter((word) => word !== "");
 }
 
-/** Each is held against the name's words between blanks; kinds in the order of the rule. */
+/** Each is held against the name's words between blanks; the first that fits tells the kind. */
 const NAME_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
   ["photograph", / (photo|photos|photograph|portrait|face image|facial image|picture) /],
   ["IP address", / (ip|ipv4|ipv6) (address|addr|adresse) | ipv[46] | ipaddress /],
   ["web address", / (url|uri|website|homepage|web page) /],
   ["e-mail", / (e ?mail|email address|mail address) /],
-  [
-    "name",
-    / (first|last|family|given|middle|maiden|full|patient|sur|birth|doctor|physician) ?names? | (name|surname|forename|initials|vorname|nachname|prenom|apellido) /,
-  ],
-  [
-    "place",
-    / (address|street|city|town|village|county|zip|zip ?code|post ?code|postal|plz|strasse|geo ?location|latitude|longitude|gps) /,
-  ],
-  [
-    "date",
-    / (date|datetime|timestamp|dob|birth ?date|birthday|geburtsdatum|admitted on|died on) | (birth|death|admission|discharge|visit|diagnosis) (day|time|date) | (day|time) of (birth|death) /,
-  ],
+  ["name", / (first|last|family|given|middle|maiden|full|patient|sur|birth|doctor|physician) ?names? /],
+  ["name", / (name|surname|forename|initials|vorname|nachname|prenom|apellido) /],
+  ["place", / (address|street|city|town|village|county|zip|zip ?code|post ?code|postal|plz|strasse) /],
+  ["place", / (geo ?location|latitude|longitude|gps) /],
+  ["date", / (date|datetime|timestamp|dob|birth ?date|birthday|geburtsdatum|admitted on|died on) /],
+  ["date", / (birth|death|admission|discharge|visit|diagnosis) (day|time|date) | (day|time) of (birth|death) /],
   ["phone", / (phone|telephone|mobile|cell ?phone|tel) (no |nr |number )?$| (phone|telephone) /],
   ["fax", / fax | (tele)?fax (no|nr|number) /],
-  [
-    "social security number",
-    / (ssn|social security|nhs (no|nr|number)|nino|national id|insee|ahv|sozialversicherungsnummer|passport|tax id) /,
-  ],
-  [
-    "record number",
-    / (mrn|medical record|record (no|nr|number|id)|chart (no|number)|case (no|nr|number|id)|hospital (no|nr|number|id)|encounter id|accession|patient ?(id|no|nr|number)|subject ?id|person ?id|usubjid|patnr|fallnummer) /,
-  ],
+  ["social security number", / (ssn|social security|nhs (no|nr|number)|nino|national id|insee|passport|tax id) /],
+  ["social security number", / (ahv|sozialversicherungsnummer) /],
+  ["record number", / (mrn|medical record|encounter id|accession|usubjid|patnr|fallnummer) /],
+  ["record number", / (record|chart|case|hospital) (id|no|nr|number) | (patient|subject|person) ?(id|no|nr|number) /],
   [
     "plan number",
     / (insurance|policy|beneficiary|plan|member) ?(id|no|nr|number) | versichertennummer | krankenkasse /,
@@ -130,19 +120,22 @@ const NAME_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
   ["account number", / (account|iban|bank|credit card|card) (id|no|nr|number) | iban | account /],
   ["licence number", / (licen[cs]e|certificate) (id |no |nr |number )?/],
   ["vehicle number", / (vehicle|number plate|license plate|plate (no|nr|number)|vin) /],
-  [
-    "device number",
-    / (device|serial|implant|pacemaker|imei|mac) (id|no|nr|number|address|serial) | serialnumber | imei | udi /,
-  ],
+  ["device number", / (device|serial|implant|pacemaker|imei|mac) (id|no|nr|number|address|serial) /],
+  ["device number", / (serialnumber|imei|udi) /],
   ["biometric", / (fingerprint|finger print|voice ?print|retina scan|iris (scan|code)|biometric|face ?id|palm print) /],
-  [
-    "free text",
-    / (note|notes|comment|comments|remark|remarks|narrative|free ?text|report text|description|anamnesis|history text|bemerkung) /,
-  ],
+  ["free text", / (note|notes|comment|comments|remark|remarks|narrative|free ?text|report text|history text) /],
+  ["free text", / (description|anamnesis|bemerkung) /],
   ["unique code", / (id|uid|uuid|guid|identifier|key|hash|token|barcode|qr) $/],
 ];
 
 const MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*";
+/** Year first, year last, `3 March 1980` and `March 3, 1980`; a time of day may follow. */
+const DATES = [
+  "\\d{4}[-/.]\\d{1,2}[-/.]\\d{1,2}",
+  "\\d{1,2}[-/.]\\d{1,2}[-/.](?:19|20)\\d{2}",
+  `\\d{1,2}[ -]${MONTH}[ -]\\d{2,4}`,
+  `${MONTH} \\d{1,2},? \\d{4}`,
+];
 
 /** Each is held against one trimmed value. */
 const VALUE_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
@@ -153,13 +146,7 @@ const VALUE_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
     /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$|^(?:[0-9a-f]{0,4}:){4,7}[0-9a-f]{0,4}$/i,
   ],
   ["social security number", /^\d{3}-\d{2}-\d{4}$/],
-  [
-    "date",
-    new RegExp(
-      `^(?:\\d{4}[-/.]\\d{1,2}[-/.]\\d{1,2}|\\d{1,2}[-/.]\\d{1,2}[-/.](?:19|20)\\d{2}|\\d{1,2}[ -]${MONTH}[ -]\\d{2,4}|${MONTH} \\d{1,2},? \\d{4})(?:[T ].*)?$`,
-      "i",
-    ),
-  ],
+  ["date", new RegExp(`^(?:${DATES.join("|")})(?:[T ].*)?$`, "i")],
   ["phone", /^\+[\d() /-]{7,20}$|^\(?\d{3}\)?[ -]\d{3}-\d{4}$/],
   ["account number", /^[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?$/],
   ["unique code", /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$|^[0-9a-f]{32,}$/i],

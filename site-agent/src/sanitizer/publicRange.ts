@@ -15,7 +15,7 @@ import {
 /** How one value came through: used as it is, clipped, filled, or not usable. */
 export type Sanitized = "kept" | "clipped" | "filled" | ValueFault;
 
-/** Writes one value's bounded features at the slot's place in a record's `features`, zeros before, and says what was done. */
+/** Writes one value's bounded features at its place in a record's `features` (zeros before); says what was done. */
 export function sanitizeValue(slot: FeatureSlot, value: RawValue, features: Float32Array): Sanitized {
   const fault = encodeValue(slot, value, features, slot.offset);
   if (fault !== null) return fault;
