@@ -3,15 +3,20 @@ import { readSecretFile } from "@consilium/certs/files";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import * as agent from "./command/agent.ts";
-import * as budget from "./command/budget.ts";
-import { type CommandContext, contextOf, type StewardOptions } from "./command/context.ts";
-import * as data from "./command/datasets.ts";
-import { doctor } from "./command/doctor.ts";
-import { join } from "./command/join.ts";
+import type { CommandContext, StewardOptions } from "./command/context.ts";
 import { outputTo, reportFailure } from "./command/output.ts";
-import { predict } from "./command/predict.ts";
-import * as study from "./command/study.ts";
+import { dataFolder } from "./storage/folder.ts";
+
+/** Each is loaded when it is asked for: DuckDB and the tensor engine take longer to load than most commands to run. */
+const commands = {
+  agent: () => import("./command/agent.ts"),
+  budget: () => import("./command/budget.ts"),
+  data: () => import("./command/datasets.ts"),
+  doctor: () => import("./command/doctor.ts"),
+  join: () => import("./command/join.ts"),
+  predict: () => import("./command/predict.ts"),
+  study: () => import("./command/study.ts"),
+};
 
 const INTERRUPTED_EXIT_CODE = 130;
 const Package = z.object({ version: z.string() });
@@ -42,7 +47,7 @@ function outputOf({ json = false }: { readonly json?: boolean }): ReturnType<typ
 
 function context(options: Shared): CommandContext {
   const terminal = { input: process.stdin, output: process.stderr };
-  return contextOf(options.data, process.env, outputOf(options), terminal);
+  return { folder: dataFolder(options.data), environment: process.env, output: outputOf(options), terminal };
 }
 
 /** Aborted by Ctrl-C or a service manager; asked a second time, the process ends at once: what is booked is durable. */
@@ -102,75 +107,95 @@ command(program, "join [token]", "join the consortium that a token names")
     const { tokenFile, steward, passwordFile } = options;
     const text = token ?? (tokenFile === undefined ? undefined : await readSecretFile(tokenFile));
     if (text === undefined) throw noToken();
+    const { join } = await commands.join();
     await join(context(options), { token: text, steward, passwordFile });
   });
 
-command(program, "start", "run the agent until it is stopped").action((options: Shared) =>
-  agent.start(context(options), stopSignal()),
+command(program, "start", "run the agent until it is stopped").action(async (options: Shared) => {
+  const stopping = stopSignal();
+  await (await commands.agent()).start(context(options), stopping);
+});
+command(program, "stop", "stop the running agent").action(async (options: Shared) =>
+  (await commands.agent()).stop(context(options)),
 );
-command(program, "stop", "stop the running agent").action((options: Shared) => agent.stop(context(options)));
-command(program, "status", "the running agent").action((options: Shared) => agent.status(context(options)));
-command(program, "doctor", "check everything that this site needs").action((options: Shared) =>
-  doctor(context(options)),
+command(program, "status", "the running agent").action(async (options: Shared) =>
+  (await commands.agent()).status(context(options)),
+);
+command(program, "doctor", "check everything that this site needs").action(async (options: Shared) =>
+  (await commands.doctor()).doctor(context(options)),
 );
 
 const dataCommands = program.command("data").description("data sets of this site");
 command(dataCommands, "register <name> <path>", "name a CSV or Parquet file").action(
-  (name: string, path: string, options: Shared) => data.register(context(options), name, path),
+  async (name: string, path: string, options: Shared) => (await commands.data()).register(context(options), name, path),
 );
-command(dataCommands, "list", "registered data sets").action((options: Shared) => data.list(context(options)));
-command(dataCommands, "preview <name>", "first rows, for local eyes").action((name: string, options: Shared) =>
-  data.preview(context(options), name),
+command(dataCommands, "list", "registered data sets").action(async (options: Shared) =>
+  (await commands.data()).list(context(options)),
+);
+command(dataCommands, "preview <name>", "first rows, for local eyes").action(async (name: string, options: Shared) =>
+  (await commands.data()).preview(context(options), name),
 );
 
 const studyCommands = program.command("study").description("studies proposed to this site");
-command(studyCommands, "list", "what was proposed, and what was decided").action((options: Shared) =>
-  study.list(context(options)),
+command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>
+  (await commands.study()).list(context(options)),
 );
-command(studyCommands, "show <name>", "the exact document").action((name: string, options: Shared) =>
-  study.show(context(options), name),
+command(studyCommands, "show <name>", "the exact document").action(async (name: string, options: Shared) =>
+  (await commands.study()).show(context(options), name),
 );
 command(studyCommands, "approve <name>", "let a study use a data set (steward)")
   .option("--dataset <name>", "data set; needed where more than one is registered")
   .addOption(passwordOption())
   .addOption(yesOption())
-  .action((name: string, options: Shared & ApproveFlags) =>
-    study.approve(context(options), name, { dataset: options.dataset, steward: stewardFlags(options) }),
+  .action(async (name: string, options: Shared & ApproveFlags) =>
+    (await commands.study()).approve(context(options), name, {
+      dataset: options.dataset,
+      steward: stewardFlags(options),
+    }),
   );
 command(studyCommands, "reject <name>", "reject a study, or withdraw its approval (steward)")
   .requiredOption("--reason <text>", "told to the coordinator")
   .addOption(passwordOption())
   .addOption(yesOption())
-  .action((name: string, options: Shared & ReasonFlags) =>
-    study.reject(context(options), name, { reason: options.reason, steward: stewardFlags(options) }),
+  .action(async (name: string, options: Shared & ReasonFlags) =>
+    (await commands.study()).reject(context(options), name, { reason: options.reason, steward: stewardFlags(options) }),
   );
 
 const budgetCommands = program.command("budget").description("privacy budget of this site's data sets");
-command(budgetCommands, "show", "spent, reserved and left").action((options: Shared) => budget.show(context(options)));
+command(budgetCommands, "show", "spent, reserved and left").action(async (options: Shared) =>
+  (await commands.budget()).show(context(options)),
+);
 command(budgetCommands, "cap <dataset>", "set a data set's cap over all studies (steward)")
   .requiredOption("--epsilon <number>", "largest ε", number)
   .requiredOption("--delta <number>", "δ at which ε is computed", number)
   .option("--per-study <number>", "largest ε of one study", number)
   .addOption(passwordOption())
   .addOption(yesOption())
-  .action((dataset: string, options: Shared & CapFlags) => {
+  .action(async (dataset: string, options: Shared & CapFlags) => {
     const { epsilon, delta, perStudy } = options;
-    return budget.setCap(context(options), dataset, { epsilon, delta, perStudy, steward: stewardFlags(options) });
+    return (await commands.budget()).setCap(context(options), dataset, {
+      epsilon,
+      delta,
+      perStudy,
+      steward: stewardFlags(options),
+    });
   });
 command(budgetCommands, "freeze <dataset>", "let a data set take part in nothing (steward)")
   .requiredOption("--reason <text>", "kept with the decision")
   .option("--off", "let it take part again", false)
   .addOption(passwordOption())
   .addOption(yesOption())
-  .action((dataset: string, options: Shared & ReasonFlags & { off: boolean }) => {
+  .action(async (dataset: string, options: Shared & ReasonFlags & { off: boolean }) => {
     const { off, reason } = options;
-    return budget.freeze(context(options), dataset, { off, reason, steward: stewardFlags(options) });
+    return (await commands.budget()).freeze(context(options), dataset, { off, reason, steward: stewardFlags(options) });
   });
 command(budgetCommands, "ledger", "every entry of this site's ledger")
   .option("--after <number>", "entries after this one", number, 0)
-  .action((options: Shared & { after: number }) => budget.ledger(context(options), options.after));
-command(budgetCommands, "verify", "check the ledger's chain and signatures").action((options: Shared) =>
-  budget.verify(context(options)),
+  .action(async (options: Shared & { after: number }) =>
+    (await commands.budget()).ledger(context(options), options.after),
+  );
+command(budgetCommands, "verify", "check the ledger's chain and signatures").action(async (options: Shared) =>
+  (await commands.budget()).verify(context(options)),
 );
 
 program
@@ -181,8 +206,13 @@ program
   .requiredOption("--out <file>", "CSV file to write")
   .requiredOption("--key <key>", "the consortium's public key, or a file with it")
   .option("--json", "one JSON value on standard output")
-  .action((options: { release: string; in: string; out: string; key: string; json?: boolean }) =>
-    predict(outputOf(options), { release: options.release, input: options.in, output: options.out, key: options.key }),
+  .action(async (options: { release: string; in: string; out: string; key: string; json?: boolean }) =>
+    (await commands.predict()).predict(outputOf(options), {
+      release: options.release,
+      input: options.in,
+      output: options.out,
+      key: options.key,
+    }),
   );
 
 interface JoinFlags {

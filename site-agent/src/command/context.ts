@@ -3,14 +3,13 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, ApprovalStatement } from "@consilium/shared/study/approval";
 import { z } from "zod";
-import { answer, type SiteRequest } from "../control/answer.ts";
+import type { SiteRequest } from "../control/answer.ts";
 import { NextDecision } from "../control/request.ts";
-import { openSite } from "../control/site.ts";
 import { ask } from "../control/socket.ts";
 import { readPassword, type Terminal } from "../steward/password.ts";
 import { openKey, type SealedKey } from "../steward/sealedKey.ts";
 import { type StewardAction, signDecision } from "../steward/statement.ts";
-import { type DataFolder, dataFolder, requireJoined } from "../storage/folder.ts";
+import { type DataFolder, requireJoined } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
 import type { Output } from "./output.ts";
 
@@ -20,15 +19,6 @@ export interface CommandContext {
   readonly environment: NodeJS.ProcessEnv;
   readonly output: Output;
   readonly terminal: Terminal;
-}
-
-export function contextOf(
-  path: string,
-  environment: NodeJS.ProcessEnv,
-  output: Output,
-  terminal: Terminal,
-): CommandContext {
-  return { folder: dataFolder(path), environment, output, terminal };
 }
 
 /** Asks the running agent, which owns the database; without one, opens the database for this one question. */
@@ -41,6 +31,8 @@ export async function askSite<Schema extends z.ZodType>(
   await requireJoined(folder);
   const reply = await ask(folder.socket, request);
   if (reply !== null) return schema.parse(reply.answer);
+  // Loaded only where no agent runs: the database takes longer to load than the question to answer.
+  const [{ openSite }, { answer }] = await Promise.all([import("../control/site.ts"), import("../control/answer.ts")]);
   const site = await openSite(folder.path, { environment, now: () => new Date() });
   try {
     return schema.parse(answer(site, request));

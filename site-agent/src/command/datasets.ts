@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { Failure } from "@consilium/shared/failure/failure";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import { type Connector, openTable } from "../connector/table.ts";
+import type { Connector } from "../connector/table.ts";
 import { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { table } from "./output.ts";
@@ -62,6 +62,8 @@ async function firstRows(connector: Connector, columns: readonly string[]): Prom
 }
 
 async function withTable<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {
+  // DuckDB is loaded for this alone.
+  const { openTable } = await import("../connector/table.ts");
   const connector = await openTable(path);
   try {
     return await read(connector);

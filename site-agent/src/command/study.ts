@@ -3,9 +3,6 @@ import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemR
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { Quote } from "../approval/quote.ts";
-import { openTable } from "../connector/table.ts";
-import { preparePatients } from "../contract/prepare.ts";
-import { writePrepared } from "../contract/preparedFile.ts";
 import { NextDecision, StudyDetail, StudySummary } from "../control/request.ts";
 import { preparedFile } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
@@ -97,6 +94,12 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
   const { folder, output } = context;
   const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const { splitKey } = await readKeys(folder);
+  // DuckDB is loaded for this alone.
+  const [{ openTable }, { preparePatients }, { writePrepared }] = await Promise.all([
+    import("../connector/table.ts"),
+    import("../contract/prepare.ts"),
+    import("../contract/preparedFile.ts"),
+  ]);
   const connector = await openTable(dataset.path);
   try {
     const published = study.document.sites.find(({ name }) => name === site)?.patients;
