@@ -179,6 +179,7 @@ function policy(isSecure: boolean): Record<string, string[] | null> {
   return {
     "default-src": ["'self'"],
     "style-src": ["'self'", "'unsafe-inline'"],
+    "font-src": ["'self'"],
     "img-src": ["'self'", "data:", "blob:"],
     "upgrade-insecure-requests": isSecure ? [] : null,
   };

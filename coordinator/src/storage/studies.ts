@@ -102,13 +102,26 @@ function studyOf(row: StudyRow): StudyRecord {
   const resumesTo = row.resumes_to === "auditing" ? "auditing" : "training";
   return {
     name: StudyName.parse(row.name),
-    document: StudyDocument.parse(JSON.parse(row.document)),
+    document: documentOf(row),
     digest: Digest.parse(row.digest),
     proposal: Signature.parse(row.proposal),
     standing: state === "paused" ? { state, resumesTo } : { state },
     reason: row.reason,
     proposedAt: row.proposed_at,
   };
+}
+
+/** A document never changes under its digest, and may have thousands of columns: each is read once. */
+const documents = new Map<string, StudyDocument>();
+const DOCUMENTS_MAX = 100;
+
+function documentOf(row: StudyRow): StudyDocument {
+  const known = documents.get(row.digest);
+  if (known !== undefined) return known;
+  const document = StudyDocument.parse(JSON.parse(row.document));
+  if (documents.size >= DOCUMENTS_MAX) documents.clear();
+  documents.set(row.digest, document);
+  return document;
 }
 
 function replyOf(row: ApprovalRow): SiteReply {

@@ -1,0 +1,174 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createEnrolmentRequest, EnrolmentGrant, parseToken } from "@consilium/certs/enrolment";
+import { createCertificateRequest } from "@consilium/certs/request";
+import { signerOf } from "@consilium/shared/signing/ed25519";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newConfig } from "./config.ts";
+import { backupDataFolder, restoreDataFolder } from "./consortium/backup.ts";
+import { initDataFolder } from "./consortium/dataFolder.ts";
+import { type Running, start } from "./main.ts";
+import { smallStudy } from "./study/consortium.test-support.ts";
+
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const issuing = { now: new Date(), random: operatingSystemRandom };
+
+let folder = "";
+let running: Running;
+let token = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consilium-main-"));
+  await initDataFolder(join(folder, "data"), newConfig("north", "127.0.0.1", 0, 0), issuing);
+  running = await start({
+    dataFolder: join(folder, "data"),
+    environment: {},
+    logger: quiet,
+    random: operatingSystemRandom,
+  });
+  token = (await readFile(join(folder, "data", "lead.token"), "utf8")).trim();
+});
+afterAll(async () => {
+  await running.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(`${running.peopleUrl}${path}`, {
+    method,
+    headers: { "content-type": "application/json", ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json") === true;
+  const reply: unknown = isJson ? JSON.parse(text) : text;
+  return { status: response.status, reply, cookie: response.headers.get("set-cookie") };
+}
+
+const asLead = (): Record<string, string> => ({ authorization: `Bearer ${token}` });
+
+async function invitedSession(name: string, role: string): Promise<Record<string, string>> {
+  const { reply } = await call("POST", "/api/accounts", { name, role }, asLead());
+  const link = typeof reply === "object" && reply !== null && "link" in reply ? String(reply.link) : "";
+  const login = await call("POST", "/api/login", { token: link.split("#")[1] });
+  expect(login.status).toBe(200);
+  return { cookie: login.cookie?.split(";")[0] ?? "" };
+}
+
+async function joined(site: string, seed: number): Promise<{ status: number; reply: unknown }> {
+  const { reply } = await call("POST", "/api/sites", { site }, asLead());
+  const text = typeof reply === "object" && reply !== null && "token" in reply ? String(reply.token) : "";
+  const enrolment = parseToken(text);
+  const { csr } = await createCertificateRequest(site);
+  const [identity, steward] = [signerOf(new Uint8Array(32).fill(seed)), signerOf(new Uint8Array(32).fill(seed + 1))];
+  const request = createEnrolmentRequest(enrolment, csr, identity, steward);
+  const answer = await call("POST", new URL(enrolment.enrolUrl).pathname, request);
+  const again = await call("POST", new URL(enrolment.enrolUrl).pathname, request);
+  expect(again).toMatchObject({ status: 400, reply: { code: "enrolment/token-used" } });
+  return answer;
+}
+
+describe("[STU4] each route wants a session, and moves want a lead", () => {
+  const looks = [
+    "/api/session",
+    "/api/studies",
+    "/api/budgets",
+    "/api/sites",
+    "/api/releases",
+    "/api/ledger",
+    "/api/ledger/entries",
+  ];
+  const moves: [string, unknown][] = [
+    ["/api/studies", smallStudy()],
+    ["/api/studies/heart/actions", { action: "start", reason: "now" }],
+    ["/api/sites", { site: "dijon" }],
+    ["/api/sites/dijon/revoke", {}],
+    ["/api/accounts", { name: "eve", role: "lead" }],
+  ];
+
+  test("nobody: 401 everywhere", async () => {
+    for (const path of looks) expect((await call("GET", path)).status).toBe(401);
+    for (const [path, body] of moves) expect((await call("POST", path, body)).status).toBe(401);
+    expect((await call("GET", "/api/events")).status).toBe(401);
+    expect(
+      (await call("GET", "/api/session", undefined, { authorization: "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })).status,
+    ).toBe(401);
+  });
+
+  test.each(["observer", "auditor"])("an %s looks and moves nothing", async (role) => {
+    const session = await invitedSession(`person-${role}`, role);
+    for (const path of looks) expect((await call("GET", path, undefined, session)).status).toBe(200);
+    for (const [path, body] of moves) expect((await call("POST", path, body, session)).status).toBe(403);
+  });
+
+  test("a login link works once, its cookie can't be read by scripts, and logging out ends it", async () => {
+    const { reply } = await call("POST", "/api/accounts", { name: "carla", role: "observer" }, asLead());
+    const link = typeof reply === "object" && reply !== null && "link" in reply ? String(reply.link) : "";
+    const login = await call("POST", "/api/login", { token: link.split("#")[1] });
+    expect(login.cookie).toMatch(/HttpOnly/);
+    expect(login.cookie).toMatch(/SameSite=Strict/);
+    expect((await call("POST", "/api/login", { token: link.split("#")[1] })).status).toBe(401);
+    const session = { cookie: login.cookie?.split(";")[0] ?? "" };
+    expect((await call("POST", "/api/logout", {}, session)).status).toBe(204);
+    expect((await call("GET", "/api/session", undefined, session)).status).toBe(401);
+  });
+});
+
+describe("[CRT20] a site enrols once by its token, and is revoked at once", () => {
+  test("token → certificate → roster → proposal → revoked", async () => {
+    const unknown = await call("POST", "/api/studies", smallStudy(), asLead());
+    expect(unknown).toMatchObject({ status: 400, reply: { code: "study/site-not-enrolled" } });
+    for (const [index, site] of ["aachen", "basel", "como"].entries()) {
+      const { status, reply } = await joined(site, 20 + 2 * index);
+      expect(status).toBe(200);
+      expect(EnrolmentGrant.parse(reply)).toMatchObject({ site, rosterVersion: index + 1 });
+    }
+    const proposed = await call("POST", "/api/studies", smallStudy(), asLead());
+    expect(proposed).toMatchObject({
+      status: 200,
+      reply: { state: "proposed", moves: [{ from: "draft", by: "lead" }] },
+    });
+    expect(await call("POST", "/api/studies", smallStudy(), asLead())).toMatchObject({ status: 409 });
+    const start = await call("POST", "/api/studies/heart/actions", { action: "start", reason: "now" }, asLead());
+    expect(start).toMatchObject({ status: 409, reply: { code: "study/not-possible" } });
+    for (const path of ["", "/round", "/rounds", "/metrics", "/budgets"]) {
+      expect((await call("GET", `/api/studies/heart${path}`, undefined, asLead())).status).toBe(200);
+    }
+    expect((await call("GET", "/api/studies/heart/audit", undefined, asLead())).status).toBe(404);
+    const revoked = await call("POST", "/api/sites/como/revoke", {}, asLead());
+    expect(revoked).toMatchObject({ reply: { sites: [{}, {}, { name: "como", standing: "revoked" }] } });
+  });
+
+  test("a malformed body is refused by field, an unknown route by name", async () => {
+    const body = { action: "explode", reason: "x" };
+    const malformed = await call("POST", "/api/studies/heart/actions", body, asLead());
+    expect(malformed).toMatchObject({ status: 400, reply: { code: "http/malformed" } });
+    expect(await call("GET", "/api/nothing", undefined, asLead())).toMatchObject({ status: 404 });
+    const document = await call("GET", "/api/openapi.json");
+    expect(document.reply).toMatchObject({ openapi: "3.1.0", paths: { "/api/studies/{study}/round": {} } });
+  });
+});
+
+describe("[LED21] a backup of a running coordinator restores to the same ledger", () => {
+  test("backup, verify, restore", async () => {
+    const before = await call("GET", "/api/ledger/verify", undefined, asLead());
+    const [backup, restored] = [join(folder, "backup"), join(folder, "restored")];
+    const { entries } = await backupDataFolder(join(folder, "data"), backup);
+    expect(before.reply).toEqual({ entries, verified: true });
+    expect(await restoreDataFolder(backup, restored, [])).toEqual({ entries, recovered: 0 });
+    await expect(restoreDataFolder(backup, restored, [])).rejects.toThrow(/not empty/);
+    expect((await stat(join(restored, "keys", "ca.key"))).mode & 0o077).toBe(0);
+  });
+
+  test("a second coordinator on the same folder is refused", async () => {
+    const path = join(folder, "data", "running.json");
+    const file = await readFile(path, "utf8");
+    // As another process would find it.
+    const options = { dataFolder: join(folder, "data"), environment: {}, logger: quiet, random: operatingSystemRandom };
+    await writeFile(path, file.replace(`"pid":${process.pid}`, `"pid":${process.ppid}`));
+    await expect(start(options)).rejects.toThrow(/runs on this data folder/);
+    await writeFile(path, file);
+  });
+});
