@@ -1,0 +1,108 @@
+/**
+ * A whole consortium on this machine, made by the same commands that people type: certificate authority and coordinator,
+ * one enrolled site agent per hospital, each its own process with its own keys, data folder and ledger.
+ * Node built-ins only. The demo, the end-to-end tests and the benches start from here.
+ */
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { Processes } from "./processes.mjs";
+
+/** Where one site's files lie. */
+const siteFolder = (folder, name) => join(folder, "sites", name);
+
+export class Consortium {
+  processes = new Processes();
+  /** Children by site name. */
+  sites = new Map();
+  coordinator = null;
+  people = null;
+
+  constructor(folder) {
+    this.folder = folder;
+    this.coordinatorFolder = join(folder, "coordinator");
+    this.logs = join(folder, "logs");
+  }
+
+  /** Certificate authority, keys, database; then the coordinator's process. */
+  async createCoordinator() {
+    await mkdir(this.logs, { recursive: true });
+    await this.processes.json("consilium", ["coordinator", "init", "--data", this.coordinatorFolder]);
+    await this.startCoordinator();
+    return this;
+  }
+
+  async startCoordinator() {
+    const { child, ready } = await this.processes.start(
+      "consilium",
+      ["coordinator", "start", "--data", this.coordinatorFolder],
+      join(this.logs, "coordinator.log"),
+    );
+    this.coordinator = child;
+    this.people = ready.people;
+    this.token = (await readFile(join(this.coordinatorFolder, "lead.token"), "utf8")).trim();
+    return ready;
+  }
+
+  /** Invites a site, lets it join with keys of its own making, gives it its records and its steward's cap. */
+  async enrol(name, { records, dataset, epsilon, delta, perStudy }) {
+    const folder = siteFolder(this.folder, name);
+    await mkdir(this.folder, { recursive: true });
+    const invitation = await this.consilium(["ca", "invite", name]);
+    const password = join(this.folder, `${name}.steward-password`);
+    await writeFile(password, randomBytes(18).toString("base64url"), { mode: 0o600 });
+    await this.processes.json("consilium-site", [
+      ...["join", invitation.token, "--data", folder],
+      ...["--steward", `steward-of-${name}`, "--password-file", password],
+    ]);
+    const own = join(folder, "records.csv");
+    await copyFile(records, own);
+    await this.site(name, ["data", "register", dataset, own]);
+    await this.steward(name, [
+      ...["budget", "cap", dataset, "--epsilon", String(epsilon), "--delta", String(delta)],
+      ...(perStudy === undefined ? [] : ["--per-study", String(perStudy)]),
+    ]);
+  }
+
+  async startSite(name, env = {}) {
+    const { child } = await this.processes.start(
+      "consilium-site",
+      ["start", "--data", siteFolder(this.folder, name)],
+      join(this.logs, `${name}.log`),
+      env,
+    );
+    this.sites.set(name, child);
+    return child;
+  }
+
+  /** A command of the consortium's lead; resolves to its JSON. */
+  consilium(args) {
+    return this.processes.json("consilium", [...args, "--data", this.coordinatorFolder]);
+  }
+
+  /** A command of a site's operator; resolves to its JSON. */
+  site(name, args) {
+    return this.processes.json("consilium-site", [...args, "--data", siteFolder(this.folder, name)]);
+  }
+
+  /** A command of a site's steward, who has the password. */
+  steward(name, args) {
+    return this.site(name, [...args, "--password-file", join(this.folder, `${name}.steward-password`)]);
+  }
+
+  siteFolder(name) {
+    return siteFolder(this.folder, name);
+  }
+
+  /** A view of the coordinator's REST interface, as the lead sees it. */
+  async view(path) {
+    const response = await fetch(new URL(path, this.people), { headers: { authorization: `Bearer ${this.token}` } });
+    const body = await response.json();
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${body.what ?? ""}`);
+    return body;
+  }
+
+  async stop() {
+    await this.processes.stopAll();
+  }
+}
