@@ -111,8 +111,19 @@ async function installSqlite() {
         `gcc-c++; macOS: xcode-select --install), then run the same command again.`,
     );
   }
-  await step("Compiling SQLite (about 2 min; needs python3, make, g++)", npm("rebuild", "better-sqlite3"));
+  const title = "Compiling SQLite (about 2 min; needs python3, make, g++)";
+  await step(title, npm("rebuild", "better-sqlite3"), { env: ownHeaders() });
   if (!sqliteLoads()) throw new StepFailed("SQLite was compiled but does not load. Delete node_modules and try again.");
+}
+
+/** Node's own headers, where they lie beside it: no download, and never another version's. */
+function ownHeaders() {
+  const prefix = dirname(dirname(process.execPath));
+  const major = `NODE_MAJOR_VERSION ${process.versions.node.split(".")[0]}\n`;
+  // As Node's archives lie, and as the registry's package `node` lies.
+  const places = [prefix, join(prefix, "node_modules", `node-${process.platform}-${process.arch}`)];
+  const found = places.find((place) => readText(join(place, "include", "node", "node_version.h"))?.includes(major));
+  return found === undefined ? {} : { npm_config_nodedir: found };
 }
 
 function onPath(name) {
@@ -187,15 +198,15 @@ export function npm(...args) {
 }
 
 /** Runs a command with its progress on one line; on failure shows the end of its output. */
-async function step(title, command) {
-  const { ok, log } = await run(title, command, {});
+async function step(title, command, options = {}) {
+  const { ok, log } = await run(title, command, options);
   if (ok) return;
   const tail = readFileSync(log, "utf8").trimEnd().split("\n").slice(-40).join("\n");
   throw new StepFailed(`${tail}\n\n${title}: failed. All of its output: ${log}`);
 }
 
 /** Output goes to a log file; whoever waits sees the time pass. */
-async function run(title, [file, args], { cwd = root, timeoutMs, refused }) {
+async function run(title, [file, args], { cwd = root, env = {}, timeoutMs, refused }) {
   mkdirSync(logFolder, { recursive: true });
   const log = join(
     logFolder,
@@ -208,6 +219,7 @@ async function run(title, [file, args], { cwd = root, timeoutMs, refused }) {
   const done = progress(title);
   const child = spawn(file, args, {
     cwd,
+    env: { ...process.env, ...env },
     stdio: ["ignore", output, output],
     shell: file.endsWith(".cmd"),
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
