@@ -13,7 +13,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{shared,certs,coordinator,site-agent}/**/src/**/*.test.ts", "test/*.test.ts", "test/{contract,simulation,privacy}/**/*.test.ts"],
+          include: [
+            "{shared,certs,coordinator,site-agent}/**/src/**/*.test.ts",
+            "test/*.test.ts",
+            "test/{contract,simulation,privacy}/**/*.test.ts",
+          ],
           exclude: ["**/node_modules/**", "**/dist/**"],
         },
       },

@@ -60,6 +60,10 @@ async function install() {
   if (!lockfileIsInstalled()) {
     // Scripts apart: only SQLite needs one, and it may need a compiler, which is worth saying before.
     await step("Installing packages (about a minute)", npm("ci", "--ignore-scripts", "--no-audit", "--no-fund"));
+    // What npm does where their scripts fail: without what these fetch (hundreds of megabytes) they can't be loaded.
+    for (const name of ["tfjs-node", "tfjs-node-gpu"]) {
+      rmSync(join(modules, "@tensorflow", name), { recursive: true, force: true });
+    }
   }
   if (!sqliteLoads()) await installSqlite();
   writeFileSync(stamp, wanted);

@@ -73,7 +73,13 @@ export class MockCoordinator {
       const { token } = LoginRequest.parse(JSON.parse(text));
       this.signedIn = token === LOGIN_TOKEN;
       if (this.signedIn) json(response, 200, answersAt(this.stage)["/api/session"]);
-      else refuse(response, 401, "This link was used already.", "Make another: consilium account invite NAME --role observer");
+      else
+        refuse(
+          response,
+          401,
+          "This link was used already.",
+          "Make another: consilium account invite NAME --role observer",
+        );
     });
   }
 
