@@ -3,9 +3,10 @@
  * one enrolled site agent per hospital, each its own process with its own keys, data folder and ledger.
  * Node built-ins only. The demo, the end-to-end tests and the benches start from here.
  */
+
+import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { randomBytes } from "node:crypto";
 import { Processes } from "./processes.mjs";
 
 /** Where one site's files lie. */
@@ -17,6 +18,8 @@ export class Consortium {
   sites = new Map();
   coordinator = null;
   people = null;
+  agents = null;
+  publicKey = null;
 
   constructor(folder) {
     this.folder = folder;
@@ -40,6 +43,8 @@ export class Consortium {
     );
     this.coordinator = child;
     this.people = ready.people;
+    this.agents = ready.agents;
+    this.publicKey = (await readFile(join(this.coordinatorFolder, "consortium.pub"), "utf8")).trim();
     this.token = (await readFile(join(this.coordinatorFolder, "lead.token"), "utf8")).trim();
     return ready;
   }
@@ -94,6 +99,30 @@ export class Consortium {
     return siteFolder(this.folder, name);
   }
 
+  /** Lets one site's steward approve a study, once the proposal has reached the site. */
+  async approve(name, study, dataset) {
+    await until(async () => (await this.site(name, ["study", "list"])).studies.some((known) => known.name === study));
+    await this.steward(name, ["study", "approve", study, "--dataset", dataset]);
+  }
+
+  /** Proposes a study file, has every site approve it, and starts it. */
+  async beginStudy(file, study, dataset, sites) {
+    await this.consilium(["study", "propose", file]);
+    for (const name of sites) await this.approve(name, study, dataset);
+    await this.consilium(["study", "start", study]);
+  }
+
+  /** Resolves with the study's view once it is in one of these states. */
+  async reached(study, states, timeoutMs = 120_000) {
+    const ends = Date.now() + timeoutMs;
+    for (;;) {
+      const view = await this.view(`/api/studies/${study}`);
+      if (states.includes(view.state)) return view;
+      if (Date.now() > ends) throw new Error(`${study} is still ${view.state}: ${view.reason ?? ""}`);
+      await pause();
+    }
+  }
+
   /** A view of the coordinator's REST interface, as the lead sees it. */
   async view(path) {
     const response = await fetch(new URL(path, this.people), { headers: { authorization: `Bearer ${this.token}` } });
@@ -104,5 +133,19 @@ export class Consortium {
 
   async stop() {
     await this.processes.stopAll();
+  }
+}
+
+const POLL_MS = 200;
+const TRIES_MAX = 150;
+
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+async function until(condition) {
+  for (let tries = 0; !(await condition()); tries++) {
+    if (tries >= TRIES_MAX) throw new Error("Waited in vain for a study to reach a site.");
+    await pause();
   }
 }

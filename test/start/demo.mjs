@@ -59,7 +59,9 @@ async function demo() {
   consortium = new Consortium(await mkdtemp(join(tmpdir(), "consilium-demo-")));
   await screen.task("Certificate authority and coordinator", () => consortium.createCoordinator());
   await screen.task("Four hospitals enrolled, each with keys of its own making", () => enrolAll());
-  await screen.task("Study proposed", () => consortium.consilium(["study", "propose", join(STUDY_FOLDER, "study.yaml")]));
+  await screen.task("Study proposed", () =>
+    consortium.consilium(["study", "propose", join(STUDY_FOLDER, "study.yaml")]),
+  );
   await screen.task("Study approved by four stewards", () => approveAll());
   await consortium.consilium(["study", "start", STUDY]);
   const state = await watch();
@@ -84,10 +86,7 @@ async function enrolAll() {
 }
 
 async function approveAll() {
-  for (const name of SITES) {
-    await until(async () => (await consortium.site(name, ["study", "list"])).studies.some(({ name }) => name === STUDY));
-    await consortium.steward(name, ["study", "approve", STUDY, "--dataset", DATASET]);
-  }
+  for (const name of SITES) await consortium.approve(name, STUDY, DATASET);
 }
 
 /** Shows each committed round until the study ends. Resolves to its last state. */
@@ -106,7 +105,8 @@ async function watch() {
 }
 
 async function conclude(study, started) {
-  if (study.state === "aborted" || study.state === "paused") throw new Error(`The study is ${study.state}: ${study.reason}`);
+  if (study.state === "aborted" || study.state === "paused")
+    throw new Error(`The study is ${study.state}: ${study.reason}`);
   const [metrics, budgets, audit, releases] = await Promise.all([
     consortium.view(`/api/studies/${STUDY}/metrics`),
     consortium.view(`/api/studies/${STUDY}/budgets`),
@@ -120,11 +120,11 @@ async function conclude(study, started) {
     study: STUDY,
     rounds: study.committedRounds,
     seconds: Math.round((performance.now() - started) / 100) / 10,
-    metrics: { auc: last?.auc?.value ?? null, accuracy: last?.accuracy?.value ?? null },
+    metrics: { auc: last?.auc?.value ?? null, accuracy: last?.accuracy?.value ?? null }, // noised, of the validation part
     sites: budgets.budgets.map(({ site, spentEpsilon, trainingEpsilon, delta, cap }) => ({
       ...{ name: site, epsilon: spentEpsilon, trainingEpsilon, delta, cap },
     })),
-    audit: { bestAuc: audit.bestAuc, passed: audit.gate.passed },
+    audit: { bestAuc: intervalOf(audit.report.best), passed: audit.gate.passed },
     release: { path, verified },
   };
 }
@@ -146,10 +146,12 @@ function report(outcome) {
         `(training ${site.trainingEpsilon.toFixed(2)}, the rest metrics and audit)`,
     );
   }
-  screen.note(`  AUC ${figure(outcome.metrics.auc)}, accuracy ${figure(outcome.metrics.accuracy)} (noised, on validation patients)`);
   screen.note(
-    `  best attack's AUC ${bestAuc.value.toFixed(2)}, between ${bestAuc.low.toFixed(2)} and ${bestAuc.high.toFixed(2)}: ` +
-      `gate ${passed ? "passed" : "refused"}; release ${outcome.release.verified ? "verified" : "not verified"}`,
+    `  AUC ${figure(outcome.metrics.auc)}, accuracy ${figure(outcome.metrics.accuracy)} (noised, on validation patients)`,
+  );
+  const attack = bestAuc.value === null ? "best attack's AUC not resolvable" : `best attack's AUC ${range(bestAuc)}`;
+  screen.note(
+    `  ${attack}: gate ${passed ? "passed" : "refused"}; release ${outcome.release.verified ? "verified" : "not verified"}`,
   );
   screen.note(`  Release:  ${outcome.release.path ?? "withheld"}`);
   screen.note(`  Ledgers, logs and keys of this demo: ${consortium.folder} (delete it when you are done)`);
@@ -184,11 +186,14 @@ async function interrupted() {
   process.exit(EXIT.interrupted);
 }
 
-async function until(condition) {
-  for (let tries = 0; !(await condition()); tries++) {
-    if (tries >= 40) throw new Error("Waited in vain for the study to reach a site.");
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+/** A figure that nobody can resolve has no numbers. */
+function intervalOf(figure) {
+  const { low = null, value = null, high = null } = figure;
+  return { low, value, high };
+}
+
+function range({ low, value, high }) {
+  return `${value.toFixed(2)}, between ${low.toFixed(2)} and ${high.toFixed(2)}`;
 }
 
 function figure(value) {

@@ -49,7 +49,12 @@ export function openScreen({ live }) {
     line(text);
   };
 
-  return { task, progress, note: line, close: () => (clear(), clearInterval(timer), (lastLine = "")) };
+  const close = () => {
+    clear();
+    clearInterval(timer);
+    lastLine = "";
+  };
+  return { task, progress, note: line, close };
 }
 
 /** `training 7/60 │ AUC .81 │ cleveland ε 1.12/4 · … │ all sites answered` */

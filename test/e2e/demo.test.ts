@@ -1,0 +1,146 @@
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { Processes } from "../start/processes.mjs";
+import { heartRecords } from "../support/studyFile.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+const Outcome = z.strictObject({
+  study: z.string(),
+  rounds: z.number().int(),
+  seconds: z.number(),
+  metrics: z.strictObject({ auc: z.number().nullable(), accuracy: z.number().nullable() }),
+  sites: z.array(
+    z.strictObject({
+      name: z.string(),
+      epsilon: z.number(),
+      trainingEpsilon: z.number(),
+      delta: z.number(),
+      cap: z.number(),
+    }),
+  ),
+  audit: z.strictObject({
+    bestAuc: z.strictObject({ low: z.number().nullable(), value: z.number().nullable(), high: z.number().nullable() }),
+    passed: z.boolean(),
+  }),
+  release: z.strictObject({ path: z.string(), verified: z.boolean() }),
+});
+
+describe("npm run demo -- --headless --json", () => {
+  const processes = new Processes();
+  const scratch = mkdtempSync(join(tmpdir(), "consilium-after-demo-"));
+  let outcome: z.infer<typeof Outcome>;
+  let key = "";
+
+  beforeAll(async () => {
+    const { code, stdout, stderr } = await runDemo();
+    expect(code, stderr).toBe(0);
+    outcome = Outcome.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
+    key = readFileSync(join(outcome.release.path, "..", "..", "consortium.pub"), "utf8").trim();
+  });
+
+  afterAll(() => {
+    rmSync(scratch, { recursive: true, force: true });
+    rmSync(join(outcome.release.path, "..", "..", ".."), { recursive: true, force: true });
+  });
+
+  test("trains to the end at four hospitals, each within its cap, audited, gated, released, verified", () => {
+    expect(outcome).toMatchObject({
+      study: "heart-disease",
+      rounds: 60,
+      audit: { passed: true },
+      release: { verified: true },
+    });
+    expect(outcome.sites.map(({ name }) => name).sort()).toEqual(["cleveland", "hungarian", "switzerland", "va"]);
+    for (const { epsilon, cap } of outcome.sites) expect(epsilon).toBeLessThanOrEqual(cap);
+  });
+
+  test("[ACC12] ε is what the accountant says of what was done: 60 steps at q = .2, σ = 2.2, then three histograms", async () => {
+    const plans = [
+      {
+        delta: 1e-4,
+        segments: [{ mechanism: "poisson-gaussian", samplingRate: 0.2, noiseMultiplier: 2.2, steps: 60 }],
+      },
+      {
+        delta: 1e-4,
+        segments: [
+          { mechanism: "poisson-gaussian", samplingRate: 0.2, noiseMultiplier: 2.2, steps: 60 },
+          { mechanism: "discrete-laplace", sensitivity: 1, scale: 1 / 0.3, count: 3 },
+        ],
+      },
+    ];
+    const { stdout } = await processes.run("consilium", ["budget", "epsilon", "--from", "-", "--json"], {
+      input: JSON.stringify(plans),
+    });
+    const [training, train] = z.array(z.object({ rdp: z.number() })).parse(JSON.parse(stdout));
+    for (const site of outcome.sites) {
+      expect(site.trainingEpsilon).toBeCloseTo(training?.rdp ?? 0, 6);
+      expect(site.epsilon).toBeCloseTo(train?.rdp ?? 0, 3);
+    }
+  });
+
+  test("[REL1] [REL3] verifies elsewhere by the public key alone; one altered byte in any file is refused", async () => {
+    const elsewhere = join(scratch, "release");
+    cpSync(outcome.release.path, elsewhere, { recursive: true });
+    expect((await verify(elsewhere)).code).toBe(0);
+    for (const file of filesOf(elsewhere)) {
+      const whole = readFileSync(file);
+      const altered = Buffer.from(whole);
+      const at = Math.floor(altered.length / 2);
+      altered[at] = (altered[at] ?? 0) ^ 1;
+      writeFileSync(file, altered);
+      expect((await verify(elsewhere)).code, relative(elsewhere, file)).not.toBe(0);
+      writeFileSync(file, whole);
+    }
+    expect((await verify(elsewhere)).code).toBe(0);
+  });
+
+  test("predicts for a hospital's table, after verifying; refuses an altered release and writes nothing", async () => {
+    const out = join(scratch, "predictions.csv");
+    const args = ["predict", "--release", outcome.release.path, "--in", heartRecords("va"), "--key", key];
+    const { code, stderr } = await processes.run("consilium-site", [...args, "--out", out]);
+    expect(code, stderr).toBe(0);
+    expect(readFileSync(out, "utf8").trim().split("\n").length).toBe(
+      readFileSync(heartRecords("va"), "utf8").trim().split("\n").length,
+    );
+    const broken = join(scratch, "broken");
+    cpSync(outcome.release.path, broken, { recursive: true });
+    writeFileSync(join(broken, "README.md"), "another card\n");
+    const refused = join(scratch, "refused.csv");
+    const { code: refusal } = await processes.run("consilium-site", [
+      ...["predict", "--release", broken, "--in", heartRecords("va"), "--key", key, "--out", refused],
+    ]);
+    expect(refusal).not.toBe(0);
+    expect(() => statSync(refused)).toThrow();
+  });
+
+  function verify(path: string) {
+    return processes.run("consilium", ["verify", path, "--key", key, "--json"]);
+  }
+});
+
+function runDemo(): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [join(ROOT, "test", "start", "demo.mjs"), "--headless", "--json"], {
+    cwd: ROOT,
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr })));
+}
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

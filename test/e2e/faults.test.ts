@@ -1,0 +1,199 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LedgerEntry } from "@consilium/shared/ledger/entry";
+import BetterSqlite3 from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { Consortium } from "../start/consortium.mjs";
+import { heartRecords, writeHeartStudy } from "../support/studyFile.ts";
+
+const SITES = ["cleveland", "hungarian", "va"];
+const ENDED = ["released", "rejected"];
+const CAP = 40;
+
+/** Real processes, killed and stopped as machines do it; what is asked afterwards is what the ledgers say. */
+describe("faults", () => {
+  const folder = mkdtempSync(join(tmpdir(), "consilium-faults-"));
+  const consortium = new Consortium(folder);
+
+  beforeAll(async () => {
+    await consortium.createCoordinator();
+    for (const name of SITES) {
+      await consortium.enrol(name, { records: heartRecords(name), dataset: "heart", epsilon: CAP, delta: 1e-4 });
+      await consortium.startSite(name);
+    }
+  });
+
+  afterAll(async () => {
+    await consortium.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("[RND3] a coordinator killed in every state of a round goes on; no charge is lost or doubled", async () => {
+    const study = await begin("killed-coordinator", { "training.answerAfter": "400ms" });
+    for (const [state, round] of [
+      ["round-announced", 2],
+      ["round-collecting", 4],
+      ["round-aggregated", 6],
+      ["round-committed", 8],
+    ] as const) {
+      await logged(
+        "coordinator",
+        (line) => line.event === state && line.study === study && Number(line.round) >= round,
+      );
+      await killed(consortium.coordinator);
+      await consortium.startCoordinator();
+    }
+    const ended = await consortium.reached(study, ENDED);
+    expect(ended.committedRounds).toBe(12);
+    await expectSound(study, SITES);
+  });
+
+  test("[RND24] a site killed in a round is missed, comes back and takes part again", async () => {
+    const study = await begin("killed-site", { "training.answerAfter": "300ms", "training.deadline": "3s" });
+    await logged("va", (line) => line.event === "round-committed" && line.study === study && Number(line.round) >= 2);
+    await killed(site("va"));
+    await committed(study, 5);
+    await consortium.startSite("va");
+    const ended = await consortium.reached(study, ENDED);
+    expect(ended.committedRounds).toBe(12);
+    await expectSound(study, SITES);
+    const { rounds } = await consortium.view(`/api/studies/${study}/rounds`);
+    const answers = rounds.flatMap(({ sites }: Rounds) =>
+      sites.filter((one) => one.site === "va").map((one) => one.answer),
+    );
+    expect(answers).toContain("answered");
+    expect(
+      rounds.some(({ sites }: Rounds) => !sites.some((one) => one.site === "va" && one.answer === "answered")),
+    ).toBe(true);
+  });
+
+  test("[RND1] a silent site holds the others up by one deadline, not by more", async () => {
+    const study = await begin("silent-site", { "training.answerAfter": "300ms", "training.deadline": "2s" });
+    await committed(study, 1);
+    site("hungarian").kill("SIGSTOP");
+    await committed(study, 4);
+    site("hungarian").kill("SIGCONT");
+    const ended = await consortium.reached(study, ENDED);
+    expect(ended.committedRounds).toBe(12);
+    await expectSound(study, SITES);
+  });
+
+  test("[LED1] one altered byte in a ledger is refused at both sides", async () => {
+    await consortium.stop();
+    for (const [command, database, folderOf] of [
+      ["consilium-site", "site.db", consortium.siteFolder("va")],
+      ["consilium", "coordinator.db", consortium.coordinatorFolder],
+    ] as const) {
+      alterOneByte(join(folderOf, database));
+      const start = command === "consilium" ? ["coordinator", "start"] : ["start"];
+      const { code, stderr } = await consortium.processes.run(command, [...start, "--data", folderOf]);
+      expect(code, stderr).not.toBe(0);
+      expect(stderr).toMatch(/ledger\/corrupt|entry \d+/);
+    }
+  });
+
+  async function begin(name: string, set: Record<string, unknown>): Promise<string> {
+    const file = writeHeartStudy(folder, {
+      name,
+      sites: SITES,
+      set: {
+        ...{
+          "training.rounds": 12,
+          "training.minSites": 2,
+          "evaluation.every": "6 rounds",
+          "privacy.noiseMultiplier": 2.2,
+        },
+        ...{ "audit.gates.maxAttackAucUpper": 1, ...set },
+      },
+    });
+    await consortium.beginStudy(file, name, "heart", SITES);
+    return name;
+  }
+
+  function site(name: string): ChildProcess {
+    const child = consortium.sites.get(name);
+    if (child === undefined) throw new Error(`${name} was never started`);
+    return child;
+  }
+
+  async function committed(study: string, round: number): Promise<void> {
+    await logged(
+      "coordinator",
+      (line) => line.event === "round-committed" && line.study === study && Number(line.round) >= round,
+    );
+  }
+
+  /** Waits for a line of a process's log that came after this call, or stands there already. */
+  async function logged(process: string, isIt: (line: Record<string, unknown>) => boolean): Promise<void> {
+    const path = join(consortium.logs, `${process}.log`);
+    for (let tries = 0; tries < 30_000; tries++) {
+      if (
+        readFileSync(path, "utf8")
+          .trim()
+          .split("\n")
+          .some((text) => isIt(JSON.parse(text)))
+      )
+        return;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error(`no such line in ${path}`);
+  }
+
+  /** Both ledgers verify, hold each charge once, agree on what each site did, and nobody is above a cap. */
+  async function expectSound(study: string, sites: readonly string[]): Promise<void> {
+    const global = await entriesOf(consortium.consilium(["budget", "ledger"]));
+    for (const name of sites) {
+      expect((await consortium.site(name, ["budget", "verify"])).verified).toBe(true);
+      const own = await entriesOf(consortium.site(name, ["budget", "ledger"]));
+      const acted = chargesOf(own, "acting").filter((charge) => charge.startsWith(`${study}/`));
+      expect(new Set(acted).size, "a charge acted on twice").toBe(acted.length);
+      const known = new Set(chargesOf(global, "acting"));
+      expect(
+        acted.filter((charge) => !known.has(charge)),
+        "charges that the coordinator lost",
+      ).toEqual([]);
+    }
+    const budgets = await consortium.view(`/api/studies/${study}/budgets`);
+    for (const { spentEpsilon } of budgets.budgets) expect(spentEpsilon).toBeLessThanOrEqual(CAP);
+  }
+});
+
+/** Opens the database as an intruder with the file would: drops the guards, changes one digit of one entry. */
+function alterOneByte(path: string): void {
+  const database = new BetterSqlite3(path);
+  database.exec("drop trigger ledger_entry_unchanged");
+  const { sequence, line } = Altered.parse(
+    database.prepare("select sequence, line from ledger_entry where sequence = 3").get(),
+  );
+  const at = line.search(/"hash":"./) + '"hash":"'.length;
+  const digit = line[at] === "0" ? "1" : "0";
+  const altered = line.slice(0, at) + digit + line.slice(at + 1);
+  database.prepare("update ledger_entry set line = ? where sequence = ?").run(altered, sequence);
+  database.close();
+}
+
+const Altered = z.object({ sequence: z.number(), line: z.string() });
+
+interface Rounds {
+  readonly sites: readonly { readonly site: string; readonly answer: string }[];
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+}
+
+async function entriesOf(reply: Promise<unknown>): Promise<readonly LedgerEntry[]> {
+  const value = await reply;
+  const list = Array.isArray(value) ? value : Object.values(value ?? {}).find(Array.isArray);
+  return LedgerEntry.array().parse(list);
+}
+
+function chargesOf(entries: readonly LedgerEntry[], kind: "acting"): readonly string[] {
+  return entries.flatMap(({ body }) => (body.kind === kind ? [body.charge] : []));
+}
