@@ -50,46 +50,50 @@ function Entries() {
   const entries = useLedgerEntries();
   return (
     <Answer query={entries} height={240}>
-      {({ pages }) => (
-        <>
-          <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {["No.", "When", "What", "Details", "Hash"].map((name) => (
-                    <Table.Th key={name} scope="col">
-                      {name}
-                    </Table.Th>
-                  ))}
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {pages
-                  .flatMap((page) => page.entries)
-                  .map(({ sequence, at, body, hash }) => {
-                    const { what, details } = describeEntry(body);
-                    return (
-                      <Table.Tr key={sequence}>
-                        <Table.Td className="figure">{sequence}</Table.Td>
-                        <Table.Td>{instantText(at)}</Table.Td>
-                        <Table.Td>{what}</Table.Td>
-                        <Table.Td>{details}</Table.Td>
-                        <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
-                      </Table.Tr>
-                    );
-                  })}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-          {entries.hasNextPage && (
-            <Group>
-              <Button variant="default" onClick={() => entries.fetchNextPage()} loading={entries.isFetchingNextPage}>
-                Older entries
-              </Button>
-            </Group>
-          )}
-        </>
-      )}
+      {({ pages }) =>
+        pages[0]?.entries.length === 0 ? (
+          <Text c="dimmed">No entry yet: the first comes with a proposed study.</Text>
+        ) : (
+          <>
+            <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+              <Table>
+                <Table.Thead>
+                  <Table.Tr>
+                    {["No.", "When", "What", "Details", "Hash"].map((name) => (
+                      <Table.Th key={name} scope="col">
+                        {name}
+                      </Table.Th>
+                    ))}
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {pages
+                    .flatMap((page) => page.entries)
+                    .map(({ sequence, at, body, hash }) => {
+                      const { what, details } = describeEntry(body);
+                      return (
+                        <Table.Tr key={sequence}>
+                          <Table.Td className="figure">{sequence}</Table.Td>
+                          <Table.Td>{instantText(at)}</Table.Td>
+                          <Table.Td>{what}</Table.Td>
+                          <Table.Td>{details}</Table.Td>
+                          <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
+                        </Table.Tr>
+                      );
+                    })}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+            {entries.hasNextPage && (
+              <Group>
+                <Button variant="default" onClick={() => entries.fetchNextPage()} loading={entries.isFetchingNextPage}>
+                  Older entries
+                </Button>
+              </Group>
+            )}
+          </>
+        )
+      }
     </Answer>
   );
 }
