@@ -43,7 +43,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** The one composition root: reads the configuration, opens database and listeners, goes on with every running study. */
+/** The one composition root: configuration, database, listeners; goes on with every running study. */
 export async function start(options: StartOptions): Promise<Running> {
   const config = readConfig(options.dataFolder, options.environment);
   const paths = dataPaths(options.dataFolder);

@@ -17,7 +17,7 @@ interface Look {
   readonly reason: string | null;
 }
 
-/** Follows a study to its end, or to a pause; the exit code says which: 0 released, 6 refused by its gate, 4 stopped. */
+/** Follows a study to its end or a pause; the exit code says which: 0 released, 6 refused by its gate, 4 stopped. */
 export async function watchStudy(client: Client, name: string, isJson: boolean): Promise<number> {
   let last = "";
   for (;;) {

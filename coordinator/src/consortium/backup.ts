@@ -18,7 +18,7 @@ import { dataPaths, readKeys } from "./dataFolder.ts";
 /** What is copied as it stands; files in `blobs` and `releases` never change once they are there. */
 const COPIED = ["coordinator.yaml", "consortium.pub", "keys", "blobs", "releases", "ports.json", "lead.token"];
 
-/** A consistent copy, also of a running coordinator: files first, then the database as of one moment, then new files. */
+/** A consistent copy, also of a running coordinator: files, then the database as of one moment, then new files. */
 export async function backupDataFolder(folder: string, to: string): Promise<{ entries: number }> {
   await mkdir(to, { recursive: true, mode: 0o700 });
   if ((await readdir(to)).length > 0) throw notEmpty(to);
@@ -34,8 +34,8 @@ export async function backupDataFolder(folder: string, to: string): Promise<{ en
 }
 
 /**
- * A data folder from a backup. Charges that sites' own ledgers saw act since then are taken over, cap or no cap: after a
- * restore the union of both sides counts.
+ * A data folder from a backup. Charges that sites' own ledgers saw act since then are taken over, cap or no cap:
+ * after a restore the union of both sides counts.
  */
 export async function restoreDataFolder(
   from: string,

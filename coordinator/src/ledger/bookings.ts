@@ -29,7 +29,7 @@ export function announcementBodies(document: StudyDocument, key: RoundKey, cohor
   ];
 }
 
-/** What is booked when a round's result is durable: its contributors' charges. Those of silent sites stay acting: spent. */
+/** What is booked with a round's result: its contributors' charges. Silent sites' stay acting, which is spent. */
 export function commitBodies(
   document: StudyDocument,
   key: RoundKey,

@@ -18,7 +18,7 @@ import type { ModelRecord } from "../storage/models.ts";
 
 /**
  * A checkpoint (model and optimizer state as files) is made this often. In between a version is durable as the packed
- * aggregate that makes it: replayed from the last checkpoint the bits are the same, and a round costs one fsync, not three.
+ * aggregate that makes it: replayed from the last checkpoint the bits are the same, and a round costs one fsync.
  */
 export const CHECKPOINT_EVERY = 10;
 
@@ -58,7 +58,7 @@ export class ModelLine {
     };
   }
 
-  /** A study's initial model, or its newest version again from what is durable (the newest checkpoint and later rows). */
+  /** A study's initial model, or its newest version again from what is durable: a checkpoint and the rows since. */
   static async open(document: StudyDocument, blobs: BlobFolder, rows: readonly ModelRecord[]): Promise<ModelLine> {
     const line = new ModelLine(document, blobs);
     const [first, ...later] = rows;
@@ -76,8 +76,8 @@ export class ModelLine {
   }
 
   /**
-   * One optimizer step on the running sum, in place. The aggregate is durable, or in the record for the transaction that
-   * makes it so, before this resolves; until that transaction the memory is ahead of the disk, so a failure ends the run.
+   * One optimizer step on the running sum, in place. The aggregate is durable before this resolves, or in the record
+   * for the transaction that makes it so; until then memory is ahead of the disk, so a failure ends the run.
    */
   async step(contributors: readonly SiteName[]): Promise<ModelRecord> {
     const { reference, inline } = await this.#storeAggregate(contributors.length);

@@ -3,15 +3,8 @@ import type { RoundKey } from "@consilium/shared/protocol/messages";
 import { type Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  advance,
-  CONTRIBUTION_FAILURES_MAX,
-  planned,
-  type Round,
-  type RoundEffect,
-  type RoundEvent,
-  type RoundPlan,
-} from "./round.ts";
+import { advance, CONTRIBUTION_FAILURES_MAX, planned } from "./round.ts";
+import type { Round, RoundEffect, RoundEvent, RoundPlan } from "./state.ts";
 
 const [a, b, c, stranger] = ["a", "b", "c", "x"].map((name) => SiteName.parse(name)) as [
   SiteName,

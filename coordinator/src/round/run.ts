@@ -1,18 +1,17 @@
 import { unreachable } from "@consilium/shared/failure/failure";
 import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
-import {
-  type Abandoned,
-  type AbandonReason,
-  advance,
-  type Committed,
-  planned,
-  type Round,
-  type RoundEffect,
-  type RoundEvent,
-  type RoundPlan,
-  type RoundRefusal,
-} from "./round.ts";
+import { advance, planned } from "./round.ts";
+import type {
+  Abandoned,
+  AbandonReason,
+  Committed,
+  Round,
+  RoundEffect,
+  RoundEvent,
+  RoundPlan,
+  RoundRefusal,
+} from "./state.ts";
 
 /** Where a contribution's bytes are; a file is this round's to delete. */
 export type ContributionSource = { readonly bytes: Uint8Array } | { readonly path: string };

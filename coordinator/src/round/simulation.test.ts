@@ -3,14 +3,15 @@ import { publicUniform } from "@consilium/shared/model/initial";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
 import { type Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { describe, expect, test } from "vitest";
-import { advance, planned, type Round, type RoundEffect, type RoundEvent, type RoundPlan } from "./round.ts";
+import { advance, planned } from "./round.ts";
+import type { Round, RoundEffect, RoundEvent, RoundPlan } from "./state.ts";
 
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 2000);
 /** A round that is busy for longer than this runs in circles. */
 const STEPS_MAX = 20_000;
 const FIRST_SEED = Number(process.env.SIMULATION_SEED ?? 1);
 
-/** A whole consortium in one thread and virtual time: messages are lost, late and reordered, the coordinator crashes. */
+/** A consortium in one thread and virtual time: messages are lost, late and reordered, the coordinator crashes. */
 class Simulation {
   readonly #random: () => number;
   readonly #plan: RoundPlan;

@@ -3,7 +3,7 @@ import type { RoundSpec, SignedHead } from "@consilium/shared/protocol/messages"
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { commitBodies, witnessBodies } from "../ledger/bookings.ts";
-import type { Round } from "../round/round.ts";
+import type { Round } from "../round/state.ts";
 import { saveSite, siteRecord } from "../storage/consortium.ts";
 import { closeRound, type SiteAnswer } from "../storage/rounds.ts";
 import { type Outcome, saveOutcome } from "./outcome.ts";

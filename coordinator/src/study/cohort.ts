@@ -41,7 +41,8 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
   }
   const willing = new Map([...able].filter(([site]) => !declined.has(site)));
   if (willing.size < minSites) {
-    const reason = `${willing.size} of ${approvals.length} approving sites can take part in ${step.purpose} round ${step.round}; ${minSites} are needed`;
+    const which = `${step.purpose} round ${step.round}`;
+    const reason = `${willing.size} of ${approvals.length} sites can take part in ${which}; ${minSites} are needed`;
     return { kind: "pause", reason };
   }
   const cohort = new Map([...willing].filter(([site]) => input.isPresent(site)));

@@ -12,7 +12,7 @@ import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { chargesAgree } from "../ledger/bookings.ts";
-import type { RoundRefusal } from "../round/round.ts";
+import type { RoundRefusal } from "../round/state.ts";
 import type { OpenedRound } from "./run.ts";
 import type { StudyWorld } from "./world.ts";
 
@@ -20,59 +20,33 @@ export type ContributionMessage = Extract<SiteMessage, { type: "contribution" }>
 
 export const ACCEPTED: ReplyBody = { type: "accepted" };
 
-/** Uploads that a round waits for: a site may offer again what it has begun to send. */
-export class AwaitedUploads {
-  readonly #awaited = new Map<string, { site: SiteName; digest: ContributionMessage["content"]["digest"] }>();
-
-  /** Checks a contribution against its round and takes it in, or throws the `Failure` that refuses it. */
-  take(
-    world: StudyWorld,
-    document: StudyDocument,
-    opened: OpenedRound,
-    site: SiteName,
-    message: ContributionMessage,
-    attachment: Uint8Array | undefined,
-  ): void {
-    const { key, content, charges, head } = message;
-    checkHead(world, site, head);
-    if (!chargesAgree(document, key, site, charges))
-      throw refused("round/charges-differ", "was charged otherwise than the study plans");
-    if (!opened.collector.fits(content.bytes))
-      throw refused("contribution/malformed", "has not the size that the study fixes");
-    if (content.bytes <= INLINE_BYTES_MAX && attachment === undefined) {
-      throw refused("contribution/attachment-missing", "is small enough to ride in its message and did not");
-    }
-    if (attachment !== undefined && (attachment.length !== content.bytes || digestOf(attachment) !== content.digest)) {
-      throw refused("message/altered", "is not the bytes that its message names");
-    }
-    check(opened.run.offer(site, key, content));
-    opened.heads.set(site, head);
-    if (attachment === undefined) this.#await(world, opened, site, message);
-    else check(opened.run.receive(site, key, content.digest, { bytes: attachment }));
+/** Checks a contribution against its round and takes it in, or throws the `Failure` that refuses it. */
+export function takeContribution(
+  world: StudyWorld,
+  document: StudyDocument,
+  opened: OpenedRound,
+  site: SiteName,
+  message: ContributionMessage,
+  attachment: Uint8Array | undefined,
+): void {
+  const { key, content, charges, head } = message;
+  checkHead(world, site, head);
+  if (!chargesAgree(document, key, site, charges)) {
+    throw refused("round/charges-differ", "was charged otherwise than the study plans");
   }
-
-  /** The round is over: what is still on its way is late. */
-  async forget(world: StudyWorld): Promise<void> {
-    const awaited = [...this.#awaited.values()];
-    this.#awaited.clear();
-    for (const { site, digest } of awaited) await world.link.forgetUpload(site, digest);
+  if (!opened.collector.fits(content.bytes)) {
+    throw refused("contribution/malformed", "has not the size that the study fixes");
   }
-
-  #await(world: StudyWorld, opened: OpenedRound, site: SiteName, { key, content }: ContributionMessage): void {
-    const name = `${site}/${content.digest}`;
-    if (this.#awaited.has(name)) return;
-    this.#awaited.set(name, { site, digest: content.digest });
-    world.link.expectUpload(site, content.digest, content.bytes).then(
-      (path) => {
-        this.#awaited.delete(name);
-        opened.run.receive(site, key, content.digest, { path });
-      },
-      () => {
-        this.#awaited.delete(name);
-        opened.run.failed(site, key);
-      },
-    );
+  if (content.bytes <= INLINE_BYTES_MAX && attachment === undefined) {
+    throw refused("contribution/attachment-missing", "is small enough to ride in its message and did not");
   }
+  if (attachment !== undefined && (attachment.length !== content.bytes || digestOf(attachment) !== content.digest)) {
+    throw refused("message/altered", "is not the bytes that its message names");
+  }
+  check(opened.run.offer(site, key, content));
+  opened.heads.set(site, head);
+  if (attachment === undefined) opened.uploads.expect(opened.run, site, key, content);
+  else check(opened.run.receive(site, key, content.digest, { bytes: attachment }));
 }
 
 /** A site's own ledger must go on where it last stood: a lost or rewritten past is told here first. */
@@ -88,7 +62,7 @@ function checkHead(world: StudyWorld, site: SiteName, { head, signature }: Signe
   throw new Failure({
     code: "ledger/head-disagrees",
     kind: "refused",
-    what: `${site} shows entry ${head.sequence} as the head of its ledger, but had shown entry ${known.sequence} before.`,
+    what: `${site} shows entry ${head.sequence} as its ledger's head, but had shown entry ${known.sequence} before.`,
     remedy: "Its ledger lost entries: re-sync it with the coordinator's charges before any round goes on.",
     fields: { site, sequence: head.sequence, known: known.sequence },
   });

@@ -12,7 +12,7 @@ import type { ModelLine } from "../model/modelLine.ts";
 import type { Accumulator, ContributionSource } from "../round/run.ts";
 import { insertModel, type ModelRecord } from "../storage/models.ts";
 import { saveAudit, saveMetric } from "../storage/results.ts";
-import type { StudyWorld } from "./world.ts";
+import type { ChangeTopic, StudyWorld } from "./world.ts";
 
 /** Confidence of each metric's interval. */
 const METRIC_CONFIDENCE = 0.95;
@@ -22,6 +22,13 @@ export type Outcome =
   | { readonly purpose: "train"; readonly model: ModelRecord }
   | { readonly purpose: "evaluate"; readonly round: number; readonly metric: Evaluation }
   | { readonly purpose: "audit"; readonly report: AuditReport };
+
+/** What looks different to people once an outcome is committed. */
+export const CHANGED_BY: Record<RoundPurpose, readonly ChangeTopic[]> = {
+  train: ["budgets", "ledger"],
+  evaluate: ["metrics", "budgets", "ledger"],
+  audit: ["audit", "budgets", "ledger"],
+};
 
 /** What one round's contributions go into, and how that becomes its outcome. */
 export interface Collector extends Accumulator {

@@ -6,8 +6,8 @@ import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { CHECKPOINT_EVERY, ModelLine } from "../model/modelLine.ts";
 import { concludeStudy } from "../release/conclude.ts";
-import type { Abandoned, Committed, Round } from "../round/round.ts";
 import { type RoundPorts, RoundRun } from "../round/run.ts";
+import type { Abandoned, Committed } from "../round/state.ts";
 import { forgetBefore, insertModel, lineSinceCheckpoint, markCheckpoint } from "../storage/models.ts";
 import { lastCommitted, openRound } from "../storage/rounds.ts";
 import { findStudy } from "../storage/studies.ts";
@@ -15,9 +15,10 @@ import { bookAbandon, bookCommit } from "./closing.ts";
 import { Gathering } from "./gathering.ts";
 import { type Motive, move } from "./moves.ts";
 import { approvalsOf, openRoundAt } from "./opening.ts";
-import { type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
+import { CHANGED_BY, type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
 import { announce, askAgain, logFields, tellClosed } from "./telling.ts";
-import type { ChangeTopic, StudyWorld } from "./world.ts";
+import { AwaitedUploads } from "./uploads.ts";
+import type { StudyWorld } from "./world.ts";
 
 /** A round whose reservations are durable. */
 export interface OpenedRound {
@@ -27,11 +28,12 @@ export interface OpenedRound {
   readonly collector: Collector;
   /** Heads of the sites' own ledgers, as their contributions showed them. */
   readonly heads: Map<SiteName, SignedHead>;
+  readonly uploads: AwaitedUploads;
 }
 
 /**
- * Walks one study along its signed schedule, from training to its release or refusal. Everything that must survive is in
- * the database before anyone is told, so a new `StudyRun` on the same database goes on where a killed one stopped.
+ * Walks one study along its signed schedule, from training to its release or refusal. Everything that must survive is
+ * in the database before anyone is told, so a new `StudyRun` on the same database goes on where a killed one stopped.
  */
 export class StudyRun {
   readonly document: StudyDocument;
@@ -202,8 +204,9 @@ export class StudyRun {
     const collector = collectorOf(purpose, round, this.document, this.#line);
     const heads = new Map<SiteName, SignedHead>();
     const plan = { key: spec.key, cohort: new Set(spec.cohort), minSites, onDropout };
+    const uploads = new AwaitedUploads(this.#world.link);
     const run = new RoundRun(plan, spec.deadlineMs, this.#ports(spec, collector, heads));
-    return { spec, announcedAt: this.#world.clock.now(), run, collector, heads };
+    return { spec, announcedAt: this.#world.clock.now(), run, collector, heads, uploads };
   }
 
   async #carryOut(opened: OpenedRound): Promise<Committed | Abandoned> {
@@ -213,6 +216,7 @@ export class StudyRun {
     else opened.run.begin();
     this.#world.changed("round", this.name);
     const closed = await opened.run.done;
+    opened.uploads.forget();
     this.#current = null;
     return closed;
   }
@@ -254,7 +258,7 @@ export class StudyRun {
     this.#next = opening?.kind === "opened" ? this.#opened(opening.spec) : null;
     this.#outcome = null;
     if (outcome.purpose === "train" && outcome.model.version % CHECKPOINT_EVERY === 0) this.#startCheckpoint();
-    for (const topic of TOPICS[outcome.purpose]) this.#world.changed(topic, this.name);
+    for (const topic of CHANGED_BY[outcome.purpose]) this.#world.changed(topic, this.name);
   }
 
   #told(round: Committed | Abandoned): void {
@@ -284,13 +288,8 @@ export class StudyRun {
   #afterAbandoned(round: Abandoned): void {
     if (this.#isFrozen) return;
     const { key, cohort } = round;
-    const reason = `${key.purpose} round ${key.round}, attempt ${key.attempt}: fewer than ${round.minSites} of ${cohort.size} sites answered in time`;
+    const which = `${key.purpose} round ${key.round}, attempt ${key.attempt}`;
+    const reason = `${which}: fewer than ${round.minSites} of ${cohort.size} sites answered in time`;
     move(this.#world, this.name, { type: "paused" }, this.#pauseWanted ?? { by: "coordinator", reason });
   }
 }
-
-const TOPICS: Record<Round["key"]["purpose"], readonly ChangeTopic[]> = {
-  train: ["budgets", "ledger"],
-  evaluate: ["metrics", "budgets", "ledger"],
-  audit: ["audit", "budgets", "ledger"],
-};

@@ -15,7 +15,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { latestModel } from "../storage/models.ts";
 import { listReleases, metricsOf } from "../storage/results.ts";
 import { newestRounds } from "../storage/rounds.ts";
-import { Consortium, coordinatorSigner, type FakeSite, smallStudy } from "./consortium.test-support.ts";
+import { Consortium, coordinatorSigner, smallStudy } from "./consortium.test-support.ts";
+import type { FakeSite } from "./fakeSite.test-support.ts";
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -28,7 +29,7 @@ async function newConsortium(): Promise<Consortium> {
   return consortium;
 }
 
-/** What the model must be: every contribution that the ledger says was committed, added and applied from the seed on. */
+/** What the model must be: every contribution that was committed, added and applied from the seed on. */
 function replayed(
   document: StudyDocument,
   sites: readonly FakeSite[],
@@ -120,7 +121,7 @@ describe("[RND6] the round goes on without a site that fails, and books what it 
     await consortium.crash();
   });
 
-  test("with fewer sites than the study needs, the round is abandoned and the study pauses, to be resumed", async () => {
+  test("with fewer sites than needed the round is abandoned and the study pauses, to be resumed", async () => {
     const consortium = await newConsortium();
     const document = smallStudy({ rounds: 2, minSites: 3 });
     consortium.site(0).habit = "silent";

@@ -13,7 +13,7 @@ import { COORDINATOR, type Digest, type SiteName, type StudyName } from "@consil
 import { lastClosed } from "../storage/rounds.ts";
 import { findStudy, insertStudy, listStudies, repliesTo, type StudyRecord } from "../storage/studies.ts";
 import { acceptApproval, acceptRejection, approvalCount, unanswered } from "./approvals.ts";
-import { ACCEPTED, AwaitedUploads, type ContributionMessage, roundRefused } from "./contributions.ts";
+import { ACCEPTED, type ContributionMessage, roundRefused, takeContribution } from "./contributions.ts";
 import { type Motive, move } from "./moves.ts";
 import { type OpenedRound, StudyRun } from "./run.ts";
 import type { StudyState } from "./study.ts";
@@ -24,7 +24,6 @@ const RUNNING: readonly StudyState[] = ["training", "trained", "auditing"];
 
 interface Running {
   readonly run: StudyRun;
-  readonly uploads: AwaitedUploads;
   readonly ended: Promise<void>;
 }
 
@@ -177,7 +176,6 @@ export class Studies {
     const { logger, changed } = this.#world;
     await this.#running.get(name)?.ended;
     const run = await StudyRun.open(this.#world, name);
-    const uploads = new AwaitedUploads();
     const ended = run
       .run()
       .catch((error: unknown) => {
@@ -189,12 +187,11 @@ export class Studies {
         });
         if (!this.#isFrozen) this.#pauseAfterFault(name);
       })
-      .then(async () => {
+      .then(() => {
         this.#running.delete(name);
-        await uploads.forget(this.#world);
         changed("round", name);
       });
-    this.#running.set(name, { run, uploads, ended });
+    this.#running.set(name, { run, ended });
   }
 
   #pauseAfterFault(name: StudyName): void {
@@ -218,7 +215,7 @@ export class Studies {
     const running = this.#running.get(message.key.study);
     const current = running?.run.current;
     if (running === undefined || current == null) throw roundRefused("round/late");
-    running.uploads.take(this.#world, running.run.document, current, site, message, attachment);
+    takeContribution(this.#world, running.run.document, current, site, message, attachment);
     return ACCEPTED;
   }
 

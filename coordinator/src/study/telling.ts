@@ -1,6 +1,6 @@
 import type { CoordinatorMessage, RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { SiteName } from "@consilium/shared/units/identity";
-import type { Abandoned, Committed } from "../round/round.ts";
+import type { Abandoned, Committed } from "../round/state.ts";
 import type { StudyWorld } from "./world.ts";
 
 /**

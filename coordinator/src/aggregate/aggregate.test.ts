@@ -1,0 +1,92 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { aggregateBits } from "@consilium/shared/contribution/grid";
+import { packIntegers, unpackInto } from "@consilium/shared/contribution/pack";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { publicUniform } from "@consilium/shared/model/initial";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SITES, smallStudy } from "../study/consortium.test-support.ts";
+import { writePacked } from "./packedAggregate.ts";
+import { PooledHistograms } from "./pooledHistograms.ts";
+import { RunningSum } from "./runningSum.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consilium-aggregate-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function randomValues(count: number, bits: number, seed: number): Int32Array {
+  const random = publicUniform(seed);
+  const limit = 2 ** (bits - 1) - 1;
+  return Int32Array.from({ length: count }, () => Math.round((2 * random() - 1) * limit));
+}
+
+describe("[RND9] one running sum, whatever way the bytes came", () => {
+  test("from messages and from files alike", async () => {
+    const [count, bits] = [70_001, 13];
+    const parts = [1, 2, 3].map((seed) => randomValues(count, bits, seed));
+    const sum = new RunningSum(count, bits);
+    for (const [index, part] of parts.entries()) {
+      const bytes = packIntegers(part, bits);
+      expect(bytes.length).toBe(sum.contributionBytes);
+      const path = join(folder, `part-${index}`);
+      await writeFile(path, bytes);
+      if (index === 1) sum.add(bytes);
+      else await sum.addFile(path);
+    }
+    const expected = Int32Array.from({ length: count }, (_, i) =>
+      parts.reduce((total, part) => total + (part[i] ?? 0), 0),
+    );
+    expect(sum.values).toEqual(expected);
+    sum.reset();
+    expect(sum.values.every((value) => value === 0)).toBe(true);
+  });
+
+  test("an aggregate packed in chunks is the same as packed at once, and holds every sum of its sites", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 2, max: 16 }), fc.integer({ min: 1, max: 9 }), async (bits, sites) => {
+        const wide = aggregateBits(bits, sites);
+        const values = randomValues(263_000, bits, bits).map((value) => value * sites);
+        const chunks: Uint8Array[] = [];
+        const reference = await writePacked(values, wide, async (chunk) => chunks.push(chunk));
+        const whole = packIntegers(values, wide);
+        expect(Buffer.compare(Buffer.concat(chunks), whole)).toBe(0);
+        expect(reference).toEqual({ digest: digestOf(whole), bytes: whole.length });
+        const back = new Int32Array(values.length);
+        unpackInto(back, wide, whole);
+        expect(Buffer.compare(Buffer.from(back.buffer), Buffer.from(values.buffer))).toBe(0);
+      }),
+      { numRuns: 8 },
+    );
+  });
+});
+
+describe("[AUD20] histograms are taken only in the study's own shape and noise", () => {
+  const document = smallStudy();
+  const { bins, epsilon } = document.evaluation;
+  const histogram = { classes: 2, bins, counts: new Array<number>(2 * bins).fill(3), scale: 1 / epsilon };
+  const bytes = (content: unknown): Uint8Array => Buffer.from(canonicalJson(content));
+  const [site] = SITES;
+
+  test("the study's own", () => {
+    const pool = new PooledHistograms(document, "evaluate");
+    if (site !== undefined) pool.add(site, bytes({ purpose: "evaluate", histogram }));
+    expect(pool.evaluations()).toEqual([histogram]);
+  });
+
+  test.each<[string, Uint8Array]>([
+    ["less noise", bytes({ purpose: "evaluate", histogram: { ...histogram, scale: histogram.scale / 2 } })],
+    ["other bins", bytes({ purpose: "evaluate", histogram: { ...histogram, bins: 2 * bins, classes: 1 } })],
+    ["another purpose", bytes({ purpose: "audit", attacks: [] })],
+    ["another spelling", Buffer.from(JSON.stringify({ purpose: "evaluate", histogram }, null, 1))],
+    ["no JSON", Buffer.from("{")],
+  ])("not with %s", (_how, content) => {
+    const pool = new PooledHistograms(document, "evaluate");
+    expect(() => site !== undefined && pool.add(site, content)).toThrow(/contribution of histograms/);
+    expect(pool.evaluations()).toEqual([]);
+  });
+});
