@@ -1,5 +1,7 @@
 /** The agent's composition root: opens what it needs, wires it, and closes it again. */
+import { readdir, rm } from "node:fs/promises";
 import type { Server } from "node:net";
+import { join } from "node:path";
 import { validityOf } from "@consilium/certs/renewal";
 import { Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
@@ -12,6 +14,7 @@ import { openSite, type Site } from "./control/site.ts";
 import { listen } from "./control/socket.ts";
 import { EngineProcess } from "./engine/supervise.ts";
 import { systemMonotonicClock } from "./round/clock.ts";
+import { contributionFile } from "./round/contribute.ts";
 import { ModelSource } from "./round/modelSource.ts";
 import { Rounds } from "./round/run.ts";
 import { Link } from "./socket/link.ts";
@@ -76,6 +79,7 @@ class Agent {
   async start(): Promise<void> {
     const { folder } = this.#site;
     this.#control = await listen(folder.socket, (request) => this.#answer(request));
+    await this.#sweep();
     await this.#engine.request({ type: "status" });
     this.#link = this.#connect();
     this.#stopRenewal = this.#renewCertificate(this.#link);
@@ -138,6 +142,16 @@ class Agent {
       logger: this.#logger,
       outbox: folder.outbox,
     });
+  }
+
+  /** A process that was killed leaves files of attempts that ended, and of models on their way. */
+  async #sweep(): Promise<void> {
+    const { folder, attempts } = this.#site;
+    const kept = new Set(attempts.acting().map((key) => contributionFile(folder.outbox, key)));
+    for (const parent of [folder.outbox, folder.models]) {
+      const paths = (await readdir(parent)).map((name) => join(parent, name)).filter((path) => !kept.has(path));
+      await Promise.all(paths.map((path) => rm(path, { force: true })));
+    }
   }
 
   #linked(): Link {

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
+import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
 import type { Database } from "@consilium/storage/database";
 import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import { readConfig, type SiteConfig } from "../config.ts";
 import { SiteLedger } from "../ledger/store.ts";
 import { Book } from "../round/book.ts";
+import { persistedContribution } from "../round/contribute.ts";
 import type { DecisionOptions } from "../steward/decide.ts";
 import { Attempts } from "../storage/attempts.ts";
 import { type DataFolder, dataFolder, preparedFile, requireJoined } from "../storage/folder.ts";
@@ -18,6 +20,7 @@ export interface Site {
   readonly config: SiteConfig;
   readonly keys: SiteKeys;
   readonly records: Records;
+  readonly attempts: Attempts;
   readonly ledger: SiteLedger;
   readonly book: Book;
   readonly decisions: DecisionOptions;
@@ -60,13 +63,15 @@ function assemble({ folder, config, keys, database, now }: Parts): Site {
   const attempts = new Attempts(database.connection);
   const ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
   const isPrepared: DecisionOptions["isPrepared"] = (digest) => existsSync(preparedFile(folder, digest));
+  const persisted = (key: RoundKey): BlobReference | null => persistedContribution(folder.outbox, key);
   return {
     folder,
     config,
     keys,
     records,
+    attempts,
     ledger,
-    book: new Book({ site, identity, ledger, attempts, records }),
+    book: new Book({ site, identity, ledger, attempts, records, persisted }),
     decisions: { site, identity, policy: config.allow, records, ledger, now, isPrepared },
     now,
     close: () => database.close(),

@@ -1,9 +1,15 @@
-import type { Refusal } from "@consilium/shared/failure/failure";
+import { Failure, type Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
-import type { RoundPurpose, RoundSpec } from "@consilium/shared/protocol/messages";
+import {
+  LEDGER_HEAD_DOMAIN,
+  type RoundPurpose,
+  type RoundSpec,
+  type SignedHead,
+} from "@consilium/shared/protocol/messages";
+import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import { COORDINATOR, type Digest, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 
 /** A study as this site's steward left it. */
 export interface StudyStanding {
@@ -87,6 +93,17 @@ export function headRefusal(shown: LedgerHead, countersigned: LedgerHead | null)
     `${seen}; it now shows another entry there.`,
     "The coordinator's ledger was rewritten: stop the study and compare both ledgers.",
   );
+}
+
+/** Throws for a head that the coordinator did not sign. */
+export function requireGenuineHead({ head, signature }: SignedHead, coordinatorKey: PublicKey): void {
+  if (head.writer === COORDINATOR && verifyStatement(coordinatorKey, LEDGER_HEAD_DOMAIN, head, signature)) return;
+  throw new Failure({
+    code: "ledger/head-not-signed",
+    kind: "refused",
+    what: "The ledger head beside this message is not signed by the coordinator.",
+    remedy: "Compare fingerprints with the lead by telephone.",
+  });
 }
 
 const STANDING = {

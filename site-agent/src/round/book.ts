@@ -17,7 +17,7 @@ import type { SiteLedger } from "../ledger/store.ts";
 import type { Attempts } from "../storage/attempts.ts";
 import type { Records } from "../storage/records.ts";
 import type { StudyStanding } from "./announcement.ts";
-import type { RoundBook } from "./ports.ts";
+import type { Flushed, RoundBook } from "./ports.ts";
 import type { DurableAttempt } from "./round.ts";
 
 export interface BookOptions {
@@ -26,6 +26,8 @@ export interface BookOptions {
   readonly ledger: SiteLedger;
   readonly attempts: Attempts;
   readonly records: Records;
+  /** The contribution in an attempt's file, where one was persisted. */
+  readonly persisted: (key: RoundKey) => BlobReference | null;
 }
 
 interface KnownStudy extends StudyStanding {
@@ -33,13 +35,30 @@ interface KnownStudy extends StudyStanding {
   readonly dataset: DatasetId | null;
 }
 
+/** An attempt's end, on this side or by the coordinator's word. */
+interface End {
+  readonly key: RoundKey;
+  readonly content: BlobReference | null;
+  readonly closing?: {
+    readonly outcome: "committed" | "abandoned";
+    readonly witness: readonly LedgerBody[];
+    readonly shown: SignedHead;
+  };
+}
+
 /** Rounds in the ledger and the database beside it, each step one transaction. */
 export class Book implements RoundBook {
   readonly #options: BookOptions;
   readonly #known = new Map<StudyName, KnownStudy | null>();
+  /** Newest head that the coordinator showed at a booking or an end. */
+  #shown: SignedHead | null;
+  #unwritten: End[] = [];
+  /** Written since the last `flush` told of it. */
+  #written: End[] = [];
 
   constructor(options: BookOptions) {
     this.#options = options;
+    this.#shown = options.attempts.countersigned();
   }
 
   /** A steward decided, or a study came: what was known of standings is read again. */
@@ -52,76 +71,99 @@ export class Book implements RoundBook {
   }
 
   countersigned(): LedgerHead | null {
-    return this.#options.attempts.countersigned()?.head ?? null;
+    return this.#shown?.head ?? null;
   }
 
   resume(study: StudyName, purpose: RoundPurpose): { newest: DurableAttempt | null; committedRound: number | null } {
-    return this.#options.attempts.resume(study, purpose);
+    const { attempts, persisted } = this.#options;
+    const { newest, committedRound } = attempts.resume(study, purpose);
+    if (newest?.state !== "acting") return { newest, committedRound };
+    const content = persisted(newest.key);
+    return { newest: content === null ? newest : { state: "computed", key: newest.key, content }, committedRound };
   }
 
   book(key: RoundKey, charges: readonly PlannedCharge[], shown: SignedHead): void {
-    const { ledger, attempts, site } = this.#options;
+    const { attempts, site } = this.#options;
     const study = this.#study(key.study);
     if (study?.dataset == null || study.state !== "approved" || study.frozen) throw notApproved(key.study);
     const { dataset, document } = study;
     const named = charges.map(({ part, event }) => ({ charge: chargeId(key, site, part), part, event }));
     const { study: name, round, attempt } = key;
-    const bodies: LedgerBody[] = [
+    const bodies = [
       ...this.#witness(shown),
-      ...named.map(
-        ({ charge, part, event }) =>
-          ({ kind: "reserved", charge, site, dataset, part, study: name, round, attempt, event }) as const,
-      ),
-      ...named.map(({ charge }) => ({ kind: "acting", charge }) as const),
+      ...named.map(({ charge, part, event }): LedgerBody => {
+        return { kind: "reserved", charge, site, dataset, part, study: name, round, attempt, event };
+      }),
+      ...named.map(({ charge }): LedgerBody => ({ kind: "acting", charge })),
     ];
     const check = (state: LedgerState): void => requireAffordable(state, { site, document, dataset }, charges);
-    ledger.append(bodies, check, () => {
+    this.#write(bodies, check, () => {
       attempts.insertActing(key);
       attempts.setCountersigned(shown);
     });
+    this.#shown = shown;
   }
 
-  computed(key: RoundKey, content: BlobReference): void {
-    this.#options.attempts.setComputed(key, content);
+  end(key: RoundKey, content: BlobReference | null): void {
+    this.#unwritten.push({ key, content });
   }
 
-  acknowledged(key: RoundKey, content: BlobReference): void {
-    const { ledger, attempts } = this.#options;
-    const bodies = this.#charges(key)
-      .filter((charge) => ledger.state.charges.get(charge)?.state === "acting")
-      .map((charge) => ({ kind: "committed", charge, result: content.digest }) as const);
-    ledger.append(
-      bodies,
-      () => {},
-      () => attempts.setAcknowledged(key, content),
-    );
+  closed(key: RoundKey, outcome: "committed" | "abandoned", shown: SignedHead): void {
+    this.#unwritten.push({ key, content: null, closing: { outcome, witness: this.#witness(shown), shown } });
+    this.#shown = shown;
   }
 
-  over(key: RoundKey): void {
-    this.#options.attempts.setOver(key);
-  }
-
-  closed(key: RoundKey, outcome: "committed" | "abandoned", shown: SignedHead): SignedHead {
-    const { ledger, attempts, identity } = this.#options;
-    ledger.append(
-      this.#witness(shown),
-      () => {},
-      () => {
-        attempts.setClosed(key, outcome === "committed");
-        attempts.setCountersigned(shown);
-      },
-    );
-    return { head: shown.head, signature: signStatement(identity, LEDGER_HEAD_DOMAIN, shown.head) };
+  flush(): Flushed {
+    if (this.#unwritten.length > 0)
+      this.#write(
+        [],
+        () => {},
+        () => {},
+      );
+    const written = this.#written;
+    this.#written = [];
+    const newest = written.findLast(({ closing }) => closing !== undefined);
+    return { ended: written.map(({ key }) => key), countersigned: newest === undefined ? null : this.#sign(newest) };
   }
 
   head(): SignedHead {
     return this.#options.ledger.head();
   }
 
+  /** Entries and rows in one transaction, what ended since the last one first; nothing changes where it throws. */
+  #write(bodies: readonly LedgerBody[], check: (state: LedgerState) => void, also: () => void): void {
+    const { ledger, attempts } = this.#options;
+    const ends = this.#unwritten;
+    ledger.append([...ends.flatMap((end) => this.#bodiesOf(end)), ...bodies], check, () => {
+      for (const { key, closing } of ends) {
+        if (closing === undefined) attempts.setOver(key);
+        else attempts.setClosed(key, closing.outcome === "committed");
+        if (closing !== undefined) attempts.setCountersigned(closing.shown);
+      }
+      also();
+    });
+    this.#unwritten = [];
+    this.#written.push(...ends);
+  }
+
+  #bodiesOf({ key, content, closing }: End): readonly LedgerBody[] {
+    if (closing !== undefined) return closing.witness;
+    if (content === null) return [];
+    const { charges } = this.#options.ledger.state;
+    return this.#charges(key)
+      .filter((charge) => charges.get(charge)?.state === "acting")
+      .map((charge) => ({ kind: "committed", charge, result: content.digest }));
+  }
+
+  #sign({ key, closing }: End): Flushed["countersigned"] {
+    if (closing === undefined) return null;
+    const { head } = closing.shown;
+    return { key, head: { head, signature: signStatement(this.#options.identity, LEDGER_HEAD_DOMAIN, head) } };
+  }
+
   /** Nothing when this very head is in the ledger already. */
-  #witness({ head, signature }: SignedHead): LedgerBody[] {
-    const known = this.countersigned();
-    return known?.hash === head.hash ? [] : [{ kind: "head-witnessed", head, signature }];
+  #witness({ head, signature }: SignedHead): readonly LedgerBody[] {
+    return this.countersigned()?.hash === head.hash ? [] : [{ kind: "head-witnessed", head, signature }];
   }
 
   #charges(key: RoundKey): ChargeId[] {

@@ -1,4 +1,7 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, unreachable } from "@consilium/shared/failure/failure";
 import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -21,6 +24,24 @@ export async function contribute(
   const planned = charges[key.purpose].map(({ event }) => event);
   assert(canonicalJson(reply.events) === canonicalJson(planned), "the engine's events are the study's planned charges");
   return { digest: reply.digest, bytes: reply.bytes };
+}
+
+/** Where an attempt's packed contribution lies; it appears there whole, synced, or not at all. */
+export function contributionFile(outbox: string, { study, purpose, round, attempt }: RoundKey): string {
+  return join(outbox, `${study}.${purpose}-${round}.${attempt}.contribution`);
+}
+
+/** The contribution that an earlier process persisted for this attempt, if it did. */
+export function persistedContribution(outbox: string, key: RoundKey): BlobReference | null {
+  const path = contributionFile(outbox, key);
+  if (!existsSync(path)) return null;
+  const bytes = readFileSync(path);
+  return { digest: digestOf(bytes), bytes: bytes.length };
+}
+
+/** What comes next, if all goes well: the next round, or this one again. */
+export function attemptAfter(key: RoundKey, outcome: "committed" | "abandoned"): RoundKey {
+  return outcome === "committed" ? { ...key, round: key.round + 1, attempt: 1 } : { ...key, attempt: key.attempt + 1 };
 }
 
 function engineRequest({ evaluation, audit }: StudyDocument, key: RoundKey, path: string): EngineRequest {

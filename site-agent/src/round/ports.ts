@@ -34,26 +34,32 @@ export interface MonotonicClock {
   at(timeMs: number, call: () => void): () => void;
 }
 
-/** The durable side of rounds: ledger and attempts, in one database. Each call is one transaction. */
+/**
+ * The durable side of rounds: ledger and attempts, in one database. What ends is written together, at the next booking
+ * or `flush`: one wait for the disk a round. A crash before that brings attempts back as they were, which is safe.
+ */
 export interface RoundBook {
   standing(study: StudyName): StudyStanding | null;
-  /** Newest head of the coordinator's ledger that this site countersigned. */
+  /** Newest head of the coordinator's ledger that this site saw at a round's end or booking. */
   countersigned(): LedgerHead | null;
   /** Newest attempt and newest committed round of a study's purpose. */
   resume(study: StudyName, purpose: RoundPurpose): { newest: DurableAttempt | null; committedRound: number | null };
   /**
-   * Reserves the charges, marks them acting and remembers the attempt and the coordinator's head; throws a `Failure`,
-   * changing nothing, where a cap would be passed. From here on the charges are spent.
+   * Reserves the charges, marks them acting and remembers the attempt and the coordinator's head, in one durable
+   * transaction; throws a `Failure`, changing nothing, where a cap would be passed. From here on the charges are spent.
    */
   book(key: RoundKey, charges: readonly PlannedCharge[], shown: SignedHead): void;
-  /** The contribution stands in its file. */
-  computed(key: RoundKey, content: BlobReference): void;
-  /** The contribution left: its charges are committed. */
-  acknowledged(key: RoundKey, content: BlobReference): void;
-  /** The attempt is over; it may never leave again. */
-  over(key: RoundKey): void;
-  /** Remembers the outcome, and the coordinator's head as countersigned; returns this site's signature over it. */
-  closed(key: RoundKey, outcome: "committed" | "abandoned", shown: SignedHead): SignedHead;
+  /** The attempt is over here; its charges are committed if `content` left, or may have left. */
+  end(key: RoundKey, content: BlobReference | null): void;
+  /** The coordinator closed the attempt, and showed this head of its ledger. */
+  closed(key: RoundKey, outcome: "committed" | "abandoned", shown: SignedHead): void;
+  /** Makes all ends durable; says which are since the last time, with this site's signature over the newest head. */
+  flush(): Flushed;
   /** This site's own head, signed. */
   head(): SignedHead;
+}
+
+export interface Flushed {
+  readonly ended: readonly RoundKey[];
+  readonly countersigned: { readonly key: RoundKey; readonly head: SignedHead } | null;
 }

@@ -47,8 +47,7 @@ describe("[RND1] a site books reserve and acting before it computes, and compute
       "book 1.1",
       "compute 1.1",
       "offer 1.1",
-      "commit 1.1",
-      "discard 1.1",
+      "end 1.1",
     ]);
     expect(round).toEqual({ newest: { state: "closed", key: key(1) }, committedRound: 1 });
   });

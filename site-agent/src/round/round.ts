@@ -51,11 +51,12 @@ export type RoundEffect =
   /** Sample, clip, noise, pack, persist. At most once for an attempt. */
   | { readonly type: "compute"; readonly key: RoundKey }
   | { readonly type: "offer"; readonly key: RoundKey; readonly content: BlobReference }
-  /** Commit the attempt's charges in the own ledger: its contribution left, or may have left. */
-  | { readonly type: "commit"; readonly key: RoundKey; readonly content: BlobReference }
   | { readonly type: "decline"; readonly key: RoundKey; readonly refusal: Refusal }
-  /** Durably mark the attempt as over, then forget its packed file and the engine's state of it. */
-  | { readonly type: "discard"; readonly key: RoundKey };
+  /**
+   * The attempt is over: commit its charges if `content` left or may have left, never send it again, then forget its
+   * file. Until that is durable a crash brings the attempt back as it was, which is safe: it would send the same bytes.
+   */
+  | { readonly type: "end"; readonly key: RoundKey; readonly content: BlobReference | null };
 
 export interface Step {
   readonly round: SiteRound;
@@ -99,29 +100,27 @@ export function advance(round: SiteRound, event: RoundEvent): Step {
 }
 
 /**
- * What is left of an attempt after a restart, from its durable row: acting without a persisted contribution is spent and
- * dead. The fixed public time has come: nobody knows how long this site was away.
+ * What is left of an attempt after a restart: acting without a persisted contribution is spent and dead. The fixed
+ * public time has come: nobody knows how long this site was away.
  */
-export function recover(row: DurableAttempt): Attempt {
-  const { key } = row;
-  switch (row.state) {
+export function recover(attempt: DurableAttempt): Attempt {
+  const { key } = attempt;
+  switch (attempt.state) {
     case "acting":
       return { state: "lost", key, due: true };
     case "computed":
-      return { state: "offered", key, content: row.content };
-    case "acknowledged":
-      return { state: "acknowledged", key, content: row.content };
+      return { state: "offered", key, content: attempt.content };
     case "closed":
       return { state: "closed", key };
     default:
-      return unreachable(row);
+      return unreachable(attempt);
   }
 }
 
-/** What the database keeps of an attempt. */
+/** What outlives a crash: the database's word, and the contribution's file, which appears whole or not at all. */
 export type DurableAttempt =
   | { readonly state: "acting" | "closed"; readonly key: RoundKey }
-  | { readonly state: "computed" | "acknowledged"; readonly key: RoundKey; readonly content: BlobReference };
+  | { readonly state: "computed"; readonly key: RoundKey; readonly content: BlobReference };
 
 /** A new attempt of an open round, or a later round: everything before it is over. Anything else acts on nothing. */
 function onAnnounced(round: SiteRound, key: RoundKey, refusal: Refusal | null): Step {
@@ -141,15 +140,16 @@ function onAnnounced(round: SiteRound, key: RoundKey, refusal: Refusal | null): 
 
 /** What an attempt that was never closed leaves behind when a later one begins. */
 function leaveOpen(attempt: Attempt): RoundEffect[] {
-  const discard = { type: "discard", key: attempt.key } as const;
+  const { key } = attempt;
   switch (attempt.state) {
     case "offered":
-      return [{ type: "commit", key: attempt.key, content: attempt.content }, discard];
+    case "acknowledged":
+      return [{ type: "end", key, content: attempt.content }];
     case "closed":
     case "declined":
       return [];
     default:
-      return [discard];
+      return [{ type: "end", key, content: null }];
   }
 }
 
@@ -195,7 +195,7 @@ function onComputed(round: SiteRound, attempt: Attempt, content: BlobReference):
 function onAccepted(round: SiteRound, attempt: Attempt): Step {
   if (attempt.state !== "offered") return stay(round);
   const { key, content } = attempt;
-  return to(round, { state: "acknowledged", key, content }, [{ type: "commit", key, content }]);
+  return to(round, { state: "acknowledged", key, content }, []);
 }
 
 /**
@@ -232,7 +232,7 @@ function onOtherAttempt(
   event: Exclude<RoundEvent, { type: "announced" | "closed" | "reconnected" }>,
 ): Step {
   if (event.type === "wanted") return refuse(round, event.key, ATTEMPT_UNKNOWN);
-  if (event.type === "computed") return { round, effects: [{ type: "discard", key: event.key }] };
+  if (event.type === "computed") return { round, effects: [{ type: "end", key: event.key, content: null }] };
   return stay(round);
 }
 

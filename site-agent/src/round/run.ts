@@ -1,25 +1,22 @@
 import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { assert, Failure, fromRefusal, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
-import {
-  type BlobReference,
-  type CoordinatorMessage,
-  LEDGER_HEAD_DOMAIN,
-  type ReplyBody,
-  type RoundKey,
-  type RoundSpec,
-  type SignedHead,
+import type {
+  BlobReference,
+  CoordinatorMessage,
+  ReplyBody,
+  RoundKey,
+  RoundSpec,
+  SignedHead,
 } from "@consilium/shared/protocol/messages";
-import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
 import type { Logger } from "@consilium/shared/system/logger";
-import { COORDINATOR, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
-import { announcementRefusal, headRefusal, type StudyStanding } from "./announcement.ts";
-import { contribute } from "./contribute.ts";
+import type { PublicKey, SiteName } from "@consilium/shared/units/identity";
+import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
+import { attemptAfter, contribute, contributionFile } from "./contribute.ts";
 import type { ModelSource } from "./modelSource.ts";
 import type { MonotonicClock, RoundBook, RoundEngine, RoundLink } from "./ports.ts";
-import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound, sameKey } from "./round.ts";
+import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound } from "./round.ts";
 
 export interface RoundsOptions {
   readonly site: SiteName;
@@ -45,6 +42,9 @@ interface Announcement {
 type Announced = Extract<CoordinatorMessage, { type: "round-announced" }>;
 type Closed = Extract<CoordinatorMessage, { type: "round-closed" }>;
 
+/** Within this time an announcement usually follows the end of the round before. */
+const FLUSH_AFTER_MS = 100;
+
 const ACCEPTED: ReplyBody = { type: "accepted" };
 
 /** Runs the effects of this site's rounds. Nothing that it says or logs depends on a record. */
@@ -55,6 +55,7 @@ export class Rounds {
   readonly #cancelTimers = new Map<string, () => void>();
   /** Attempts whose contribution is on its way now: one at a time. */
   readonly #offering = new Set<string>();
+  #cancelFlush: (() => void) | null = null;
   readonly #working = new Set<Promise<void>>();
   #stopped = false;
 
@@ -65,7 +66,7 @@ export class Rounds {
   /** Replies at once; whether the site acts is told by its contribution or its refusal, at the fixed public time. */
   async onAnnounced(message: Announced, aggregate: Uint8Array | undefined): Promise<ReplyBody> {
     const { round: spec, head } = message;
-    this.#requireGenuine(head);
+    requireGenuineHead(head, this.#options.coordinatorKey);
     const receivedAtMs = this.#options.clock.nowMs();
     const name = keyText(spec.key);
     if (!this.#announcements.has(name)) this.#announcements.set(name, { spec, head, aggregate, receivedAtMs });
@@ -82,12 +83,12 @@ export class Rounds {
   async onClosed(message: Closed): Promise<ReplyBody> {
     const { key, outcome, head } = message;
     const { book } = this.#options;
-    this.#requireGenuine(head);
+    requireGenuineHead(head, this.#options.coordinatorKey);
     const refusal = headRefusal(head.head, book.countersigned());
     if (refusal !== null) throw fromRefusal(refusal);
     this.#dispatch({ type: "closed", key, outcome });
-    const { head: countersigned, signature } = book.closed(key, outcome, head);
-    this.#tell({ type: "head-countersigned", head: countersigned, signature }, key);
+    book.closed(key, outcome, head);
+    this.#scheduleFlush();
     this.#prepareNoise(key, outcome);
     return ACCEPTED;
   }
@@ -102,6 +103,7 @@ export class Rounds {
     this.#stopped = true;
     for (const cancel of this.#cancelTimers.values()) cancel();
     this.#cancelTimers.clear();
+    this.#flush();
   }
 
   /** Resolves when nothing is under way but waiting for a time. */
@@ -145,16 +147,12 @@ export class Rounds {
       case "offer":
         this.#run(key, this.#offer(key, effect.content));
         return;
-      case "commit":
-        this.#options.book.acknowledged(key, effect.content);
-        this.#log("round-committed", key);
-        return;
       case "decline":
         this.#log("round-declined", key, effect.refusal.code);
         this.#tell({ type: "round-declined", key, refusal: effect.refusal }, key);
         return;
-      case "discard":
-        this.#run(key, this.#discard(key));
+      case "end":
+        this.#end(key, effect.content);
         return;
       default:
         unreachable(effect);
@@ -192,6 +190,7 @@ export class Rounds {
   #booked(spec: RoundSpec, head: SignedHead): Refusal | null {
     try {
       this.#options.book.book(spec.key, this.#charges(spec.key), head);
+      this.#flush();
       return null;
     } catch (error) {
       if (!(error instanceof Failure)) this.#logFault("booking-failed", spec.key, error);
@@ -200,16 +199,13 @@ export class Rounds {
   }
 
   async #compute(key: RoundKey): Promise<void> {
-    const { engine, book, models } = this.#options;
-    const content = await contribute(engine, this.#standing(key), key, this.#contributionFile(key));
+    const { engine, models } = this.#options;
+    const content = await contribute(engine, this.#standing(key), key, contributionFile(this.#options.outbox, key));
     if (content === null) {
       models.forget(key.study);
       this.#dispatch({ type: "computing-failed", key });
       return;
     }
-    const newest = this.#rounds.get(`${key.study}/${key.purpose}`)?.newest;
-    const isStillWanted = newest?.state === "acting" && sameKey(newest.key, key);
-    if (isStillWanted && !this.#stopped) book.computed(key, content);
     this.#dispatch({ type: "computed", key, content });
   }
 
@@ -219,7 +215,7 @@ export class Rounds {
     this.#offering.add(name);
     try {
       const { site, link, book } = this.#options;
-      const path = this.#contributionFile(key);
+      const path = contributionFile(this.#options.outbox, key);
       const isInline = content.bytes <= INLINE_BYTES_MAX;
       const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
       const message = { type: "contribution", key, content, charges, head: book.head() } as const;
@@ -237,22 +233,41 @@ export class Rounds {
     }
   }
 
-  async #discard(key: RoundKey): Promise<void> {
-    const { book, engine } = this.#options;
-    book.over(key);
+  #end(key: RoundKey, content: BlobReference | null): void {
+    this.#options.book.end(key, content);
     this.#announcements.delete(keyText(key));
     this.#cancelTimers.get(keyText(key))?.();
     this.#cancelTimers.delete(keyText(key));
-    await rm(this.#contributionFile(key), { force: true });
-    await engine.request({ type: "abandon", key });
+    this.#scheduleFlush();
+  }
+
+  /** Ends are written with the next booking; where none comes, soon. */
+  #scheduleFlush(): void {
+    if (this.#cancelFlush !== null) return;
+    this.#cancelFlush = this.#options.clock.at(this.#options.clock.nowMs() + FLUSH_AFTER_MS, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = null;
+    const { ended, countersigned } = this.#options.book.flush();
+    for (const key of ended) this.#run(key, this.#forget(key));
+    if (countersigned === null) return;
+    const { key, head } = countersigned;
+    this.#log("round-closed", key);
+    this.#tell({ type: "head-countersigned", ...head }, key);
+  }
+
+  async #forget(key: RoundKey): Promise<void> {
+    await rm(contributionFile(this.#options.outbox, key), { force: true });
+    await this.#options.engine.request({ type: "abandon", key });
   }
 
   /** Noise of the attempt that comes next, if all goes well: made while the round waits, wiped if it never comes. */
   #prepareNoise(key: RoundKey, outcome: "committed" | "abandoned"): void {
     const standing = this.#options.book.standing(key.study);
     if (key.purpose !== "train" || standing?.state !== "approved") return;
-    const isCommitted = outcome === "committed";
-    const next = { ...key, round: key.round + (isCommitted ? 1 : 0), attempt: isCommitted ? 1 : key.attempt + 1 };
+    const next = attemptAfter(key, outcome);
     if (next.round > standing.document.training.rounds) return;
     this.#run(key, this.#options.engine.request({ type: "prepare-noise", key: next }));
   }
@@ -262,18 +277,6 @@ export class Rounds {
     return (
       announcementRefusal(spec, book.standing(spec.key.study), site) ?? headRefusal(head.head, book.countersigned())
     );
-  }
-
-  #requireGenuine({ head, signature }: SignedHead): void {
-    const isGenuine =
-      head.writer === COORDINATOR && verifyStatement(this.#options.coordinatorKey, LEDGER_HEAD_DOMAIN, head, signature);
-    if (isGenuine) return;
-    throw new Failure({
-      code: "ledger/head-not-signed",
-      kind: "refused",
-      what: "The ledger head beside this message is not signed by the coordinator.",
-      remedy: "Compare fingerprints with the lead by telephone.",
-    });
   }
 
   #standing(key: RoundKey): StudyStanding {
@@ -290,10 +293,6 @@ export class Rounds {
     const announcement = this.#announcements.get(keyText(key));
     assert(announcement !== undefined, "an attempt that is being prepared was announced to this process");
     return announcement;
-  }
-
-  #contributionFile({ study, purpose, round, attempt }: RoundKey): string {
-    return join(this.#options.outbox, `${study}.${purpose}-${round}.${attempt}.contribution`);
   }
 
   #tell(message: Parameters<RoundLink["send"]>[0], key: RoundKey): void {

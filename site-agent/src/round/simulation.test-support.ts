@@ -12,7 +12,6 @@ import {
   type RoundEvent,
   recover,
   type SiteRound,
-  sameKey,
 } from "./round.ts";
 
 export interface Outcome {
@@ -45,7 +44,7 @@ class Crash extends Error {}
 
 /** What survives a crash. */
 interface Disk {
-  readonly rows: Map<string, DurableAttempt>;
+  readonly rows: Map<string, Extract<DurableAttempt, { state: "acting" | "closed" }>>;
   readonly files: Map<string, BlobReference>;
   readonly acting: Set<string>;
   committedRound: number | null;
@@ -58,10 +57,18 @@ export function simulate(seed: number): Outcome {
   return outcome;
 }
 
+/** An end of an attempt that is not durable yet. */
+interface Unwritten {
+  readonly key: RoundKey;
+  readonly content: BlobReference | null;
+  readonly outcome: "committed" | "abandoned" | null;
+}
+
 class World {
   private round: SiteRound = NO_ROUND;
   private readonly disk: Disk = { rows: new Map(), files: new Map(), acting: new Set(), committedRound: null };
   private inbox: RoundEvent[] = [];
+  private unwritten: Unwritten[] = [];
   private key: RoundKey = { study: STUDY, purpose: "train", round: 1, attempt: 1 };
   private announced = false;
   private contributed = false;
@@ -120,7 +127,6 @@ class World {
   }
 
   private apply(event: RoundEvent): void {
-    if (event.type === "computed") this.persist(event.key, event.content);
     const step = advance(this.round, event);
     this.round = step.round;
     for (const effect of step.effects) {
@@ -129,18 +135,11 @@ class World {
       this.perform(effect);
       this.mayCrash();
     }
-    const { newest } = this.round;
-    if (newest !== null && newest.state === "closed") this.disk.rows.set(keyText(newest.key), newest);
-    if (event.type === "closed") this.onClosed(event.key, event.outcome);
-  }
-
-  private onClosed(key: RoundKey, outcome: "committed" | "abandoned"): void {
-    this.closed.add(keyText(key));
-    if (outcome === "committed") this.disk.committedRound = Math.max(key.round, this.disk.committedRound ?? 0);
+    if (event.type === "closed") this.unwritten.push({ key: event.key, content: null, outcome: event.outcome });
+    if (this.random() < 0.3) this.flush();
   }
 
   private perform(effect: RoundEffect): void {
-    const name = keyText(effect.key);
     switch (effect.type) {
       case "start-answer-timer":
         this.inbox.push({ type: "answer-time", key: effect.key });
@@ -161,19 +160,31 @@ class World {
       case "offer":
         this.offer(effect.key, effect.content);
         return;
-      case "commit":
-        this.check(this.disk.acting.has(name), `${name} committed without acting`);
-        this.outcome.committed++;
-        this.disk.rows.set(name, { state: "acknowledged", key: effect.key, content: effect.content });
-        return;
       case "decline":
         if (effect.refusal.code === "round/attempt-lost") this.outcome.lost++;
         return;
-      case "discard":
-        if (this.disk.rows.has(name)) this.disk.rows.set(name, { state: "closed", key: effect.key });
-        this.mayCrash();
-        this.disk.files.delete(name);
+      case "end":
+        this.unwritten.push({ key: effect.key, content: effect.content, outcome: null });
     }
+  }
+
+  /** What `end` and `closed` ask for is written together, some time later. */
+  private flush(): void {
+    this.mayCrash();
+    for (const { key, content, outcome } of this.unwritten) {
+      const name = keyText(key);
+      if (content !== null) {
+        this.check(this.disk.acting.has(name), `${name} committed without acting`);
+        this.outcome.committed++;
+      }
+      if (outcome !== null || this.disk.rows.has(name)) this.disk.rows.set(name, { state: "closed", key });
+      if (outcome !== null) this.closed.add(name);
+      if (outcome === "committed") this.disk.committedRound = Math.max(key.round, this.disk.committedRound ?? 0);
+    }
+    const ended = this.unwritten.map(({ key }) => keyText(key));
+    this.unwritten = [];
+    this.mayCrash();
+    for (const name of ended) this.disk.files.delete(name);
   }
 
   private book(key: RoundKey): void {
@@ -181,6 +192,7 @@ class World {
     this.check(!this.refused.has(name), `${name} booked though refused`);
     this.check(!this.disk.acting.has(name), `${name} booked twice`);
     this.check(!this.closed.has(name), `${name} booked after it was closed`);
+    this.flush();
     this.disk.acting.add(name);
     this.disk.rows.set(name, { state: "acting", key });
     this.inbox.push({ type: "booked", key });
@@ -201,14 +213,6 @@ class World {
     this.mayCrash();
     this.disk.files.set(name, content);
     this.inbox.push({ type: "computed", key, content });
-  }
-
-  /** The engine's answer came while the attempt is still under way: from here on it survives a crash. */
-  private persist(key: RoundKey, content: BlobReference): void {
-    const { newest } = this.round;
-    if (newest?.state !== "acting" || !sameKey(newest.key, key)) return;
-    this.disk.rows.set(keyText(key), { state: "computed", key, content });
-    this.mayCrash();
   }
 
   private offer(key: RoundKey, content: BlobReference): void {
@@ -232,7 +236,13 @@ class World {
     this.inbox = this.inbox.filter((event) => event.type === "announced" || event.type === "closed");
     const rows = [...this.disk.rows.values()].sort((a, b) => (isLater(a.key, b.key) ? 1 : -1));
     const newest = rows.at(-1);
-    this.round = { newest: newest ? recover(newest) : null, committedRound: this.disk.committedRound };
+    this.unwritten = [];
+    this.round = { newest: newest ? recover(this.durable(newest)) : null, committedRound: this.disk.committedRound };
+  }
+
+  private durable(row: Extract<DurableAttempt, { state: "acting" | "closed" }>): DurableAttempt {
+    const content = this.disk.files.get(keyText(row.key));
+    return row.state === "acting" && content !== undefined ? { state: "computed", key: row.key, content } : row;
   }
 
   private mayCrash(): void {

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
 import {
+  type BlobReference,
   type CoordinatorMessage,
   LEDGER_HEAD_DOMAIN,
+  type RoundKey,
   type SignedHead,
   type SiteMessage,
   STUDY_PROPOSAL_DOMAIN,
@@ -28,6 +30,7 @@ import { Attempts } from "../storage/attempts.ts";
 import { siteMigrations } from "../storage/migrations.ts";
 import { Records } from "../storage/records.ts";
 import { Book } from "./book.ts";
+import { persistedContribution } from "./contribute.ts";
 import { ModelSource } from "./modelSource.ts";
 import { Rounds } from "./run.ts";
 
@@ -106,7 +109,8 @@ export class SiteBench {
     this.ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
     this.records = new Records(database.connection);
     const attempts = new Attempts(database.connection);
-    this.book = new Book({ site, identity, ledger: this.ledger, attempts, records: this.records });
+    const persisted = (key: RoundKey): BlobReference | null => persistedContribution(join(world.folder, "outbox"), key);
+    this.book = new Book({ site, identity, ledger: this.ledger, attempts, records: this.records, persisted });
     this.rounds = this.#rounds();
   }
 
@@ -125,9 +129,9 @@ export class SiteBench {
     return bench;
   }
 
-  /** The process is gone at this instant; another one opens the same folder. */
+  /** The process is gone at this instant, whatever it had begun; another one opens the same folder. */
   async crash(): Promise<SiteBench> {
-    this.close();
+    this.database.close();
     return SiteBench.open(this.world);
   }
 

@@ -1,9 +1,14 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import { type BlobReference, RoundKey, type RoundPurpose, SignedHead } from "@consilium/shared/protocol/messages";
-import { Digest, type StudyName } from "@consilium/shared/units/identity";
+import { RoundKey, type RoundPurpose, SignedHead } from "@consilium/shared/protocol/messages";
+import type { StudyName } from "@consilium/shared/units/identity";
 import type { Connection } from "@consilium/storage/database";
 import { z } from "zod";
-import type { DurableAttempt } from "../round/round.ts";
+
+/** What the database says of an attempt; whether its contribution was persisted, its file says. */
+export interface AttemptRecord {
+  readonly state: "acting" | "closed";
+  readonly key: RoundKey;
+}
 
 /** How far each attempt of each round went, and the newest head of the coordinator's ledger that this site signed. */
 export class Attempts {
@@ -14,22 +19,19 @@ export class Attempts {
   }
 
   /** The newest attempt and the newest committed round of a study's purpose. */
-  resume(study: StudyName, purpose: RoundPurpose): { newest: DurableAttempt | null; committedRound: number | null } {
+  resume(study: StudyName, purpose: RoundPurpose): { newest: AttemptRecord | null; committedRound: number | null } {
     const row = this.#statements.newest.get(study, purpose);
     const { round } = CommittedRow.parse(this.#statements.committedRound.get(study, purpose));
     return { newest: row === undefined ? null : attemptOf(row), committedRound: round };
   }
 
+  /** Attempts that were begun and have no end yet. */
+  acting(): readonly RoundKey[] {
+    return this.#statements.acting.all().map((row) => attemptOf(row).key);
+  }
+
   insertActing({ study, purpose, round, attempt }: RoundKey): void {
     this.#statements.insertActing.run(study, purpose, round, attempt);
-  }
-
-  setComputed(key: RoundKey, content: BlobReference): void {
-    this.#statements.setContent.run("computed", content.digest, content.bytes, ...columns(key));
-  }
-
-  setAcknowledged(key: RoundKey, content: BlobReference): void {
-    this.#statements.setContent.run("acknowledged", content.digest, content.bytes, ...columns(key));
   }
 
   setOver(key: RoundKey): void {
@@ -62,13 +64,13 @@ function prepare(connection: Connection) {
     newest: connection.prepare(
       "select * from attempt where study = ? and purpose = ? order by round desc, attempt desc limit 1",
     ),
+    acting: connection.prepare("select * from attempt where state = 'acting'"),
     committedRound: connection.prepare(
       "select max(round) as round from attempt where study = ? and purpose = ? and committed = 1",
     ),
     insertActing: connection.prepare(
       "insert into attempt (study, purpose, round, attempt, state) values (?, ?, ?, ?, 'acting')",
     ),
-    setContent: connection.prepare(`update attempt set state = ?, digest = ?, bytes = ? ${ofKey}`),
     setOver: connection.prepare(`update attempt set state = 'closed' ${ofKey}`),
     setClosed: connection.prepare(
       `insert into attempt (study, purpose, round, attempt, state, committed) values (?, ?, ?, ?, 'closed', ?)
@@ -86,14 +88,10 @@ const AttemptRow = z.object({
   purpose: z.string(),
   round: z.number(),
   attempt: z.number(),
-  state: z.enum(["acting", "computed", "acknowledged", "closed"]),
-  digest: Digest.nullable(),
-  bytes: z.number().nullable(),
+  state: z.enum(["acting", "closed"]),
 });
 
-function attemptOf(value: unknown): DurableAttempt {
-  const { study, purpose, round, attempt, state, digest, bytes } = AttemptRow.parse(value);
-  const key = RoundKey.parse({ study, purpose, round, attempt });
-  if (state === "acting" || state === "closed") return { state, key };
-  return { state, key, content: { digest: Digest.parse(digest), bytes: z.number().parse(bytes) } };
+function attemptOf(value: unknown): AttemptRecord {
+  const { state, ...key } = AttemptRow.parse(value);
+  return { state, key: RoundKey.parse(key) };
 }
