@@ -35,8 +35,7 @@ describe("faults", () => {
   test("[RND3] a coordinator killed in every state of a round goes on; no charge is lost or doubled", async () => {
     const study = await begin("killed-coordinator", { "training.answerAfter": "400ms" });
     for (const [state, round] of [
-      ["round-announced", 2],
-      ["round-collecting", 4],
+      ["round-collecting", 3],
       ["round-aggregated", 6],
       ["round-committed", 8],
     ] as const) {
@@ -46,6 +45,11 @@ describe("faults", () => {
       );
       await killed(consortium.coordinator);
       await consortium.startCoordinator();
+      // Also during recovery, before a site is back.
+      if (state === "round-collecting") {
+        await killed(consortium.coordinator);
+        await consortium.startCoordinator();
+      }
     }
     const ended = await consortium.reached(study, ENDED);
     expect(ended.committedRounds).toBe(12);
@@ -54,7 +58,7 @@ describe("faults", () => {
 
   test("[RND24] a site killed in a round is missed, comes back and takes part again", async () => {
     const study = await begin("killed-site", { "training.answerAfter": "300ms", "training.deadline": "3s" });
-    await logged("va", (line) => line.event === "round-committed" && line.study === study && Number(line.round) >= 2);
+    await committed(study, 2);
     await killed(site("va"));
     await committed(study, 5);
     await consortium.startSite("va");
@@ -92,7 +96,7 @@ describe("faults", () => {
       const start = command === "consilium" ? ["coordinator", "start"] : ["start"];
       const { code, stderr } = await consortium.processes.run(command, [...start, "--data", folderOf]);
       expect(code, stderr).not.toBe(0);
-      expect(stderr).toMatch(/ledger\/corrupt|entry \d+/);
+      expect(stderr).toMatch(/entry 3/i);
     }
   });
 
@@ -147,7 +151,8 @@ describe("faults", () => {
   async function expectSound(study: string, sites: readonly string[]): Promise<void> {
     const global = await entriesOf(consortium.consilium(["budget", "ledger"]));
     for (const name of sites) {
-      expect((await consortium.site(name, ["budget", "verify"])).verified).toBe(true);
+      // Exits with a failure, and so rejects, unless chain and signatures hold.
+      await consortium.site(name, ["budget", "verify"]);
       const own = await entriesOf(consortium.site(name, ["budget", "ledger"]));
       const acted = chargesOf(own, "acting").filter((charge) => charge.startsWith(`${study}/`));
       expect(new Set(acted).size, "a charge acted on twice").toBe(acted.length);

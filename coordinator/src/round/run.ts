@@ -37,6 +37,8 @@ export interface RoundPorts {
   /** Durable when it returns. */
   abandon(round: Round, reason: AbandonReason): void;
   tellClosed(round: Committed | Abandoned): void;
+  /** The round stands in another state. */
+  moved(round: Round): void;
   /** Calls back once after so long; the result cancels. */
   after(milliseconds: number, run: () => void): () => void;
   discard(source: ContributionSource): Promise<void>;
@@ -129,7 +131,9 @@ export class RoundRun {
   #apply(event: RoundEvent): RoundRefusal | null {
     if (this.#isFrozen) return null;
     const step = advance(this.#round, event);
+    const hasMoved = step.round.state !== this.#round.state;
     this.#round = step.round;
+    if (hasMoved) this.#ports.moved(step.round);
     let refusal: RoundRefusal | null = null;
     for (const effect of step.effects) {
       if (effect.type === "refuse") refusal = effect.code;

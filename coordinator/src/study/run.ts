@@ -228,6 +228,7 @@ export class StudyRun {
       accumulator: collector,
       announce: (sites) => announce(world, spec, this.#line.newest.aggregate, sites),
       askAgain: (site) => askAgain(world, spec.key, site),
+      moved: ({ state, key }) => world.logger.info(`round-${state}`, logFields(key)),
       notice: ({ notice, sites }) => {
         world.logger.info(notice, { ...logFields(spec.key), sites: sites.join(",") });
         world.changed("round", this.name);
@@ -263,7 +264,6 @@ export class StudyRun {
 
   #told(round: Committed | Abandoned): void {
     tellClosed(this.#world, round, [...round.cohort]);
-    this.#world.logger.info(`round-${round.state}`, logFields(round.key));
     this.#world.changed("round", this.name);
   }
 
