@@ -78,7 +78,12 @@ export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>;
 /** Site → coordinator. */
 export const SiteMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("study-approved"), approval: Approval }),
-  z.strictObject({ type: z.literal("study-rejected"), study: StudyName, studyDigest: Digest, reason: z.string().max(500) }),
+  z.strictObject({
+    type: z.literal("study-rejected"),
+    study: StudyName,
+    studyDigest: Digest,
+    reason: z.string().max(500),
+  }),
   /** The site will not act in this round: by policy, budget or veto; never for a reason that lies in its records. */
   z.strictObject({ type: z.literal("round-declined"), key: RoundKey, refusal: Refusal }),
   /** Attachment: the contribution's bytes, where small enough; else the site PUTs them once this was accepted. */
