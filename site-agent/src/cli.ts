@@ -12,10 +12,12 @@ const commands = {
   agent: () => import("./command/agent.ts"),
   budget: () => import("./command/budget.ts"),
   data: () => import("./command/datasets.ts"),
+  dataCheck: () => import("./command/data.ts"),
   doctor: () => import("./command/doctor.ts"),
   join: () => import("./command/join.ts"),
   predict: () => import("./command/predict.ts"),
   study: () => import("./command/study.ts"),
+  studyCheck: () => import("./command/studyCheck.ts"),
 };
 
 const INTERRUPTED_EXIT_CODE = 130;
@@ -136,6 +138,14 @@ command(dataCommands, "preview <name>", "first rows, for local eyes").action(asy
   (await commands.data()).preview(context(options), name),
 );
 
+dataCommands
+  .command("check <path>")
+  .description("columns of a CSV or Parquet file and what looks like an identifier; for local eyes")
+  .option("--json", "one JSON value on standard output")
+  .action(async (path: string, options: { json?: boolean }) =>
+    (await commands.dataCheck()).checkData(outputOf(options), path),
+  );
+
 const studyCommands = program.command("study").description("studies proposed to this site");
 command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>
   (await commands.study()).list(context(options)),
@@ -143,6 +153,15 @@ command(studyCommands, "list", "what was proposed, and what was decided").action
 command(studyCommands, "show <name>", "the exact document").action(async (name: string, options: Shared) =>
   (await commands.study()).show(context(options), name),
 );
+studyCommands
+  .command("check <file>")
+  .description("hold local data against a study, offline: what is amiss, what leaves, what it costs")
+  .requiredOption("--data <file>", "CSV or Parquet file")
+  .option("--site <name>", "this hospital's name in the study")
+  .option("--json", "one JSON value on standard output")
+  .action(async (file: string, { data, site, ...options }: { data: string; site?: string; json?: boolean }) =>
+    (await commands.studyCheck()).checkStudy(outputOf(options), { file, data, site }),
+  );
 command(studyCommands, "approve <name>", "let a study use a data set (steward)")
   .option("--dataset <name>", "data set; needed where more than one is registered")
   .addOption(passwordOption())

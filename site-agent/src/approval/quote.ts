@@ -1,12 +1,14 @@
+import { Failure, Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy } from "@consilium/shared/study/network";
-import { DatasetId, type SiteName } from "@consilium/shared/units/identity";
+import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import { epsilonAfter } from "../ledger/affordable.ts";
+import { epsilonAfter, type Purse, requireAffordable } from "../ledger/affordable.ts";
 import { capOn } from "../ledger/budget.ts";
 import { Cap } from "../steward/statement.ts";
+import { type Policy, requireAllowed } from "./policy.ts";
 
 /** What a steward looks at before signing. */
 export const Quote = z.strictObject({
@@ -15,20 +17,34 @@ export const Quote = z.strictObject({
   /** ε at the cap's δ so far, and once everything that the study plans were done; null without a cap. */
   before: z.number().nullable(),
   after: z.number().nullable(),
+  /** Why it can't be approved now: a rule of the policy, or a cap. */
+  refusal: Refusal.nullable(),
   /** One line for each kind of message with something of the data in it. */
   leaves: z.array(z.string()),
 });
 export type Quote = z.infer<typeof Quote>;
 
-export function quoteOf(state: LedgerState, site: SiteName, dataset: DatasetId, document: StudyDocument): Quote {
-  const purse = { site, dataset };
+export function quoteOf(state: LedgerState, policy: Policy, purse: Purse): Quote {
+  const { site, dataset, document } = purse;
   return {
     dataset,
     cap: capOn(state, site, dataset),
     before: epsilonAfter(state, purse, []),
     after: epsilonAfter(state, purse, plannedEvents(document)),
+    refusal: refusalOf(state, policy, purse),
     leaves: leaves(document),
   };
+}
+
+function refusalOf(state: LedgerState, policy: Policy, purse: Purse): Refusal | null {
+  try {
+    requireAllowed(policy, purse.document);
+    requireAffordable(state, purse, plannedEvents(purse.document));
+    return null;
+  } catch (error) {
+    if (error instanceof Failure) return toRefusal(error);
+    throw error;
+  }
 }
 
 /** What the study sends of the data, in words. */

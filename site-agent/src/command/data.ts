@@ -1,5 +1,4 @@
 import { isAbsent, parseNumber, type RawValue } from "@consilium/shared/study/features";
-import type { Command } from "commander";
 import { openTable } from "../connector/table.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
 import { type Output, table } from "./output.ts";
@@ -84,25 +83,16 @@ class ColumnTally {
 }
 
 /** `consilium-site data check`: what a file holds, before it is registered. */
-export function registerDataCheck(data: Command, outputOf: (options: { readonly json?: boolean }) => Output): void {
-  data
-    .command("check")
-    .description("columns of a CSV or Parquet file, missing values and what looks like an identifier; for local eyes")
-    .argument("<path>", "CSV or Parquet file")
-    .option("--json", "one JSON value on standard output")
-    .action(async (path: string, options: { json?: boolean }) => {
-      const description = await describeData(path);
-      outputOf(options).result(description, [
-        `${description.rows} records`,
-        ...table(
-          ["column", "type", "missing", "looks like"],
-          description.columns.map(({ name, type, missing, identifier }) => [
-            name,
-            type,
-            String(missing),
-            identifier === null ? "" : `${identifier}: no study may train on it`,
-          ]),
-        ),
-      ]);
-    });
+export async function checkData(output: Output, path: string): Promise<void> {
+  const description = await describeData(path);
+  const rows = description.columns.map(({ name, type, missing, identifier }) => [
+    name,
+    type,
+    String(missing),
+    identifier === null ? "" : `${identifier}: no study may train on it`,
+  ]);
+  output.result(description, [
+    `${description.rows} records`,
+    ...table(["column", "type", "missing", "looks like"], rows),
+  ]);
 }

@@ -1,4 +1,4 @@
-import { Failure } from "@consilium/shared/failure/failure";
+import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -40,17 +40,17 @@ export interface ApproveOptions {
 export async function approve(context: CommandContext, name: string, options: ApproveOptions): Promise<void> {
   const { output, folder } = context;
   const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
-  refuseBroken(study);
   const dataset = await datasetFor(context, options.dataset);
   const quote = await askSite(context, { ask: "quote", study: study.name, dataset: dataset.dataset }, Quote);
-  const { cap } = quote;
-  if (cap === null) throw noCap(dataset.dataset);
+  const { cap, refusal } = quote;
   output.say(`Study ${study.name}: ${study.purpose}`);
   output.say(`Digest ${study.digest}`);
   output.say(
-    `Data set ${dataset.dataset}: ε ${epsilonText(quote.before)} → ${epsilonText(quote.after)} of ${cap.epsilon}`,
+    `Data set ${dataset.dataset}: ε ${epsilonText(quote.before)} → ${epsilonText(quote.after)} of ${cap?.epsilon ?? 0}`,
   );
   output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
+  if (refusal !== null) throw fromRefusal(refusal);
+  if (cap === null) throw noCap(dataset.dataset);
   await prepare(context, study, dataset);
   const { signer } = await stewardOf(context, options.steward, `Approve ${study.name} on ${dataset.dataset}?`);
   await decideAs(context, signer, ({ site, steward }) =>
@@ -128,18 +128,6 @@ async function datasetFor(context: CommandContext, name: string | undefined): Pr
       wanted === null ? `There are ${datasets.length} registered data sets.` : `No data set ${wanted} is registered.`,
     remedy:
       "Name one with --dataset; see consilium-site data list, or register it: consilium-site data register NAME PATH",
-  });
-}
-
-function refuseBroken({ name, refusedBy }: StudySummary): void {
-  const [first] = refusedBy;
-  if (first === undefined) return;
-  throw new Failure({
-    code: "policy/refused",
-    kind: "refused",
-    what: `This site's policy (allow.${first.rule}: ${first.allowed}) refuses study ${name}: it asks ${first.asked}.`,
-    remedy: "Have the study changed and proposed again, or change the policy in this site's site.yaml.",
-    fields: { rule: first.rule },
   });
 }
 

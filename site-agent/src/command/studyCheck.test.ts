@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "@consilium/shared/failure/failure";
-import { Command } from "commander";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { describeData, registerDataCheck } from "./data.ts";
+import { checkData, describeData } from "./data.ts";
 import type { Output } from "./output.ts";
-import { checkStudy, registerStudyCheck } from "./studyCheck.ts";
+import { checkStudy } from "./studyCheck.ts";
 
 const STUDIES = fileURLToPath(new URL("../../../shared/studies/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "consilium-check-"));
@@ -138,13 +137,8 @@ describe("[DAT12] both as commands", () => {
       result: (value, lines) => results.push(json ? JSON.stringify(value) : lines.join("\n")),
       say: () => {},
     });
-    const program = new Command("consilium-site").exitOverride();
-    registerStudyCheck(program.command("study"), outputOf);
-    registerDataCheck(program.command("data"), outputOf);
-    await program.parseAsync(["study", "check", heart, "--data", cleveland, "--site", "cleveland", "--json"], {
-      from: "user",
-    });
-    await program.parseAsync(["data", "check", cleveland], { from: "user" });
+    await checkStudy(outputOf({ json: true }), { file: heart, data: cleveland, site: "cleveland" });
+    await checkData(outputOf({}), cleveland);
     expect(Result.parse(JSON.parse(results[0] ?? "")).contract.patients).toBe(303);
     expect(results[1]).toMatch(/303 records[\s\S]*thal +category +2/);
   });

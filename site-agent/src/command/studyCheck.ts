@@ -6,7 +6,6 @@ import { plannedEpsilons } from "@consilium/shared/study/resolve";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { readStudyFile } from "@consilium/storage/studyFile";
-import type { Command } from "commander";
 import { leaves } from "../approval/quote.ts";
 import { openTable } from "../connector/table.ts";
 import { type ContractReport, checkContract } from "../contract/prepare.ts";
@@ -24,21 +23,10 @@ export interface StudyCheckOptions {
 
 const SECRET_BYTES = 32;
 
-/** `consilium-site study check`: needs no site, no coordinator and no network. */
-export function registerStudyCheck(study: Command, outputOf: (options: { readonly json?: boolean }) => Output): void {
-  study
-    .command("check")
-    .description("hold local data against a study, offline: what is amiss, what leaves, what it costs")
-    .argument("<file>", "study file (YAML)")
-    .requiredOption("--data <file>", "CSV or Parquet file")
-    .option("--site <name>", "this hospital's name in the study")
-    .option("--json", "one JSON value on standard output")
-    .action((file: string, options: { data: string; site?: string; json?: boolean }) =>
-      checkStudy(outputOf(options), { file, data: options.data, site: options.site }),
-    );
-}
-
-/** Writes the report, then throws `data/contract-violated` (exit 3) where the data can't be trained on. */
+/**
+ * `consilium-site study check`: needs no site, no coordinator and no network.
+ * Writes the report, then throws `data/contract-violated` (exit 3) where the data can't be trained on.
+ */
 export async function checkStudy(output: Output, options: StudyCheckOptions): Promise<void> {
   const { document, digest, warnings } = readStudyFile(options.file);
   for (const warning of warnings) output.say(formatFinding(warning));

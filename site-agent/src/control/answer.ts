@@ -29,7 +29,11 @@ export function answer(site: Site, request: SiteRequest): unknown {
       return { ...summary(site, proposal), document: proposal.document, approval: proposal.approval };
     }
     case "quote":
-      return quoteOf(ledger.state, config.name, request.dataset, requireProposal(site, request.study).document);
+      return quoteOf(ledger.state, config.allow, {
+        site: config.name,
+        dataset: request.dataset,
+        document: requireProposal(site, request.study).document,
+      });
     case "budget":
       return records.datasets().map((dataset) => budgetOf(ledger.state, config.name, dataset));
     case "ledger":

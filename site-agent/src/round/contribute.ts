@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
-import { assert, unreachable } from "@consilium/shared/failure/failure";
-import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
+import { assert, type Refusal, unreachable } from "@consilium/shared/failure/failure";
+import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
+import type { BlobReference, RoundKey, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
-import type { RoundEngine } from "./ports.ts";
+import type { RoundEngine, RoundLink } from "./ports.ts";
 
 /**
  * Has the engine act once: the ledger says so already. Null for every way to fail: what went wrong may hang on a
@@ -37,6 +39,20 @@ export function persistedContribution(outbox: string, key: RoundKey): BlobRefere
   if (!existsSync(path)) return null;
   const bytes = readFileSync(path);
   return { digest: digestOf(bytes), bytes: bytes.length };
+}
+
+/** Small ones ride in their message; a large one follows once its message was accepted. Null when all of it arrived. */
+export async function offerContribution(
+  link: RoundLink,
+  message: Extract<SiteMessage, { type: "contribution" }>,
+  path: string,
+): Promise<Refusal | null> {
+  const { digest, bytes } = message.content;
+  const isInline = bytes <= INLINE_BYTES_MAX;
+  const reply = await link.send(message, isInline ? await readFile(path) : undefined);
+  if (reply.type === "refused") return reply.refusal;
+  if (!isInline) await link.upload(path, digest, bytes);
+  return null;
 }
 
 /** What comes next, if all goes well: the next round, or this one again. */

@@ -1,6 +1,5 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { assert, Failure, fromRefusal, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
-import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type {
   BlobReference,
   CoordinatorMessage,
@@ -13,7 +12,7 @@ import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { PublicKey, SiteName } from "@consilium/shared/units/identity";
 import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
-import { attemptAfter, contribute, contributionFile } from "./contribute.ts";
+import { attemptAfter, contribute, contributionFile, offerContribution } from "./contribute.ts";
 import type { ModelSource } from "./modelSource.ts";
 import type { MonotonicClock, RoundBook, RoundEngine, RoundLink } from "./ports.ts";
 import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound } from "./round.ts";
@@ -148,6 +147,7 @@ export class Rounds {
         this.#run(key, this.#offer(key, effect.content));
         return;
       case "decline":
+        this.#announcements.delete(keyText(key));
         this.#log("round-declined", key, effect.refusal.code);
         this.#tell({ type: "round-declined", key, refusal: effect.refusal }, key);
         return;
@@ -215,16 +215,13 @@ export class Rounds {
     this.#offering.add(name);
     try {
       const { site, link, book } = this.#options;
-      const path = contributionFile(this.#options.outbox, key);
-      const isInline = content.bytes <= INLINE_BYTES_MAX;
       const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
       const message = { type: "contribution", key, content, charges, head: book.head() } as const;
-      const reply = await link.send(message, isInline ? await readFile(path) : undefined);
-      if (reply.type === "refused") {
-        this.#log("contribution-refused", key, reply.refusal.code);
+      const refusal = await offerContribution(link, message, contributionFile(this.#options.outbox, key));
+      if (refusal !== null) {
+        this.#log("contribution-refused", key, refusal.code);
         return;
       }
-      if (!isInline) await link.upload(path, content.digest, content.bytes);
       this.#dispatch({ type: "accepted", key });
     } catch (error) {
       this.#logFault("contribution-not-sent", key, error);

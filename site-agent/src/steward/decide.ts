@@ -10,6 +10,7 @@ import { type Policy, requireAllowed } from "../approval/policy.ts";
 import { requireAffordable } from "../ledger/affordable.ts";
 import { capOn } from "../ledger/budget.ts";
 import type { SiteLedger } from "../ledger/store.ts";
+import { splitRule } from "../split/keyedHash.ts";
 import type { ProposalRecord, Records } from "../storage/records.ts";
 import { type SignedStatement, type StewardAction, verifyDecision } from "./statement.ts";
 
@@ -84,6 +85,7 @@ function approval(
   if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
   requireAllowed(policy, proposal.document);
   if (!isPrepared(proposal.digest)) throw notPrepared(proposal.study);
+  requireSameSplit(records, proposal, dataset);
   const approved: Approval = {
     statement,
     stewardKey: steward.publicKey,
@@ -101,6 +103,21 @@ function approval(
     },
     also: () => records.approve(studyDigest, approved),
   };
+}
+
+/** Budgets are kept by part, so a patient must be in the same part for every study on a data set. */
+function requireSameSplit(records: Records, { document }: ProposalRecord, dataset: DatasetId): void {
+  const rule = splitRule(document.data);
+  const others = records.proposals().filter((other) => other.dataset === dataset && other.approval !== null);
+  const different = others.find((other) => splitRule(other.document.data) !== rule);
+  if (different === undefined) return;
+  throw new Failure({
+    code: "data/split-differs",
+    kind: "refused",
+    what: `Study ${document.name} splits the patients of ${dataset} otherwise than study ${different.study} did.`,
+    remedy:
+      "Have the study use the same patient key, split column or shares, or register its data as a data set of their own patients.",
+  });
 }
 
 function requireOwnWords(statement: ApprovalStatement, site: SiteName, steward: string): void {

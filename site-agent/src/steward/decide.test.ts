@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
+import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
+import { studyDigest } from "@consilium/shared/study/digest";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { StudyName } from "@consilium/shared/units/identity";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { capOn } from "../ledger/budget.ts";
+import { dataset, document, identity, SiteBench, site, steward, World } from "../round/siteBench.test-support.ts";
+import { decide } from "./decide.ts";
+import { Cap, type StewardAction, signDecision } from "./statement.ts";
+
+let bench: SiteBench;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consilium-steward-"));
+  bench = await SiteBench.proposed(new World(folder));
+});
+afterEach(async () => {
+  bench.close();
+  await rm(folder, { recursive: true });
+});
+
+const operator = signerOf(new Uint8Array(32).fill(7));
+const capTo = (epsilon: number): StewardAction => ({
+  action: "set-cap",
+  dataset,
+  cap: Cap.parse({ epsilon, delta: 1e-4 }),
+});
+
+function cap(): number | undefined {
+  return capOn(bench.ledger.state, site, dataset)?.epsilon;
+}
+
+/** Lets a statement take effect that was made elsewhere. */
+function submit(number: number, signer = steward, name = "Dr. Bell", isPrepared = true): void {
+  const signed = signDecision(signer, { site, steward: name, number, decision: capTo(8) });
+  const { records, ledger } = bench;
+  const now = (): Date => new Date();
+  decide({ site, identity, policy: {}, records, ledger, now, isPrepared: () => isPrepared }, signed);
+}
+
+describe("[STU30] a cap moves and a study is approved only by the steward's own, fresh signature", () => {
+  test("the operator can't raise a cap", () => {
+    bench.setCap(4);
+    expect(() => submit(2, operator)).toThrow(expect.objectContaining({ code: "steward/signature-invalid" }));
+    expect(() => submit(2, operator, "operator")).toThrow(
+      expect.objectContaining({ code: "steward/signature-invalid" }),
+    );
+    expect(cap()).toBe(4);
+  });
+
+  test("a decision takes effect once, and none is skipped", () => {
+    bench.setCap(4);
+    for (const number of [1, 3]) {
+      expect(() => submit(number)).toThrow(expect.objectContaining({ code: "steward/number-not-fresh" }));
+    }
+    expect(cap()).toBe(4);
+    submit(2);
+    expect(cap()).toBe(8);
+  });
+
+  test("the ledger names the statement that set a cap", () => {
+    bench.setCap(4);
+    const [entry] = bench.ledger.entries();
+    expect(entry?.body).toMatchObject({
+      kind: "cap-set",
+      epsilon: 4,
+      statement: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  test("an approval needs its own signature by the steward, in the steward's name", () => {
+    bench.setCap(4);
+    const approval = {
+      site,
+      study: document.name,
+      studyDigest: studyDigest(document),
+      dataset,
+      cap: Cap.parse({ epsilon: 4, delta: 1e-4 }),
+      steward: "Dr. Bell",
+    };
+    const forged = {
+      action: "approve",
+      approval,
+      signature: signStatement(operator, APPROVAL_DOMAIN, approval),
+    } as const;
+    expect(() => bench.decide(forged)).toThrow(expect.objectContaining({ code: "steward/signature-invalid" }));
+    const other = { ...approval, steward: "operator" };
+    const renamed = {
+      action: "approve",
+      approval: other,
+      signature: signStatement(steward, APPROVAL_DOMAIN, other),
+    } as const;
+    expect(() => bench.decide(renamed)).toThrow(expect.objectContaining({ code: "steward/signature-invalid" }));
+    expect(bench.records.proposal(document.name)?.state).toBe("proposed");
+  });
+});
+
+describe("[STU31] a study is approved only where policy, cap and split allow it", () => {
+  test("without a cap, over the cap, and with a cap that the steward didn't see", () => {
+    expect(() => bench.approve(4)).toThrow(expect.objectContaining({ code: "budget/cap-moved" }));
+    bench.setCap(2);
+    expect(() => bench.approve(2)).toThrow(expect.objectContaining({ code: "budget/cap-exceeded" }));
+    bench.setCap(4);
+    expect(() => bench.approve(5)).toThrow(expect.objectContaining({ code: "budget/cap-moved" }));
+    bench.approve(4);
+    expect(bench.records.proposal(document.name)?.state).toBe("approved");
+  });
+
+  test.each([
+    { policy: { minNoiseMultiplier: 3 }, code: "policy/noise-multiplier" },
+    { policy: { maxEpsilonPerStudy: 1 }, code: "policy/epsilon-per-study" },
+    { policy: { purposes: ["*cancer*"] }, code: "policy/purpose" },
+    { policy: { models: ["preset:mlp"] }, code: "policy/model" },
+  ])("policy $policy", ({ policy, code }) => {
+    bench.setCap(4);
+    expect(() => bench.approve(4, policy)).toThrow(expect.objectContaining({ code }));
+    expect(bench.ledger.entries().map(({ body }) => body.kind)).toEqual(["cap-set"]);
+  });
+
+  test("patterns fit whatever the case", () => {
+    bench.setCap(4);
+    bench.approve(4, { purposes: ["*HEART*"], models: ["preset:*"], mechanisms: ["dp-sgd"], minNoiseMultiplier: 2.2 });
+  });
+
+  test("another study on the same data set must split its patients the same way", () => {
+    bench.setCap(100);
+    bench.approve(100);
+    const shares = { train: 0.5, validation: 0.25, audit: 0.25 };
+    const name = StudyName.parse("other");
+    const other = StudyDocument.parse({ ...document, name, data: { ...document.data, shares } });
+    const proposal = signStatement(steward, APPROVAL_DOMAIN, {});
+    bench.records.insertProposal(other, studyDigest(other), proposal, "2026-01-02T00:00:00Z");
+    const limit = Cap.parse({ epsilon: 100, delta: 1e-4 });
+    const approval = { site, study: name, studyDigest: studyDigest(other), dataset, cap: limit, steward: "Dr. Bell" };
+    const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
+    expect(() => bench.decide({ action: "approve", approval, signature })).toThrow(
+      expect.objectContaining({ code: "data/split-differs" }),
+    );
+  });
+});
