@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { LedgerVerification } from "../http/ledger.ts";
-import { BudgetList, LEDGER_PAGE_MAX, LedgerPage } from "../http/views.ts";
+import { BudgetList, LEDGER_PAGE_MAX, LedgerPage, LedgerVerification } from "../http/views.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { print, table } from "./output.ts";

@@ -1,7 +1,6 @@
 import { SiteName } from "@consilium/shared/units/identity";
 import type { Command } from "commander";
-import { SiteToken } from "../http/sites.ts";
-import { SiteList } from "../http/views.ts";
+import { SiteList, SiteToken } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
 

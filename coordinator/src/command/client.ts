@@ -5,7 +5,7 @@ import { readSecretFile } from "@consilium/certs/files";
 import { Failure, fromRefusal, Refusal } from "@consilium/shared/failure/failure";
 import type { Command } from "commander";
 import type { z } from "zod";
-import { dataPaths } from "../consortium/dataFolder.ts";
+import { dataPaths } from "../consortium/paths.ts";
 import { readRunning } from "../consortium/running.ts";
 
 const TIMEOUT_MS = 60_000;

@@ -3,10 +3,7 @@ import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import type { Command } from "commander";
 import { newConfig } from "../config.ts";
-import { backupDataFolder, restoreDataFolder } from "../consortium/backup.ts";
-import { initDataFolder } from "../consortium/dataFolder.ts";
 import { LedgerSummary, SessionView } from "../http/views.ts";
-import { startFromProcess } from "../main.ts";
 import { Client, type ClientOptions, DEFAULT_DATA_FOLDER, withClientOptions } from "./client.ts";
 import { hint, print } from "./output.ts";
 
@@ -19,6 +16,7 @@ interface InitOptions {
   readonly json?: boolean;
 }
 
+/** What a command needs is loaded when it runs: most of them only talk to the running coordinator. */
 export function registerCoordinator(program: Command): void {
   const coordinator = program.command("coordinator").description("the consortium's own process");
   coordinator
@@ -45,6 +43,7 @@ export function registerCoordinator(program: Command): void {
     .option("--data <folder>", "the coordinator's data folder", DEFAULT_DATA_FOLDER)
     .option("--json", "print the result as JSON")
     .action(async ({ data, to, json }: ClientOptions & { to: string }) => {
+      const { backupDataFolder } = await import("../consortium/backup.ts");
       const { entries } = await backupDataFolder(data, to);
       print(json, { path: to, entries }, `${to}: ${entries} ledger entries, verified`);
     });
@@ -56,6 +55,7 @@ export function registerCoordinator(program: Command): void {
     .option("--site-ledger <file...>", "ledgers exported by sites (JSON lines): whatever acted there is spent here")
     .option("--json", "print the result as JSON")
     .action(async ({ data, from, siteLedger, json }: ClientOptions & { from: string; siteLedger?: string[] }) => {
+      const { restoreDataFolder } = await import("../consortium/backup.ts");
       const { entries, recovered } = await restoreDataFolder(from, data, siteLedger ?? []);
       print(
         json,
@@ -70,6 +70,7 @@ async function init(options: InitOptions): Promise<void> {
   const [agents, people] = [portOf(options.agentsPort), portOf(options.peoplePort)];
   const config = newConfig(options.consortium, options.host, agents, people);
   const issuing = { now: new Date(), random: operatingSystemRandom };
+  const { initDataFolder } = await import("../consortium/dataFolder.ts");
   const { publicKey } = await initDataFolder(options.data, config, issuing);
   print(
     options.json,
@@ -81,6 +82,7 @@ async function init(options: InitOptions): Promise<void> {
 
 async function run({ data, json }: ClientOptions): Promise<void> {
   const logger = jsonLinesLogger("coordinator");
+  const { startFromProcess } = await import("../main.ts");
   const running = await startFromProcess(data, logger);
   const { agentsUrl: agents, peopleUrl: people } = running;
   print(json, { ready: true, agents, people }, `sites connect to ${agents}\npeople open ${people}`);

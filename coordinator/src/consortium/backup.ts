@@ -13,7 +13,8 @@ import SqliteDatabase from "better-sqlite3";
 import { latestRoster } from "../storage/consortium.ts";
 import { coordinatorMigrations } from "../storage/migrations.ts";
 import type { CoordinatorTables } from "../storage/tables.ts";
-import { dataPaths, readKeys } from "./dataFolder.ts";
+import { readKeys } from "./dataFolder.ts";
+import { dataPaths } from "./paths.ts";
 
 /** What is copied as it stands; files in `blobs` and `releases` never change once they are there. */
 const COPIED = ["coordinator.yaml", "consortium.pub", "keys", "blobs", "releases", "ports.json", "lead.token"];

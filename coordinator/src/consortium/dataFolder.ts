@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Authority, createAuthority, type Issuing, issueServerCertificate } from "@consilium/certs/authority";
 import { PUBLIC_FILE_MODE, readSecretFile, SECRET_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
@@ -7,30 +7,8 @@ import { createCertificateRequest } from "@consilium/certs/request";
 import { Failure } from "@consilium/shared/failure/failure";
 import { newSeed, type Signer, signerOf } from "@consilium/shared/signing/ed25519";
 import { stringify } from "yaml";
-import { CONFIG_FILE, type CoordinatorConfig } from "../config.ts";
-
-/** Where things lie in a coordinator's data folder. Keys and tokens are readable by their owner alone. */
-export function dataPaths(folder: string) {
-  return {
-    config: join(folder, CONFIG_FILE),
-    database: join(folder, "coordinator.db"),
-    blobs: join(folder, "blobs"),
-    uploads: join(folder, "uploads"),
-    releases: join(folder, "releases"),
-    keys: join(folder, "keys"),
-    identity: join(folder, "keys", "identity.seed"),
-    authorityKey: join(folder, "keys", "ca.key"),
-    authorityCertificate: join(folder, "keys", "ca.crt"),
-    tlsKey: join(folder, "keys", "tls.key"),
-    tlsCertificate: join(folder, "keys", "tls.crt"),
-    /** The consortium's public key: what `consilium verify` needs. */
-    publicKey: join(folder, "consortium.pub"),
-    leadToken: join(folder, "lead.token"),
-    ports: join(folder, "ports.json"),
-    running: join(folder, "running.json"),
-  } as const;
-}
-export type DataPaths = ReturnType<typeof dataPaths>;
+import type { CoordinatorConfig } from "../config.ts";
+import { type DataPaths, dataPaths, readIfThere } from "./paths.ts";
 
 export interface CoordinatorKeys {
   readonly signer: Signer;
@@ -102,15 +80,6 @@ async function readTls(paths: DataPaths): Promise<{ key: string; certificate: st
 
 function hostsFile(paths: DataPaths): string {
   return join(paths.keys, "tls.hosts");
-}
-
-/** Text of a file, or null where there is none. */
-export async function readIfThere(path: string): Promise<string | null> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? readFile(path, "utf8") : null;
 }
 
 async function refuseUnlessEmpty(folder: string): Promise<void> {

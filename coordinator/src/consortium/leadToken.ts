@@ -2,7 +2,7 @@ import { SECRET_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { findAccount, insertAccount } from "../storage/consortium.ts";
 import type { Sql } from "../storage/sql.ts";
 import { type Issuing, issueApiToken, tokenHolder } from "./accounts.ts";
-import { readIfThere } from "./dataFolder.ts";
+import { readIfThere } from "./paths.ts";
 
 /** The account of whoever runs commands on the coordinator's own machine. */
 const LEAD = "lead";

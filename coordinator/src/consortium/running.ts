@@ -2,7 +2,7 @@ import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { Failure } from "@consilium/shared/failure/failure";
 import { z } from "zod";
 import type { CoordinatorConfig } from "../config.ts";
-import { type DataPaths, readIfThere } from "./dataFolder.ts";
+import { type DataPaths, readIfThere } from "./paths.ts";
 
 const Ports = z.strictObject({ agents: z.number().int(), people: z.number().int() });
 /** Where a running coordinator listens; left behind by a crash, gone after a clean stop. */

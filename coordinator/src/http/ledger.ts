@@ -3,16 +3,12 @@ import { witnessedHeads } from "../storage/consortium.ts";
 import { entriesBefore } from "../storage/ledgerPages.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { LEDGER_PAGE_MAX, LedgerPage, LedgerSummary } from "./views.ts";
+import { LEDGER_PAGE_MAX, LedgerPage, LedgerSummary, LedgerVerification } from "./views.ts";
 
 const PageQuery = z.object({
   before: z.coerce.number().int().positive().optional(),
   limit: z.coerce.number().int().min(1).max(LEDGER_PAGE_MAX).default(50),
 });
-
-export const LedgerVerification = z
-  .strictObject({ entries: z.number().int().nonnegative(), verified: z.literal(true) })
-  .meta({ id: "LedgerVerification" });
 
 export function ledgerEndpoints({ store, world }: Service): Endpoint[] {
   return [

@@ -11,15 +11,13 @@ import {
 } from "../consortium/accounts.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { LoginRequest, Role, SessionView } from "./views.ts";
+import { LoginLink, LoginRequest, Role, SessionView } from "./views.ts";
 
 export const SESSION_COOKIE = "consilium-session";
 
 export const AccountInvitation = z
   .strictObject({ name: z.string().min(1).max(40), role: Role })
   .meta({ id: "AccountInvitation" });
-/** A one-time link, shown once. */
-export const LoginLink = z.strictObject({ link: z.string(), validHours: z.number() }).meta({ id: "LoginLink" });
 
 export function sessionEndpoints(service: Service): Endpoint[] {
   const { sql, clock, softwareVersion } = service.world;

@@ -5,13 +5,9 @@ import { siteRecord } from "../storage/consortium.ts";
 import { attendance } from "../storage/rounds.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { SiteList } from "./views.ts";
+import { SiteList, SiteToken } from "./views.ts";
 
 export const SiteInvitation = z.strictObject({ site: SiteName }).meta({ id: "SiteInvitation" });
-/** A one-time enrolment token, shown once. */
-export const SiteToken = z.strictObject({ site: SiteName, token: z.string(), validHours: z.number() }).meta({
-  id: "SiteToken",
-});
 
 export function siteEndpoints(service: Service): Endpoint[] {
   const { consortium, world, addresses } = service;

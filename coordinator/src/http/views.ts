@@ -267,3 +267,15 @@ export const ChangeNotice = z
   })
   .meta({ id: "ChangeNotice" });
 export type ChangeNotice = z.infer<typeof ChangeNotice>;
+
+/** A one-time link, shown once. */
+export const LoginLink = z.strictObject({ link: z.string(), validHours: z.number() }).meta({ id: "LoginLink" });
+
+export const LedgerVerification = z
+  .strictObject({ entries: z.number().int().nonnegative(), verified: z.literal(true) })
+  .meta({ id: "LedgerVerification" });
+
+/** A one-time enrolment token, shown once. */
+export const SiteToken = z.strictObject({ site: SiteName, token: z.string(), validHours: z.number() }).meta({
+  id: "SiteToken",
+});
