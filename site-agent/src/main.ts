@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly onReady: (status: AgentStatus) => void;
   /** Aborted to stop. */
   readonly signal: AbortSignal;
+  /** For the bench of rounds alone, which no command reaches: no record is read, sums are drawn from this seed. */
+  readonly randomSums?: number;
 }
 
 const ACCEPTED: ReplyBody = { type: "accepted" };
@@ -37,7 +39,11 @@ const ACCEPTED: ReplyBody = { type: "accepted" };
 export async function runAgent(options: AgentOptions): Promise<void> {
   const now = (): Date => new Date();
   const site = await openSite(options.path, { environment: options.environment, now });
-  const agent = new Agent(site, leveled(site, jsonLinesLogger(`site/${site.config.name}`, undefined, now)));
+  const agent = new Agent(
+    site,
+    leveled(site, jsonLinesLogger(`site/${site.config.name}`, undefined, now)),
+    options.randomSums,
+  );
   const stop = (): void => agent.stop();
   options.signal.addEventListener("abort", stop);
   try {
@@ -65,7 +71,7 @@ class Agent {
   #lastRefusal: Refusal | null = null;
   #resolveStopped: () => void = () => {};
 
-  constructor(site: Site, logger: Logger) {
+  constructor(site: Site, logger: Logger, randomSums: number | undefined) {
     this.#site = site;
     this.#logger = logger;
     this.#since = site.now().toISOString();
@@ -73,7 +79,7 @@ class Agent {
       this.#resolveStopped = resolve;
     });
     this.#engine = new EngineProcess({ logger });
-    this.#rounds = this.#prepareRounds();
+    this.#rounds = this.#prepareRounds(randomSums);
   }
 
   async start(): Promise<void> {
@@ -117,7 +123,7 @@ class Agent {
     };
   }
 
-  #prepareRounds(): Rounds {
+  #prepareRounds(randomSums: number | undefined): Rounds {
     const { config, book, folder } = this.#site;
     const link = {
       send: (...[message, attachment]: Parameters<Link["send"]>) => this.#linked().send(message, attachment),
@@ -129,7 +135,10 @@ class Agent {
       engine: this.#engine,
       link,
       folder: folder.models,
-      patients: ({ digest }) => ({ source: "prepared", path: preparedFile(folder, digest) }),
+      patients: ({ digest }) =>
+        randomSums === undefined
+          ? { source: "prepared", path: preparedFile(folder, digest) }
+          : { source: "random-sums", seed: randomSums },
     });
     return new Rounds({
       site: config.name,

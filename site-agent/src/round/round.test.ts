@@ -33,7 +33,7 @@ const untilComputed = (k: RoundKey): RoundEvent[] => [
   { type: "computed", key: k, content },
 ];
 
-describe("[RND1] a site books reserve and acting before it computes, and computes at most once for an attempt", () => {
+describe("[RND20] a site books reserve and acting before it computes, and computes at most once for an attempt", () => {
   test("the whole way", () => {
     const { round, effects } = run([
       ...untilComputed(key(1)),
@@ -58,7 +58,7 @@ describe("[RND1] a site books reserve and acting before it computes, and compute
   });
 });
 
-describe("[RND2] a site answers at the fixed public time, or as soon as it can after it", () => {
+describe("[RND21] a site answers at the fixed public time, or as soon as it can after it", () => {
   test("ready early: waits", () => {
     expect(run([...untilComputed(key(1)), { type: "wanted", key: key(1) }]).effects).not.toContain("offer 1.1");
   });
@@ -75,7 +75,7 @@ describe("[RND2] a site answers at the fixed public time, or as soon as it can a
   });
 });
 
-describe("[RND3] a refused attempt books nothing and says why", () => {
+describe("[RND22] a refused attempt books nothing and says why", () => {
   test.each<{ why: string; events: RoundEvent[] }>([
     { why: "by this site's checks", events: [{ type: "announced", key: key(1), refusal }] },
     {
@@ -93,7 +93,7 @@ describe("[RND3] a refused attempt books nothing and says why", () => {
   });
 });
 
-describe("[RND4] an attempt once closed, a committed round, and an earlier attempt are never acted on again", () => {
+describe("[RND23] an attempt once closed, a committed round, and an earlier attempt are never acted on again", () => {
   const closed = run([...untilComputed(key(5, 2)), { type: "closed", key: key(5, 2), outcome: "abandoned" }]).round;
   test.each([key(5, 2), key(5, 1), key(4, 9)])("%o after 5.2 was abandoned", (k) => {
     expect(run([{ type: "announced", key: k, refusal: null }], closed).effects).toEqual([
@@ -109,7 +109,7 @@ describe("[RND4] an attempt once closed, a committed round, and an earlier attem
   });
 });
 
-describe("[RND5] after a restart, acting without a persisted contribution is spent and dead", () => {
+describe("[RND24] after a restart, acting without a persisted contribution is spent and dead", () => {
   test("asked for it, the site has none", () => {
     const round = { newest: recover({ state: "acting", key: key(3) }), committedRound: 2 };
     expect(run([{ type: "wanted", key: key(3) }], round).effects).toEqual(["decline 3.1"]);
@@ -126,7 +126,7 @@ describe("[RND5] after a restart, acting without a persisted contribution is spe
 /** The seeds of one run; more by CONSILIUM_SIMULATION_SEEDS in the simulation command. */
 const SEEDS = 2_000;
 
-describe("[RND6] whatever is lost, doubled, reordered, or crashes: one charge, one computation, one content", () => {
+describe("[RND25] whatever is lost, doubled, reordered, or crashes: one charge, one computation, one content", () => {
   test(`${SEEDS} seeded histories`, () => {
     const totals = { computed: 0, crashes: 0, resent: 0, lost: 0, committed: 0 };
     for (let seed = 1; seed <= SEEDS; seed++) {

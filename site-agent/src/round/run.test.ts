@@ -32,7 +32,7 @@ function approved(): void {
 const closed = (round: number, outcome: "committed" | "abandoned", sequence: number) =>
   ({ type: "round-closed", key: announcement(round).round.key, outcome, head: headAt(sequence) }) as const;
 
-describe("[RND1] reserve and acting are in the ledger before the engine is asked to act", () => {
+describe("[RND20] reserve and acting are in the ledger before the engine is asked to act", () => {
   test("a round from announcement to its end", async () => {
     approved();
     await bench.announce(announcement(1));
@@ -51,7 +51,7 @@ describe("[RND1] reserve and acting are in the ledger before the engine is asked
   });
 });
 
-describe("[RND5] a crash never spends twice and never sends another contribution", () => {
+describe("[RND24] a crash never spends twice and never sends another contribution", () => {
   test("after the contribution was persisted: the same bytes, asked for again and again", async () => {
     approved();
     await bench.announce(announcement(1));
@@ -81,7 +81,7 @@ describe("[RND5] a crash never spends twice and never sends another contribution
   });
 });
 
-describe("[RND7] a site acts only as the study that its steward approved says, by its own copy", () => {
+describe("[RND26] a site acts only as the study that its steward approved says, by its own copy", () => {
   const otherSite = SiteName.parse("bern");
   const key = announcement(1).round.key;
   test.each([
@@ -142,7 +142,7 @@ describe("[RND7] a site acts only as the study that its steward approved says, b
   });
 });
 
-describe("[LED21] a site books nothing past its cap, nor on a coordinator's ledger that went back", () => {
+describe("[LED22] a site books nothing past its cap, nor on a coordinator's ledger that went back", () => {
   test("the cap, lowered while the study runs, ends its rounds", async () => {
     approved();
     bench.setCap(0.5);
@@ -174,7 +174,7 @@ describe("[LED21] a site books nothing past its cap, nor on a coordinator's ledg
   });
 });
 
-describe("[RND8] what fails at a site says nothing of why", () => {
+describe("[RND27] what fails at a site says nothing of why", () => {
   test("neither message nor log repeats the engine's words, and the answer keeps its time", async () => {
     approved();
     world.isEngineDown = true;
@@ -186,7 +186,7 @@ describe("[RND8] what fails at a site says nothing of why", () => {
   });
 });
 
-describe("[RND2] a contribution that could not be sent is sent when the link is back", () => {
+describe("[RND21] a contribution that could not be sent is sent when the link is back", () => {
   test("once, with the same bytes", async () => {
     approved();
     world.isLinkDown = true;
