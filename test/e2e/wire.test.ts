@@ -103,7 +103,10 @@ function withSentinel(csv: string): string {
     .join("\n");
 }
 
-/** socket.io's own words: open, close, ping, pong, connect, a binary event's header; hello and welcome, which are signed texts. */
+/**
+ * socket.io's own words: open, close, ping, pong, connect, a binary event's header; hello and welcome, which are
+ * signed texts.
+ */
 function expectControl(text: string): void {
   const isControl =
     /^(0\{.*\}|[123]|4[01](\{.*\})?)$/.test(text) ||

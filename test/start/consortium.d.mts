@@ -25,7 +25,7 @@ export class Consortium {
     name: string,
     options: { records: string; dataset: string; epsilon: number; delta: number; perStudy?: number },
   ): Promise<void>;
-  startSite(name: string, env?: Record<string, string>): Promise<ChildProcess>;
+  startSite(name: string, env?: Record<string, string>, program?: string): Promise<ChildProcess>;
   approve(name: string, study: string, dataset: string): Promise<void>;
   beginStudy(file: string, study: string, dataset: string, sites: readonly string[]): Promise<void>;
   reached(study: string, states: readonly string[], timeoutMs?: number): Promise<StudyState>;

@@ -1,5 +1,6 @@
 /**
- * A whole consortium on this machine, made by the same commands that people type: certificate authority and coordinator,
+ * A whole consortium on this machine, made by the same commands that people type: certificate authority and
+ * coordinator,
  * one enrolled site agent per hospital, each its own process with its own keys, data folder and ledger.
  * Node built-ins only. The demo, the end-to-end tests and the benches start from here.
  */
@@ -69,9 +70,9 @@ export class Consortium {
     ]);
   }
 
-  async startSite(name, env = {}) {
+  async startSite(name, env = {}, program = "consilium-site") {
     const { child } = await this.processes.start(
-      "consilium-site",
+      program,
       ["start", "--data", siteFolder(this.folder, name)],
       join(this.logs, `${name}.log`),
       env,

@@ -120,7 +120,8 @@ async function conclude(study, started) {
     study: STUDY,
     rounds: study.committedRounds,
     seconds: Math.round((performance.now() - started) / 100) / 10,
-    metrics: { auc: last?.auc?.value ?? null, accuracy: last?.accuracy?.value ?? null }, // noised, of the validation part
+    // Noised, of the validation part.
+    metrics: { auc: last?.auc?.value ?? null, accuracy: last?.accuracy?.value ?? null },
     sites: budgets.budgets.map(({ site, spentEpsilon, trainingEpsilon, delta, cap }) => ({
       ...{ name: site, epsilon: spentEpsilon, trainingEpsilon, delta, cap },
     })),

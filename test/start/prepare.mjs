@@ -25,7 +25,9 @@ export const tool = {
 /** A step failed; its reason is told already. */
 export class StepFailed extends Error {}
 
-/** Installs and compiles what is missing or older than its sources. Ends the process, with what to do, where it can't. */
+/**
+ * Installs and compiles what is missing or older than its sources. Ends the process, with what to do, where it can't.
+ */
 export async function prepare() {
   try {
     checkNode();

@@ -50,7 +50,8 @@ export class Processes {
   }
 
   /**
-   * Starts a service and waits for its one JSON line on stdout. Its log goes to `logFile`; `env` adds to the environment.
+   * Starts a service (a command, or another program's path) and waits for its one JSON line on stdout. Its log goes to `logFile`; `env` adds to the
+   * environment.
    * Resolves to {child, ready}.
    */
   async start(command, args, logFile, env = {}) {
@@ -59,7 +60,10 @@ export class Processes {
     child.stderr.pipe(log);
     const stderr = collect(child.stderr, 4_000);
     const ready = await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new CommandFailed(command, args, "none (not ready in time)", stderr())), READY_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => reject(new CommandFailed(command, args, "none (not ready in time)", stderr())),
+        READY_TIMEOUT_MS,
+      );
       let text = "";
       child.stdout.setEncoding("utf8");
       child.stdout.on("data", (chunk) => {
@@ -99,7 +103,11 @@ export class Processes {
   }
 
   #spawn(command, args, stdio, env = {}) {
-    const child = spawn(process.execPath, [COMMANDS[command], ...args], { cwd: ROOT, stdio, env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, [COMMANDS[command] ?? command, ...args], {
+      cwd: ROOT,
+      stdio,
+      env: { ...process.env, ...env },
+    });
     this.#running.add(child);
     child.once("exit", () => this.#running.delete(child));
     return child;

@@ -60,7 +60,10 @@ export interface AgentHandlers {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Starts the one listener of the agents: signed messages over socket.io and large bodies over HTTPS, by mutual TLS 1.3. */
+/**
+ * Starts the one listener of the agents: signed messages over socket.io and large bodies over HTTPS, by mutual TLS
+ * 1.3.
+ */
 export async function openAgentServer(options: AgentServerOptions): Promise<AgentServer> {
   const uploads = await Uploads.open(options.uploadsFolder);
   const { key, certificate, ca } = options.tls;
@@ -138,7 +141,10 @@ export class AgentServer {
     return this.#connections.has(site);
   }
 
-  /** Sends and resolves with the site's reply, be it a refusal. Rejects where there is no link, or it ends, or time is up. */
+  /**
+   * Sends and resolves with the site's reply, be it a refusal. Rejects where there is no link, or it ends, or time is
+   * up.
+   */
   async send(
     site: SiteName,
     message: CoordinatorMessage,
@@ -159,7 +165,10 @@ export class AgentServer {
     }
   }
 
-  /** Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then on. */
+  /**
+   * Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then
+   * on.
+   */
   expectUpload(site: SiteName, digest: Digest, bytes: number): Promise<string> {
     return this.#uploads.expect(site, digest, bytes);
   }

@@ -60,7 +60,8 @@ export class Uploads {
   }
 
   /**
-   * Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then on.
+   * Lets the site upload this file; resolves with its path when it is whole and verified, and the caller's from then
+   * on.
    * Rejects when it is given up, and when the site owes too many. Expecting the same file twice is one expectation.
    */
   expect(site: SiteName, digest: Digest, bytes: number): Promise<string> {

@@ -85,7 +85,10 @@ function twoClassModifiedEntropy(confidence: number): number {
 
 const BISECTIONS = 60;
 
-/** Inverse of the two-class modified entropy, which falls from 138 at c = 0 to 0 at c = 1; beyond 138 (more classes): 0. */
+/**
+ * Inverse of the two-class modified entropy, which falls from 138 at c = 0 to 0 at c = 1; beyond 138 (more classes):
+ * 0.
+ */
 function confidenceOf(entropy: number): number {
   if (!(entropy > 0)) return Number.isNaN(entropy) ? Number.NaN : 1;
   let low = 0;

@@ -27,7 +27,9 @@ export const PrivacyEvent = z.discriminatedUnion("kind", [
     count,
     samplerDistance: SamplerDistance.optional(),
   }),
-  /** `count` releases of integers with discrete Laplace noise, P(k) ∝ exp(−|k| / scale); pure ε = sensitivity / scale. */
+  /**
+   * `count` releases of integers with discrete Laplace noise, P(k) ∝ exp(−|k| / scale); pure ε = sensitivity / scale.
+   */
   z.strictObject({
     kind: z.literal("discrete-laplace"),
     adjacency: z.literal("add-remove"),

@@ -1,5 +1,6 @@
 /**
- * Bodies of all control messages. Every body travels in a signed envelope (`envelope.ts`); contributions, aggregates and
+ * Bodies of all control messages. Every body travels in a signed envelope (`envelope.ts`); contributions, aggregates
+ * and
  * models are bytes beside it: an attachment up to `INLINE_BYTES_MAX`, else an HTTPS transfer, each named by its digest.
  */
 import { z } from "zod";
@@ -21,7 +22,10 @@ export type SignedHead = z.infer<typeof SignedHead>;
 export const RoundPurpose = z.enum(["train", "evaluate", "audit"]);
 export type RoundPurpose = z.infer<typeof RoundPurpose>;
 
-/** Names one attempt of one round. `round` counts training steps from 1; an evaluation or audit bears that of its model. */
+/**
+ * Names one attempt of one round. `round` counts training steps from 1; an evaluation or audit bears that of its
+ * model.
+ */
 export const RoundKey = z.strictObject({
   study: StudyName,
   purpose: RoundPurpose,

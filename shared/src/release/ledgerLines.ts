@@ -11,7 +11,9 @@ export function ledgerBytes(entries: readonly LedgerEntry[]): Uint8Array {
   return new TextEncoder().encode(entries.map((entry) => `${encodeEntry(entry)}\n`).join(""));
 }
 
-/** The coordinator's entries in `ledgerBytes`; throws `ledger/corrupt` at the first that it didn't sign in this place. */
+/**
+ * The coordinator's entries in `ledgerBytes`; throws `ledger/corrupt` at the first that it didn't sign in this place.
+ */
 export function readLedger(bytes: Uint8Array, coordinatorKey: PublicKey): LedgerEntry[] {
   const lines = new TextDecoder().decode(bytes).split("\n");
   // What follows the last line end is an entry without one, and is refused as such, or nothing.

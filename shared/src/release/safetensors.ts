@@ -32,7 +32,8 @@ const Metadata = z.record(z.string(), z.string());
 
 /**
  * Tensors as one safetensors file (format of huggingface/safetensors 0.4): 8-byte length, JSON header, raw
- * little-endian numbers in the order given. The same input gives the same bytes. Throws on a shape that doesn't hold its values, and
+ * little-endian numbers in the order given. The same input gives the same bytes. Throws on a shape that doesn't hold
+ * its values, and
  * on names that repeat.
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {

@@ -74,7 +74,9 @@ async function requireYes(question: string, { input, output }: Terminal): Promis
   });
 }
 
-/** Has the steward sign a decision and lets it take effect. `decisionOf` makes it for the names that the site goes by. */
+/**
+ * Has the steward sign a decision and lets it take effect. `decisionOf` makes it for the names that the site goes by.
+ */
 export async function decideAs(
   context: CommandContext,
   signer: Signer,

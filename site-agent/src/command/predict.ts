@@ -23,7 +23,9 @@ export interface PredictOptions {
 
 const OUTPUT_FILE_MODE = 0o600;
 
-/** Runs a released model over a table, once the release is verified. Writes one row of probabilities for each record. */
+/**
+ * Runs a released model over a table, once the release is verified. Writes one row of probabilities for each record.
+ */
 export async function predict(output: Output, options: PredictOptions): Promise<void> {
   const files = await readFolder(options.release);
   await requireVerified(files, await readKey(options.key));

@@ -6,7 +6,10 @@ import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { SignedStatement } from "../steward/statement.ts";
 
-/** What a command may ask of the running agent. Whoever may open the data folder may ask; only a steward's signature decides. */
+/**
+ * What a command may ask of the running agent. Whoever may open the data folder may ask; only a steward's signature
+ * decides.
+ */
 export const ControlRequest = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("status") }),
   z.strictObject({ ask: z.literal("stop") }),

@@ -4,7 +4,9 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 const FIRST_MS = 100;
 const LONGEST_MS = 15_000;
 
-/** Wait before try `failures` + 1, doubling, spread over ± 50 % so that a consortium's sites don't return all at once. */
+/**
+ * Wait before try `failures` + 1, doubling, spread over ± 50 % so that a consortium's sites don't return all at once.
+ */
 export function backOffMs(failures: number, random: RandomSource): number {
   return Math.min(FIRST_MS * 2 ** Math.min(failures, 20), LONGEST_MS) * (0.5 + fraction(random));
 }

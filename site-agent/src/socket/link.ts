@@ -30,14 +30,17 @@ export interface LinkOptions extends Omit<ConnectionOptions, "onMessage" | "onRe
   readonly handlers: LinkHandlers;
 }
 
-/** Times that a message is sent again after its link was lost. It was small enough, so it can't be what cut the link. */
+/**
+ * Times that a message is sent again after its link was lost. It was small enough, so it can't be what cut the link.
+ */
 const RESENDS_MAX = 10;
 const IDLE_POLL_MS = 50;
 /** Below the coordinator's, so that a request never meets a connection that is just being closed. */
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * The site's way to its coordinator: connects, reconnects with growing waits, and lets senders wait meanwhile. A message
+ * The site's way to its coordinator: connects, reconnects with growing waits, and lets senders wait meanwhile. A
+ * message
  * may arrive twice when a link breaks before the reply, so the coordinator's handlers take the same message again.
  */
 export class Link {

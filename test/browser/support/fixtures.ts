@@ -1,4 +1,7 @@
-/** A consortium of four hospitals as the coordinator would tell of it; every answer is parsed by the server's own schemas. */
+/**
+ * A consortium of four hospitals as the coordinator would tell of it; every answer is parsed by the server's own
+ * schemas.
+ */
 import {
   AuditView,
   BudgetList,
