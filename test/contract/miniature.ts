@@ -10,7 +10,8 @@ import {
 } from "@consilium/certs/authority";
 import { createCertificateRequest } from "@consilium/certs/request";
 import { type DenyList, EMPTY_DENY_LIST } from "@consilium/certs/revocation";
-import { type AgentServer, openAgentServer, type RefusalNotice } from "@consilium/coordinator/socket/server";
+import { type AgentServer, openAgentServer } from "@consilium/coordinator/socket/server";
+import type { RefusalNotice } from "@consilium/coordinator/socket/serverOptions";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import type { ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
 import { EMPTY_ROSTER, type Roster, withSite } from "@consilium/shared/protocol/roster";
