@@ -15,7 +15,7 @@ import { listen } from "./control/socket.ts";
 import { EngineProcess } from "./engine/supervise.ts";
 import { systemMonotonicClock } from "./round/clock.ts";
 import { contributionFile } from "./round/contribute.ts";
-import { ModelSource, type ModelSourceOptions } from "./round/modelSource.ts";
+import { ModelSource } from "./round/modelSource.ts";
 import { Rounds } from "./round/run.ts";
 import { Link } from "./socket/link.ts";
 import { keepRenewed } from "./socket/renewal.ts";

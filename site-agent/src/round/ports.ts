@@ -9,9 +9,11 @@ import type {
   SiteMessage,
 } from "@consilium/shared/protocol/messages";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
-import type { Digest, StudyName } from "@consilium/shared/units/identity";
+import type { Logger } from "@consilium/shared/system/logger";
+import type { Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
+import type { ModelSource } from "./modelSource.ts";
 import type { DurableAttempt } from "./round.ts";
 
 /** The link to the coordinator. Each call rejects with a `Failure` while the link is down. */
@@ -62,4 +64,18 @@ export interface RoundBook {
 export interface Flushed {
   readonly ended: readonly RoundKey[];
   readonly countersigned: { readonly key: RoundKey; readonly head: SignedHead } | null;
+}
+
+/** Everything that the runner of rounds is given. */
+export interface RoundsOptions {
+  readonly site: SiteName;
+  readonly coordinatorKey: PublicKey;
+  readonly book: RoundBook;
+  readonly engine: RoundEngine;
+  readonly models: ModelSource;
+  readonly link: RoundLink;
+  readonly clock: MonotonicClock;
+  readonly logger: Logger;
+  /** Folder of packed contributions. */
+  readonly outbox: string;
 }

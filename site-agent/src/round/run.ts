@@ -9,26 +9,10 @@ import type {
   SignedHead,
 } from "@consilium/shared/protocol/messages";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
-import type { Logger } from "@consilium/shared/system/logger";
-import type { PublicKey, SiteName } from "@consilium/shared/units/identity";
 import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
 import { attemptAfter, contribute, contributionFile, offerContribution } from "./contribute.ts";
-import type { ModelSource } from "./modelSource.ts";
-import type { MonotonicClock, RoundBook, RoundEngine, RoundLink } from "./ports.ts";
+import type { RoundLink, RoundsOptions } from "./ports.ts";
 import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound } from "./round.ts";
-
-export interface RoundsOptions {
-  readonly site: SiteName;
-  readonly coordinatorKey: PublicKey;
-  readonly book: RoundBook;
-  readonly engine: RoundEngine;
-  readonly models: ModelSource;
-  readonly link: RoundLink;
-  readonly clock: MonotonicClock;
-  readonly logger: Logger;
-  /** Folder of packed contributions. */
-  readonly outbox: string;
-}
 
 /** An announcement as it came, kept while its attempt is the newest. */
 interface Announcement {
@@ -164,8 +148,16 @@ export class Rounds {
     const cancel = this.#options.clock.at(receivedAtMs + spec.answerAfterMs, () => {
       this.#cancelTimers.delete(keyText(key));
       this.#dispatch({ type: "answer-time", key });
+      this.#noteOverdue(key);
     });
     this.#cancelTimers.set(keyText(key), cancel);
+  }
+
+  /** Told to this hospital alone: the study's fixed time is too short for its machine, or the machine is too busy. */
+  #noteOverdue({ study, purpose, round, attempt }: RoundKey): void {
+    const state = this.#rounds.get(`${study}/${purpose}`)?.newest?.state;
+    if (state !== "preparing" && state !== "booking" && state !== "acting") return;
+    this.#options.logger.warn("answer-overdue", { study, purpose, round, attempt, state });
   }
 
   async #prepareModel(key: RoundKey): Promise<void> {
@@ -218,11 +210,7 @@ export class Rounds {
       const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
       const message = { type: "contribution", key, content, charges, head: book.head() } as const;
       const refusal = await offerContribution(link, message, contributionFile(this.#options.outbox, key));
-      if (refusal !== null) {
-        this.#log("contribution-refused", key, refusal.code);
-        return;
-      }
-      this.#dispatch({ type: "accepted", key });
+        this.#dispatch({ type: "accepted", key });
     } catch (error) {
       this.#logFault("contribution-not-sent", key, error);
     } finally {
