@@ -198,3 +198,22 @@ describe("[RND21] a contribution that could not be sent is sent when the link is
     expect(world.contributions()).toHaveLength(1);
   });
 });
+
+describe("[RND24] a contribution that the coordinator refused is not acknowledged", () => {
+  test("the refusal is logged, and the same bytes are offered when the link is back", async () => {
+    approved();
+    world.refusal = { code: "ledger/head-disagrees", kind: "refused", what: "went back", remedy: "re-sync" };
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    expect(world.logged.join()).toContain("contribution-refused");
+    world.refusal = null;
+    bench.rounds.onReconnected();
+    await bench.rounds.settled();
+    bench.rounds.onReconnected();
+    await bench.rounds.settled();
+    expect(world.contributions().map(({ attachment }) => Buffer.from(attachment ?? []).toString())).toEqual([
+      "contribution 1",
+      "contribution 1",
+    ]);
+  });
+});

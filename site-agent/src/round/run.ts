@@ -210,7 +210,8 @@ export class Rounds {
       const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
       const message = { type: "contribution", key, content, charges, head: book.head() } as const;
       const refusal = await offerContribution(link, message, contributionFile(this.#options.outbox, key));
-        this.#dispatch({ type: "accepted", key });
+      if (refusal === null) this.#dispatch({ type: "accepted", key });
+      else this.#log("contribution-refused", key, refusal.code);
     } catch (error) {
       this.#logFault("contribution-not-sent", key, error);
     } finally {

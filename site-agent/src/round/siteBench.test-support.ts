@@ -2,11 +2,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
-import { Failure } from "@consilium/shared/failure/failure";
+import { Failure, type Refusal } from "@consilium/shared/failure/failure";
 import {
   type BlobReference,
   type CoordinatorMessage,
   LEDGER_HEAD_DOMAIN,
+  type ReplyBody,
   type RoundKey,
   type SignedHead,
   type SiteMessage,
@@ -56,6 +57,8 @@ export class World {
   readonly requests: EngineRequest[] = [];
   isEngineDown = false;
   isLinkDown = false;
+  /** What the coordinator says to every message; null: it accepts. */
+  refusal: Refusal | null = null;
   steps = 0;
 
   constructor(folder: string) {
@@ -70,10 +73,10 @@ export class World {
     return this.sent.flatMap(({ message }) => (message.type === "round-declined" ? [message.refusal.code] : []));
   }
 
-  send = async (message: SiteMessage, attachment?: Uint8Array): Promise<{ type: "accepted" }> => {
+  send = async (message: SiteMessage, attachment?: Uint8Array): Promise<ReplyBody> => {
     if (this.isLinkDown) throw new Failure({ code: "link/lost", kind: "unreachable", what: "down", remedy: "wait" });
     this.sent.push({ message, attachment });
-    return { type: "accepted" };
+    return this.refusal === null ? { type: "accepted" } : { type: "refused", refusal: this.refusal };
   };
 
   /** A different contribution at each step, as with fresh samples and noise. */
