@@ -2,7 +2,7 @@
  * The main job, end to end, on this machine: four hospitals train one private model, which is audited, gated, released
  * and verified offline. `npm run demo -- --help` says more. Node built-ins only: it installs what the rest needs.
  */
-import { mkdtemp } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -59,6 +59,7 @@ async function demo() {
   consortium = new Consortium(await mkdtemp(join(tmpdir(), "consilium-demo-")));
   await screen.task("Certificate authority and coordinator", () => consortium.createCoordinator());
   await screen.task("Four hospitals enrolled, each with keys of its own making", () => enrolAll());
+  screen.note(`  ${[...consortium.sites].map(([name, { pid }]) => `${name}: process ${pid}`).join(", ")}`);
   await screen.task("Study proposed", () =>
     consortium.consilium(["study", "propose", join(STUDY_FOLDER, "study.yaml")]),
   );
@@ -67,6 +68,7 @@ async function demo() {
   const state = await watch();
   const outcome = await conclude(state, started);
   screen.close();
+  await writeTooLoud();
   report(outcome);
   if (options.keep) await keep();
   if (options.json) console.log(JSON.stringify(outcome));
@@ -143,8 +145,8 @@ function report(outcome) {
   screen.note("");
   for (const site of outcome.sites) {
     screen.note(
-      `  ${site.name.padEnd(12)} ε ${site.epsilon.toFixed(2)} of ${site.cap} at δ ${site.delta} ` +
-        `(training ${site.trainingEpsilon.toFixed(2)}, the rest metrics and audit)`,
+      `  ${site.name.padEnd(12)} ε ${roundedUp(site.epsilon)} of ${site.cap} at δ ${site.delta} ` +
+        `(training ${roundedUp(site.trainingEpsilon)}, the rest metrics and audit)`,
     );
   }
   screen.note(
@@ -159,19 +161,32 @@ function report(outcome) {
   screen.note(threeThings());
 }
 
+/** The heart study with less noise than a site's policy allows, for whoever wants to see the refusal. */
+async function writeTooLoud() {
+  const study = await readFile(join(STUDY_FOLDER, "study.yaml"), "utf8");
+  const loud = study
+    .replace(/^name: .*/m, "name: too-loud")
+    .replace(/noiseMultiplier: \S+/, "noiseMultiplier: 0.45")
+    .replace(/^ {2}epsilon: \S+/m, "  epsilon: 60");
+  await writeFile(join(consortium.folder, "too-loud.yaml"), loud);
+  await copyFile(join(STUDY_FOLDER, "schema.yaml"), join(consortium.folder, "schema.yaml"));
+}
+
 function threeThings() {
-  const site = (name) => `--data ${consortium.siteFolder(name)}`;
-  const steward = `--password-file ${join(consortium.folder, "va.steward-password")}`;
-  const example = options.keep ? "" : "  (first start the demo with --keep: npm run demo -- --keep)\n";
+  const site = `--data ${consortium.siteFolder("va")}`;
+  const steward = `${site} --password-file ${join(consortium.folder, "va.steward-password")}`;
+  const lead = `--data ${consortium.coordinatorFolder}`;
+  const running = options.keep ? "in another terminal" : "after npm run demo -- --keep, with the paths that it prints";
   return `
-Three things to try:
-${example}  1. Kill a site and see the study go on: start the demo again and, while it trains,
-       npx --no-install consilium-site stop ${site("va")}
-  2. Lower a cap and see a refusal:
-       npx --no-install consilium-site budget cap ${DATASET} --epsilon 1 --delta 1e-4 ${site("va")} ${steward}
-       npx --no-install consilium-site study approve ${STUDY} --dataset ${DATASET} ${site("va")} ${steward}
-  3. Ask for a σ below a site's policy and see it refuse: set noiseMultiplier: 0.3 and epsilon: 200 in a copy of
-       ${join(STUDY_FOLDER, "study.yaml")} under another name, propose it and try to approve it as above.`;
+Three things to try, ${running}:
+  1. Lower a cap and see a refusal:
+       npx --no-install consilium-site budget cap ${DATASET} --epsilon 1 --delta 1e-4 ${steward}
+       npx --no-install consilium-site study approve ${STUDY} --dataset ${DATASET} ${steward}
+  2. Ask for a σ below a site's policy and see it refuse (σ = 0.45; the site wants 0.5 at least):
+       npx --no-install consilium study propose ${join(consortium.folder, "too-loud.yaml")} ${lead}
+       npx --no-install consilium-site study approve too-loud --dataset ${DATASET} ${steward}
+  3. Kill a site and see the study go on: run the demo once more and, while it trains, kill -9 the process of a hospital
+     that it shows; the other three go on without it.`;
 }
 
 async function keep() {
@@ -185,6 +200,11 @@ async function interrupted() {
   console.error("Interrupted: stopping every process.");
   await consortium?.stop();
   process.exit(EXIT.interrupted);
+}
+
+/** An ε is never shown smaller than it is. */
+function roundedUp(epsilon) {
+  return (Math.ceil(epsilon * 100) / 100).toFixed(2);
 }
 
 /** A figure that nobody can resolve has no numbers. */

@@ -15,4 +15,5 @@ export class Processes {
   ): Promise<{ code: number; stdout: string; stderr: string }>;
   stop(child: ChildProcess): Promise<void>;
   stopAll(): Promise<void>;
+  killAll(): void;
 }

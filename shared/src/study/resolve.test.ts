@@ -107,6 +107,13 @@ describe("[STU22] σ: auto is the least with which every part stays within epsil
       "privacy.epsilon: No noise makes 60 steps fit",
     );
   });
+
+  test("an ε beyond what the sampler's distance allows is refused in words, not by a broken invariant", () => {
+    const loud = heart
+      .replace("epsilon: 4 #", "epsilon: 2000 #")
+      .replace("noiseMultiplier: 2.2", "noiseMultiplier: 0.3");
+    expect(faults(loud)[0]).toContain("privacy.epsilon: No noise is proven for ε = 2000");
+  });
 });
 
 describe("[STU23] every fault is told at once, with its place, what is wrong and what to do", () => {
@@ -179,9 +186,9 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
     ],
     ["minSites: 3", "minSites: 5", "5\n", "training.minSites: must be ≤ 4, the number of sites (got 5)."],
     [
-      "answerAfter: 250ms",
-      "answerAfter: 250ms\n  deadline: 250ms",
-      "250ms\n  min",
+      "deadline: 20s",
+      "deadline: 250ms",
+      "250ms #",
       "training.deadline: must come after the time at which sites answer.",
     ],
     [

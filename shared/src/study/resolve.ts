@@ -220,8 +220,19 @@ function withSamplerDistance(open: StudyDocument, ideal: number): number {
     const noiseMultiplier = Number((ideal + ticks * 1e-4).toFixed(4));
     const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
     if (epsilonOfEvents(eventsOf(document, "train"), delta) <= epsilon) return noiseMultiplier;
-    assert(ticks < 100, "a sampler's distance costs next to nothing");
+    if (ticks >= 100) throw beyondSampler(epsilon);
   }
+}
+
+/** (1 + e^ε) times the sampler's tail is added to δ: above ε of 60 or so that is no small number any more. */
+function beyondSampler(epsilon: number): Failure {
+  return new Failure({
+    code: "accounting/unaffordable",
+    kind: "config",
+    what: `No noise is proven for ε = ${epsilon}: at such ε the sampler's own distance from the Gaussian passes δ.`,
+    remedy: "Ask for ε ≤ 50; above 10 it promises little as it is.",
+    fields: { epsilon },
+  });
 }
 
 function overspent(part: "validation" | "audit", cost: number, document: StudyDocument, source: YamlSource): Finding {
