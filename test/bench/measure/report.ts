@@ -27,9 +27,10 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 }
 
-/** For people: a table; with `json`, one last line for machines. */
+/** The result: a table for people or, with `json`, one line for machines, the table beside it on standard error. */
 export function printReport(bench: string, cases: readonly BenchCase[], json: boolean): void {
-  for (const one of cases) process.stdout.write(`${lineOf(one)}\n`);
+  const table = cases.map((one) => `${lineOf(one)}\n`).join("");
+  (json ? process.stderr : process.stdout).write(table);
   if (!json) return;
   const cpus = os.cpus();
   const machine = { cpu: cpus[0]?.model ?? "unknown", cores: cpus.length, node: process.version };
@@ -39,8 +40,9 @@ export function printReport(bench: string, cases: readonly BenchCase[], json: bo
 function lineOf(one: BenchCase): string {
   const head = `${one.name.padEnd(52)} ${one.backend.padEnd(15)}`;
   if (one.skipped !== null) return `${head} skipped: ${one.skipped}`;
-  const spread = `${one.p10.toFixed(1)} to ${one.p90.toFixed(1)}, ${one.runs} runs`;
-  const time = `${one.median.toFixed(1)} ${one.unit} (${spread})`;
+  const digits = one.unit === "s" ? 4 : 1;
+  const spread = `${one.p10.toFixed(digits)} to ${one.p90.toFixed(digits)}, ${one.runs} runs`;
+  const time = `${one.median.toFixed(digits)} ${one.unit} (${spread})`;
   const against = one.reference === null ? "" : `, ${one.reference.ratio.toFixed(2)} × ${one.reference.name}`;
   return `${head} ${time}, peak ${Math.round(one.peakRssMiB)} MiB${against}`;
 }
