@@ -1,7 +1,7 @@
 import { leastNoiseMultiplier } from "../accountant/calibrate.ts";
 import { epsilonOfEvents } from "../accountant/convert.ts";
 import type { PrivacyEvent } from "../event/event.ts";
-import { assert, Failure } from "../failure/failure.ts";
+import { Failure } from "../failure/failure.ts";
 import { type Part, Part as Parts } from "../ledger/entry.ts";
 import type { Digest } from "../units/identity.ts";
 import { plannedEvents } from "./charges.ts";
