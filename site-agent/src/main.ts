@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { validityOf } from "@consilium/certs/renewal";
-import { Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { assert, Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import { jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
@@ -135,10 +135,11 @@ class Agent {
       engine: this.#engine,
       link,
       folder: folder.models,
-      patients: ({ digest }) =>
-        randomSums === undefined
-          ? { source: "prepared", path: preparedFile(folder, digest) }
-          : { source: "random-sums", seed: randomSums },
+      patients: ({ digest, dataset }) => {
+        if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };
+        assert(dataset !== null, "a study that acts has its data set");
+        return { source: "prepared", path: preparedFile(folder, digest, dataset) };
+      },
     });
     return new Rounds({
       site: config.name,

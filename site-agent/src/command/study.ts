@@ -108,7 +108,7 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
       random: operatingSystemRandom,
       ...(published === undefined ? {} : { publicPatients: published }),
     });
-    writePrepared(preparedFile(folder, study.digest), patients);
+    writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
     output.say(`Prepared ${report.patients} patients (this figure stays here).`);
   } finally {
     connector.close();

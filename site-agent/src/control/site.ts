@@ -62,7 +62,8 @@ function assemble({ folder, config, keys, database, now }: Parts): Site {
   const records = new Records(database.connection);
   const attempts = new Attempts(database.connection);
   const ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
-  const isPrepared: DecisionOptions["isPrepared"] = (digest) => existsSync(preparedFile(folder, digest));
+  const isPrepared: DecisionOptions["isPrepared"] = (digest, dataset) =>
+    existsSync(preparedFile(folder, digest, dataset));
   const persisted = (key: RoundKey): BlobReference | null => persistedContribution(folder.outbox, key);
   return {
     folder,

@@ -9,13 +9,21 @@ import {
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import { COORDINATOR, type Digest, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
+import {
+  COORDINATOR,
+  type DatasetId,
+  type Digest,
+  type PublicKey,
+  type SiteName,
+} from "@consilium/shared/units/identity";
 
 /** A study as this site's steward left it. */
 export interface StudyStanding {
   readonly document: StudyDocument;
   readonly digest: Digest;
   readonly state: "proposed" | "approved" | "rejected" | "vetoed";
+  /** Data set that the steward gave it; null before. */
+  readonly dataset: DatasetId | null;
   /** The data set it uses is frozen by the steward. */
   readonly frozen: boolean;
   /** Values in the model's flat parameter vector. */

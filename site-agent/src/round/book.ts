@@ -11,7 +11,7 @@ import {
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge, plannedCharges } from "@consilium/shared/study/charges";
 import { gridOfStudy } from "@consilium/shared/study/network";
-import type { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
+import type { SiteName, StudyName } from "@consilium/shared/units/identity";
 import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
 import type { Attempts } from "../storage/attempts.ts";
@@ -30,11 +30,6 @@ export interface BookOptions {
   readonly persisted: (key: RoundKey) => BlobReference | null;
 }
 
-interface KnownStudy extends StudyStanding {
-  /** Data set that the steward gave it; null before. */
-  readonly dataset: DatasetId | null;
-}
-
 /** An attempt's end, on this side or by the coordinator's word. */
 interface End {
   readonly key: RoundKey;
@@ -49,7 +44,7 @@ interface End {
 /** Rounds in the ledger and the database beside it, each step one transaction. */
 export class Book implements RoundBook {
   readonly #options: BookOptions;
-  readonly #known = new Map<StudyName, KnownStudy | null>();
+  readonly #known = new Map<StudyName, StudyStanding | null>();
   /** Newest head that the coordinator showed at a booking or an end. */
   #shown: SignedHead | null;
   #unwritten: End[] = [];
@@ -89,8 +84,9 @@ export class Book implements RoundBook {
     const { dataset, document } = study;
     const named = charges.map(({ part, event }) => ({ charge: chargeId(key, site, part), part, event }));
     const { study: name, round, attempt } = key;
+    const isNewer = shown.head.sequence >= (this.countersigned()?.sequence ?? 0);
     const bodies = [
-      ...this.#witness(shown),
+      ...(isNewer ? this.#witness(shown) : []),
       ...named.map(({ charge, part, event }): LedgerBody => {
         return { kind: "reserved", charge, site, dataset, part, study: name, round, attempt, event };
       }),
@@ -99,9 +95,9 @@ export class Book implements RoundBook {
     const check = (state: LedgerState): void => requireAffordable(state, { site, document, dataset }, charges);
     this.#write(bodies, check, () => {
       attempts.insertActing(key);
-      attempts.setCountersigned(shown);
+      if (isNewer) attempts.setCountersigned(shown);
     });
-    this.#shown = shown;
+    if (isNewer) this.#shown = shown;
   }
 
   end(key: RoundKey, content: BlobReference | null): void {
@@ -172,7 +168,7 @@ export class Book implements RoundBook {
     return study.charges[key.purpose].map(({ part }) => chargeId(key, this.#options.site, part));
   }
 
-  #study(study: StudyName): KnownStudy | null {
+  #study(study: StudyName): StudyStanding | null {
     const known = this.#known.get(study);
     if (known !== undefined) return known;
     const standing = this.#read(study);
@@ -180,7 +176,7 @@ export class Book implements RoundBook {
     return standing;
   }
 
-  #read(study: StudyName): KnownStudy | null {
+  #read(study: StudyName): StudyStanding | null {
     const { records } = this.#options;
     const proposal = records.proposal(study);
     if (proposal === null) return null;

@@ -23,7 +23,7 @@ export interface ModelSourceOptions {
 export class ModelSource {
   readonly #options: ModelSourceOptions;
   /** What the engine holds; forgotten whenever it failed, for it may have been started anew. */
-  readonly #held = new Map<StudyName, Digest | null>();
+  readonly #held = new Map<StudyName, Held>();
 
   constructor(options: ModelSourceOptions) {
     this.#options = options;
@@ -32,6 +32,8 @@ export class ModelSource {
   /** Nothing here touches a record: opening loads what was prepared when the steward approved. */
   async prepare(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
     const { study } = spec.key;
+    // Approved anew since, of another version or on other patients: what is open is none of this round's.
+    if (this.#held.get(study)?.approved !== approvedAs(standing)) this.forget(study);
     const isFresh = !this.#held.has(study);
     try {
       await this.#bring(spec, standing, aggregate);
@@ -51,10 +53,10 @@ export class ModelSource {
   async #bring(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
     const { study } = spec.key;
     if (!this.#held.has(study)) await this.#open(study, standing);
-    if (this.#held.get(study) === spec.model.digest) return;
+    if (this.#held.get(study)?.model === spec.model.digest) return;
     const isReplayed = await this.#replay(spec, standing, aggregate);
     if (!isReplayed) await this.#load(study, spec.model);
-    this.#held.set(study, spec.model.digest);
+    this.#held.set(study, { approved: approvedAs(standing), model: spec.model.digest });
   }
 
   async #open(study: StudyName, standing: StudyStanding): Promise<void> {
@@ -68,12 +70,12 @@ export class ModelSource {
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
     });
-    this.#held.set(study, null);
+    this.#held.set(study, { approved: approvedAs(standing), model: null });
   }
 
   async #replay(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<boolean> {
     const { update, key, model } = spec;
-    if (update === undefined || this.#held.get(key.study) !== update.from) return false;
+    if (update === undefined || this.#held.get(key.study)?.model !== update.from) return false;
     const path = join(this.#options.folder, `${update.aggregate.digest}.aggregate`);
     if (aggregate === undefined)
       await this.#options.link.download(update.aggregate.digest, update.aggregate.bytes, path);
@@ -109,6 +111,16 @@ export class ModelSource {
     if (reply.type !== "failed") return reply;
     throw fromRefusal(reply.refusal);
   }
+}
+
+interface Held {
+  /** Version and data set that the study was opened with. */
+  readonly approved: string;
+  readonly model: Digest | null;
+}
+
+function approvedAs({ digest, dataset }: StudyStanding): string {
+  return `${digest} ${dataset}`;
 }
 
 /** Lives until the engine has read it, so it needs no fsync. */

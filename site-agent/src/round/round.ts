@@ -1,5 +1,6 @@
 import { type Refusal, unreachable } from "@consilium/shared/failure/failure";
 import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
+import { ALREADY_COMMITTED, ATTEMPT_CLOSED, ATTEMPT_LOST, ATTEMPT_UNKNOWN, NOT_NEW } from "./refusals.ts";
 
 /**
  * How far this site has gone with one attempt of one round. Budget is spent from `acting` on, whatever happens later.
@@ -274,24 +275,3 @@ export function sameKey(a: RoundKey, b: RoundKey): boolean {
 export function keyText(key: RoundKey): string {
   return `${key.study}/${key.purpose}-${key.round}.${key.attempt}`;
 }
-
-const NEW_ATTEMPT = "Announce the round again as a new attempt.";
-
-function refusal(code: string, what: string, remedy: string): Refusal {
-  return { code, kind: "refused", what, remedy };
-}
-
-/** One text for every reason, so that it can't depend on a record. */
-export const ATTEMPT_LOST = refusal(
-  "round/attempt-lost",
-  "This site has no contribution for this attempt.",
-  NEW_ATTEMPT,
-);
-const ATTEMPT_UNKNOWN = refusal("round/attempt-unknown", "This site doesn't take part in this attempt.", NEW_ATTEMPT);
-const ATTEMPT_CLOSED = refusal("round/attempt-closed", "This site saw this attempt closed.", NEW_ATTEMPT);
-const NOT_NEW = refusal("round/not-new", "This site has seen this attempt, or a later one.", NEW_ATTEMPT);
-const ALREADY_COMMITTED = refusal(
-  "round/already-committed",
-  "This site saw this round, or a later one, committed.",
-  "Go on with the round after the newest that was committed.",
-);

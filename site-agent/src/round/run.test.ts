@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
-import { SiteName } from "@consilium/shared/units/identity";
+import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { announcement, dataset, document, headAt, SiteBench, World } from "./siteBench.test-support.ts";
 
@@ -164,6 +164,19 @@ describe("[LED22] a site books nothing past its cap, nor on a coordinator's ledg
     expect(world.steps).toBe(1);
   });
 
+  test("a newer head that another study's round showed since the announcement is no reason to refuse", async () => {
+    approved();
+    const announced = bench.rounds.onAnnounced(announcement(1), undefined);
+    const key = { ...announcement(1).round.key, study: StudyName.parse("other") };
+    await bench.rounds.onClosed({ type: "round-closed", key, outcome: "abandoned", head: headAt(900) });
+    await announced;
+    await bench.rounds.settled();
+    expect(world.steps).toBe(1);
+    expect(bench.book.countersigned()?.sequence).toBe(900);
+    bench = await bench.crash();
+    expect(bench.book.countersigned()?.sequence).toBe(900);
+  });
+
   test("a head that the coordinator did not sign is refused", async () => {
     approved();
     const { head } = headAt(100);
@@ -183,6 +196,37 @@ describe("[RND27] what fails at a site says nothing of why", () => {
     await bench.at(document.training.answerAfterMs);
     expect(world.refusals()).toEqual(["round/attempt-lost"]);
     expect(JSON.stringify([world.sent, world.logged])).not.toContain("93");
+  });
+});
+
+describe("[RND22] why the records can't be opened stays here", () => {
+  test("one refusal for every reason, at the fixed time", async () => {
+    approved();
+    world.isDataUnfit = true;
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    expect(world.refusals()).toEqual(["round/model-missing"]);
+    expect(JSON.stringify(world.sent)).not.toContain("93");
+    expect(kinds()).not.toContain("reserved");
+  });
+});
+
+describe("[RND20] a round acts on the data set that is charged", () => {
+  test("a study that is approved anew on another data set is opened anew, with that one's patients", async () => {
+    const other = DatasetId.parse("ward");
+    bench.records.registerDataset(other, "/data/ward.csv", "2026-01-01T00:00:00Z");
+    approved();
+    await bench.announce(announcement(1));
+    bench.setCap(4, other);
+    bench.approve(4, {}, other);
+    await bench.announce(announcement(2));
+    const opened = world.requests.flatMap((request) => (request.type === "open" ? [request.patients] : []));
+    expect(opened).toEqual([
+      { source: "prepared", path: "/prepared/clinic" },
+      { source: "prepared", path: "/prepared/ward" },
+    ]);
+    const reserved = bench.ledger.entries().flatMap(({ body }) => (body.kind === "reserved" ? [body.dataset] : []));
+    expect(reserved).toEqual([dataset, other]);
   });
 });
 

@@ -10,17 +10,11 @@ import type {
 } from "@consilium/shared/protocol/messages";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
 import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
+import { Announcements } from "./announcements.ts";
 import { attemptAfter, contribute, contributionFile, offerContribution } from "./contribute.ts";
 import type { RoundLink, RoundsOptions } from "./ports.ts";
+import { MODEL_MISSING } from "./refusals.ts";
 import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound } from "./round.ts";
-
-/** An announcement as it came, kept while its attempt is the newest. */
-interface Announcement {
-  readonly spec: RoundSpec;
-  readonly head: SignedHead;
-  readonly aggregate: Uint8Array | undefined;
-  readonly receivedAtMs: number;
-}
 
 type Announced = Extract<CoordinatorMessage, { type: "round-announced" }>;
 type Closed = Extract<CoordinatorMessage, { type: "round-closed" }>;
@@ -34,7 +28,7 @@ const ACCEPTED: ReplyBody = { type: "accepted" };
 export class Rounds {
   readonly #options: RoundsOptions;
   readonly #rounds = new Map<string, SiteRound>();
-  readonly #announcements = new Map<string, Announcement>();
+  readonly #announcements = new Announcements();
   readonly #cancelTimers = new Map<string, () => void>();
   /** Attempts whose contribution is on its way now: one at a time. */
   readonly #offering = new Set<string>();
@@ -51,8 +45,7 @@ export class Rounds {
     const { round: spec, head } = message;
     requireGenuineHead(head, this.#options.coordinatorKey);
     const receivedAtMs = this.#options.clock.nowMs();
-    const name = keyText(spec.key);
-    if (!this.#announcements.has(name)) this.#announcements.set(name, { spec, head, aggregate, receivedAtMs });
+    this.#announcements.keep({ spec, head, aggregate, receivedAtMs });
     this.#dispatch({ type: "announced", key: spec.key, refusal: this.#refusalOf(spec, head) });
     return ACCEPTED;
   }
@@ -131,7 +124,7 @@ export class Rounds {
         this.#run(key, this.#offer(key, effect.content));
         return;
       case "decline":
-        this.#announcements.delete(keyText(key));
+        this.#announcements.forget(key);
         this.#log("round-declined", key, effect.refusal.code);
         this.#tell({ type: "round-declined", key, refusal: effect.refusal }, key);
         return;
@@ -144,7 +137,7 @@ export class Rounds {
   }
 
   #startAnswerTimer(key: RoundKey): void {
-    const { spec, receivedAtMs } = this.#announcement(key);
+    const { spec, receivedAtMs } = this.#announcements.of(key);
     const cancel = this.#options.clock.at(receivedAtMs + spec.answerAfterMs, () => {
       this.#cancelTimers.delete(keyText(key));
       this.#dispatch({ type: "answer-time", key });
@@ -161,21 +154,24 @@ export class Rounds {
   }
 
   async #prepareModel(key: RoundKey): Promise<void> {
-    const { spec, aggregate } = this.#announcement(key);
+    const { spec, aggregate } = this.#announcements.of(key);
     try {
       await this.#options.models.prepare(spec, this.#standing(key), aggregate);
       this.#dispatch({ type: "model-ready", key });
     } catch (error) {
       this.#options.models.forget(key.study);
       this.#logFault("model-missing", key, error);
-      this.#dispatch({ type: "model-missing", key, refusal: toRefusal(error) });
+      this.#dispatch({ type: "model-missing", key, refusal: MODEL_MISSING });
     }
   }
 
-  /** Steward's decisions may have come since the announcement: everything is checked again as it is booked. */
+  /**
+   * Steward's decisions may have come since the announcement: the study is checked again as it is booked. The head was
+   * checked when it came: other studies' rounds may have shown newer ones since.
+   */
   #book(key: RoundKey): void {
-    const { spec, head } = this.#announcement(key);
-    const refusal = this.#refusalOf(spec, head) ?? this.#booked(spec, head);
+    const { spec, head } = this.#announcements.of(key);
+    const refusal = announcementRefusal(spec, this.#standing(key), this.#options.site) ?? this.#booked(spec, head);
     this.#dispatch(refusal === null ? { type: "booked", key } : { type: "booking-refused", key, refusal });
   }
 
@@ -221,7 +217,7 @@ export class Rounds {
 
   #end(key: RoundKey, content: BlobReference | null): void {
     this.#options.book.end(key, content);
-    this.#announcements.delete(keyText(key));
+    this.#announcements.forget(key);
     this.#cancelTimers.get(keyText(key))?.();
     this.#cancelTimers.delete(keyText(key));
     this.#scheduleFlush();
@@ -275,12 +271,6 @@ export class Rounds {
     return this.#standing(key).charges[key.purpose];
   }
 
-  #announcement(key: RoundKey): Announcement {
-    const announcement = this.#announcements.get(keyText(key));
-    assert(announcement !== undefined, "an attempt that is being prepared was announced to this process");
-    return announcement;
-  }
-
   #tell(message: Parameters<RoundLink["send"]>[0], key: RoundKey): void {
     this.#run(key, this.#options.link.send(message));
   }
@@ -301,7 +291,6 @@ export class Rounds {
   }
 
   #logFault(event: string, key: RoundKey, error: unknown): void {
-    const { code } = toRefusal(error);
-    this.#log(event, key, code);
+    this.#log(event, key, toRefusal(error).code);
   }
 }

@@ -56,6 +56,8 @@ export class World {
   readonly logged: string[] = [];
   readonly requests: EngineRequest[] = [];
   isEngineDown = false;
+  /** The engine can't open the study on the records that are there. */
+  isDataUnfit = false;
   isLinkDown = false;
   /** What the coordinator says to every message; null: it accepts. */
   refusal: Refusal | null = null;
@@ -82,10 +84,10 @@ export class World {
   /** A different contribution at each step, as with fresh samples and noise. */
   engine = async (request: EngineRequest): Promise<EngineReply> => {
     this.requests.push(request);
+    const refusal = { code: "engine/memory", kind: "fault", what: "batch of 93", remedy: "-" } as const;
+    if (request.type === "open" && this.isDataUnfit) return { type: "failed", refusal };
     if (request.type !== "step") return { type: "done" };
-    if (this.isEngineDown) {
-      return { type: "failed", refusal: { code: "engine/memory", kind: "fault", what: "batch of 93", remedy: "-" } };
-    }
+    if (this.isEngineDown) return { type: "failed", refusal };
     this.steps += 1;
     const bytes = Buffer.from(`contribution ${this.steps}`);
     await writeFile(request.path, bytes);
@@ -151,13 +153,13 @@ export class SiteBench {
     this.book.forget();
   }
 
-  setCap(epsilon: number): void {
-    this.decide({ action: "set-cap", dataset, cap: Cap.parse({ epsilon, delta: 1e-4 }) });
+  setCap(epsilon: number, on = dataset): void {
+    this.decide({ action: "set-cap", dataset: on, cap: Cap.parse({ epsilon, delta: 1e-4 }) });
   }
 
-  approve(capEpsilon: number, policy: Policy = {}): void {
+  approve(capEpsilon: number, policy: Policy = {}, on = dataset): void {
     const cap = Cap.parse({ epsilon: capEpsilon, delta: 1e-4 });
-    const approval = { site, study: document.name, studyDigest: digest, dataset, cap, steward: "Dr. Bell" };
+    const approval = { site, study: document.name, studyDigest: digest, dataset: on, cap, steward: "Dr. Bell" };
     const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
     this.decide({ action: "approve", approval, signature }, policy);
   }
@@ -192,7 +194,7 @@ export class SiteBench {
         engine,
         link,
         folder: join(world.folder, "models"),
-        patients: () => ({ source: "prepared", path: "/prepared" }),
+        patients: (standing) => ({ source: "prepared", path: `/prepared/${standing.dataset}` }),
       }),
       link,
       clock: {

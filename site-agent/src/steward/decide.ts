@@ -21,8 +21,8 @@ export interface DecisionOptions {
   readonly records: Records;
   readonly ledger: SiteLedger;
   readonly now: () => Date;
-  /** Whether the patients of a study stand prepared in their file. */
-  readonly isPrepared: (studyDigest: Digest) => boolean;
+  /** Whether the patients of a study stand prepared from that data set. */
+  readonly isPrepared: (studyDigest: Digest, dataset: DatasetId) => boolean;
 }
 
 /**
@@ -84,7 +84,7 @@ function approval(
   requireOwnWords(statement, site, steward.name);
   if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
   requireAllowed(policy, proposal.document);
-  if (!isPrepared(proposal.digest)) throw notPrepared(proposal.study);
+  if (!isPrepared(proposal.digest, dataset)) throw notPrepared(proposal.study);
   requireSameSplit(records, proposal, dataset);
   const approved: Approval = {
     statement,

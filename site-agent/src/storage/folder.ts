@@ -1,7 +1,7 @@
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
-import type { Digest } from "@consilium/shared/units/identity";
+import type { DatasetId, Digest } from "@consilium/shared/units/identity";
 
 /** Everything that a site agent keeps: one folder, readable by its own account alone. */
 export interface DataFolder {
@@ -40,9 +40,9 @@ export async function makeFolders(folder: DataFolder): Promise<void> {
   }
 }
 
-/** Patients of one study, as the steward approved it. */
-export function preparedFile(folder: DataFolder, studyDigest: Digest): string {
-  return join(folder.prepared, `${studyDigest}.patients`);
+/** Patients of one study from one data set: only those of the data set that the steward approved are ever opened. */
+export function preparedFile(folder: DataFolder, studyDigest: Digest, dataset: DatasetId): string {
+  return join(folder.prepared, `${studyDigest}.${dataset}.patients`);
 }
 
 /** Whether a site joined here: `site.yaml` is written last. */
