@@ -3,6 +3,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import type { Connector } from "../connector/table.ts";
+import { contentOf } from "../contract/content.ts";
 import { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { table } from "./output.ts";
@@ -12,15 +13,13 @@ const PREVIEW_ROWS = 5;
 /** Columns of a preview that fit a screen. */
 const PREVIEW_COLUMNS = 12;
 
-/** Gives data a name, under which their budget is kept. Reads the header alone. */
+/** Gives data a name, under which their budget is kept. Looks at the header, and takes the digest of the file. */
 export async function register(context: CommandContext, name: string, path: string): Promise<void> {
   const dataset = DatasetId.parse(name);
   const columns = await withTable(path, (connector) => connector.columns());
-  const record = await askSite(
-    context,
-    { ask: "register-dataset", dataset, path: await realpath(path) },
-    DatasetRecord,
-  );
+  const file = await realpath(path);
+  const request = { ask: "register-dataset", dataset, path: file, content: await contentOf(file) } as const;
+  const record = await askSite(context, request, DatasetRecord);
   context.output.result({ ...record, columns: columns.length }, [
     `Registered ${dataset}: ${columns.length} columns.`,
     `Next: consilium-site budget cap ${dataset} --epsilon E --delta D`,

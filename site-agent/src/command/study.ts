@@ -3,6 +3,8 @@ import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemR
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { Quote } from "../approval/quote.ts";
+import { requireUnchanged } from "../contract/content.ts";
+import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { NextDecision, StudyDetail, StudySummary } from "../control/request.ts";
 import { preparedFile } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
@@ -51,8 +53,11 @@ export async function approve(context: CommandContext, name: string, options: Ap
   output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
   if (refusal !== null) throw fromRefusal(refusal);
   if (cap === null) throw noCap(dataset.dataset);
-  await prepare(context, study, dataset);
+  const patients = await prepare(context, study, dataset);
   const { signer } = await stewardOf(context, options.steward, `Approve ${study.name} on ${dataset.dataset}?`);
+  // Only now: whoever lacks the steward's password changes nothing that a running study opens.
+  const { writePrepared } = await import("../contract/preparedFile.ts");
+  writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
   await decideAs(context, signer, ({ site, steward }) =>
     signApproval(signer, {
       site,
@@ -90,16 +95,16 @@ export async function reject(context: CommandContext, name: string, options: Rej
   context.output.result({ study: study.name, digest: study.digest, action, reason }, [`${done} ${study.name}.`]);
 }
 
-async function prepare(context: CommandContext, study: StudyDetail, dataset: DatasetRecord): Promise<void> {
+async function prepare(context: CommandContext, study: StudyDetail, dataset: DatasetRecord): Promise<PreparedPatients> {
   const { folder, output } = context;
   const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const { splitKey } = await readKeys(folder);
   // DuckDB is loaded for this alone.
-  const [{ openTable }, { preparePatients }, { writePrepared }] = await Promise.all([
+  const [{ openTable }, { preparePatients }] = await Promise.all([
     import("../connector/table.ts"),
     import("../contract/prepare.ts"),
-    import("../contract/preparedFile.ts"),
   ]);
+  await requireUnchanged(dataset, study.document.data);
   const connector = await openTable(dataset.path);
   try {
     const published = study.document.sites.find(({ name }) => name === site)?.patients;
@@ -108,8 +113,8 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
       random: operatingSystemRandom,
       ...(published === undefined ? {} : { publicPatients: published }),
     });
-    writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
     output.say(`Prepared ${report.patients} patients (this figure stays here).`);
+    return patients;
   } finally {
     connector.close();
   }

@@ -21,7 +21,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
     case "datasets":
       return records.datasets();
     case "register-dataset":
-      return records.registerDataset(request.dataset, request.path, now().toISOString());
+      return records.registerDataset(request, now().toISOString());
     case "studies":
       return records.proposals().map((proposal) => summary(site, proposal));
     case "study": {

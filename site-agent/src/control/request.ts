@@ -14,7 +14,12 @@ export const ControlRequest = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("status") }),
   z.strictObject({ ask: z.literal("stop") }),
   z.strictObject({ ask: z.literal("datasets") }),
-  z.strictObject({ ask: z.literal("register-dataset"), dataset: DatasetId, path: z.string().min(1).max(4096) }),
+  z.strictObject({
+    ask: z.literal("register-dataset"),
+    dataset: DatasetId,
+    path: z.string().min(1).max(4096),
+    content: Digest,
+  }),
   z.strictObject({ ask: z.literal("studies") }),
   z.strictObject({ ask: z.literal("study"), study: StudyName }),
   /** What approving a study would cost a data set, and what would leave. */

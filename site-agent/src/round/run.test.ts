@@ -214,7 +214,7 @@ describe("[RND22] why the records can't be opened stays here", () => {
 describe("[RND20] a round acts on the data set that is charged", () => {
   test("a study that is approved anew on another data set is opened anew, with that one's patients", async () => {
     const other = DatasetId.parse("ward");
-    bench.records.registerDataset(other, "/data/ward.csv", "2026-01-01T00:00:00Z");
+    bench.register(other);
     approved();
     await bench.announce(announcement(1));
     bench.setCap(4, other);

@@ -128,7 +128,7 @@ export class SiteBench {
   static async proposed(world: World): Promise<SiteBench> {
     const bench = await SiteBench.open(world);
     bench.records.pinSteward({ name: "Dr. Bell", publicKey: steward.publicKey });
-    bench.records.registerDataset(dataset, "/data/clinic.csv", "2026-01-01T00:00:00Z");
+    bench.register(dataset);
     const proposal = signStatement(coordinator, STUDY_PROPOSAL_DOMAIN, document);
     bench.records.insertProposal(document, digest, proposal, "2026-01-01T00:00:00Z");
     return bench;
@@ -151,6 +151,11 @@ export class SiteBench {
     const signed = signDecision(signer, { site, steward: "Dr. Bell", number, decision });
     decide({ site, identity, policy, records, ledger, now: () => new Date(), isPrepared: () => true }, signed);
     this.book.forget();
+  }
+
+  register(name: DatasetId): void {
+    const content = digestOf(`patients of ${name}`);
+    this.records.registerDataset({ dataset: name, path: `/data/${name}.csv`, content }, "2026-01-01T00:00:00Z");
   }
 
   setCap(epsilon: number, on = dataset): void {

@@ -34,6 +34,11 @@ export function splitRule(contract: DataContract): string {
   return canonicalJson({ patient: patient ?? null, ...(split === undefined ? { shares } : { split }) });
 }
 
+/** Whether parts follow from patients' own keys alone; else from the file too: its row numbers, or its split column. */
+export function isSplitByKey({ patient, split }: DataContract): boolean {
+  return patient !== undefined && split === undefined;
+}
+
 /** A uniform place in [0, 1) by the first 53 bits of an HMAC under a domain of its own. */
 function unitInterval(secret: SiteSecret, patient: PatientKey): number {
   const digest = createHmac("sha256", secret).update(`part\0${patient}`).digest();

@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { digestOf } from "@consilium/shared/encoding/digest";
 import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { StudyName } from "@consilium/shared/units/identity";
+import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { capOn } from "../ledger/budget.ts";
 import { dataset, document, identity, SiteBench, site, steward, World } from "../round/siteBench.test-support.ts";
@@ -127,19 +128,56 @@ describe("[STU31] a study is approved only where policy, cap and split allow it"
     bench.approve(4, { purposes: ["*HEART*"], models: ["preset:*"], mechanisms: ["dp-sgd"], minNoiseMultiplier: 2.2 });
   });
 
-  test("another study on the same data set must split its patients the same way", () => {
-    bench.setCap(100);
-    bench.approve(100);
+  describe("[DAT10] every study on a data set splits it alike", () => {
     const shares = { train: 0.5, validation: 0.25, audit: 0.25 };
     const name = StudyName.parse("other");
     const other = StudyDocument.parse({ ...document, name, data: { ...document.data, shares } });
-    const proposal = signStatement(steward, APPROVAL_DOMAIN, {});
-    bench.records.insertProposal(other, studyDigest(other), proposal, "2026-01-02T00:00:00Z");
-    const limit = Cap.parse({ epsilon: 100, delta: 1e-4 });
-    const approval = { site, study: name, studyDigest: studyDigest(other), dataset, cap: limit, steward: "Dr. Bell" };
-    const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
-    expect(() => bench.decide({ action: "approve", approval, signature })).toThrow(
-      expect.objectContaining({ code: "data/split-differs" }),
+
+    function approveOther(): void {
+      const proposal = signStatement(steward, APPROVAL_DOMAIN, {});
+      bench.records.insertProposal(other, studyDigest(other), proposal, "2026-01-02T00:00:00Z");
+      const limit = Cap.parse({ epsilon: 100, delta: 1e-4 });
+      const approval = { site, study: name, studyDigest: studyDigest(other), dataset, cap: limit, steward: "Dr. Bell" };
+      const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
+      bench.decide({ action: "approve", approval, signature });
+    }
+
+    test("another study on the same data set must split its patients the same way", () => {
+      bench.setCap(100);
+      bench.approve(100);
+      expect(approveOther).toThrow(expect.objectContaining({ code: "data/split-differs" }));
+    });
+
+    test("also after the first study was withdrawn, or approved again on other data", () => {
+      const ward = DatasetId.parse("ward");
+      bench.register(ward);
+      bench.setCap(100);
+      bench.setCap(100, ward);
+      bench.approve(100);
+      bench.decide({ action: "veto", study: document.name, studyDigest: studyDigest(document), reason: "other data" });
+      bench.approve(100, {}, ward);
+      expect(approveOther).toThrow(expect.objectContaining({ code: "data/split-differs" }));
+    });
+  });
+});
+
+describe("[DAT14] the same data have one name and one budget", () => {
+  const register = (name: string, path: string, text: string) =>
+    bench.records.registerDataset({ dataset: DatasetId.parse(name), path, content: digestOf(text) }, "2026-01-01");
+
+  test("neither the same file nor the same bytes elsewhere get a second name", () => {
+    const already = expect.objectContaining({ code: "data/registered-already" });
+    register("ward", "/data/ward.csv", "patients of the ward");
+    expect(() => register("again", "/data/ward.csv", "patients of the ward, one more")).toThrow(already);
+    expect(() => register("copy", "/elsewhere/ward.csv", "patients of the ward")).toThrow(already);
+    expect(bench.records.datasets()).toHaveLength(2);
+  });
+
+  test("a name keeps its data; registering it again changes nothing", () => {
+    const first = register("ward", "/data/ward.csv", "patients of the ward");
+    expect(register("ward", "/data/ward.csv", "patients of the ward, one more")).toEqual(first);
+    expect(() => register("ward", "/data/other.csv", "others")).toThrow(
+      expect.objectContaining({ code: "data/name-taken" }),
     );
   });
 });

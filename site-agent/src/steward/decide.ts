@@ -11,7 +11,7 @@ import { requireAffordable } from "../ledger/affordable.ts";
 import { capOn } from "../ledger/budget.ts";
 import type { SiteLedger } from "../ledger/store.ts";
 import { splitRule } from "../split/keyedHash.ts";
-import type { ProposalRecord, Records } from "../storage/records.ts";
+import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
 import { type SignedStatement, type StewardAction, verifyDecision } from "./statement.ts";
 
 export interface DecisionOptions {
@@ -80,12 +80,13 @@ function approval(
   const { records, site, identity, policy, isPrepared } = options;
   const steward = records.steward();
   const proposal = requireProposal(records, statement.study, statement.studyDigest);
-  const { dataset } = requireDataset(records, statement.dataset);
+  const record = requireDataset(records, statement.dataset);
+  const { dataset } = record;
   requireOwnWords(statement, site, steward.name);
   if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
   requireAllowed(policy, proposal.document);
   if (!isPrepared(proposal.digest, dataset)) throw notPrepared(proposal.study);
-  requireSameSplit(records, proposal, dataset);
+  requireSameSplit(proposal, record);
   const approved: Approval = {
     statement,
     stewardKey: steward.publicKey,
@@ -101,20 +102,20 @@ function approval(
       if (cap === null || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
       requireAffordable(state, { site, document, dataset }, plannedEvents(document));
     },
-    also: () => records.approve(studyDigest, approved),
+    also: () => {
+      records.approve(studyDigest, approved);
+      records.keepSplitRule(dataset, splitRule(proposal.document.data));
+    },
   };
 }
 
 /** Budgets are kept by part, so a patient must be in the same part for every study on a data set. */
-function requireSameSplit(records: Records, { document }: ProposalRecord, dataset: DatasetId): void {
-  const rule = splitRule(document.data);
-  const others = records.proposals().filter((other) => other.dataset === dataset && other.approval !== null);
-  const different = others.find((other) => splitRule(other.document.data) !== rule);
-  if (different === undefined) return;
+function requireSameSplit({ document }: ProposalRecord, { dataset, splitRule: kept }: DatasetRecord): void {
+  if (kept === null || kept === splitRule(document.data)) return;
   throw new Failure({
     code: "data/split-differs",
     kind: "refused",
-    what: `Study ${document.name} splits the patients of ${dataset} otherwise than study ${different.study} did.`,
+    what: `Study ${document.name} splits the patients of ${dataset} otherwise than the first study on it did.`,
     remedy:
       "Have the study use the same patient key, split column or shares, or register its data as a data set of their own patients.",
   });
@@ -135,7 +136,7 @@ function requireProposal(records: Records, study: StudyName, digest: Digest): Pr
   });
 }
 
-function requireDataset(records: Records, dataset: DatasetId): { readonly dataset: DatasetId } {
+function requireDataset(records: Records, dataset: DatasetId): DatasetRecord {
   const record = records.dataset(dataset);
   if (record !== null) return record;
   throw new Failure({

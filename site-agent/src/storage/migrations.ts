@@ -8,6 +8,13 @@ export const siteMigrations: Record<string, Migration> = {
       await createRounds(db);
     },
   },
+  "0101-dataset-content": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // SHA-256 of the file as it was registered, and how the first approved study split its patients.
+      await db.schema.alterTable("dataset").addColumn("content", "text").execute();
+      await db.schema.alterTable("dataset").addColumn("split_rule", "text").execute();
+    },
+  },
 };
 
 async function createDecisions({ schema }: Kysely<unknown>): Promise<void> {

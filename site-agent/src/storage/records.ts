@@ -13,8 +13,15 @@ export const DatasetRecord = z.strictObject({
   path: z.string(),
   registeredAt: z.string(),
   frozen: z.boolean(),
+  /** Of the file as it was registered. */
+  content: Digest.nullable(),
+  /** How the first study that was approved on it split its patients; every other must do the same. */
+  splitRule: z.string().nullable(),
 });
 export type DatasetRecord = z.infer<typeof DatasetRecord>;
+
+/** What is registered: a name, a file's real path and its bytes' digest. */
+export type NewDataset = Pick<DatasetRecord, "dataset" | "path"> & { readonly content: Digest };
 
 export const ProposalRecord = z.strictObject({
   study: StudyName,
@@ -69,14 +76,27 @@ export class Records {
     return row === undefined ? null : datasetOf(row);
   }
 
-  /** Refuses to give a known name to other data: its charges would be counted for the wrong patients. */
-  registerDataset(dataset: DatasetId, path: string, at: string): DatasetRecord {
+  /**
+   * Refuses to give a known name to other data, and known data another name: the same patients would have two budgets.
+   * Data that only overlap can't be told here.
+   */
+  registerDataset({ dataset, path, content }: NewDataset, at: string): DatasetRecord {
     const known = this.dataset(dataset);
-    if (known !== null && known.path !== path) throw nameTaken(dataset);
+    if (known !== null) {
+      if (known.path !== path) throw nameTaken(dataset);
+      return known;
+    }
+    const twin = this.datasets().find((other) => other.path === path || other.content === content);
+    if (twin !== undefined) throw registeredAlready(twin.dataset);
     this.#connection
-      .prepare("insert into dataset (id, path, registered_at) values (?, ?, ?) on conflict (id) do nothing")
-      .run(dataset, path, at);
-    return { dataset, path, registeredAt: known?.registeredAt ?? at, frozen: known?.frozen ?? false };
+      .prepare("insert into dataset (id, path, registered_at, content) values (?, ?, ?, ?)")
+      .run(dataset, path, at, content);
+    return { dataset, path, registeredAt: at, frozen: false, content, splitRule: null };
+  }
+
+  /** The first approved study decides; what it decided stays, whatever becomes of it. */
+  keepSplitRule(dataset: DatasetId, rule: string): void {
+    this.#connection.prepare("update dataset set split_rule = coalesce(split_rule, ?) where id = ?").run(rule, dataset);
   }
 
   freeze(dataset: DatasetId, frozen: boolean): void {
@@ -144,12 +164,21 @@ export class Records {
 }
 
 const DatasetRow = z
-  .object({ id: DatasetId, path: z.string(), registered_at: z.string(), frozen: z.number() })
+  .object({
+    id: DatasetId,
+    path: z.string(),
+    registered_at: z.string(),
+    frozen: z.number(),
+    content: Digest.nullable(),
+    split_rule: z.string().nullable(),
+  })
   .transform((row) => ({
     dataset: row.id,
     path: row.path,
     registeredAt: row.registered_at,
     frozen: row.frozen === 1,
+    content: row.content,
+    splitRule: row.split_rule,
   }));
 
 function datasetOf(row: unknown): DatasetRecord {
@@ -187,5 +216,14 @@ function nameTaken(dataset: DatasetId): Failure {
     kind: "usage",
     what: `The name ${dataset} stands for other data already, with its own budget.`,
     remedy: "Register these data under another name: consilium-site data register NAME PATH",
+  });
+}
+
+function registeredAlready(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "data/registered-already",
+    kind: "usage",
+    what: `These data are registered already, as ${dataset}: under two names their patients would have two budgets.`,
+    remedy: `Use ${dataset}: consilium-site data list`,
   });
 }

@@ -1,0 +1,38 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DataContract } from "@consilium/shared/study/contract";
+import { DatasetId } from "@consilium/shared/units/identity";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { contentOf, requireUnchanged } from "./content.ts";
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consilium-content-"));
+  path = join(folder, "clinic.csv");
+  await writeFile(path, "age,label\n50,0\n60,1\n");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const columns = [{ name: "age", type: "number", min: 0, max: 120 }];
+const contract = (fields: object) =>
+  DataContract.parse({ columns, label: { name: "label", values: [0, 1] }, ...fields });
+
+describe("[DAT15] a file that its split depends on stays as it was registered", () => {
+  test.each([
+    { why: "rows are the patients", fields: {}, refused: true },
+    { why: "a column says the split", fields: { patient: "id", split: "split" }, refused: true },
+    { why: "patients have keys", fields: { patient: "id" }, refused: false },
+  ])("$why: refused $refused", async ({ fields, refused }) => {
+    const dataset = DatasetId.parse("clinic");
+    const registered = { dataset, path, registeredAt: "2026-01-01", frozen: false, splitRule: null };
+    const record = { ...registered, content: await contentOf(path) };
+    await expect(requireUnchanged(record, contract(fields))).resolves.toBeUndefined();
+    await writeFile(path, "age,label\n50,0\n55,0\n60,1\n");
+    const outcome = expect(requireUnchanged(record, contract(fields)));
+    if (refused) await outcome.rejects.toThrow(expect.objectContaining({ code: "data/changed" }));
+    else await outcome.resolves.toBeUndefined();
+  });
+});
