@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Processes } from "../start/processes.mjs";
-import { heartRecords } from "../support/studyFile.ts";
+import { recordsOf } from "../support/studyFile.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -102,18 +102,18 @@ describe("npm run demo -- --headless --json", () => {
 
   test("predicts for a hospital's table, after verifying; refuses an altered release and writes nothing", async () => {
     const out = join(scratch, "predictions.csv");
-    const args = ["predict", "--release", outcome.release.path, "--in", heartRecords("va"), "--key", key];
+    const args = ["predict", "--release", outcome.release.path, "--in", recordsOf("heart", "va"), "--key", key];
     const { code, stderr } = await processes.run("consilium-site", [...args, "--out", out]);
     expect(code, stderr).toBe(0);
     expect(readFileSync(out, "utf8").trim().split("\n").length).toBe(
-      readFileSync(heartRecords("va"), "utf8").trim().split("\n").length,
+      readFileSync(recordsOf("heart", "va"), "utf8").trim().split("\n").length,
     );
     const broken = join(scratch, "broken");
     cpSync(outcome.release.path, broken, { recursive: true });
     writeFileSync(join(broken, "README.md"), "another card\n");
     const refused = join(scratch, "refused.csv");
     const { code: refusal } = await processes.run("consilium-site", [
-      ...["predict", "--release", broken, "--in", heartRecords("va"), "--key", key, "--out", refused],
+      ...["predict", "--release", broken, "--in", recordsOf("heart", "va"), "--key", key, "--out", refused],
     ]);
     expect(refusal).not.toBe(0);
     expect(() => statSync(refused)).toThrow();

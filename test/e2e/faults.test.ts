@@ -8,7 +8,7 @@ import BetterSqlite3 from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Consortium } from "../start/consortium.mjs";
-import { heartRecords, writeHeartStudy } from "../support/studyFile.ts";
+import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian", "va"];
 const ENDED = ["released", "rejected"];
@@ -22,7 +22,7 @@ describe("faults", () => {
   beforeAll(async () => {
     await consortium.createCoordinator();
     for (const name of SITES) {
-      await consortium.enrol(name, { records: heartRecords(name), dataset: "heart", epsilon: CAP, delta: 1e-4 });
+      await consortium.enrol(name, { records: recordsOf("heart", name), dataset: "heart", epsilon: CAP, delta: 1e-4 });
       await consortium.startSite(name);
     }
   });
@@ -101,7 +101,7 @@ describe("faults", () => {
   });
 
   async function begin(name: string, set: Record<string, unknown>): Promise<string> {
-    const file = writeHeartStudy(folder, {
+    const file = writeStudy("heart", folder, {
       name,
       sites: SITES,
       set: {

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Consortium } from "../start/consortium.mjs";
 import { siteKey, startProxyOf } from "../support/consortiumProxy.ts";
 import { type Recording, webSocketMessages } from "../support/recordingProxy.ts";
-import { heartRecords, writeHeartStudy } from "../support/studyFile.ts";
+import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian"];
 const STUDY = "wire";
@@ -29,7 +29,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
     await consortium.createCoordinator();
     for (const name of SITES) {
       const records = join(folder, `${name}.csv`);
-      writeFileSync(records, withSentinel(readFileSync(heartRecords(name), "utf8")));
+      writeFileSync(records, withSentinel(readFileSync(recordsOf("heart", name), "utf8")));
       await consortium.enrol(name, { records, dataset: "heart", epsilon: 4, delta: 1e-4 });
     }
     const proxy = await startProxyOf(consortium);
@@ -38,7 +38,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
     for (const name of SITES) {
       await consortium.startSite(name, { CONSILIUM_COORDINATOR__URL: `https://127.0.0.1:${proxy.port}` });
     }
-    const file = writeHeartStudy(folder, {
+    const file = writeStudy("heart", folder, {
       name: STUDY,
       sites: SITES,
       set: { "training.rounds": ROUNDS, "training.minSites": 2, "evaluation.every": "2 rounds" },
@@ -82,7 +82,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
     const wire = Buffer.concat(recordings.flatMap(({ sent, received }) => [...sent, ...unmasked(sent), ...received]));
     expect(wire.includes(SENTINEL_TEXT)).toBe(false);
     for (const name of SITES) {
-      const rows = readFileSync(heartRecords(name), "utf8").trim().split("\n").slice(1);
+      const rows = readFileSync(recordsOf("heart", name), "utf8").trim().split("\n").slice(1);
       for (const row of rows)
         expect(wire.includes(row.slice(0, row.lastIndexOf(","))), "a row of the data").toBe(false);
     }

@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseDocument } from "yaml";
 
-export const HEART_FOLDER = fileURLToPath(new URL("../../shared/studies/heart/", import.meta.url));
+const STUDIES = fileURLToPath(new URL("../../shared/studies/", import.meta.url));
 
-/** A shorter heart study of some of its sites, written to a folder; `set` overrides by path: `training.rounds`. */
-export function writeHeartStudy(
+export type ShippedStudy = "heart" | "deeptype-metabric";
+
+/** A shorter form of a shipped study with some of its sites, written to a folder; `set` overrides by path: `training.rounds`. */
+export function writeStudy(
+  shipped: ShippedStudy,
   folder: string,
   options: {
     readonly name: string;
@@ -15,8 +18,8 @@ export function writeHeartStudy(
   },
 ): string {
   mkdirSync(folder, { recursive: true });
-  cpSync(join(HEART_FOLDER, "schema.yaml"), join(folder, "schema.yaml"));
-  const document = parseDocument(readFileSync(join(HEART_FOLDER, "study.yaml"), "utf8"));
+  cpSync(join(STUDIES, shipped, "schema.yaml"), join(folder, "schema.yaml"));
+  const document = parseDocument(readFileSync(join(STUDIES, shipped, "study.yaml"), "utf8"));
   document.set("name", options.name);
   const kept = document.toJS().sites.filter(({ name }: { name: string }) => options.sites.includes(name));
   document.set("sites", kept);
@@ -26,7 +29,7 @@ export function writeHeartStudy(
   return file;
 }
 
-/** Where a site's records of the heart study lie. */
-export function heartRecords(site: string): string {
-  return join(HEART_FOLDER, "data", `${site}.csv`);
+/** Where a site's records of a shipped study lie. */
+export function recordsOf(shipped: ShippedStudy, site: string): string {
+  return join(STUDIES, shipped, "data", `${site}.csv`);
 }

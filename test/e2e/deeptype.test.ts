@@ -1,0 +1,63 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { packedBytes } from "@consilium/shared/contribution/pack";
+import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { gridOfStudy } from "@consilium/shared/study/network";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Consortium } from "../start/consortium.mjs";
+import { recordsOf, writeStudy } from "../support/studyFile.ts";
+
+const SITES = ["cohort-1", "cohort-2"];
+const STUDY = "deeptype-wide";
+const ROUNDS = 4;
+/** About 280,000 parameters, so that each contribution is too large for its message. */
+const HIDDEN = [512, 512];
+
+describe("[HND7] DeepType at real sites, its contributions, aggregates and models as transfers", () => {
+  const folder = mkdtempSync(join(tmpdir(), "consilium-deeptype-"));
+  const consortium = new Consortium(folder);
+
+  beforeAll(async () => {
+    await consortium.createCoordinator();
+    for (const name of SITES) {
+      const records = recordsOf("deeptype-metabric", name);
+      await consortium.enrol(name, { records, dataset: "metabric", epsilon: 8, delta: 1e-4 });
+      await consortium.startSite(name);
+    }
+    const file = writeStudy("deeptype-metabric", folder, {
+      name: STUDY,
+      sites: SITES,
+      set: {
+        ...{
+          "model.hidden": HIDDEN,
+          "training.rounds": ROUNDS,
+          "training.minSites": 2,
+          "training.deadline": "60s",
+        },
+        ...{ "evaluation.every": "4 rounds", "audit.gates.maxAttackAucUpper": 1 },
+      },
+    });
+    await consortium.beginStudy(file, STUDY, "metabric", SITES);
+  });
+
+  afterAll(async () => {
+    await consortium.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("trains to the end and is released; nothing of a transfer stays behind", async () => {
+    const study = await consortium.reached(STUDY, ["released", "rejected", "paused"]);
+    expect(study.reason).toBe("the audit passed the study's gate");
+    expect(study).toMatchObject({ state: "released", committedRounds: ROUNDS });
+    expect(readdirSync(join(consortium.coordinatorFolder, "uploads"))).toEqual([]);
+    for (const name of SITES) expect(readdirSync(join(consortium.siteFolder(name), "outbox"))).toEqual([]);
+  });
+
+  test("each contribution was above what a message carries", async () => {
+    const { document } = await consortium.view(`/api/studies/${STUDY}`);
+    const { dimension, bits } = gridOfStudy(StudyDocument.parse(document));
+    expect(packedBytes(dimension, bits)).toBeGreaterThan(INLINE_BYTES_MAX);
+  });
+});
