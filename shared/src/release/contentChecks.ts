@@ -70,6 +70,12 @@ export const CONTENT_CHECKS: readonly {
     holds: chargesHold,
   },
   {
+    name: "steps",
+    explanation:
+      "Each training step of the model was charged at enough sites, and so was each site's part in the evaluation and audit.",
+    holds: stepsHold,
+  },
+  {
     name: "privacy",
     explanation: "Every site's ε, recomputed from the ledger's events, is the one stated.",
     holds: privacyHolds,
@@ -148,7 +154,13 @@ function chargesHold({ document, state }: Contents): boolean {
       planned.some((plan) => {
         if (plan.part !== part || plan.event.count !== event.count) return false;
         if (plan.event.kind === "poisson-gaussian" && event.kind === "poisson-gaussian") {
-          return plan.event.samplingRate === event.samplingRate && plan.event.noiseMultiplier === event.noiseMultiplier;
+          const [proven, stated] = [plan.event.samplerDistance, event.samplerDistance];
+          return (
+            plan.event.samplingRate === event.samplingRate &&
+            plan.event.noiseMultiplier === event.noiseMultiplier &&
+            (stated?.maxLogRatio ?? 0) >= (proven?.maxLogRatio ?? 0) &&
+            (stated?.totalVariation ?? 0) >= (proven?.totalVariation ?? 0)
+          );
         }
         if (plan.event.kind === "discrete-laplace" && event.kind === "discrete-laplace") {
           const sameScale = Math.abs(event.scale / plan.event.scale - 1) <= SCALE_TOLERANCE;
@@ -157,6 +169,26 @@ function chargesHold({ document, state }: Contents): boolean {
         return false;
       }),
     )
+  );
+}
+
+/** A model of T steps was not made by fewer: what was left out of the ledger would make ε look smaller. */
+function stepsHold({ manifest, document, audit, state }: Contents): boolean {
+  const committed = [...state.charges.values()]
+    .filter((charge) => charge.state === "committed" && charge.body.study === document.name)
+    .map(({ body }) => body);
+  const { round: last } = manifest.model;
+  const steps = Array.from({ length: last }, (_, index) => index + 1);
+  const trained = committed.filter(({ event }) => event.kind === "poisson-gaussian");
+  const noised = committed.filter(({ event }) => event.kind === "discrete-laplace");
+  return (
+    steps.every((step) => trained.filter(({ round }) => round === step).length >= document.training.minSites) &&
+    audit.histograms.every(({ site }) =>
+      (["train", "audit"] as const).every((part) =>
+        noised.some((body) => body.site === site && body.part === part && body.round === last),
+      ),
+    ) &&
+    (manifest.evaluation === undefined || noised.some(({ part }) => part === "validation"))
   );
 }
 

@@ -85,8 +85,31 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
   test("a rewritten ledger that sites have countersigned otherwise", () => {
     const round = charged("train", 1).length;
     const shorter = chain([...caps, ...bodies.slice(caps.length + round)], lead);
-    expect(failed(forge({ ledger: shorter }))).toEqual(["heads"]);
+    expect(failed(forge({ ledger: shorter }))).toEqual(["heads", "steps"]);
     expect(failed(forge({ ledger: chain(bodies, seed(3)) }))).toContain("ledger");
+  });
+
+  test("a step, an audit or an evaluation that was never charged, though no site's head contradicts it", () => {
+    const without = (charges: readonly LedgerBody[]) => {
+      const left = new Set(charges.flatMap((body) => ("charge" in body ? [body.charge] : [])));
+      const kept = bodies.filter((body) => !("charge" in body) || !left.has(body.charge));
+      return forge({ ledger: chain(kept, lead), witnessedHeads: [] });
+    };
+    expect(failed(without(charged("train", 2)))).toEqual(["steps"]);
+    expect(failed(without(charged("audit", 3).slice(0, 3)))).toEqual(["steps"]);
+    const evaluation = { accuracy: { state: "not-resolvable", why: "few" } } as const;
+    expect(failed(forge({ evaluation }))).toEqual([]);
+    const kept = bodies.filter((body) => !("charge" in body) || !body.charge.includes("evaluate"));
+    expect(failed(forge({ evaluation, ledger: chain(kept, lead), witnessedHeads: [] }))).toEqual(["steps"]);
+  });
+
+  test("a sampler's distance that is left out of its charges", () => {
+    const exact = bodies.map((body): LedgerBody => {
+      if (body.kind !== "reserved" || body.event.kind !== "poisson-gaussian") return body;
+      const { samplerDistance: _, ...event } = body.event;
+      return { ...body, event };
+    });
+    expect(failed(forge({ ledger: chain(exact, lead), witnessedHeads: [] }))).toEqual(["charges"]);
   });
 
   test("charges that the study doesn't plan", () => {
