@@ -178,6 +178,8 @@ export const StudyDocument = z
       if (study.sites.findIndex((other) => other.name === site.name) < i)
         refuse(["sites", i, "name"], `site ${site.name} is listed twice`);
     });
+    if (study.privacy.trust !== "local")
+      refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.training.minSites > study.sites.length)
       refuse(
         ["training", "minSites"],
