@@ -50,9 +50,8 @@ export class Processes {
   }
 
   /**
-   * Starts a service (a command, or another program's path) and waits for its one JSON line on stdout. Its log goes to `logFile`; `env` adds to the
-   * environment.
-   * Resolves to {child, ready}.
+   * Starts a service (a command, or another program's path) and waits for its one JSON line on stdout. Its log goes to
+   * `logFile`; `env` adds to the environment. Resolves to {child, ready}.
    */
   async start(command, args, logFile, env = {}) {
     const child = this.#spawn(command, [...args, "--json"], ["ignore", "pipe", "pipe"], env);
