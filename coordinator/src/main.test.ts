@@ -1,10 +1,14 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEnrolmentRequest, EnrolmentGrant, parseToken } from "@consilium/certs/enrolment";
 import { createCertificateRequest } from "@consilium/certs/request";
-import { signerOf } from "@consilium/shared/signing/ed25519";
+import { emptyHead, headOf, nextEntry } from "@consilium/shared/ledger/chain";
+import { ChargeId, LedgerBody, type LedgerEntry } from "@consilium/shared/ledger/entry";
+import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
+import { type Signer, signerOf } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { DatasetId, SiteName } from "@consilium/shared/units/identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newConfig } from "./config.ts";
 import { backupDataFolder, restoreDataFolder } from "./consortium/backup.ts";
@@ -162,6 +166,32 @@ describe("[LED21] a backup of a running coordinator restores to the same ledger"
     expect((await stat(join(restored, "keys", "ca.key"))).mode & 0o077).toBe(0);
   });
 
+  test("charges that only a site's own ledger knows as acted on are spent after the restore", async () => {
+    expect((await joined("st-anna", 90)).status).toBe(200);
+    const site = SiteName.parse("st-anna");
+    const printed = (signer: Signer): string => {
+      const entries: LedgerEntry[] = [];
+      let head = emptyHead(site);
+      for (const body of siteBodies(site)) {
+        const entry = nextEntry(head, "2026-01-01T00:00:00Z", body, signer);
+        entries.push(entry);
+        head = headOf(entry);
+      }
+      return JSON.stringify({ entries });
+    };
+    const [backup, restored, file] = ["backup-2", "restored-2", "st-anna.json"].map((name) => join(folder, name));
+    if (backup === undefined || restored === undefined || file === undefined) throw new Error("three names");
+    const { entries } = await backupDataFolder(join(folder, "data"), backup);
+    await writeFile(file, printed(signerOf(new Uint8Array(32).fill(1))));
+    await expect(restoreDataFolder(backup, restored, [file])).rejects.toThrow(
+      expect.objectContaining({ code: "ledger/corrupt" }),
+    );
+    expect(await readdir(restored)).toEqual([]);
+    await writeFile(file, printed(signerOf(new Uint8Array(32).fill(90))));
+    expect(await restoreDataFolder(backup, restored, [file])).toEqual({ entries: entries + 1, recovered: 1 });
+    expect(await readdir(restored)).not.toContain(".restoring");
+  });
+
   test("a second coordinator on the same folder is refused", async () => {
     const path = join(folder, "data", "running.json");
     const file = await readFile(path, "utf8");
@@ -172,3 +202,21 @@ describe("[LED21] a backup of a running coordinator restores to the same ledger"
     await writeFile(path, file);
   });
 });
+
+/** A site's ledger in which one charge acted and another was only reserved. */
+function siteBodies(site: SiteName): LedgerBody[] {
+  const dataset = DatasetId.parse("clinic");
+  const event = discreteLaplaceEvent(1, 0.5, 1);
+  const charge = (round: number) => ChargeId.parse(`heart/evaluate-${round}.1/${site}/validation`);
+  const reserved = (round: number) =>
+    LedgerBody.parse({
+      ...{ kind: "reserved", charge: charge(round), site, dataset, part: "validation", study: "heart", round },
+      ...{ attempt: 1, event },
+    });
+  return [
+    LedgerBody.parse({ kind: "cap-set", site, dataset, epsilon: 4, delta: 1e-5, statement: "ab".repeat(32) }),
+    reserved(1),
+    { kind: "acting", charge: charge(1) },
+    reserved(2),
+  ];
+}

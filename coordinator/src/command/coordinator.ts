@@ -52,7 +52,10 @@ export function registerCoordinator(program: Command): void {
     .description("make a data folder from a backup; with sites' ledgers, their charges count too")
     .requiredOption("--from <folder>", "a backup")
     .option("--data <folder>", "a new or empty folder", DEFAULT_DATA_FOLDER)
-    .option("--site-ledger <file...>", "ledgers exported by sites (JSON lines): whatever acted there is spent here")
+    .option(
+      "--site-ledger <file...>",
+      "ledgers that sites printed by budget ledger --json: whatever acted there is spent here",
+    )
     .option("--json", "print the result as JSON")
     .action(async ({ data, from, siteLedger, json }: ClientOptions & { from: string; siteLedger?: string[] }) => {
       const { restoreDataFolder } = await import("../consortium/backup.ts");

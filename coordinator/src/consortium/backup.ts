@@ -1,15 +1,16 @@
-import { cp, mkdir, readdir, readFile, rename } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
-import { readChain } from "@consilium/shared/ledger/chain";
-import type { LedgerEntry } from "@consilium/shared/ledger/entry";
+import { encodeEntry, readChain } from "@consilium/shared/ledger/chain";
+import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { chargesToRecover } from "@consilium/shared/ledger/recovery";
 import { replay } from "@consilium/shared/ledger/replay";
 import type { Roster } from "@consilium/shared/protocol/roster";
-import { COORDINATOR } from "@consilium/shared/units/identity";
+import { COORDINATOR, type SiteName } from "@consilium/shared/units/identity";
 import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import SqliteDatabase from "better-sqlite3";
+import { z } from "zod";
 import { latestRoster } from "../storage/consortium.ts";
 import { coordinatorMigrations } from "../storage/migrations.ts";
 import type { CoordinatorTables } from "../storage/tables.ts";
@@ -46,10 +47,16 @@ export async function restoreDataFolder(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0) throw notEmpty(folder);
   const temporary = join(folder, ".restoring");
-  await cp(from, temporary, { recursive: true, errorOnExist: true, preserveTimestamps: true });
-  await verifiedEntries(temporary);
-  for (const name of await readdir(temporary)) await rename(join(temporary, name), join(folder, name));
-  return takeOver(folder, siteLedgers);
+  try {
+    await cp(from, temporary, { recursive: true, errorOnExist: true, preserveTimestamps: true });
+    await verifiedEntries(temporary);
+    // Before the folder can be started from: a ledger that can't be read must not leave one that counts too little.
+    const counted = await takeOver(temporary, siteLedgers);
+    for (const name of await readdir(temporary)) await rename(join(temporary, name), join(folder, name));
+    return counted;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
 }
 
 async function takeOver(
@@ -59,25 +66,41 @@ async function takeOver(
   return withLedger(folder, async (store, roster) => {
     let recovered = 0;
     for (const file of siteLedgers) {
-      const entries = readSiteLedger(await readFile(file, "utf8"), roster, file);
-      const writer = entries[0]?.writer;
-      if (writer === undefined || writer === COORDINATOR) continue;
-      recovered += store.append((own) => chargesToRecover(own, replay(writer, entries))).length;
+      const { site, entries } = readSiteLedger(await readFile(file, "utf8"), roster, file);
+      recovered += store.append((own) => chargesToRecover(own, replay(site, entries), site)).length;
     }
     return { entries: store.head().sequence, recovered };
   });
 }
 
-function readSiteLedger(text: string, roster: Roster, file: string): readonly LedgerEntry[] {
-  const lines = text.split("\n").filter((line) => line !== "");
-  const site = roster.sites.find(({ site: name }) => lines[0]?.includes(`"writer":"${name}"`) === true);
-  if (site !== undefined) return readChain(lines, site.site, site.identityKey);
+/** What `consilium-site budget ledger --json` printed: the whole chain, from its first entry. */
+const ExportedLedger = z.object({ entries: z.array(LedgerEntry).min(1) });
+
+function readSiteLedger(
+  text: string,
+  { sites }: Roster,
+  file: string,
+): { readonly site: SiteName; readonly entries: readonly LedgerEntry[] } {
+  const exported = ExportedLedger.safeParse(parseJson(text));
+  const entry = sites.find(({ site }) => site === exported.data?.entries[0]?.writer);
+  if (exported.data !== undefined && entry !== undefined) {
+    const { site, identityKey } = entry;
+    return { site, entries: readChain(exported.data.entries.map(encodeEntry), site, identityKey) };
+  }
   throw new Failure({
     code: "restore/ledger-unknown",
     kind: "usage",
     what: `${file} is not the ledger of a site on the roster.`,
-    remedy: "Let the site export its ledger again: consilium-site budget export.",
+    remedy: "Let the site export its ledger again: consilium-site budget ledger --json > FILE.",
   });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // What is no JSON is no ledger: the caller says so.
+  }
 }
 
 function verifiedEntries(folder: string): Promise<number> {

@@ -69,8 +69,16 @@ export async function freeze(context: CommandContext, name: string, options: Fre
   context.output.result({ dataset, frozen }, [`${dataset} is ${frozen ? "frozen" : "no longer frozen"}.`]);
 }
 
+/** Whole, page by page: a coordinator that was restored takes over the charges in it. */
 export async function ledger(context: CommandContext, after: number): Promise<void> {
-  const entries = await askSite(context, { ask: "ledger", after }, z.array(LedgerEntry));
+  const entries: LedgerEntry[] = [];
+  for (let from = after; ; ) {
+    const page = await askSite(context, { ask: "ledger", after: from }, z.array(LedgerEntry));
+    entries.push(...page);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    from = last.sequence;
+  }
   const rows = entries.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detail(body)]);
   context.output.result({ entries }, table(["entry", "at", "kind", ""], rows));
 }
