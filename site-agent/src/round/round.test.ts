@@ -58,15 +58,23 @@ describe("[RND20] a site books reserve and acting before it computes, and comput
   });
 });
 
-describe("[RND21] a site answers at the fixed public time, or as soon as it can after it", () => {
+describe("[RND21] a site answers at the fixed public time, or at the next one", () => {
   test("ready early: waits", () => {
     expect(run([...untilComputed(key(1)), { type: "wanted", key: key(1) }]).effects).not.toContain("offer 1.1");
   });
-  test("ready late: sends at once", () => {
+  test("ready late: waits for the next public time", () => {
     const [announced, ready, booked, computed] = untilComputed(key(1));
     if (!announced || !ready || !booked || !computed) throw new Error("four events");
-    const { effects } = run([announced, ready, { type: "answer-time", key: key(1) }, booked, computed]);
-    expect(effects.at(-1)).toBe("offer 1.1");
+    const late = [announced, ready, { type: "answer-time", key: key(1) }, booked, computed] as const;
+    expect(run(late).effects.at(-1)).toBe("start-answer-timer 1.1");
+    expect(run([...late, { type: "wanted", key: key(1) }]).effects).not.toContain("offer 1.1");
+    expect(run([...late, { type: "answer-time", key: key(1) }]).effects.at(-1)).toBe("offer 1.1");
+  });
+  test("failed late: the refusal waits for the next public time too", () => {
+    const begun: RoundEvent[] = [...untilComputed(key(1)).slice(0, 3), { type: "answer-time", key: key(1) }];
+    const failed: RoundEvent[] = [...begun, { type: "computing-failed", key: key(1) }];
+    expect(run(failed).effects).not.toContain("decline 1.1");
+    expect(run([...failed, { type: "answer-time", key: key(1) }]).effects.at(-1)).toBe("decline 1.1");
   });
   test("a lost computation is told at the fixed time, not before", () => {
     const failed: RoundEvent[] = [...untilComputed(key(1)).slice(0, 3), { type: "computing-failed", key: key(1) }];

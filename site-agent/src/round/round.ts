@@ -45,6 +45,7 @@ export type RoundEvent =
   | { readonly type: "closed"; readonly key: RoundKey; readonly outcome: "committed" | "abandoned" };
 
 export type RoundEffect =
+  /** For the study's answer time after the announcement, or, once that has passed, the next public time. */
   | { readonly type: "start-answer-timer"; readonly key: RoundKey }
   | { readonly type: "prepare-model"; readonly key: RoundKey }
   /** Reserve and mark acting, durably, in one ledger transaction. */
@@ -189,8 +190,8 @@ function onAnswerTime(round: SiteRound, attempt: Attempt): Step {
 
 function onComputed(round: SiteRound, attempt: Attempt, content: BlobReference): Step {
   if (attempt.state !== "acting") return stay(round);
-  if (attempt.due) return offer(round, attempt.key, content);
-  return to(round, { state: "computed", key: attempt.key, due: false, content }, []);
+  const { key, due } = attempt;
+  return to(round, { state: "computed", key, due: false, content }, nextTime(key, due));
 }
 
 function onAccepted(round: SiteRound, attempt: Attempt): Step {
@@ -241,13 +242,18 @@ function offer(round: SiteRound, key: RoundKey, content: BlobReference): Step {
   return to(round, { state: "offered", key, content }, [{ type: "offer", key, content }]);
 }
 
-/** Before the fixed time the refusal waits: how long this site took to find it is nobody's business. */
+/** The refusal waits for a public time: how long this site took to find it is nobody's business. */
 function declined(round: SiteRound, key: RoundKey, due: boolean, refusal: Refusal): Step {
-  return to(round, { state: "declined", key, due, refusal }, due ? [{ type: "decline", key, refusal }] : []);
+  return to(round, { state: "declined", key, due: false, refusal }, nextTime(key, due));
 }
 
 function lost(round: SiteRound, key: RoundKey, due: boolean): Step {
-  return to(round, { state: "lost", key, due }, due ? [{ type: "decline", key, refusal: ATTEMPT_LOST }] : []);
+  return to(round, { state: "lost", key, due: false }, nextTime(key, due));
+}
+
+/** Work that missed the public time answers at the next one, never at a moment that its own length chose. */
+function nextTime(key: RoundKey, missed: boolean): RoundEffect[] {
+  return missed ? [{ type: "start-answer-timer", key }] : [];
 }
 
 function refuse(round: SiteRound, key: RoundKey, refusal: Refusal): Step {

@@ -230,6 +230,26 @@ describe("[RND20] a round acts on the data set that is charged", () => {
   });
 });
 
+describe("[RND21] what is late answers at a time that its work did not choose", () => {
+  test("at the next eighth of the study's answer time", async () => {
+    approved();
+    const { answerAfterMs } = document.training;
+    let release: () => void = () => {};
+    world.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    await bench.rounds.onAnnounced(announcement(1), undefined);
+    const late = bench.at(answerAfterMs * 1.02);
+    release();
+    await late;
+    expect(world.steps).toBe(1);
+    await bench.at(answerAfterMs * 1.124);
+    expect(world.contributions()).toHaveLength(0);
+    await bench.at(answerAfterMs * 1.125);
+    expect(world.contributions()).toHaveLength(1);
+  });
+});
+
 describe("[RND21] a contribution that could not be sent is sent when the link is back", () => {
   test("once, with the same bytes", async () => {
     approved();

@@ -22,6 +22,9 @@ type Closed = Extract<CoordinatorMessage, { type: "round-closed" }>;
 /** Within this time an announcement usually follows the end of the round before. */
 const FLUSH_AFTER_MS = 100;
 
+/** Public times come at the study's answer time, then each eighth of it: whoever missed one waits for the next. */
+const TICKS = 8;
+
 const ACCEPTED: ReplyBody = { type: "accepted" };
 
 /** Runs the effects of this site's rounds. Nothing that it says or logs depends on a record. */
@@ -138,7 +141,9 @@ export class Rounds {
 
   #startAnswerTimer(key: RoundKey): void {
     const { spec, receivedAtMs } = this.#announcements.of(key);
-    const cancel = this.#options.clock.at(receivedAtMs + spec.answerAfterMs, () => {
+    const tickMs = spec.answerAfterMs / TICKS;
+    const next = Math.floor((this.#options.clock.nowMs() - receivedAtMs) / tickMs) + 1;
+    const cancel = this.#options.clock.at(receivedAtMs + Math.max(TICKS, next) * tickMs, () => {
       this.#cancelTimers.delete(keyText(key));
       this.#dispatch({ type: "answer-time", key });
       this.#noteOverdue(key);
@@ -165,10 +170,7 @@ export class Rounds {
     }
   }
 
-  /**
-   * Steward's decisions may have come since the announcement: the study is checked again as it is booked. The head was
-   * checked when it came: other studies' rounds may have shown newer ones since.
-   */
+  /** A veto may have come since the announcement. Its head was checked when it came: newer ones may be known by now. */
   #book(key: RoundKey): void {
     const { spec, head } = this.#announcements.of(key);
     const refusal = announcementRefusal(spec, this.#standing(key), this.#options.site) ?? this.#booked(spec, head);

@@ -62,6 +62,8 @@ export class World {
   /** What the coordinator says to every message; null: it accepts. */
   refusal: Refusal | null = null;
   steps = 0;
+  /** A step ends only after this. */
+  hold: Promise<void> = Promise.resolve();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -88,6 +90,7 @@ export class World {
     if (request.type === "open" && this.isDataUnfit) return { type: "failed", refusal };
     if (request.type !== "step") return { type: "done" };
     if (this.isEngineDown) return { type: "failed", refusal };
+    await this.hold;
     this.steps += 1;
     const bytes = Buffer.from(`contribution ${this.steps}`);
     await writeFile(request.path, bytes);
