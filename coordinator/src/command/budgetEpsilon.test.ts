@@ -58,7 +58,7 @@ describe("budget epsilon answers each question, in order", () => {
   test("pure ε, no steps, and noise too small for any bound", () => {
     const epsilon = (segment: object) =>
       readPlans(JSON.stringify([{ delta: 1e-9, segments: [segment] }]), "-").map(epsilonOfPlan)[0];
-    expect(epsilon({ mechanism: "discrete-laplace", sensitivity: 1, scale: 4, steps: 1 })?.rdp).toBeCloseTo(0.25, 6);
+    expect(epsilon({ mechanism: "discrete-laplace", sensitivity: 1, scale: 4, count: 1 })?.rdp).toBeCloseTo(0.25, 6);
     expect(epsilon({ ...training, steps: 0 })).toEqual({ rdp: 0 });
     expect(epsilon({ ...training, noiseMultiplier: 1e-200 })).toEqual({ rdp: null });
   });

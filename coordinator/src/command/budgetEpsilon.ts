@@ -7,21 +7,21 @@ import { Delta, NoiseMultiplier, SamplingRate } from "@consilium/shared/units/pr
 import type { Command } from "commander";
 import { z } from "zod";
 
-const steps = z.number().int().nonnegative();
+/** Several equal releases in a row, steps of training or counts of histograms; none at all costs nothing. */
+const times = z.number().int().nonnegative();
 
-/** Several equal releases in a row; none at all costs nothing. */
 const Segment = z.discriminatedUnion("mechanism", [
   z.strictObject({
     mechanism: z.literal("poisson-gaussian"),
     samplingRate: SamplingRate,
     noiseMultiplier: NoiseMultiplier,
-    steps,
+    steps: times,
   }),
   z.strictObject({
     mechanism: z.literal("discrete-laplace"),
     sensitivity: z.number().positive(),
     scale: z.number().positive(),
-    steps,
+    count: times,
   }),
 ]);
 
@@ -71,12 +71,25 @@ const EXAMPLE =
   '{"delta":1e-5,"segments":[{"mechanism":"poisson-gaussian","samplingRate":0.01,"noiseMultiplier":1,"steps":1000}]}';
 
 export function epsilonOfPlan({ delta, segments }: Plan): PlanEpsilon {
-  const rdp = epsilonOfEvents(segments.filter((segment) => segment.steps > 0).map(eventOf), delta);
+  const rdp = epsilonOfEvents(segments.filter((segment) => timesOf(segment) > 0).map(eventOf), delta);
   return { rdp: Number.isFinite(rdp) ? rdp : null };
 }
 
-function eventOf({ mechanism: kind, steps: count, ...parameters }: Plan["segments"][number]): PrivacyEvent {
-  return PrivacyEvent.parse({ kind, adjacency: "add-remove", count, ...parameters });
+type PlannedSegment = Plan["segments"][number];
+
+function timesOf(segment: PlannedSegment): number {
+  return segment.mechanism === "poisson-gaussian" ? segment.steps : segment.count;
+}
+
+function eventOf(segment: PlannedSegment): PrivacyEvent {
+  const adjacency = "add-remove";
+  const count = timesOf(segment);
+  if (segment.mechanism === "discrete-laplace") {
+    const { mechanism: kind, sensitivity, scale } = segment;
+    return PrivacyEvent.parse({ kind, adjacency, sensitivity, scale, count });
+  }
+  const { mechanism: kind, samplingRate, noiseMultiplier } = segment;
+  return PrivacyEvent.parse({ kind, adjacency, samplingRate, noiseMultiplier, count });
 }
 
 function describeAnswers(plans: readonly Plan[], answers: readonly PlanEpsilon[]): string {
