@@ -62,16 +62,21 @@ async function invitedSession(name: string, role: string): Promise<Record<string
 }
 
 async function joined(site: string, seed: number): Promise<{ status: number; reply: unknown }> {
+  const send = await enrolmentOf(site, seed);
+  const answer = await send();
+  expect(await send()).toMatchObject({ status: 400, reply: { code: "enrolment/token-used" } });
+  return answer;
+}
+
+/** Sends the request of a site that was just invited, with keys from this seed. */
+async function enrolmentOf(site: string, seed: number): Promise<() => ReturnType<typeof call>> {
   const { reply } = await call("POST", "/api/sites", { site }, asLead());
   const text = typeof reply === "object" && reply !== null && "token" in reply ? String(reply.token) : "";
   const enrolment = parseToken(text);
   const { csr } = await createCertificateRequest(site);
   const [identity, steward] = [signerOf(new Uint8Array(32).fill(seed)), signerOf(new Uint8Array(32).fill(seed + 1))];
   const request = createEnrolmentRequest(enrolment, csr, identity, steward);
-  const answer = await call("POST", new URL(enrolment.enrolUrl).pathname, request);
-  const again = await call("POST", new URL(enrolment.enrolUrl).pathname, request);
-  expect(again).toMatchObject({ status: 400, reply: { code: "enrolment/token-used" } });
-  return answer;
+  return () => call("POST", new URL(enrolment.enrolUrl).pathname, request);
 }
 
 describe("[STU4] each route wants a session, and moves want a lead", () => {
@@ -152,6 +157,17 @@ describe("[CRT20] a site enrols once by its token, and is revoked at once", () =
     expect(await call("GET", "/api/nothing", undefined, asLead())).toMatchObject({ status: 404 });
     const document = await call("GET", "/api/openapi.json");
     expect(document.reply).toMatchObject({ openapi: "3.1.0", paths: { "/api/studies/{study}/round": {} } });
+  });
+});
+
+describe("[CRT21] a token doesn't replace the pinned keys of a site that is enrolled", () => {
+  test("other keys are refused until the site is revoked; its own get a new certificate", async () => {
+    expect((await joined("zug", 60)).status).toBe(200);
+    const others = await enrolmentOf("zug", 62);
+    expect(await others()).toMatchObject({ status: 400, reply: { code: "enrolment/keys-differ" } });
+    expect((await joined("zug", 60)).status).toBe(200);
+    await call("POST", "/api/sites/zug/revoke", {}, asLead());
+    expect((await joined("zug", 62)).status).toBe(200);
   });
 });
 

@@ -3,7 +3,14 @@ import { type EnrolmentGrant, type EnrolmentRequest, issueToken, redeemToken } f
 import { validityOf } from "@consilium/certs/renewal";
 import { type DenyList, readmitSite, revokeSite } from "@consilium/certs/revocation";
 import { Failure } from "@consilium/shared/failure/failure";
-import { EMPTY_ROSTER, type SignedRoster, signRoster, withSite } from "@consilium/shared/protocol/roster";
+import {
+  activeSite,
+  EMPTY_ROSTER,
+  type RosterSite,
+  type SignedRoster,
+  signRoster,
+  withSite,
+} from "@consilium/shared/protocol/roster";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import type { SiteName } from "@consilium/shared/units/identity";
@@ -73,6 +80,7 @@ export class Consortium {
     sql.transaction(() => {
       // Asked again inside the transaction: two requests with one token may have come at once.
       saveToken(sql, redeemToken(listTokens(sql), request, now()));
+      requireSameKeys(activeSite(this.#roster.roster, site), request);
       const next = withSite(this.#roster.roster, { site, identityKey, stewardKey, state: "active" });
       this.#adopt(signRoster(next, signer), readmitSite(this.#denyList, site));
       this.#noteCertificate(site, certificate);
@@ -126,4 +134,15 @@ export class Consortium {
     const certificateEndsAt = validityOf(certificate).notAfter.toISOString();
     saveSite(sql, { ...siteRecord(sql, site), certificateEndsAt, lastEventAt: now().toISOString() });
   }
+}
+
+/** A token is no way to take an enrolled site's place: its pinned keys go only once the lead has revoked them. */
+function requireSameKeys(known: RosterSite | undefined, { site, identityKey, stewardKey }: EnrolmentRequest): void {
+  if (known === undefined || (known.identityKey === identityKey && known.stewardKey === stewardKey)) return;
+  throw new Failure({
+    code: "enrolment/keys-differ",
+    kind: "refused",
+    what: `${site} is enrolled with other keys.`,
+    remedy: `Enrol with the keys that it has; if they are lost: consilium ca revoke ${site}, then invite it again.`,
+  });
 }
