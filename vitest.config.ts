@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: source,
   ssr: { resolve: source },
   test: {
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     projects: [
       {
         extends: true,

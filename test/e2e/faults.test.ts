@@ -33,7 +33,7 @@ describe("faults", () => {
   });
 
   test("[RND3] a coordinator killed in every state of a round goes on; no charge is lost or doubled", async () => {
-    const study = await begin("killed-coordinator", { "training.answerAfter": "400ms" });
+    const study = await begin("killed-coordinator", { "training.answerAfter": "400ms", "training.deadline": "20s" });
     for (const [state, round] of [
       ["round-collecting", 3],
       ["round-aggregated", 6],
@@ -57,7 +57,7 @@ describe("faults", () => {
   });
 
   test("[RND24] a site killed in a round is missed, comes back and takes part again", async () => {
-    const study = await begin("killed-site", { "training.answerAfter": "300ms", "training.deadline": "3s" });
+    const study = await begin("killed-site", { "training.answerAfter": "300ms", "training.deadline": "10s" });
     await committed(study, 2);
     await killed(site("va"));
     await committed(study, 5);
@@ -76,7 +76,7 @@ describe("faults", () => {
   });
 
   test("[RND1] a silent site holds the others up by one deadline, not by more", async () => {
-    const study = await begin("silent-site", { "training.answerAfter": "300ms", "training.deadline": "2s" });
+    const study = await begin("silent-site", { "training.answerAfter": "300ms", "training.deadline": "5s" });
     await committed(study, 1);
     site("hungarian").kill("SIGSTOP");
     await committed(study, 4);
