@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { assert } from "@consilium/shared/failure/failure";
-import type { RoundSpec, SignedHead } from "@consilium/shared/protocol/messages";
+import type { RoundEnd, RoundSpec, SignedHead } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
@@ -16,7 +16,7 @@ import { Gathering } from "./gathering.ts";
 import { type Motive, move } from "./moves.ts";
 import { approvalsOf, openRoundAt } from "./opening.ts";
 import { CHANGED_BY, type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
-import { announce, askAgain, logFields, tellClosed } from "./telling.ts";
+import { announce, askAgain, endOf, logFields, tellClosed } from "./telling.ts";
 import { AwaitedUploads } from "./uploads.ts";
 import type { StudyWorld } from "./world.ts";
 
@@ -46,6 +46,8 @@ export class StudyRun {
   #current: OpenedRound | null = null;
   /** The round that the last commit opened in its own transaction. */
   #next: OpenedRound | null = null;
+  /** End of the round before, which the next announcement tells to whoever is in both. */
+  #ended: RoundEnd | undefined;
   #outcome: Outcome | null = null;
   #done: ScheduledRound | null;
   #pauseWanted: Motive | null = null;
@@ -226,7 +228,7 @@ export class StudyRun {
     const closing = { document: this.document, spec, heads };
     return {
       accumulator: collector,
-      announce: (sites) => announce(world, spec, this.#line.newest.aggregate, sites),
+      announce: (sites) => announce(world, spec, this.#line.newest.aggregate, sites, this.#ended),
       askAgain: (site) => askAgain(world, spec.key, site),
       moved: ({ state, key }) => world.logger.info(`round-${state}`, logFields(key)),
       notice: ({ notice, sites }) => {
@@ -263,7 +265,9 @@ export class StudyRun {
   }
 
   #told(round: Committed | Abandoned): void {
-    tellClosed(this.#world, round, [...round.cohort]);
+    this.#ended = endOf(round);
+    const left = [...round.cohort].filter((site) => this.#next?.run.round.cohort.has(site) !== true);
+    tellClosed(this.#world, this.#ended, left);
     this.#world.changed("round", this.name);
   }
 

@@ -2,6 +2,7 @@ import { assert, Failure, toRefusal, unreachable } from "@consilium/shared/failu
 import {
   LEDGER_HEAD_DOMAIN,
   type ReplyBody,
+  type SignedHead,
   type SiteMessage,
   STUDY_PROPOSAL_DOMAIN,
 } from "@consilium/shared/protocol/messages";
@@ -134,7 +135,8 @@ export class Studies {
       case "contribution":
         return this.#onContribution(site, message, attachment);
       case "head-countersigned":
-        return this.#onCountersigned(site, message);
+        this.#countersigned(site, message);
+        return ACCEPTED;
       case "certificate-wanted":
         throw new Error("certificates are the consortium's");
       default:
@@ -215,14 +217,12 @@ export class Studies {
     const running = this.#running.get(message.key.study);
     const current = running?.run.current;
     if (running === undefined || current == null) throw roundRefused("round/late");
+    if (message.countersigned !== undefined) this.#countersigned(site, message.countersigned);
     takeContribution(this.#world, running.run.document, current, site, message, attachment);
     return ACCEPTED;
   }
 
-  #onCountersigned(
-    site: SiteName,
-    { head, signature }: Extract<SiteMessage, { type: "head-countersigned" }>,
-  ): ReplyBody {
+  #countersigned(site: SiteName, { head, signature }: SignedHead): void {
     const { ledger, roster, countersigned } = this.#world;
     const entry = activeSite(roster().roster, site);
     const isOurs = head.writer === COORDINATOR && ledger.hashAt(head.sequence) === head.hash;
@@ -235,7 +235,6 @@ export class Studies {
       });
     }
     countersigned.set(site, { head, signature });
-    return ACCEPTED;
   }
 
   /** Sent at each connection until the site has answered. */

@@ -1,4 +1,4 @@
-import type { CoordinatorMessage, RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
+import type { CoordinatorMessage, RoundEnd, RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { SiteName } from "@consilium/shared/units/identity";
 import type { Abandoned, Committed } from "../round/state.ts";
 import type { StudyWorld } from "./world.ts";
@@ -12,8 +12,10 @@ export function announce(
   spec: RoundSpec,
   aggregate: Uint8Array | null,
   sites: readonly SiteName[],
+  ended?: RoundEnd,
 ): void {
-  const message: CoordinatorMessage = { type: "round-announced", round: spec, head: world.ledger.head() };
+  const end = ended === undefined ? {} : { ended };
+  const message: CoordinatorMessage = { type: "round-announced", round: spec, ...end, head: world.ledger.head() };
   for (const site of sites) tell(world, spec.key, site, message, aggregate ?? undefined);
 }
 
@@ -21,15 +23,15 @@ export function askAgain(world: StudyWorld, key: RoundKey, site: SiteName): void
   tell(world, key, site, { type: "contribution-wanted", key });
 }
 
-/** Sites keep their packed contributions until they hear this. */
-export function tellClosed(world: StudyWorld, round: Committed | Abandoned, sites: readonly SiteName[]): void {
-  const { key } = round;
-  const end =
-    round.state === "committed"
-      ? ({ outcome: "committed", result: round.result } as const)
-      : ({ outcome: "abandoned" } as const);
-  const message: CoordinatorMessage = { type: "round-closed", key, ...end, head: world.ledger.head() };
-  for (const site of sites) tell(world, key, site, message);
+/** Sites keep their packed contributions until they hear this, by itself or with the next announcement. */
+export function tellClosed(world: StudyWorld, ended: RoundEnd, sites: readonly SiteName[]): void {
+  const message: CoordinatorMessage = { type: "round-closed", ...ended, head: world.ledger.head() };
+  for (const site of sites) tell(world, ended.key, site, message);
+}
+
+export function endOf(round: Committed | Abandoned): RoundEnd {
+  const { key, state } = round;
+  return state === "committed" ? { key, outcome: state, result: round.result } : { key, outcome: state };
 }
 
 /** Fields of a log line that name a round. */

@@ -59,22 +59,30 @@ export const RoundSpec = z.strictObject({
 });
 export type RoundSpec = z.infer<typeof RoundSpec>;
 
+/** How an attempt ended. */
+export const RoundEnd = z.strictObject({
+  key: RoundKey,
+  outcome: z.enum(["committed", "abandoned"]),
+  /** Digest of what the contributions became; absent when abandoned. */
+  result: Digest.optional(),
+});
+export type RoundEnd = z.infer<typeof RoundEnd>;
+
 /** Coordinator → site. */
 export const CoordinatorMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("study-proposed"), document: StudyDocument, digest: Digest, proposal: Signature }),
   z.strictObject({ type: z.literal("study-moved"), study: StudyName, state: z.string().max(40) }),
   /** Attachment: the update's aggregate, where it is small enough. */
-  z.strictObject({ type: z.literal("round-announced"), round: RoundSpec, head: SignedHead }),
-  /** Ask for a contribution (again): it comes back byte-identical within an attempt. */
-  z.strictObject({ type: z.literal("contribution-wanted"), key: RoundKey }),
   z.strictObject({
-    type: z.literal("round-closed"),
-    key: RoundKey,
-    outcome: z.enum(["committed", "abandoned"]),
-    /** Digest of what the contributions became; absent when abandoned. */
-    result: Digest.optional(),
+    type: z.literal("round-announced"),
+    round: RoundSpec,
+    /** The round before, where its end and this announcement come at once: one message says both. */
+    ended: RoundEnd.optional(),
     head: SignedHead,
   }),
+  /** Ask for a contribution (again): it comes back byte-identical within an attempt. */
+  z.strictObject({ type: z.literal("contribution-wanted"), key: RoundKey }),
+  z.strictObject({ type: z.literal("round-closed"), ...RoundEnd.shape, head: SignedHead }),
   z.strictObject({ type: z.literal("release-published"), study: StudyName, manifest: Digest }),
 ]);
 export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>;
@@ -97,8 +105,10 @@ export const SiteMessage = z.discriminatedUnion("type", [
     content: BlobReference,
     charges: z.array(z.strictObject({ charge: ChargeId, event: PrivacyEvent })).min(1),
     head: SignedHead,
+    /** The coordinator's newest head with this site's signature, where it was not told yet. */
+    countersigned: SignedHead.optional(),
   }),
-  z.strictObject({ type: z.literal("head-countersigned"), head: LedgerHead, signature: Signature }),
+  z.strictObject({ type: z.literal("head-countersigned"), ...SignedHead.shape }),
   z.strictObject({ type: z.literal("certificate-wanted"), csr: z.string().max(10_000) }),
 ]);
 export type SiteMessage = z.infer<typeof SiteMessage>;

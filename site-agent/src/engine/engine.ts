@@ -72,7 +72,7 @@ export class Engine {
         await this.#study(request.study).model.load(request.path, request.digest);
         return { type: "done" };
       case "advance-model":
-        await this.#study(request.study).model.advance(request);
+        this.#study(request.study).model.advance(request);
         return { type: "done" };
       case "prepare-noise":
         this.#parts.noise.prepare(request.key, this.#study(request.key.study).request.grid);
@@ -106,7 +106,7 @@ export class Engine {
     } finally {
       this.#parts.noise.release(noise);
     }
-    return { type: "written", ...(await writeDurably(request.path, contribution.bytes)), events: [contribution.event] };
+    return { type: "written", ...writeDurably(request.path, contribution.bytes), events: [contribution.event] };
   }
 
   #contribution({ request, model, source }: OpenStudy, noise: GaussianNoise): Contribution {
@@ -116,11 +116,11 @@ export class Engine {
     return privateStep({ ...source, network: model.network(), samplingRate, grid, noise, random });
   }
 
-  async #score(request: Score): Promise<EngineReply> {
+  #score(request: Score): EngineReply {
     const { model, source } = this.#study(request.key.study);
     if (source.kind === "random-sums") throw noRecords();
     const { contribution, events } = score(model.network(), source.patients, request.what, this.#parts.random);
-    const written = await writeDurably(request.path, Buffer.from(canonicalJson(contribution)));
+    const written = writeDurably(request.path, Buffer.from(canonicalJson(contribution)));
     return { type: "written", ...written, events: [...events] };
   }
 

@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { loadNetwork, type Network } from "@consilium/engine/network";
 import { aggregateBits, coarseStep, type Grid } from "@consilium/shared/contribution/grid";
 import { packedBytes, UnpackingSum } from "@consilium/shared/contribution/pack";
@@ -26,6 +26,9 @@ export class ModelState {
   readonly #spec: ModelSpec;
   readonly #grid: Grid;
   #held: Held | undefined;
+  /** Memory of the model before the last step, and of the aggregate: a large array costs more to get than to fill. */
+  #spare: Float32Array | undefined;
+  #sum: Int32Array | undefined;
   #network: Network | undefined;
 
   constructor(spec: ModelSpec, grid: Grid) {
@@ -55,13 +58,14 @@ export class ModelState {
   }
 
   /** Replays one public optimizer step on a copy, and takes it only when its digest is the announced one. */
-  async advance(request: Advance): Promise<void> {
+  advance(request: Advance): void {
     const held = this.#held;
     if (held === undefined || held.digest !== request.update.from) {
       throw refused("model-behind", "doesn't hold the model that this update starts from", "Load the full model.");
     }
-    const aggregate = await this.#readAggregate(request);
-    const parameters = held.parameters.slice();
+    const aggregate = this.#readAggregate(request);
+    const parameters = this.#spare ?? new Float32Array(held.parameters.length);
+    parameters.set(held.parameters);
     const state = optimizerBefore(request.optimizer, held, request.update.step);
     const { divisor, to } = request;
     const optimizer = applyUpdate(request.optimizer, state, parameters, aggregate, coarseStep(this.#grid), divisor);
@@ -69,12 +73,14 @@ export class ModelState {
       throw refused("replay-differs", "replayed the update and came to another model", "Load the full model.");
     }
     this.#replace({ parameters, digest: to, optimizer });
+    this.#spare = held.parameters;
   }
 
   dispose(): void {
     this.#network?.dispose();
     this.#network = undefined;
     this.#held = undefined;
+    this.#spare = undefined;
   }
 
   #replace(held: Held): void {
@@ -83,22 +89,30 @@ export class ModelState {
   }
 
   /** The sum of the contributors' integers, unpacked as the file is read. */
-  async #readAggregate({ path, update }: Advance): Promise<Int32Array> {
+  #readAggregate({ path, update }: Advance): Int32Array {
     const bits = aggregateBits(this.#grid.bits, update.contributors.length);
-    const { size } = await stat(path);
-    if (size !== update.aggregate.bytes || size !== packedBytes(this.#grid.dimension, bits)) {
-      throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
+    const file = openSync(path, "r");
+    try {
+      const { size } = fstatSync(file);
+      if (size !== update.aggregate.bytes || size !== packedBytes(this.#grid.dimension, bits)) {
+        throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
+      }
+      this.#sum ??= new Int32Array(this.#grid.dimension);
+      const unpacking = new UnpackingSum(this.#sum.fill(0), bits);
+      const chunk = new Uint8Array(Math.min(size, READ_BYTES));
+      for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+        unpacking.push(chunk.subarray(0, read));
+      }
+      unpacking.finish();
+      return this.#sum;
+    } finally {
+      closeSync(file);
     }
-    const sum = new Int32Array(this.#grid.dimension);
-    const unpacking = new UnpackingSum(sum, bits);
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-      if (!(chunk instanceof Uint8Array)) throw new TypeError("a file without encoding gives bytes");
-      unpacking.push(chunk);
-    }
-    unpacking.finish();
-    return sum;
   }
 }
+
+/** Of an aggregate's file, at once. */
+const READ_BYTES = 1 << 20;
 
 /** What the optimizer remembered before this step; a copy, so that a refused replay changes nothing. */
 function optimizerBefore(optimizer: Optimizer, held: Held, step: number): OptimizerState {

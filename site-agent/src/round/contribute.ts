@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
@@ -49,7 +48,7 @@ export async function offerContribution(
 ): Promise<Refusal | null> {
   const { digest, bytes } = message.content;
   const isInline = bytes <= INLINE_BYTES_MAX;
-  const reply = await link.send(message, isInline ? await readFile(path) : undefined);
+  const reply = await link.send(message, isInline ? readFileSync(path) : undefined);
   if (reply.type === "refused") return reply.refusal;
   if (!isInline) await link.upload(path, digest, bytes);
   return null;

@@ -1,4 +1,5 @@
-import { unlink, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
@@ -79,7 +80,7 @@ export class ModelSource {
     const path = join(this.#options.folder, `${update.aggregate.digest}.aggregate`);
     if (aggregate === undefined)
       await this.#options.link.download(update.aggregate.digest, update.aggregate.bytes, path);
-    else await writeChecked(path, aggregate, update.aggregate);
+    else writeChecked(path, aggregate, update.aggregate);
     try {
       const reply = await this.#options.engine.request({
         type: "advance-model",
@@ -124,7 +125,7 @@ function approvedAs({ digest, dataset }: StudyStanding): string {
 }
 
 /** Lives until the engine has read it, so it needs no fsync. */
-async function writeChecked(path: string, bytes: Uint8Array, expected: BlobReference): Promise<void> {
+function writeChecked(path: string, bytes: Uint8Array, expected: BlobReference): void {
   if (bytes.length !== expected.bytes || digestOf(bytes) !== expected.digest) {
     throw new Failure({
       code: "round/aggregate-differs",
@@ -133,5 +134,5 @@ async function writeChecked(path: string, bytes: Uint8Array, expected: BlobRefer
       remedy: "Announce the round again as a new attempt.",
     });
   }
-  await writeFile(path, bytes, { mode: 0o600 });
+  writeFileSync(path, bytes, { mode: 0o600 });
 }

@@ -46,8 +46,22 @@ describe("[RND20] reserve and acting are in the ledger before the engine is aske
     expect(kinds()).toEqual(["head-witnessed", "reserved", "acting", "committed", "head-witnessed"]);
     expect(world.sent.at(-1)?.message).toMatchObject({ type: "head-countersigned", head: { sequence: 150 } });
     expect(await readdir(join(world.folder, "outbox"))).toEqual([]);
-    const noise = world.requests.find(({ type }) => type === "prepare-noise");
-    expect(noise).toMatchObject({ key: { round: 2, attempt: 1 } });
+  });
+
+  test("an announcement that tells the end of the round before; the contribution countersigns", async () => {
+    approved();
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    const { key } = announcement(1).round;
+    const head = headAt(150);
+    await bench.announce({ ...announcement(2), ended: { key, outcome: "committed" }, head });
+    const ofOneRound = ["head-witnessed", "reserved", "acting"];
+    expect(kinds()).toEqual([...ofOneRound, "committed", ...ofOneRound]);
+    await bench.at(2 * document.training.answerAfterMs);
+    expect(world.contributions().at(-1)?.message).toMatchObject({ countersigned: { head: head.head } });
+    await bench.at(10_000);
+    expect(world.sent.some(({ message }) => message.type === "head-countersigned")).toBe(false);
+    expect(await readdir(join(world.folder, "outbox"))).toHaveLength(1);
   });
 });
 

@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
 import { assert, Failure, fromRefusal, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type {
   BlobReference,
   CoordinatorMessage,
   ReplyBody,
+  RoundEnd,
   RoundKey,
   RoundSpec,
   SignedHead,
@@ -11,16 +11,14 @@ import type {
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
 import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
 import { Announcements } from "./announcements.ts";
-import { attemptAfter, contribute, contributionFile, offerContribution } from "./contribute.ts";
+import { contribute, contributionFile, offerContribution } from "./contribute.ts";
+import { Ends } from "./ends.ts";
 import type { RoundLink, RoundsOptions } from "./ports.ts";
 import { MODEL_MISSING } from "./refusals.ts";
 import { advance, keyText, type RoundEffect, type RoundEvent, recover, type SiteRound } from "./round.ts";
 
 type Announced = Extract<CoordinatorMessage, { type: "round-announced" }>;
 type Closed = Extract<CoordinatorMessage, { type: "round-closed" }>;
-
-/** Within this time an announcement usually follows the end of the round before. */
-const FLUSH_AFTER_MS = 100;
 
 /** Public times come at the study's answer time, then each eighth of it: whoever missed one waits for the next. */
 const TICKS = 8;
@@ -35,12 +33,13 @@ export class Rounds {
   readonly #cancelTimers = new Map<string, () => void>();
   /** Attempts whose contribution is on its way now: one at a time. */
   readonly #offering = new Set<string>();
-  #cancelFlush: (() => void) | null = null;
+  readonly #ends: Ends;
   readonly #working = new Set<Promise<void>>();
   #stopped = false;
 
   constructor(options: RoundsOptions) {
     this.#options = options;
+    this.#ends = new Ends(options, (key, work) => this.#run(key, work));
   }
 
   /** Replies at once; whether the site acts is told by its contribution or its refusal, at the fixed public time. */
@@ -49,6 +48,8 @@ export class Rounds {
     requireGenuineHead(head, this.#options.coordinatorKey);
     const receivedAtMs = this.#options.clock.nowMs();
     this.#announcements.keep({ spec, head, aggregate, receivedAtMs });
+    const isTrusted = headRefusal(head.head, this.#options.book.countersigned()) === null;
+    if (message.ended !== undefined && isTrusted) this.#close(message.ended, head);
     this.#dispatch({ type: "announced", key: spec.key, refusal: this.#refusalOf(spec, head) });
     return ACCEPTED;
   }
@@ -60,15 +61,11 @@ export class Rounds {
 
   /** Countersigns the coordinator's head once the attempt is over here; refuses a head that went back. */
   async onClosed(message: Closed): Promise<ReplyBody> {
-    const { key, outcome, head } = message;
-    const { book } = this.#options;
+    const { head } = message;
     requireGenuineHead(head, this.#options.coordinatorKey);
-    const refusal = headRefusal(head.head, book.countersigned());
+    const refusal = headRefusal(head.head, this.#options.book.countersigned());
     if (refusal !== null) throw fromRefusal(refusal);
-    this.#dispatch({ type: "closed", key, outcome });
-    book.closed(key, outcome, head);
-    this.#scheduleFlush();
-    this.#prepareNoise(key, outcome);
+    this.#close(message, head);
     return ACCEPTED;
   }
 
@@ -82,12 +79,19 @@ export class Rounds {
     this.#stopped = true;
     for (const cancel of this.#cancelTimers.values()) cancel();
     this.#cancelTimers.clear();
-    this.#flush();
+    this.#ends.flush();
   }
 
   /** Resolves when nothing is under way but waiting for a time. */
   async settled(): Promise<void> {
     while (this.#working.size > 0) await Promise.all(this.#working);
+  }
+
+  /** The head is genuine and goes on from what this site saw before. */
+  #close(end: RoundEnd, head: SignedHead): void {
+    this.#dispatch({ type: "closed", key: end.key, outcome: end.outcome });
+    this.#ends.closed(end, head);
+    this.#log("round-closed", end.key);
   }
 
   #dispatch(event: Exclude<RoundEvent, { type: "reconnected" }>): void {
@@ -180,7 +184,7 @@ export class Rounds {
   #booked(spec: RoundSpec, head: SignedHead): Refusal | null {
     try {
       this.#options.book.book(spec.key, this.#charges(spec.key), head);
-      this.#flush();
+      this.#ends.written();
       return null;
     } catch (error) {
       if (!(error instanceof Failure)) this.#logFault("booking-failed", spec.key, error);
@@ -206,8 +210,10 @@ export class Rounds {
     try {
       const { site, link, book } = this.#options;
       const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
-      const message = { type: "contribution", key, content, charges, head: book.head() } as const;
+      const { countersigned, told } = this.#ends.untold();
+      const message = { type: "contribution", key, content, charges, head: book.head(), ...countersigned } as const;
       const refusal = await offerContribution(link, message, contributionFile(this.#options.outbox, key));
+      if (refusal === null) told();
       if (refusal === null) this.#dispatch({ type: "accepted", key });
       else this.#log("contribution-refused", key, refusal.code);
     } catch (error) {
@@ -218,42 +224,10 @@ export class Rounds {
   }
 
   #end(key: RoundKey, content: BlobReference | null): void {
-    this.#options.book.end(key, content);
+    this.#ends.ended(key, content);
     this.#announcements.forget(key);
     this.#cancelTimers.get(keyText(key))?.();
     this.#cancelTimers.delete(keyText(key));
-    this.#scheduleFlush();
-  }
-
-  /** Ends are written with the next booking; where none comes, soon. */
-  #scheduleFlush(): void {
-    if (this.#cancelFlush !== null) return;
-    this.#cancelFlush = this.#options.clock.at(this.#options.clock.nowMs() + FLUSH_AFTER_MS, () => this.#flush());
-  }
-
-  #flush(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = null;
-    const { ended, countersigned } = this.#options.book.flush();
-    for (const key of ended) this.#run(key, this.#forget(key));
-    if (countersigned === null) return;
-    const { key, head } = countersigned;
-    this.#log("round-closed", key);
-    this.#tell({ type: "head-countersigned", ...head }, key);
-  }
-
-  async #forget(key: RoundKey): Promise<void> {
-    await rm(contributionFile(this.#options.outbox, key), { force: true });
-    await this.#options.engine.request({ type: "abandon", key });
-  }
-
-  /** Noise of the attempt that comes next, if all goes well: made while the round waits, wiped if it never comes. */
-  #prepareNoise(key: RoundKey, outcome: "committed" | "abandoned"): void {
-    const standing = this.#options.book.standing(key.study);
-    if (key.purpose !== "train" || standing?.state !== "approved") return;
-    const next = attemptAfter(key, outcome);
-    if (next.round > standing.document.training.rounds) return;
-    this.#run(key, this.#options.engine.request({ type: "prepare-noise", key: next }));
   }
 
   #refusalOf(spec: RoundSpec, head: SignedHead): Refusal | null {
