@@ -223,7 +223,10 @@ function handlersOf(world: StudyWorld, studies: Studies, consortium: Consortium)
       world.changed("sites", null);
       studies.onDisconnected(site);
     },
-    onRefusal: ({ site, code, refusal, address }) => refusals.note(site ?? address, code, refusal.what),
+    onRefusal: ({ site, code, refusal, address }) => {
+      if (site === null) refusals.noteStranger(address, code, refusal.what);
+      else refusals.note(site, code, refusal.what);
+    },
     onFault: (error) => logger.error("listener-fault", { why: String(error).slice(0, 300) }),
   };
 }

@@ -4,6 +4,7 @@ import type { LedgerBook } from "../study/world.ts";
 /** Entries a minute: whoever floods the listener with refusals must not fill the ledger, or the disk, with them. */
 const ENTRIES_PER_MINUTE_MAX = 60;
 const MINUTE_MS = 60_000;
+const STRANGER = "a stranger";
 
 /** Notes refusals in the ledger, for auditors; beyond the limit only their number is logged. */
 export class RefusalLog {
@@ -17,6 +18,12 @@ export class RefusalLog {
     this.#ledger = ledger;
     this.#logger = logger;
     this.#now = now;
+  }
+
+  /** The ledger travels with every release: whoever has no certificate is a stranger there, its address in the log alone. */
+  noteStranger(address: string, code: string, detail: string): void {
+    this.#logger.warn("refused-stranger", { address, code });
+    this.note(STRANGER, code, detail);
   }
 
   note(party: string, code: string, detail: string): void {

@@ -43,8 +43,8 @@ export function addGaussianNoise(
 }
 
 /**
- * In 32-bit integers, which takes two thirds of the time that float64 does: |fine| ≤ 2³⁰, and noise of at most 13.6
- * standard deviations (`fillWideGaussian`) ≤ 2²⁶ each stays below 2³⁰ too.
+ * In 32-bit integers, which takes two thirds of the time that float64 does: |fine| ≤ 2³⁰, and the noise of
+ * `fillWideGaussian` stays below 2³⁰ too: at most 18 standard deviations of up to 2²⁰, or 13.6 of up to 2²⁶.
  */
 function roundAndAdd(sum: Float32Array | Float64Array, noise: Int32Array, grid: Grid): void {
   const perStep = 1 / grid.fineStep;

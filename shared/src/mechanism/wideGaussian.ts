@@ -4,7 +4,7 @@ import { aesCtrStream } from "../random/aesCtrStream.ts";
 import type { RandomSource } from "../random/randomSource.ts";
 import { type AliasTable, makeAliasTable, TABLE_STD_DEV_MAX } from "./aliasTable.ts";
 
-/** Widest standard deviation: values stay within ± 13.6 of them, inside 32 bits. */
+/** Widest standard deviation: values of three draws stay within ± 13.6 of them, inside 32 bits; of two, within ± 18. */
 export const WIDE_STD_DEV_MAX = 1.5e8;
 
 /**
