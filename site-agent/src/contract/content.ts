@@ -4,9 +4,15 @@ import { Failure } from "@consilium/shared/failure/failure";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { Digest } from "@consilium/shared/units/identity";
 import { isSplitByKey } from "../split/keyedHash.ts";
-import type { DatasetRecord } from "../storage/records.ts";
 
 const READ_BYTES = 1024 * 1024;
+
+/** A data set's file as it was registered; null where its content was not recorded then. */
+export interface RegisteredFile {
+  readonly dataset: string;
+  readonly path: string;
+  readonly content: Digest | null;
+}
 
 /** SHA-256 of a file's bytes. */
 export async function contentOf(path: string): Promise<Digest> {
@@ -21,7 +27,7 @@ export async function contentOf(path: string): Promise<Digest> {
  * one part would not count in the other.
  */
 export async function requireUnchanged(
-  { dataset, path, content }: DatasetRecord,
+  { dataset, path, content }: RegisteredFile,
   contract: DataContract,
 ): Promise<void> {
   if (isSplitByKey(contract) || content === null || content === (await contentOf(path))) return;
