@@ -20,7 +20,7 @@ export class RefusalLog {
     this.#now = now;
   }
 
-  /** The ledger travels with every release: whoever has no certificate is a stranger there, its address in the log alone. */
+  /** The ledger travels with every release: who has no certificate is a stranger there, with an address in the log. */
   noteStranger(address: string, code: string, detail: string): void {
     this.#logger.warn("refused-stranger", { address, code });
     this.note(STRANGER, code, detail);
