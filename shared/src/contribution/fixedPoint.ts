@@ -49,8 +49,9 @@ export function addGaussianNoise(
 function roundAndAdd(sum: Float32Array | Float64Array, noise: Int32Array, grid: Grid): void {
   const perStep = 1 / grid.fineStep;
   const shift = grid.coarseShift;
-  const half = shift === 0 ? 0 : 2 ** (shift - 1);
-  const limit = 2 ** (grid.bits - 1) - 1;
+  // Made by shifts, these are integers to the compiler too; as powers they would turn the loop's last steps to float64.
+  const half = shift === 0 ? 0 : 1 << (shift - 1);
+  const limit = (1 << (grid.bits - 1)) - 1;
   const clamp = Math.min(limit * 2 ** shift, FINE_MAX);
   for (let i = 0; i < noise.length; i++) {
     const scaled = (sum[i] ?? 0) * perStep;
@@ -58,7 +59,7 @@ function roundAndAdd(sum: Float32Array | Float64Array, noise: Int32Array, grid: 
     const inside = scaled >= -clamp ? ((scaled + (BIAS + 0.5)) | 0) - BIAS : -clamp;
     const fine = scaled <= clamp ? inside : scaled > clamp ? clamp : 0;
     const noisy = (fine + (noise[i] ?? 0) + half) >> shift;
-    noise[i] = Math.max(-limit, Math.min(limit, noisy));
+    noise[i] = noisy > limit ? limit : noisy < -limit ? -limit : noisy;
   }
 }
 

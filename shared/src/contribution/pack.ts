@@ -32,11 +32,13 @@ export function packIntegers(values: Int32Array, bits: number): Uint8Array {
   for (let i = 0; i < values.length; i++) {
     const value = (values[i] ?? 0) & mask;
     word |= value << filled;
-    filled += bits;
-    if (filled >= 32) {
+    const next = filled + bits;
+    if (next < 32) {
+      filled = next;
+    } else {
       words[at++] = word;
-      filled -= 32;
-      word = filled === 0 ? 0 : value >>> (bits - filled);
+      word = next === 32 ? 0 : value >>> (32 - filled);
+      filled = next - 32;
     }
   }
   if (filled > 0) words[at] = word;
@@ -52,16 +54,16 @@ export class UnpackingSum {
   readonly #into: Int32Array;
   readonly #bits: number;
   readonly #bytes: number;
-  readonly #words = new Uint32Array(16_384);
-  readonly #scratch = new Uint8Array(this.#words.buffer);
+  readonly #waiting = new Uint8Array(WAITING_BYTES + BEYOND_BYTES);
+  readonly #view = new DataView(this.#waiting.buffer);
   #received = 0;
-  #waiting = 0;
-  #value = 0;
-  #word = 0;
-  #wordBits = 0;
+  /** Bytes that wait, and the bits of their first byte that were used. */
+  #count = 0;
+  #usedBits = 0;
+  /** Next value to be added to. */
+  #at = 0;
 
   constructor(into: Int32Array, bits: number) {
-    assert(LITTLE_ENDIAN, "this machine stores numbers little-endian, as the wire does");
     assert(Number.isInteger(bits) && bits >= 2 && bits <= PACKED_BITS_MAX, "2 to 32 bits");
     this.#into = into;
     this.#bits = bits;
@@ -72,62 +74,75 @@ export class UnpackingSum {
     if (this.#received + chunk.length > this.#bytes) throw malformed("is longer than its numbers take");
     this.#received += chunk.length;
     for (let taken = 0; taken < chunk.length; ) {
-      const part = Math.min(chunk.length - taken, this.#scratch.length - this.#waiting);
-      this.#scratch.set(chunk.subarray(taken, taken + part), this.#waiting);
+      const part = Math.min(chunk.length - taken, WAITING_BYTES - this.#count);
+      this.#waiting.set(chunk.subarray(taken, taken + part), this.#count);
       taken += part;
-      this.#waiting += part;
-      const words = this.#waiting >>> 2;
-      this.#add(words);
-      this.#scratch.copyWithin(0, words * 4, this.#waiting);
-      this.#waiting -= words * 4;
+      this.#count += part;
+      this.#add();
     }
   }
 
   /** Call when the last byte was pushed. */
   finish(): void {
     if (this.#received !== this.#bytes) throw malformed("is shorter than its numbers take");
-    this.#scratch.fill(0, this.#waiting, 4);
-    if (this.#waiting > 0) this.#add(1);
-    if (this.#word !== 0) throw malformed("has bits set after its last number");
+    assert(this.#at === this.#into.length && this.#count <= 1, "as many bytes as the numbers take hold all of them");
+    const last = this.#count === 0 ? 0 : (this.#waiting[0] ?? 0);
+    if (last >>> this.#usedBits !== 0) throw malformed("has bits set after its last number");
   }
 
-  #add(words: number): void {
-    const into = this.#into;
-    const source = this.#words;
+  /** Adds every number whose bits are all there; the rest moves to the front. */
+  #add(): void {
     const bits = this.#bits;
-    const lowest = bits === 32 ? -(2 ** 31) : -(1 << (bits - 1));
-    const drop = 32 - bits;
-    const count = into.length;
-    let at = this.#value;
-    let word = this.#word;
-    let wordBits = this.#wordBits;
-    let refused = false;
-    for (let next = 0; next < words; ) {
-      // Here fewer than `bits` bits are left in `word`: the next value takes its upper bits from the next word.
-      const fresh = source[next++] ?? 0;
-      const value = ((word | (fresh << wordBits)) << drop) >> drop;
-      const used = bits - wordBits;
-      if (at >= count) {
-        word |= fresh;
-        continue;
-      }
-      refused ||= value === lowest;
-      into[at] = (into[at] ?? 0) + value;
-      at++;
-      word = used === 32 ? 0 : fresh >>> used;
-      wordBits = 32 - used;
-      for (; wordBits >= bits && at < count; at++, wordBits -= bits) {
-        const whole = (word << drop) >> drop;
-        refused ||= whole === lowest;
-        into[at] = (into[at] ?? 0) + whole;
-        word >>>= bits;
-      }
-    }
-    this.#value = at;
-    this.#word = word;
-    this.#wordBits = wordBits;
-    if (refused) throw malformed("holds a number outside its range");
+    const ready = Math.floor((8 * this.#count - this.#usedBits) / bits);
+    const count = Math.min(ready, this.#into.length - this.#at);
+    const into = this.#into.subarray(this.#at, this.#at + count);
+    const end = this.#usedBits + count * bits;
+    const isInRange =
+      bits <= ONE_LOAD_BITS_MAX
+        ? addNarrow(into, bits, this.#view, this.#usedBits)
+        : addWide(into, bits, this.#view, this.#usedBits);
+    if (!isInRange) throw malformed("holds a number outside its range");
+    this.#at += count;
+    this.#waiting.copyWithin(0, end >>> 3, this.#count);
+    this.#count -= end >>> 3;
+    this.#usedBits = end & 7;
   }
+}
+
+/** Bytes that are unpacked at once; a number's bits are read as 4 or 5 bytes, so some beyond them must exist. */
+const WAITING_BYTES = 1 << 16;
+const BEYOND_BYTES = 8;
+
+/** Up to so many bits, and up to 7 before them in the first byte, come with one load of 32. */
+const ONE_LOAD_BITS_MAX = 25;
+
+/** Adds the numbers that begin at bit `from`; false where one is out of range. */
+function addNarrow(into: Int32Array, bits: number, view: DataView, from: number): boolean {
+  const drop = 32 - bits;
+  const lowest = -1 << (bits - 1);
+  let isInRange = true;
+  for (let i = 0, at = from; i < into.length; i++, at += bits) {
+    const value = (view.getInt32(at >> 3, true) << (drop - (at & 7))) >> drop;
+    if (value === lowest) isInRange = false;
+    into[i] = (into[i] ?? 0) + value;
+  }
+  return isInRange;
+}
+
+/** The same for up to 32 bits, which may lie over 5 bytes. */
+function addWide(into: Int32Array, bits: number, view: DataView, from: number): boolean {
+  const drop = 32 - bits;
+  const lowest = -1 << (bits - 1);
+  let isInRange = true;
+  for (let i = 0, at = from; i < into.length; i++, at += bits) {
+    const skip = at & 7;
+    const low = view.getInt32(at >> 3, true) >>> skip;
+    const high = (view.getUint8((at >> 3) + 4) << 1) << (31 - skip);
+    const value = ((low | high) << drop) >> drop;
+    if (value === lowest) isInRange = false;
+    into[i] = (into[i] ?? 0) + value;
+  }
+  return isInRange;
 }
 
 /** Adds all of `bytes` to `into`; see `UnpackingSum`. */
