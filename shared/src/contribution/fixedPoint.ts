@@ -59,7 +59,7 @@ function roundAndAdd(sum: Float32Array | Float64Array, noise: Int32Array, grid: 
     const inside = scaled >= -clamp ? ((scaled + (BIAS + 0.5)) | 0) - BIAS : -clamp;
     const fine = scaled <= clamp ? inside : scaled > clamp ? clamp : 0;
     const noisy = (fine + (noise[i] ?? 0) + half) >> shift;
-    noise[i] = noisy > limit ? limit : noisy < -limit ? -limit : noisy;
+    noise[i] = Math.max(-limit, Math.min(limit, noisy));
   }
 }
 
