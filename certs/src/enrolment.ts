@@ -165,6 +165,6 @@ function refused(what: "token-unknown" | "token-used" | "token-expired" | "signa
     code: `enrolment/${what}`,
     kind: "refused",
     what: why,
-    remedy: "Ask the lead for a new token: consilium site invite NAME. If you didn't use this one, tell the lead.",
+    remedy: "Ask the lead for a new token: consilium ca invite NAME. If you didn't use this one, tell the lead.",
   });
 }

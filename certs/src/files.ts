@@ -31,13 +31,21 @@ export async function writeFileAtomically(path: string, contents: string | Uint8
 
 /** Text of a key file. Refuses one that others on this machine may read. */
 export async function readSecretFile(path: string): Promise<string> {
-  const { mode } = await stat(path);
+  const { mode } = await stat(path).catch((cause: unknown) => {
+    throw new Failure({
+      code: "certificate/key-file-unreadable",
+      kind: "config",
+      what: `The file ${path} can't be read.`,
+      remedy: "Check the path, and that this account may read it.",
+      cause,
+    });
+  });
   if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     throw new Failure({
       code: "certificate/key-file-exposed",
       kind: "config",
-      what: `The key file ${path} can be read by other accounts of this machine.`,
-      remedy: `Run: chmod 600 ${path}; if others may have read it, make new keys and enrol again.`,
+      what: `The file ${path} is secret, and can be read by other accounts of this machine.`,
+      remedy: `Run: chmod 600 ${path}; if others may have read it, replace what it holds.`,
     });
   }
   return readFile(path, "utf8");

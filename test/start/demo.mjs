@@ -39,6 +39,7 @@ if (options.help) {
 }
 const screen = openScreen({ live: !options.headless && process.stderr.isTTY === true });
 let consortium = null;
+let isInterrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => void interrupted());
 process.once("exit", () => consortium?.processes.killAll());
 
@@ -46,6 +47,8 @@ try {
   await prepare();
   process.exitCode = await demo();
 } catch (error) {
+  // Whatever fails while the processes are being stopped fails because of that.
+  if (isInterrupted) await new Promise(() => undefined);
   screen.close();
   console.error(error instanceof CommandFailed ? error.message : error);
   if (consortium !== null) console.error(`Logs: ${consortium.logs}`);
@@ -196,6 +199,7 @@ async function keep() {
 }
 
 async function interrupted() {
+  isInterrupted = true;
   screen.close();
   console.error("Interrupted: stopping every process.");
   await consortium?.stop();

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { CoordinatorConfig } from "../config.ts";
 
-/** Files that people write for the coordinator; a site's own is printed by `consilium-site schema`. */
+/** Files that people write for the coordinator. */
 const FILES = { study: StudyFile, data: SchemaFile, coordinator: CoordinatorConfig } as const;
 
 /** `consilium schema`: JSON Schema (2020-12) of a file, for editors. */
@@ -30,6 +30,6 @@ export function jsonSchemaOf(kind: string): Readonly<Record<string, unknown>> {
     code: "usage/unknown-schema",
     kind: "usage",
     what: `There is no file of kind '${kind}'.`,
-    remedy: `Name one of ${Object.keys(FILES).join(", ")}; a site's own file: consilium-site schema.`,
+    remedy: `Name one of ${Object.keys(FILES).join(", ")}.`,
   });
 }

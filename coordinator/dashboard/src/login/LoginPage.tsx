@@ -25,6 +25,12 @@ export function LoginPage() {
     window.history.replaceState(null, "", "/login");
     mutate(token.current);
   }, [mutate]);
+  // A link pasted into this very page changes only what is after `#`, and the browser loads nothing.
+  useEffect(() => {
+    const again = () => window.location.reload();
+    window.addEventListener("hashchange", again);
+    return () => window.removeEventListener("hashchange", again);
+  }, []);
 
   return (
     <Center component="main" mih="100vh" p="md">

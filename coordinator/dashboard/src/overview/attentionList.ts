@@ -58,7 +58,7 @@ function budgetItems(budgets: readonly BudgetView[]): AttentionItem[] {
     const passed = budgets.filter((budget) => shareOf(budget) === share);
     if (passed.length === 0) return [];
     const names = passed.map((b) => `${b.site} (${epsilonText(b.spentEpsilon)} of ${epsilonText(b.cap)})`).join(", ");
-    const words = `${Math.round(share * 100)} % of the cap is spent at ${names}.`;
+    const words = `${Math.round(share * 100)} % of the cap or more is spent at ${names}.`;
     return [{ tone: share >= 0.95 ? "bad" : "warn", words, command: "consilium budget show" } as const];
   });
 }
