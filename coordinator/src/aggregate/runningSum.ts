@@ -1,8 +1,4 @@
-import { createReadStream } from "node:fs";
 import { packedBytes, UnpackingSum, unpackInto } from "@consilium/shared/contribution/pack";
-
-/** Bytes read ahead from a contribution's file. */
-const READ_AHEAD_BYTES = 1024 * 1024;
 
 /**
  * The one sum of a round's packed contributions, whatever the number of sites: nothing of a single contribution is
@@ -31,10 +27,10 @@ export class RunningSum {
     unpackInto(this.values, bits, bytes);
   }
 
-  /** The same from a file, in bounded memory. */
-  async addFile(path: string, bits = this.#bits): Promise<void> {
+  /** The same as it is read, in bounded memory. */
+  async addChunks(chunks: AsyncIterable<Uint8Array>, bits = this.#bits): Promise<void> {
     const sum = new UnpackingSum(this.values, bits);
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_AHEAD_BYTES })) sum.push(chunk);
+    for await (const chunk of chunks) sum.push(chunk);
     sum.finish();
   }
 }

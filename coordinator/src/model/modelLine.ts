@@ -1,5 +1,7 @@
 import { open } from "node:fs/promises";
 import { coarseStep, type Grid } from "@consilium/shared/contribution/grid";
+import { packIntegers } from "@consilium/shared/contribution/pack";
+import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelBytes, modelDigest } from "@consilium/shared/model/modelDigest";
@@ -11,7 +13,8 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
-import { bitsOfAggregate, writePacked } from "../aggregate/packedAggregate.ts";
+import { fileChunks } from "@consilium/storage/fileChunks";
+import { bitsOfAggregate, packedChunks } from "../aggregate/packedAggregate.ts";
 import { RunningSum } from "../aggregate/runningSum.ts";
 import type { BlobFolder } from "../storage/blobFolder.ts";
 import type { ModelRecord } from "../storage/models.ts";
@@ -25,6 +28,14 @@ export const CHECKPOINT_EVERY = 10;
 export interface Checkpoint {
   readonly version: number;
   readonly state: Digest;
+}
+
+interface StoredAggregate {
+  readonly reference: BlobReference;
+  /** Small enough for the database. */
+  readonly inline: Uint8Array | null;
+  /** Resolves when its file is on the disk. */
+  readonly durable: Promise<void>;
 }
 
 /** The line of a study's model versions: the newest in memory, changed in place; older ones are history. */
@@ -80,7 +91,7 @@ export class ModelLine {
    * for the transaction that makes it so; until then memory is ahead of the disk, so a failure ends the run.
    */
   async step(contributors: readonly SiteName[]): Promise<ModelRecord> {
-    const { reference, inline } = await this.#storeAggregate(contributors.length);
+    const { reference, inline, durable } = await this.#storeAggregate(contributors.length);
     const from = this.#newest;
     const update: ModelUpdate = {
       from: from.digest,
@@ -88,17 +99,23 @@ export class ModelLine {
       contributors: [...contributors],
       aggregate: reference,
     };
-    await this.#readers;
-    this.#apply(this.sum.values, contributors);
+    // The disk takes the aggregate while the step is computed.
+    const [digest] = await Promise.all([this.#stepped(contributors), durable]);
     this.#newest = {
       version: from.version + 1,
-      digest: modelDigest(this.#parameters),
+      digest,
       bytes: this.#parameters.byteLength,
       update,
       aggregate: inline,
       checkpoint: null,
     };
     return this.#newest;
+  }
+
+  async #stepped(contributors: readonly SiteName[]): Promise<Digest> {
+    await this.#readers;
+    this.#apply(this.sum.values, contributors);
+    return modelDigest(this.#parameters);
   }
 
   /** Writes model and optimizer state as files, fsynced; a step that comes meanwhile waits. */
@@ -137,17 +154,21 @@ export class ModelLine {
     this.#state = applyUpdate(optimizer, this.#state, this.#parameters, sum, coarseStep(this.grid), divisor);
   }
 
-  async #storeAggregate(contributors: number): Promise<{ reference: BlobReference; inline: Uint8Array | null }> {
+  /** Packs it; a large one goes to its file chunk by chunk, the next being packed while the last is written. */
+  async #storeAggregate(contributors: number): Promise<StoredAggregate> {
     const bits = bitsOfAggregate(this.grid, contributors);
-    const chunks: Uint8Array[] = [];
     if (this.sum.contributionBytes <= INLINE_BYTES_MAX / 2) {
-      const reference = await writePacked(this.sum.values, bits, async (chunk) => chunks.push(chunk));
-      return { reference, inline: new Uint8Array(Buffer.concat(chunks)) };
+      const inline = packIntegers(this.sum.values, bits);
+      return { reference: { digest: digestOf(inline), bytes: inline.length }, inline, durable: Promise.resolve() };
     }
     const writer = await this.#blobs.writer();
-    const reference = await writePacked(this.sum.values, bits, (chunk) => writer.push(chunk));
-    await writer.finish(reference.digest);
-    return { reference, inline: null };
+    let written = Promise.resolve();
+    for (const chunk of packedChunks(this.sum.values, bits)) {
+      await written;
+      written = writer.push(chunk);
+    }
+    await written;
+    return { inline: null, ...writer.seal() };
   }
 
   /** From a checkpoint's files; version 0 is made from the signed seed instead. */
@@ -169,7 +190,7 @@ export class ModelLine {
     this.sum.reset();
     const bits = bitsOfAggregate(this.grid, row.update.contributors.length);
     if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
-    else await this.sum.addFile(this.#blobs.pathOf(row.update.aggregate.digest), bits);
+    else await this.sum.addChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
     this.#apply(this.sum.values, row.update.contributors);
     this.sum.reset();
     assert(modelDigest(this.#parameters) === row.digest, "a replayed model is the one that was committed");

@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
@@ -12,10 +11,8 @@ import {
   UPLOAD_OFFSET_HEADER,
 } from "@consilium/shared/protocol/transfer";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import { fileChunks } from "@consilium/storage/fileChunks";
 import type { Uploads } from "./uploads.ts";
-
-/** Bytes that a download reads ahead. */
-const READ_AHEAD_BYTES = 1024 * 1024;
 
 export interface TransferOptions {
   readonly uploads: Uploads;
@@ -106,8 +103,7 @@ async function sendBlob(
     response.end();
     return undefined;
   }
-  const file = createReadStream(path, { start, highWaterMark: READ_AHEAD_BYTES });
-  await pipeline(file, response).catch((error: unknown) => {
+  await pipeline(fileChunks(path, start), response).catch((error: unknown) => {
     // A site that hangs up will ask for the rest; only a file that can't be read is a fault.
     if (!isHangUp(error)) throw error;
   });

@@ -1,7 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { assert } from "@consilium/shared/failure/failure";
 import type { BlobReference } from "@consilium/shared/protocol/messages";
 import { Digest } from "@consilium/shared/units/identity";
 
@@ -72,16 +71,25 @@ export class BlobWriter {
     this.#bytes += chunk.length;
   }
 
-  /** Makes it durable; `expected` is the digest that the caller has told others. */
-  async finish(expected?: Digest): Promise<BlobReference> {
+  /** Durable under its digest when it resolves. */
+  async finish(): Promise<BlobReference> {
+    const { reference, durable } = this.seal();
+    await durable;
+    return reference;
+  }
+
+  /** No more is pushed: what the blob is called is known before the disk has it. */
+  seal(): { readonly reference: BlobReference; readonly durable: Promise<void> } {
+    const digest = Digest.parse(this.#hash.digest("hex"));
+    return { reference: { digest, bytes: this.#bytes }, durable: this.#store(digest) };
+  }
+
+  async #store(digest: Digest): Promise<void> {
     await this.#file.sync();
     await this.#file.close();
-    const digest = Digest.parse(this.#hash.digest("hex"));
-    assert(expected === undefined || expected === digest, "a blob has the digest that it was announced by");
     await rename(this.#path, join(this.#folder, digest));
     const folder = await open(this.#folder, "r");
     await folder.sync();
     await folder.close();
-    return { digest, bytes: this.#bytes };
   }
 }

@@ -7,6 +7,7 @@ import { privacyStatementOf } from "@consilium/shared/release/statement";
 import type { Approval } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { fileChunks } from "@consilium/storage/fileChunks";
 import { PooledHistograms } from "../aggregate/pooledHistograms.ts";
 import type { ModelLine } from "../model/modelLine.ts";
 import type { Accumulator, ContributionSource } from "../round/run.ts";
@@ -85,7 +86,8 @@ function sumCollector(line: ModelLine): Collector {
   return {
     reset: () => line.sum.reset(),
     fits: (bytes) => bytes === line.sum.contributionBytes,
-    add: async (_site, source) => ("bytes" in source ? line.sum.add(source.bytes) : line.sum.addFile(source.path)),
+    add: async (_site, source) =>
+      "bytes" in source ? line.sum.add(source.bytes) : line.sum.addChunks(fileChunks(source.path)),
     fold: async (contributors) => ({ purpose: "train", model: await line.step(contributors) }),
   };
 }

@@ -1,7 +1,7 @@
-import { createReadStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { type Agent, request } from "node:https";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure } from "@consilium/shared/failure/failure";
 import { TRANSFER_IDLE_MS } from "@consilium/shared/protocol/limits";
@@ -14,13 +14,12 @@ import {
 } from "@consilium/shared/protocol/transfer";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { Digest } from "@consilium/shared/units/identity";
+import { fileChunks } from "@consilium/storage/fileChunks";
 import { type Appended, GrowingFile } from "@consilium/storage/growingFile";
 import { backOffMs } from "./backOff.ts";
 
 /** Tries in a row that move no byte. */
 const FRUITLESS_TRIES_MAX = 8;
-/** Bytes that an upload reads ahead. */
-const READ_AHEAD_BYTES = 1024 * 1024;
 
 export interface TransferOptions {
   readonly url: string;
@@ -124,12 +123,8 @@ async function put(
     call.setTimeout(TRANSFER_IDLE_MS, () => call.destroy(new Error("the transfer stands still")));
     call.once("error", reject);
     call.once("continue", () => {
-      const file = createReadStream(path, { start: range.start, highWaterMark: READ_AHEAD_BYTES });
-      file.once("error", (cause) => {
-        reject(unreadable(path, cause));
-        call.destroy();
-      });
-      file.pipe(call);
+      // A pipeline that fails destroys the call, or was ended by it: `error` or `response` has told why.
+      pipeline(readable(path, range.start), call).catch(() => undefined);
     });
     call.once("response", (response) => {
       resolve(answerOf(response));
@@ -139,6 +134,14 @@ async function put(
     });
     call.flushHeaders();
   });
+}
+
+async function* readable(path: string, start: number): AsyncGenerator<Uint8Array> {
+  try {
+    yield* fileChunks(path, start);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
 }
 
 /** Asks for what `file` still lacks and appends it. */
