@@ -15,6 +15,8 @@ import { timeUploads } from "./measure/uploadFloor.ts";
 const SMALL: RoundPlan = { name: "small", hidden: [98, 98], answerAfterMs: 20, rounds: 220, warmUp: 20 };
 const LARGE: RoundPlan = { name: "large", hidden: [4580, 4580], answerAfterMs: 2500, rounds: 12, warmUp: 2 };
 
+const INTERRUPTED_EXIT_CODE = 130;
+
 /** Repetitions of the uploads. */
 const FLOOR_RUNS = 5;
 
@@ -34,13 +36,14 @@ export async function run({ json, only }: { json: boolean; only: string | undefi
   for (const plan of [SMALL, LARGE].filter(({ name }) => only === undefined || only === name)) {
     process.stderr.write(`round: ${parametersOf(plan)} parameters, ${plan.rounds} rounds\n`);
     const folder = mkdtempSync(join(tmpdir(), "consilium-bench-"));
-    try {
-      const measured = await measureRounds(folder, plan);
-      const floor = await timeUploads(SITES.length, 4 * parametersOf(plan), FLOOR_RUNS);
-      cases.push(caseOf(plan, measured, quantile(floor, 0.5)));
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    // At the exit too, so that Ctrl-C leaves nothing behind.
+    const clear = (): void => rmSync(folder, { recursive: true, force: true });
+    process.once("exit", clear);
+    const measured = await measureRounds(folder, plan);
+    const floor = await timeUploads(SITES.length, 4 * parametersOf(plan), FLOOR_RUNS);
+    cases.push(caseOf(plan, measured, quantile(floor, 0.5)));
+    clear();
+    process.off("exit", clear);
   }
   for (const one of cases) process.stderr.write(`${notesOf(one)}\n`);
   printReport("round", cases, json);
@@ -85,6 +88,7 @@ function notesOf(one: RoundCase): string {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
   const at = process.argv.indexOf("--only");
   await run({ json: process.argv.includes("--json"), only: at < 0 ? undefined : process.argv[at + 1] });
 }

@@ -66,6 +66,7 @@ function serveOrders({ port, ca, bytes }: Order): void {
     await once(response, "end");
     process.send?.("done");
   });
+  process.on("disconnect", () => process.exit());
   process.send?.("ready");
 }
 
