@@ -27,8 +27,8 @@ export function initialState(optimizer: Optimizer, count: number): OptimizerStat
 }
 
 /**
- * One optimizer step, in place, on the mean gradient `aggregate · coarseStep / divisor` (divisor: the *expected*
- * batch). Returns the new state, which shares its arrays with the old. Coordinator and every site run exactly this:
+ * One optimizer step on the mean gradient `aggregate · coarseStep / divisor` (divisor: the *expected* batch). The new
+ * parameters go to `into`, by default where the old ones are. Returns the new state, which shares its arrays with the old. Coordinator and every site run exactly this:
  * each operation is one of + − × ÷ √ in float64, rounded to float32 where it is stored, so that every platform gets
  * the same bits.
  */
@@ -39,20 +39,29 @@ export function applyUpdate(
   aggregate: Int32Array,
   coarseStep: number,
   divisor: number,
+  into: Float32Array = parameters,
 ): OptimizerState {
   assert(aggregate.length === parameters.length, "an aggregate has one value for each parameter");
+  assert(into.length === parameters.length, "the new parameters are as many as the old");
   assert(divisor > 0, "the divisor is the expected batch: positive");
   const gradient = { aggregate, scale: coarseStep / divisor };
+  const from = { parameters, into };
   switch (optimizer.name) {
     case "sgd":
       return optimizer.momentum > 0
-        ? momentumStep(optimizer, state, parameters, gradient)
-        : sgdStep(optimizer, state, parameters, gradient);
+        ? momentumStep(optimizer, state, from, gradient)
+        : sgdStep(optimizer, state, from, gradient);
     case "adam":
-      return adamStep(optimizer, state, parameters, gradient);
+      return adamStep(optimizer, state, from, gradient);
     default:
       return unreachable(optimizer);
   }
+}
+
+/** Old parameters, and where the new ones go; may be the same memory. */
+interface Parameters {
+  readonly parameters: Float32Array;
+  readonly into: Float32Array;
 }
 
 interface MeanGradient {
@@ -62,30 +71,30 @@ interface MeanGradient {
 type Sgd = Extract<Optimizer, { name: "sgd" }>;
 type Adam = Extract<Optimizer, { name: "adam" }>;
 
-function sgdStep(optimizer: Sgd, state: OptimizerState, parameters: Float32Array, gradient: MeanGradient) {
+function sgdStep(optimizer: Sgd, state: OptimizerState, { parameters, into }: Parameters, gradient: MeanGradient) {
   const { aggregate, scale } = gradient;
   const rate = optimizer.learningRate;
   for (let i = 0; i < parameters.length; i++) {
-    parameters[i] = (parameters[i] ?? 0) - rate * ((aggregate[i] ?? 0) * scale);
+    into[i] = (parameters[i] ?? 0) - rate * ((aggregate[i] ?? 0) * scale);
   }
   return { ...state, step: state.step + 1 };
 }
 
 /** Heavy ball: v ← μv + g, p ← p − ηv (Sutskever et al. 2013, with the rate outside the velocity). */
-function momentumStep(optimizer: Sgd, state: OptimizerState, parameters: Float32Array, gradient: MeanGradient) {
+function momentumStep(optimizer: Sgd, state: OptimizerState, { parameters, into }: Parameters, gradient: MeanGradient) {
   const { aggregate, scale } = gradient;
   const { learningRate: rate, momentum } = optimizer;
   const velocity = state.first;
   assert(velocity.length === parameters.length, "the optimizer's state fits the model");
   for (let i = 0; i < parameters.length; i++) {
     velocity[i] = momentum * (velocity[i] ?? 0) + (aggregate[i] ?? 0) * scale;
-    parameters[i] = (parameters[i] ?? 0) - rate * (velocity[i] ?? 0);
+    into[i] = (parameters[i] ?? 0) - rate * (velocity[i] ?? 0);
   }
   return { ...state, step: state.step + 1 };
 }
 
 /** Kingma & Ba 2015, algorithm 1. */
-function adamStep(optimizer: Adam, state: OptimizerState, parameters: Float32Array, gradient: MeanGradient) {
+function adamStep(optimizer: Adam, state: OptimizerState, { parameters, into }: Parameters, gradient: MeanGradient) {
   const { aggregate, scale } = gradient;
   const { learningRate: rate, beta1, beta2, epsilon } = optimizer;
   const { first, second } = state;
@@ -100,7 +109,7 @@ function adamStep(optimizer: Adam, state: OptimizerState, parameters: Float32Arr
     second[i] = beta2 * (second[i] ?? 0) + (1 - beta2) * (value * value);
     const rise = (first[i] ?? 0) / firstBias;
     const spread = Math.sqrt((second[i] ?? 0) / secondBias) + epsilon;
-    parameters[i] = (parameters[i] ?? 0) - (rate * rise) / spread;
+    into[i] = (parameters[i] ?? 0) - (rate * rise) / spread;
   }
   return { ...state, step: state.step + 1, beta1Power, beta2Power };
 }

@@ -57,7 +57,7 @@ export class ModelState {
     });
   }
 
-  /** Replays one public optimizer step on a copy, and takes it only when its digest is the announced one. */
+  /** Replays one public optimizer step beside the model, and takes it only when its digest is the announced one. */
   advance(request: Advance): void {
     const held = this.#held;
     if (held === undefined || held.digest !== request.update.from) {
@@ -65,10 +65,10 @@ export class ModelState {
     }
     const aggregate = this.#readAggregate(request);
     const parameters = this.#spare ?? new Float32Array(held.parameters.length);
-    parameters.set(held.parameters);
     const state = optimizerBefore(request.optimizer, held, request.update.step);
     const { divisor, to } = request;
-    const optimizer = applyUpdate(request.optimizer, state, parameters, aggregate, coarseStep(this.#grid), divisor);
+    const step = coarseStep(this.#grid);
+    const optimizer = applyUpdate(request.optimizer, state, held.parameters, aggregate, step, divisor, parameters);
     if (modelDigest(parameters) !== to) {
       throw refused("replay-differs", "replayed the update and came to another model", "Load the full model.");
     }
