@@ -28,9 +28,9 @@ export function initialState(optimizer: Optimizer, count: number): OptimizerStat
 
 /**
  * One optimizer step on the mean gradient `aggregate · coarseStep / divisor` (divisor: the *expected* batch). The new
- * parameters go to `into`, by default where the old ones are. Returns the new state, which shares its arrays with the old. Coordinator and every site run exactly this:
- * each operation is one of + − × ÷ √ in float64, rounded to float32 where it is stored, so that every platform gets
- * the same bits.
+ * parameters go to `into`, by default where the old ones are. Returns the new state, which shares its arrays with the
+ * old. Coordinator and every site run exactly this: each operation is one of + − × ÷ √ in float64, rounded to float32
+ * where it is stored, so that every platform gets the same bits.
  */
 export function applyUpdate(
   optimizer: Optimizer,
