@@ -43,11 +43,16 @@ function exitCodeOf({ checks }: Verification): number {
   return broken.every(({ name }) => name === "gate") ? FAILURE_EXIT_CODE["audit-failed"] : FAILURE_EXIT_CODE.fault;
 }
 
+/** Each check by a line; below a failed one which file differs and how, and at the end what to do. */
 function textOf({ verified, checks }: Verification): string {
-  const lines = checks.map(
-    ({ name, passed, explanation }) => `${passed ? "ok    " : "FAILED"}  ${name}: ${explanation}`,
-  );
-  return [...lines, "", verified ? "verified" : "NOT verified"].join("\n");
+  const lines = checks.flatMap(({ name, passed, explanation, problems }) => [
+    `${passed ? "ok    " : "FAILED"}  ${name}: ${explanation}`,
+    ...problems.map((problem) => `        ${problem}`),
+  ]);
+  // The first failure explains those after it.
+  const [remedy] = checks.flatMap((check) => check.remedy ?? []);
+  const end = remedy === undefined ? [] : [`next: ${remedy}`];
+  return [...lines, "", verified ? "verified" : "NOT verified", ...end].join("\n");
 }
 
 function publicKeyOf(text: string): PublicKey {

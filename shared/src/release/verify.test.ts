@@ -95,4 +95,24 @@ describe("[REL3] one altered bit anywhere is refused", () => {
     expect(failed(new Map(release).set(RELEASE_PATHS.study, privacy))).toEqual(["files"]);
     expect(verify(release, seed(2).publicKey).verified).toBe(false);
   });
+
+  test("a failed check names the file, what was found and expected, and the next step", () => {
+    const problems = (files: ReadonlyMap<string, Uint8Array>, name: string, key = lead.publicKey) => {
+      const found = verify(files, key).checks.find((check) => check.name === name);
+      expect(found?.remedy).toMatch(/\w/);
+      return found?.problems ?? [];
+    };
+    const with1 = (path: string, text: string) => new Map(release).set(path, new TextEncoder().encode(text));
+    const [altered] = problems(with1(RELEASE_PATHS.privacyText, "nothing"), "files");
+    expect(altered).toMatch(/^PRIVACY\.md: found 7 bytes of SHA-256 [0-9a-f]{64}, signed were \d+ of [0-9a-f]{64}$/);
+    expect(problems(with1("model/more.bin", ""), "files")).toEqual(["model/more.bin is not part of the release"]);
+    const without = new Map(release);
+    without.delete(RELEASE_PATHS.audit);
+    expect(problems(without, "files")).toEqual(["audit.json is missing"]);
+    expect(problems(new Map(), "manifest")).toEqual(["manifest.json is missing from this folder"]);
+    const [other] = problems(release, "signatures", seed(2).publicKey);
+    expect(other).toContain(lead.publicKey);
+    expect(other).toContain(seed(2).publicKey);
+    expect(verify(release).checks.every((check) => check.remedy === null && check.problems.length === 0)).toBe(true);
+  });
 });

@@ -1,34 +1,35 @@
 import { AuditReport } from "../audit/report.ts";
-import { digestOf } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import { replay } from "../ledger/replay.ts";
 import { StudyDocument } from "../study/document.ts";
 import { COORDINATOR, type PublicKey } from "../units/identity.ts";
 import { CONTENT_CHECKS, type Contents, type Ledger } from "./contentChecks.ts";
-import { readLedger } from "./ledgerLines.ts";
 import {
-  MANIFEST_FILES,
-  RELEASE_PATHS,
-  type ReleaseManifest,
-  readJson,
-  SignedManifest,
-  signaturesHold,
-} from "./manifest.ts";
+  fileProblems,
+  manifestProblems,
+  type ReadFile,
+  remedyOf,
+  signatureProblems,
+  whereChecked,
+} from "./differences.ts";
+import { readLedger } from "./ledgerLines.ts";
+import { RELEASE_PATHS, type ReleaseManifest, readJson, SignedManifest, signaturesHold } from "./manifest.ts";
 import { PrivacyStatement } from "./statement.ts";
 
 export interface ReleaseCheck {
   readonly name: string;
   readonly passed: boolean;
   readonly explanation: string;
+  /** Which file differs and how, what was found and what was expected; empty where the check passed. */
+  readonly problems: readonly string[];
+  /** What to do next; null where the check passed. */
+  readonly remedy: string | null;
 }
 
 export interface Verification {
   readonly verified: boolean;
   readonly checks: readonly ReleaseCheck[];
 }
-
-/** Reads a file of the folder; null where there is none. */
-export type ReadFile = (path: string) => Uint8Array | null;
 
 /**
  * Holds a release folder against the consortium's public key alone, offline. First the bytes: signature, every file's
@@ -38,28 +39,30 @@ export type ReadFile = (path: string) => Uint8Array | null;
  */
 export function verifyRelease(files: ReadFile, listing: readonly string[], trustedKey: PublicKey): Verification {
   const signed = readSigned(files);
+  const hold = signed !== null && signaturesHold(signed, trustedKey);
   const checks = [
-    check("manifest", signed !== null, "manifest.json is readable, complete and in its one canonical form."),
-    check(
-      "signatures",
-      signed !== null && signed.manifest.coordinatorKey === trustedKey && signaturesHold(signed, trustedKey),
-      "The manifest is signed by the key that you trust, and by whichever sites signed it too.",
-    ),
-    check("files", signed !== null && filesHold(signed.manifest, files, listing), EXPLAIN_FILES),
+    check("manifest", EXPLAIN_MANIFEST, manifestProblems(files, signed)),
+    check("signatures", EXPLAIN_SIGNATURES, signatureProblems(signed, trustedKey, hold)),
+    check("files", EXPLAIN_FILES, signed === null ? [EXPLAIN_UNREAD] : fileProblems(signed.manifest, files, listing)),
   ];
   if (signed === null || checks.some(({ passed }) => !passed)) return { verified: false, checks };
   const ledger = replayed(files(RELEASE_PATHS.ledger) ?? new Uint8Array(), trustedKey);
-  checks.push(check("ledger", ledger !== null, EXPLAIN_LEDGER));
+  checks.push(checkContent("ledger", ledger !== null, EXPLAIN_LEDGER));
   const contents = ledger === null ? null : readContents(signed.manifest, ledger, files);
-  checks.push(check("contents", contents !== null, "Study, privacy statement and audit report are well-formed."));
+  checks.push(
+    checkContent("contents", contents !== null, "Study, privacy statement and audit report are well-formed."),
+  );
   if (contents !== null) {
     checks.push(
-      ...CONTENT_CHECKS.map(({ name, explanation, holds }) => check(name, settle(holds, contents), explanation)),
+      ...CONTENT_CHECKS.map(({ name, explanation, holds }) => checkContent(name, settle(holds, contents), explanation)),
     );
   }
   return { verified: checks.every(({ passed }) => passed), checks };
 }
 
+const EXPLAIN_MANIFEST = "manifest.json is readable, complete and in its one canonical form.";
+const EXPLAIN_SIGNATURES = "The manifest is signed by the key that you trust, and by whichever sites signed it too.";
+const EXPLAIN_UNREAD = "Without the manifest no file can be compared.";
 const EXPLAIN_LEDGER =
   "The ledger is the coordinator's, one signed and unbroken chain; every charge kept its cap when it was booked.";
 const EXPLAIN_FILES = "Every file is there with the bytes that were signed, and no other file is.";
@@ -67,19 +70,6 @@ const EXPLAIN_FILES = "Every file is there with the bytes that were signed, and 
 function readSigned(files: ReadFile): SignedManifest | null {
   const bytes = files(RELEASE_PATHS.manifest);
   return bytes === null ? null : readJson(bytes, SignedManifest);
-}
-
-function filesHold(manifest: ReleaseManifest, files: ReadFile, listing: readonly string[]): boolean {
-  const named = manifest.files.map(({ path }) => path);
-  if (named.length !== MANIFEST_FILES.length || named.some((path, index) => path !== MANIFEST_FILES[index]))
-    return false;
-  const present = [...listing].sort();
-  const expected = [...named, RELEASE_PATHS.manifest].sort();
-  if (present.length !== expected.length || present.some((path, index) => path !== expected[index])) return false;
-  return manifest.files.every(({ path, bytes, sha256 }) => {
-    const content = files(path);
-    return content !== null && content.length === bytes && digestOf(content) === sha256;
-  });
 }
 
 function readContents(manifest: ReleaseManifest, ledger: Ledger, files: ReadFile): Contents | null {
@@ -102,8 +92,13 @@ function replayed(bytes: Uint8Array, key: PublicKey): Ledger | null {
   }
 }
 
-function check(name: string, passed: boolean, explanation: string): ReleaseCheck {
-  return { name, passed, explanation };
+function check(name: string, explanation: string, problems: readonly string[]): ReleaseCheck {
+  const passed = problems.length === 0;
+  return { name, passed, explanation, problems, remedy: passed ? null : remedyOf(name) };
+}
+
+function checkContent(name: string, passed: boolean, explanation: string): ReleaseCheck {
+  return check(name, explanation, passed ? [] : [`does not hold: look into ${whereChecked(name)}`]);
 }
 
 /** A rule that can't even be evaluated on these contents doesn't hold. */

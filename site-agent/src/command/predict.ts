@@ -82,12 +82,12 @@ async function readFolder(folder: string): Promise<Files> {
 async function requireVerified(files: Files, key: PublicKey): Promise<void> {
   const { verified, checks } = verifyRelease((path) => files.get(path) ?? null, [...files.keys()], key);
   if (verified) return;
-  const failed = checks.filter(({ passed }) => !passed);
+  const [first] = checks.filter(({ passed }) => !passed);
   throw new Failure({
     code: "release/not-verified",
     kind: "refused",
-    what: `The release does not verify: ${failed.map(({ name, explanation }) => `${name} (${explanation})`).join("; ")}`,
-    remedy: "Get the release again from its publisher; predictions are made from verified releases alone.",
+    what: `The release does not verify (${first?.name}): ${first?.problems.join("; ")}.`.slice(0, 1000),
+    remedy: `${first?.remedy} Predictions are made from verified releases alone.`,
   });
 }
 
