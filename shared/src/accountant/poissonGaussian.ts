@@ -14,6 +14,32 @@ export function rdpPoissonGaussian(samplingRate: number, noiseMultiplier: number
     noiseMultiplier < INTEGRATED_NOISE_MIN
       ? interpolatedMoments(integers)
       : integratedMoments(samplingRate, noiseMultiplier, largestFraction(orders));
+  return divergences(orders, integers, fractions);
+}
+
+/**
+ * The same for noise on the integers: a discrete Gaussian of standard deviation σΔ on each coordinate of an integer
+ * sum with L2 sensitivity Δ.
+ *
+ * At integer orders the bound is the same number. A_α expands into E[(P(x − v)/P(x))^k], k ≤ α, for an integer shift v
+ * with ‖v‖ ≤ Δ; completing the square leaves a sum over the lattice shifted by kv, which is the lattice again, so this
+ * is exp(k(k−1)‖v‖²/(2σ²Δ²)) exactly, in any dimension (as Canonne, Kamath & Steinke 2020 prove their Theorem 4). The
+ * reflection x → v − x maps the lattice to itself and swaps the two, so Theorem 5 of Mironov, Talwar & Zhang 2019
+ * covers both directions here too. At fractional orders nobody has proven the integral: log A_α is convex in α for any
+ * two distributions (Hölder's inequality), so the chord between the neighbouring integers bounds it. Without sampling
+ * every order has the Gaussian's (their Theorem 4).
+ */
+export function rdpPoissonDiscreteGaussian(
+  samplingRate: number,
+  noiseMultiplier: number,
+  orders: Float64Array,
+): Float64Array {
+  if (samplingRate === 1) return orders.map((order) => order / (2 * noiseMultiplier ** 2));
+  const integers = integerMoments(samplingRate, noiseMultiplier);
+  return divergences(orders, integers, interpolatedMoments(integers));
+}
+
+function divergences(orders: Float64Array, integers: LogExcess, fractions: LogExcess): Float64Array {
   return orders.map((order) => {
     if (order === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     const logExcess = Number.isInteger(order) ? integers(order) : fractions(order);
@@ -61,8 +87,8 @@ function integerMoments(samplingRate: number, noiseMultiplier: number): LogExces
 const NEGLIGIBLE_LOG = -50;
 
 /**
- * Fractional orders of a small σ: log A_α is convex in α and 0 at α = 1, so the chord between the neighbouring
- * integers bounds it from above.
+ * Fractional orders where there is no integral to trust: log A_α is convex in α and 0 at α = 1, so the chord between
+ * the neighbouring integers bounds it from above.
  */
 function interpolatedMoments(integers: LogExcess): LogExcess {
   return (order) => {

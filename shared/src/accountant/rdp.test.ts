@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { PrivacyEvent } from "../event/event.ts";
 import { ORDERS } from "./orders.ts";
-import { rdpPoissonGaussian } from "./poissonGaussian.ts";
+import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
 import { rdpPureDp } from "./pureDp.ts";
 import { addCurves, curveOf, curveOfEvents, scaleCurve } from "./rdp.ts";
 
@@ -88,6 +88,61 @@ const rates = fc.double({ min: 1e-4, max: 1, noNaN: true });
 const noises = fc.double({ min: 0.15, max: 20, noNaN: true });
 const increases = (low: Float64Array, high: Float64Array): boolean =>
   low.every((value, index) => value <= (high[index] ?? Number.NaN) * (1 + 1e-10));
+
+/**
+ * Both directions' divergence between N and its mixture with N + v at one order, N discrete Gaussian on the integers'
+ * plane, by the definition's sum over ± 60.
+ */
+function slowDiscreteRdp(samplingRate: number, stdDev: number, [v1, v2]: readonly number[], order: number): number {
+  const logWeight = (x: number, y: number): number => -(x * x + y * y) / (2 * stdDev ** 2);
+  let [total, added, removed] = [0, 0, 0];
+  for (let x = -60; x <= 60; x++) {
+    for (let y = -60; y <= 60; y++) {
+      const logP = logWeight(x, y);
+      const loss = logWeight(x - (v1 ?? 0), y - (v2 ?? 0)) - logP;
+      const logMixture = logP + Math.log(1 - samplingRate + samplingRate * Math.exp(loss));
+      total += Math.exp(logP);
+      added += Math.exp(order * logMixture + (1 - order) * logP);
+      removed += Math.exp(order * logP + (1 - order) * logMixture);
+    }
+  }
+  return Math.log(Math.max(added, removed) / total) / (order - 1);
+}
+
+describe("[ACC13] noise on the integers costs what is proven for the integers", () => {
+  const cases = [
+    { q: 0.2, stdDev: 0.9, shift: [1, 0] },
+    { q: 0.2, stdDev: 1.6, shift: [1, 1] },
+    { q: 0.05, stdDev: 3, shift: [2, -1] },
+    { q: 0.6, stdDev: 0.5, shift: [1, 0] },
+  ];
+  const bound = (q: number, sigma: number, order: number): number =>
+    rdpPoissonDiscreteGaussian(q, sigma, Float64Array.of(order))[0] ?? Number.NaN;
+
+  test.each(cases)("exactly the Gaussian's at integer orders, q=$q σ=$stdDev v=$shift", ({ q, stdDev, shift }) => {
+    for (const order of [2, 3, 5, 8]) {
+      const sigma = stdDev / Math.hypot(...shift);
+      expect(bound(q, sigma, order) / slowDiscreteRdp(q, stdDev, shift, order)).toBeCloseTo(1, 9);
+    }
+  });
+
+  test.each(cases)("never below the definition between them, q=$q σ=$stdDev v=$shift", ({ q, stdDev, shift }) => {
+    for (const order of [1.1, 1.5, 2.5, 3.7, 6.2]) {
+      const sigma = stdDev / Math.hypot(...shift);
+      expect(bound(q, sigma, order)).toBeGreaterThanOrEqual(slowDiscreteRdp(q, stdDev, shift, order) * (1 - 1e-12));
+      expect(bound(q, sigma, order)).toBeGreaterThanOrEqual(rdp(q, sigma, order));
+    }
+  });
+
+  test("an event that names its sampler is accounted so", () => {
+    const ideal = gaussian(0.2, 2.2, 60);
+    const samplerDistance = { maxLogRatio: 0, totalVariation: 0 };
+    const discrete = curveOf(PrivacyEvent.parse({ ...ideal, samplerDistance })).values;
+    const at = ORDERS.indexOf(4.5);
+    expect(discrete[at]).toBeGreaterThan(curveOf(ideal).values[at] ?? Number.NaN);
+    expect(discrete[ORDERS.indexOf(5)]).toBe(curveOf(ideal).values[ORDERS.indexOf(5)]);
+  });
+});
 
 describe("[ACC2] a curve is monotone and adds", () => {
   test("more noise, or a lower sampling rate, never costs more at any order", () => {

@@ -1,7 +1,7 @@
 import type { PrivacyEvent } from "../event/event.ts";
 import { unreachable } from "../failure/failure.ts";
 import { ORDERS } from "./orders.ts";
-import { rdpPoissonGaussian } from "./poissonGaussian.ts";
+import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
 import { rdpPureDp } from "./pureDp.ts";
 
 /**
@@ -57,12 +57,16 @@ const KEPT_CURVES_MAX = 200;
 function releaseCurve(event: PrivacyEvent): RdpCurve {
   switch (event.kind) {
     case "poisson-gaussian": {
-      const { samplingRate, noiseMultiplier } = event;
-      const values = keep(`poisson-gaussian ${samplingRate} ${noiseMultiplier}`, () =>
-        rdpPoissonGaussian(samplingRate, noiseMultiplier, ORDERS),
+      const { samplingRate, noiseMultiplier, samplerDistance } = event;
+      // A sampler is told where noise was drawn on the integers.
+      const [name, divergences] =
+        samplerDistance === undefined
+          ? ["continuous", rdpPoissonGaussian]
+          : (["discrete", rdpPoissonDiscreteGaussian] as const);
+      const values = keep(`${name} gaussian ${samplingRate} ${noiseMultiplier}`, () =>
+        divergences(samplingRate, noiseMultiplier, ORDERS),
       );
-      const { maxLogRatio, totalVariation } = event.samplerDistance ?? EXACT;
-      return { values, maxLogRatio, totalVariation };
+      return { values, ...(samplerDistance ?? EXACT) };
     }
     case "discrete-laplace": {
       const epsilon = event.sensitivity / event.scale;

@@ -18,7 +18,11 @@ const count = z.number().int().positive();
  * A kind's meaning never changes; new behaviour is a new kind. Neighbours differ by adding or removing one patient.
  */
 export const PrivacyEvent = z.discriminatedUnion("kind", [
-  /** `count` releases of a Gaussian-noised sum over a fresh Poisson sample each; σ is over the sum's L2 sensitivity. */
+  /**
+   * `count` releases of a Gaussian-noised sum over a fresh Poisson sample each; σ is over the sum's L2 sensitivity.
+   * With `samplerDistance` the noise was drawn on the integers, so far from the discrete Gaussian; without it the
+   * ideal, continuous one is meant.
+   */
   z.strictObject({
     kind: z.literal("poisson-gaussian"),
     adjacency: z.literal("add-remove"),
