@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
@@ -23,7 +23,10 @@ export async function contribute(
   const reply = await engine.request(engineRequest(document, key, path));
   if (reply.type !== "written") return null;
   const planned = charges[key.purpose].map(({ event }) => event);
-  assert(canonicalJson(reply.events) === canonicalJson(planned), "the engine's events are the study's planned charges");
+  const isPlanned = canonicalJson(reply.events) === canonicalJson(planned);
+  // A later process would find it and take it for a contribution whose send was cut short.
+  if (!isPlanned) rmSync(path, { force: true });
+  assert(isPlanned, "the engine's events are the study's planned charges");
   return { digest: reply.digest, bytes: reply.bytes };
 }
 
