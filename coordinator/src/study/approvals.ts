@@ -5,7 +5,7 @@ import { capOf } from "@consilium/shared/ledger/state";
 import type { SiteMessage } from "@consilium/shared/protocol/messages";
 import { activeSite } from "@consilium/shared/protocol/roster";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
-import { APPROVAL_DOMAIN, type Approval } from "@consilium/shared/study/approval";
+import { APPROVAL_DOMAIN, type Approval, requireSameDataset } from "@consilium/shared/study/approval";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { findStudy, repliesTo, type StudyRecord, saveReply } from "../storage/studies.ts";
 import { move } from "./moves.ts";
@@ -25,6 +25,7 @@ export function acceptApproval(world: StudyWorld, site: SiteName, approval: Appr
       `The approval is not signed by the steward and the identity key of ${site}.`,
     );
   }
+  requireSameDataset(world.ledger.state(), statement);
   world.sql.transaction(() => {
     const { dataset, study, studyDigest } = statement;
     world.ledger.append([

@@ -50,12 +50,12 @@ export class FakeSite {
     return { head, signature: signStatement(this.identity, LEDGER_HEAD_DOMAIN, head) };
   }
 
-  approval(document: StudyDocument, studyDigest: Digest, cap = 50): SiteMessage {
+  approval(document: StudyDocument, studyDigest: Digest, cap = 50, dataset = "clinic"): SiteMessage {
     const statement = ApprovalStatement.parse({
       site: this.name,
       study: document.name,
       studyDigest,
-      dataset: DatasetId.parse("clinic"),
+      dataset: DatasetId.parse(dataset),
       cap: { epsilon: cap, delta: 1e-4 },
       steward: "steward",
     });

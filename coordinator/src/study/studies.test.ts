@@ -243,3 +243,33 @@ test("[STU3] a study is proposed once: the same name means the same document", a
   expect(canonicalJson(consortium.studies.record("heart").document)).toBe(canonicalJson(smallStudy()));
   await consortium.crash();
 });
+
+describe("[STU35] a study stays with the data set that it was charged to", () => {
+  test("an approval that names another one is refused once a charge is reserved, not before", async () => {
+    const consortium = await newConsortium();
+    const document = smallStudy({ rounds: 2, minSites: 3 });
+    consortium.site(0).habit = "silent";
+    await consortium.begin(document);
+    expect(await consortium.until("heart", "paused", "released")).toBe("paused");
+    const { digest } = consortium.studies.record("heart");
+    const site = consortium.site(1);
+    const entries = consortium.store.head().sequence;
+    const moved = await consortium.reply(site, site.approval(document, digest, 50, "ward"));
+    expect(moved).toMatchObject({ type: "refused", refusal: { code: "approval/dataset-changed" } });
+    expect(consortium.store.head().sequence).toBe(entries);
+    expect(await consortium.reply(site, site.approval(document, digest))).toEqual({ type: "accepted" });
+    await consortium.crash();
+  });
+
+  test("before the first charge a site may choose again", async () => {
+    const consortium = await newConsortium();
+    const document = smallStudy();
+    consortium.studies.propose(document, { by: "lead", reason: "proposed" });
+    const { digest } = consortium.studies.record("heart");
+    const site = consortium.site(1);
+    for (const dataset of ["clinic", "ward"]) {
+      expect(await consortium.reply(site, site.approval(document, digest, 50, dataset))).toEqual({ type: "accepted" });
+    }
+    await consortium.crash();
+  });
+});

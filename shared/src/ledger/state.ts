@@ -70,3 +70,13 @@ export function approvalOf(state: LedgerState, site: SiteName, study: StudyName)
 export function accountOf(state: LedgerState, site: SiteName, dataset: DatasetId, part: Part): Account | undefined {
   return state.accounts.get(`${site}/${dataset}/${part}`);
 }
+
+/** The data set of a site that a study has charged, or has reserved to charge; undefined before that. */
+export function chargedDataset(state: LedgerState, site: SiteName, study: StudyName): DatasetId | undefined {
+  for (const account of state.accounts.values()) {
+    const isCharged =
+      account.spentByStudy.has(study) || [...account.open.values()].some((open) => open.study === study);
+    if (account.site === site && isCharged) return account.dataset;
+  }
+  return undefined;
+}

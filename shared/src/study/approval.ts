@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { Failure } from "../failure/failure.ts";
+import { chargedDataset, type LedgerState } from "../ledger/state.ts";
 import { DatasetId, Digest, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { Delta, Epsilon } from "../units/privacy.ts";
 
@@ -25,3 +27,19 @@ export type Approval = z.infer<typeof Approval>;
 
 /** Domain of both signatures. */
 export const APPROVAL_DOMAIN = "study-approval";
+
+/**
+ * Throws where a study was charged to one of a site's data sets and is now to use another. A patient in both would be
+ * charged for half of what the study does to them: budgets add up within a data set alone.
+ */
+export function requireSameDataset(state: LedgerState, { site, study, dataset }: ApprovalStatement): void {
+  const charged = chargedDataset(state, site, study);
+  if (charged === undefined || charged === dataset) return;
+  throw new Failure({
+    code: "approval/dataset-changed",
+    kind: "refused",
+    what: `Study ${study} has been charged to ${charged} at ${site}; it can't go on with ${dataset}.`,
+    remedy: `Approve it for ${charged} again, or have the lead propose a new study for ${dataset}.`,
+    fields: { site, study, charged, dataset },
+  });
+}

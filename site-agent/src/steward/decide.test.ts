@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
+import { chargedDataset } from "@consilium/shared/ledger/state";
 import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
 import { studyDigest } from "@consilium/shared/study/digest";
@@ -9,7 +10,16 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { capOn } from "../ledger/budget.ts";
-import { dataset, document, identity, SiteBench, site, steward, World } from "../round/siteBench.test-support.ts";
+import {
+  announcement,
+  dataset,
+  document,
+  identity,
+  SiteBench,
+  site,
+  steward,
+  World,
+} from "../round/siteBench.test-support.ts";
 import { decide } from "./decide.ts";
 import { Cap, type StewardAction, signDecision } from "./statement.ts";
 
@@ -158,6 +168,28 @@ describe("[STU31] a study is approved only where policy, cap and split allow it"
       bench.approve(100, {}, ward);
       expect(approveOther).toThrow(expect.objectContaining({ code: "data/split-differs" }));
     });
+  });
+});
+
+describe("[STU35] a study stays with the data set that it was charged to", () => {
+  const ward = DatasetId.parse("ward");
+  const veto = (): StewardAction => {
+    return { action: "veto", study: document.name, studyDigest: studyDigest(document), reason: "other data" };
+  };
+
+  test("approved again after a veto: the same data set may, another may not", async () => {
+    bench.register(ward);
+    bench.setCap(100);
+    bench.setCap(100, ward);
+    bench.approve(100);
+    await bench.announce(announcement(1));
+    expect(chargedDataset(bench.ledger.state, site, document.name)).toBe(dataset);
+    bench.decide(veto());
+    const entries = bench.ledger.entries().length;
+    expect(() => bench.approve(100, {}, ward)).toThrow(expect.objectContaining({ code: "approval/dataset-changed" }));
+    expect(bench.ledger.entries()).toHaveLength(entries);
+    bench.approve(100);
+    expect(bench.records.proposal(document.name)?.dataset).toBe(dataset);
   });
 });
 

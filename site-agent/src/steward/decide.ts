@@ -3,7 +3,12 @@ import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
-import { APPROVAL_DOMAIN, type Approval, type ApprovalStatement } from "@consilium/shared/study/approval";
+import {
+  APPROVAL_DOMAIN,
+  type Approval,
+  type ApprovalStatement,
+  requireSameDataset,
+} from "@consilium/shared/study/approval";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { type Policy, requireAllowed } from "../approval/policy.ts";
@@ -99,6 +104,7 @@ function approval(
     check: (state) => {
       const { document } = proposal;
       const cap = capOn(state, site, dataset);
+      requireSameDataset(state, statement);
       if (cap === null || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
       requireAffordable(state, { site, document, dataset }, plannedEvents(document));
     },
