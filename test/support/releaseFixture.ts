@@ -1,5 +1,6 @@
 /** A small release of two sites with everything that `verify` looks at, signed with fixed keys. */
 
+import { digestOf } from "@consilium/shared/encoding/digest";
 import { emptyHead, headOf, nextEntry } from "@consilium/shared/ledger/chain";
 import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
@@ -154,6 +155,12 @@ const audit = studyAudit(
 const last = ledger.at(-1);
 if (last === undefined) throw new Error("no entries");
 const head = { writer: COORDINATOR, sequence: last.sequence, hash: last.hash } as const;
+
+/** Heads of the sites' own ledgers: signed, and silent about the coordinator's. */
+export const ownHeads = SITES.map(({ site, identity }) => {
+  const own = { writer: site, sequence: 9, hash: digestOf(`${site}'s ledger`) };
+  return { party: site, head: own, signature: Signature.parse(signStatement(identity, LEDGER_HEAD_DOMAIN, own)) };
+});
 
 export const inputs: ReleaseInputs = {
   document,

@@ -16,7 +16,7 @@ import { headHolds } from "./ledgerLines.ts";
 import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest } from "./manifest.ts";
 import { readModelFile } from "./model.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
-import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
+import { committedCharges, openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { auditText, privacyText } from "./texts.ts";
 
 /** The coordinator's entries, and what they say. */
@@ -61,7 +61,8 @@ export const CONTENT_CHECKS: readonly {
   },
   {
     name: "heads",
-    explanation: "The ledger ends at the signed head, and the sites' signed heads agree with it.",
+    explanation:
+      "The ledger ends at the signed head; each site that contributed shows a head that it signed, and none disagrees.",
     holds: ledgerHolds,
   },
   {
@@ -131,14 +132,19 @@ function isSigned(approval: Approval, { identityKey, stewardKey }: RosterSite): 
   );
 }
 
-function ledgerHolds({ manifest, entries, state }: Contents): boolean {
+function ledgerHolds({ manifest, document, entries, state }: Contents): boolean {
   const { ledgerHead: head, ledgerHeadSignature: signature, coordinatorKey } = manifest;
   if (!nearlyEqual(head, state.head) || !headHolds({ head, signature }, coordinatorKey, entries)) return false;
   const keys = new Map<string, PublicKey>(manifest.roster.roster.sites.map((entry) => [entry.site, entry.identityKey]));
-  return manifest.witnessedHeads.every((witnessed) => {
-    const key = keys.get(witnessed.party);
-    return key !== undefined && headHolds(witnessed, key, entries);
-  });
+  const shown = new Set(manifest.witnessedHeads.map(({ party }) => party));
+  const contributed = committedCharges(state, document.name).map(({ site }) => site);
+  return (
+    contributed.every((site) => shown.has(site)) &&
+    manifest.witnessedHeads.every((witnessed) => {
+      const key = keys.get(witnessed.party);
+      return key !== undefined && headHolds(witnessed, key, entries);
+    })
+  );
 }
 
 /** Scales may differ from 1/ε by the last bits that the sampler's fractions need. */
@@ -174,9 +180,7 @@ function chargesHold({ document, state }: Contents): boolean {
 
 /** A model of T steps was not made by fewer: what was left out of the ledger would make ε look smaller. */
 function stepsHold({ manifest, document, audit, state }: Contents): boolean {
-  const committed = [...state.charges.values()]
-    .filter((charge) => charge.state === "committed" && charge.body.study === document.name)
-    .map(({ body }) => body);
+  const committed = committedCharges(state, document.name);
   const { round: last } = manifest.model;
   const steps = Array.from({ length: last }, (_, index) => index + 1);
   const trained = committed.filter(({ event }) => event.kind === "poisson-gaussian");

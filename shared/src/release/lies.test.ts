@@ -9,6 +9,7 @@ import {
   failed,
   inputs,
   lead,
+  ownHeads,
   parameters,
   roster,
   seed,
@@ -89,18 +90,28 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(forge({ ledger: chain(bodies, seed(3)) }))).toContain("ledger");
   });
 
+  test("sites charged without a word of theirs", () => {
+    const [first] = ownHeads;
+    if (first === undefined) throw new Error("no heads");
+    expect(failed(forge({ witnessedHeads: ownHeads }))).toEqual([]);
+    expect(failed(forge({ witnessedHeads: [] }))).toEqual(["heads"]);
+    expect(failed(forge({ witnessedHeads: [first] }))).toEqual(["heads"]);
+    const forged = ownHeads.map((head) => ({ ...head, signature: first.signature }));
+    expect(failed(forge({ witnessedHeads: forged }))).toEqual(["heads"]);
+  });
+
   test("a step, an audit or an evaluation that was never charged, though no site's head contradicts it", () => {
     const without = (charges: readonly LedgerBody[]) => {
       const left = new Set(charges.flatMap((body) => ("charge" in body ? [body.charge] : [])));
       const kept = bodies.filter((body) => !("charge" in body) || !left.has(body.charge));
-      return forge({ ledger: chain(kept, lead), witnessedHeads: [] });
+      return forge({ ledger: chain(kept, lead), witnessedHeads: ownHeads });
     };
     expect(failed(without(charged("train", 2)))).toEqual(["steps"]);
     expect(failed(without(charged("audit", 3).slice(0, 3)))).toEqual(["steps"]);
     const evaluation = { accuracy: { state: "not-resolvable", why: "few" } } as const;
     expect(failed(forge({ evaluation }))).toEqual([]);
     const kept = bodies.filter((body) => !("charge" in body) || !body.charge.includes("evaluate"));
-    expect(failed(forge({ evaluation, ledger: chain(kept, lead), witnessedHeads: [] }))).toEqual(["steps"]);
+    expect(failed(forge({ evaluation, ledger: chain(kept, lead), witnessedHeads: ownHeads }))).toEqual(["steps"]);
   });
 
   test("a sampler's distance that is left out of its charges", () => {
@@ -109,7 +120,7 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
       const { samplerDistance: _, ...event } = body.event;
       return { ...body, event };
     });
-    expect(failed(forge({ ledger: chain(exact, lead), witnessedHeads: [] }))).toEqual(["charges"]);
+    expect(failed(forge({ ledger: chain(exact, lead), witnessedHeads: ownHeads }))).toEqual(["charges"]);
   });
 
   test("charges that the study doesn't plan", () => {
@@ -117,7 +128,7 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
       if (body.kind !== "reserved" || body.event.kind !== "poisson-gaussian" || body.round !== 2) return body;
       return { ...body, event: { ...body.event, samplingRate: SamplingRate.parse(0.21) } };
     });
-    expect(failed(forge({ ledger: chain(wider, lead), witnessedHeads: [] }))).toEqual(["charges"]);
+    expect(failed(forge({ ledger: chain(wider, lead), witnessedHeads: ownHeads }))).toEqual(["charges"]);
   });
 
   test("an approval of another study, by another steward, or missing", () => {

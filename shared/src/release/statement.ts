@@ -66,6 +66,11 @@ export function openCharges(state: LedgerState, study: StudyName): readonly Char
   return chargesIn(state, study, ["reserved"]);
 }
 
+/** Charges of a study whose round was committed: their sites contributed. */
+export function committedCharges(state: LedgerState, study: StudyName): readonly Charge["body"][] {
+  return chargesIn(state, study, ["committed"]);
+}
+
 function chargesIn(state: LedgerState, study: StudyName, states: readonly ChargeState[]): readonly Charge["body"][] {
   return [...state.charges.values()]
     .filter((charge) => charge.body.study === study && states.includes(charge.state))
