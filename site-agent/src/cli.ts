@@ -1,9 +1,27 @@
 import { readFileSync } from "node:fs";
 import { readSecretFile } from "@consilium/certs/files";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { z } from "zod";
-import type { CommandContext, StewardOptions } from "./command/context.ts";
+import type { CommandContext } from "./command/context.ts";
+import {
+  type ApproveFlags,
+  type CapFlags,
+  type CheckFlags,
+  capDelta,
+  capEpsilon,
+  dataOption,
+  folderByDefault,
+  type JoinFlags,
+  noToken,
+  notOneStudy,
+  number,
+  passwordOption,
+  type ReasonFlags,
+  type Shared,
+  stewardFlags,
+  yesOption,
+} from "./command/flags.ts";
 import { outputTo, reportFailure } from "./command/output.ts";
 import { dataFolder } from "./storage/folder.ts";
 
@@ -16,6 +34,7 @@ const commands = {
   doctor: () => import("./command/doctor.ts"),
   join: () => import("./command/join.ts"),
   predict: () => import("./command/predict.ts"),
+  schema: () => import("./command/schema.ts"),
   study: () => import("./command/study.ts"),
   studyCheck: () => import("./command/studyCheck.ts"),
 };
@@ -24,24 +43,6 @@ const INTERRUPTED_EXIT_CODE = 130;
 const Package = z.object({ version: z.string() });
 
 let isInterrupted = false;
-
-/** Options that every command takes. */
-interface Shared {
-  readonly data: string;
-  readonly json?: boolean;
-}
-
-function dataOption(): Option {
-  return new Option("--data <dir>", "this site's data folder").env("CONSILIUM_DATA").default("./consilium-site");
-}
-
-function passwordOption(): Option {
-  return new Option("--password-file <file>", "file with the steward's password (mode 0600); else it is asked for");
-}
-
-function yesOption(): Option {
-  return new Option("--yes", "do not ask whether to go on").default(false);
-}
 
 function outputOf({ json = false }: { readonly json?: boolean }): ReturnType<typeof outputTo> {
   return outputTo(process.stdout, process.stderr, json);
@@ -63,12 +64,6 @@ function stopSignal(): AbortSignal {
     });
   }
   return stopping.signal;
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("must be a number.");
-  return value;
 }
 
 function version(): string {
@@ -154,14 +149,31 @@ command(studyCommands, "show <name>", "the exact document").action(async (name: 
   (await commands.study()).show(context(options), name),
 );
 studyCommands
-  .command("check <file>")
-  .description("hold local data against a study, offline: what is amiss, what leaves, what it costs")
-  .requiredOption("--data <file>", "CSV or Parquet file")
-  .option("--site <name>", "this hospital's name in the study")
+  .command("check [file]")
+  .description("hold local data against a study: what is amiss, what leaves, what it costs; sends and signs nothing")
+  .option("--data <path>", "with FILE: CSV or Parquet file; with --study: this site's data folder")
+  .option("--site <name>", "with FILE: this hospital's name in the study")
+  .option("--study <name>", "a study that was proposed to this site, instead of FILE")
+  .option("--dataset <name>", "with --study: registered data set; needed where there is more than one")
   .option("--json", "one JSON value on standard output")
-  .action(async (file: string, { data, site, ...options }: { data: string; site?: string; json?: boolean }) =>
-    (await commands.studyCheck()).checkStudy(outputOf(options), { file, data, site }),
-  );
+  .addHelpText(
+    "after",
+    `
+Examples:
+  consilium-site study check study.yaml --data heart.csv
+  consilium-site study check --study heart-disease --dataset heart --data ./site`,
+  )
+  .action(async (file: string | undefined, options: CheckFlags) => {
+    const { data, site, study, dataset } = options;
+    const { checkProposal, checkStudy } = await commands.studyCheck();
+    if (file !== undefined && study === undefined && data !== undefined) {
+      await checkStudy(outputOf(options), { file, data, site });
+    } else if (file === undefined && study !== undefined) {
+      await checkProposal(context({ ...options, data: data ?? folderByDefault() }), { study, dataset });
+    } else {
+      throw notOneStudy();
+    }
+  });
 command(studyCommands, "approve <name>", "let a study use a data set (steward)")
   .option("--dataset <name>", "data set; needed where more than one is registered")
   .addOption(passwordOption())
@@ -185,9 +197,9 @@ command(budgetCommands, "show", "spent, reserved and left").action(async (option
   (await commands.budget()).show(context(options)),
 );
 command(budgetCommands, "cap <dataset>", "set a data set's cap over all studies (steward)")
-  .requiredOption("--epsilon <number>", "largest ε", number)
-  .requiredOption("--delta <number>", "δ at which ε is computed", number)
-  .option("--per-study <number>", "largest ε of one study", number)
+  .requiredOption("--epsilon <number>", "largest ε", capEpsilon)
+  .requiredOption("--delta <number>", "δ at which ε is computed", capDelta)
+  .option("--per-study <number>", "largest ε of one study", capEpsilon)
   .addOption(passwordOption())
   .addOption(yesOption())
   .action(async (dataset: string, options: Shared & CapFlags) => {
@@ -218,6 +230,21 @@ command(budgetCommands, "verify", "check the ledger's chain and signatures").act
 );
 
 program
+  .command("schema")
+  .description("print the JSON Schema of this site's settings, site.yaml, with every key's meaning")
+  .addHelpText(
+    "after",
+    `
+Example:
+  consilium-site schema > site.schema.json
+  # first line of site.yaml: # yaml-language-server: $schema=./site.schema.json`,
+  )
+  .action(async () => {
+    const { siteSchema } = await commands.schema();
+    process.stdout.write(`${JSON.stringify(siteSchema(), null, 2)}\n`);
+  });
+
+program
   .command("predict")
   .description("run a released model over a table, after verifying the release")
   .requiredOption("--release <path>", "folder of the release")
@@ -234,46 +261,13 @@ program
     }),
   );
 
-interface JoinFlags {
-  readonly tokenFile?: string;
-  readonly steward?: string;
-  readonly passwordFile?: string;
-}
-interface StewardFlags {
-  readonly passwordFile?: string;
-  readonly yes: boolean;
-}
-interface ApproveFlags extends StewardFlags {
-  readonly dataset?: string;
-}
-interface ReasonFlags extends StewardFlags {
-  readonly reason: string;
-}
-interface CapFlags extends StewardFlags {
-  readonly epsilon: number;
-  readonly delta: number;
-  readonly perStudy?: number;
-}
-
-function stewardFlags({ passwordFile, yes }: StewardFlags): StewardOptions {
-  return { passwordFile, isSure: yes };
-}
-
-function noToken(): Failure {
-  return new Failure({
-    code: "join/no-token",
-    kind: "usage",
-    what: "No token was given.",
-    remedy: "consilium-site join TOKEN, or --token-file FILE.",
-  });
-}
-
 /** The exit code of what happened. */
 function settle(error: unknown, isJson: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILURE_EXIT_CODE.usage;
   if (error instanceof z.ZodError) {
     const [issue] = error.issues;
-    const what = `${issue?.message ?? "An argument has the wrong form"}.`;
+    const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+    const what = `${where}${issue?.message ?? "An argument has the wrong form"}.`;
     return reportFailure(
       new Failure({ code: "usage/argument", kind: "usage", what, remedy: "See --help." }),
       process.stderr,

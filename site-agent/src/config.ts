@@ -11,16 +11,18 @@ import { Policy } from "./approval/policy.ts";
 export const SiteConfig = z.strictObject({
   apiVersion: z.literal("consilium/v1"),
   kind: z.literal("Site"),
-  name: SiteName,
+  name: SiteName.describe("This hospital's name in the consortium, as it was invited."),
   coordinator: z.strictObject({
-    /** Where the agent connects: the listener with mutual TLS. */
-    url: z.url({ protocol: /^https$/ }),
-    /** The coordinator's identity, pinned when the site joined. */
-    key: PublicKey,
+    url: z.url({ protocol: /^https$/ }).describe("Where the agent connects: the listener with mutual TLS."),
+    key: PublicKey.describe("The coordinator's public key, pinned when the site joined."),
   }),
   allow: Policy.default({}),
   telemetry: z
-    .strictObject({ logs: z.strictObject({ level: z.enum(["info", "warn", "error"]).default("info") }) })
+    .strictObject({
+      logs: z.strictObject({
+        level: z.enum(["info", "warn", "error"]).default("info").describe("Least level that is logged."),
+      }),
+    })
     .default({ logs: { level: "info" } }),
 });
 export type SiteConfig = z.infer<typeof SiteConfig>;

@@ -301,9 +301,11 @@ describe("[STU24] unwise figures are warnings", () => {
   test("δ ≥ 1/n, ε above 10, never evaluated", () => {
     expect(warnings(heart)).toEqual([]);
     expect(warnings(heart.replace("delta: 1e-4", "delta: 0.02"))[0]).toContain(
-      "privacy.delta: is ≥ 1/n for the smallest site's 86",
+      "privacy.delta: δ = 0.02 is ≥ 1/n for the smallest site's 86",
     );
-    expect(warnings(heart.replace("epsilon: 4 #", "epsilon: 12 #"))[0]).toContain("privacy.epsilon: is above 10");
+    expect(warnings(heart.replace("epsilon: 4 #", "epsilon: 12 #"))[0]).toContain(
+      "privacy.epsilon: ε = 12 is above 10",
+    );
     expect(warnings(heart.replace("20 rounds", "90 rounds"))[0]).toContain("evaluation.every: is more than all rounds");
   });
 });

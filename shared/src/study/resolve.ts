@@ -254,11 +254,11 @@ function warningsOf(document: StudyDocument, source: YamlSource): readonly Findi
   if (delta >= 1 / fewest)
     warn(
       ["privacy", "delta"],
-      `is ≥ 1/n for the smallest site's ${fewest} patients, so one patient may go unprotected`,
+      `δ = ${delta} is ≥ 1/n for the smallest site's ${fewest} patients, so one patient may go unprotected`,
       "Use less.",
     );
   if (epsilon > 10)
-    warn(["privacy", "epsilon"], `is above 10, where the promise says little (got ${epsilon})`, "Typical: 1..8.");
+    warn(["privacy", "epsilon"], `ε = ${epsilon} is above 10, where the promise says little`, "Typical: 1..8.");
   if (document.evaluation.everyRounds > document.training.rounds)
     warn(
       ["evaluation", "every"],

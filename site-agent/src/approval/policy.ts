@@ -7,15 +7,20 @@ export const Policy = z.strictObject({
   mechanisms: z
     .array(z.enum(["dp-sgd"]))
     .min(1)
-    .optional(),
-  /** Least noise multiplier σ of a training step. */
-  minNoiseMultiplier: z.number().positive().optional(),
-  /** Most ε that one study may plan for. */
-  maxEpsilonPerStudy: z.number().positive().optional(),
-  /** Patterns for a study's purpose, `*` for any text; letter case doesn't matter. One must fit. */
-  purposes: z.array(z.string().min(1)).min(1).optional(),
-  /** Patterns such as `preset:logistic` or `preset:*`. One must fit. */
-  models: z.array(z.string().min(1)).min(1).optional(),
+    .optional()
+    .describe("Mechanisms that a study may use."),
+  minNoiseMultiplier: z.number().positive().optional().describe("Least noise multiplier σ of a training step."),
+  maxEpsilonPerStudy: z.number().positive().optional().describe("Most ε that one study may plan for."),
+  purposes: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe("Patterns for a study's purpose, * for any text; letter case doesn't matter. One must fit."),
+  models: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe("Patterns such as preset:logistic or preset:*. One must fit."),
 });
 export type Policy = z.infer<typeof Policy>;
 

@@ -44,13 +44,32 @@ export async function setCap(context: CommandContext, name: string, options: Cap
   const { epsilon, delta, perStudy } = options;
   const dataset = DatasetId.parse(name);
   const cap = Cap.parse({ epsilon, delta, ...(perStudy === undefined ? {} : { perStudy }) });
+  const before = await budgetOf(context, dataset);
+  const spentBefore = before?.spending?.epsilon ?? 0;
+  if (before?.cap != null) context.output.say(`Spent so far: ε ${spentBefore.toFixed(3)} at δ = ${before.cap.delta}`);
   const question = `Set the cap of ${dataset} to ε ≤ ${epsilon} at δ = ${delta}?`;
   const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "set-cap", dataset, cap }));
-  context.output.result({ dataset, cap }, [
+  const spent = (await budgetOf(context, dataset))?.spending?.epsilon ?? 0;
+  context.output.result({ dataset, cap, spent }, [
     `Cap of ${dataset} over all studies: ε ≤ ${epsilon} at δ = ${delta}.`,
+    ...belowSpent(dataset, spent, epsilon),
     "Next: consilium-site study list",
   ]);
+}
+
+async function budgetOf(context: CommandContext, dataset: DatasetId): Promise<DatasetBudget | undefined> {
+  const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
+  return budgets.find((budget) => budget.dataset === dataset);
+}
+
+/** What is spent stays spent: such a cap stops what would come, and undoes nothing. */
+function belowSpent(dataset: DatasetId, spent: number, cap: number): string[] {
+  if (spent <= cap) return [];
+  return [
+    `Below what is spent already (ε ${spent.toFixed(3)}): nothing more may be charged to ${dataset}, and any study that ` +
+      "still trains on it stops here. What was spent stays spent.",
+  ];
 }
 
 export interface FreezeOptions {

@@ -1,6 +1,6 @@
 import { isAbsent, parseNumber, type RawValue } from "@consilium/shared/study/features";
-import { openTable } from "../connector/table.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
+import { openNamed } from "./localFile.ts";
 import { type Output, table } from "./output.ts";
 
 /** One column of a file as it lies there; exact figures, for local eyes alone. */
@@ -27,7 +27,7 @@ const CODES_MAX = 8;
 
 /** Columns, types, missing values and what looks like an identifier. Nothing of it is stored, sent or logged. */
 export async function describeData(path: string): Promise<DataDescription> {
-  const connector = await openTable(path);
+  const connector = await openNamed(path);
   try {
     const all = await connector.columns();
     const names = all.filter((name, i) => all.indexOf(name) === i && all.lastIndexOf(name) === i);

@@ -6,6 +6,7 @@ import type { Connector } from "../connector/table.ts";
 import { contentOf } from "../contract/content.ts";
 import { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext } from "./context.ts";
+import { openNamed } from "./localFile.ts";
 import { table } from "./output.ts";
 
 /** Rows of a preview. */
@@ -55,15 +56,29 @@ export async function preview(context: CommandContext, name: string): Promise<vo
   context.output.result({ dataset: wanted, columns, rows }, [...table(shown, cells), ...more]);
 }
 
+/** The data set of that name; without a name, the only one. */
+export async function registeredDataset(context: CommandContext, name: string | undefined): Promise<DatasetRecord> {
+  const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
+  const wanted = name === undefined ? null : DatasetId.parse(name);
+  const [only, another] = datasets.filter(({ dataset }) => wanted === null || dataset === wanted);
+  if (only !== undefined && another === undefined) return only;
+  throw new Failure({
+    code: "data/not-named",
+    kind: "usage",
+    what:
+      wanted === null ? `There are ${datasets.length} registered data sets.` : `No data set ${wanted} is registered.`,
+    remedy:
+      "Name one with --dataset; see consilium-site data list, or register it: consilium-site data register NAME PATH",
+  });
+}
+
 async function firstRows(connector: Connector, columns: readonly string[]): Promise<(readonly unknown[])[]> {
   for await (const chunk of connector.rows(columns)) return chunk.slice(0, PREVIEW_ROWS);
   return [];
 }
 
 async function withTable<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {
-  // DuckDB is loaded for this alone.
-  const { openTable } = await import("../connector/table.ts");
-  const connector = await openTable(path);
+  const connector = await openNamed(path);
   try {
     return await read(connector);
   } finally {

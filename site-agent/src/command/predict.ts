@@ -10,7 +10,8 @@ import { verifyRelease } from "@consilium/shared/release/verify";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { encodeRecord, type FeatureLayout, featureLayout } from "@consilium/shared/study/features";
 import { PublicKey } from "@consilium/shared/units/identity";
-import { type Connector, openTable } from "../connector/table.ts";
+import type { Connector } from "../connector/table.ts";
+import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
 
 export interface PredictOptions {
@@ -27,11 +28,12 @@ const OUTPUT_FILE_MODE = 0o600;
  * Runs a released model over a table, once the release is verified. Writes one row of probabilities for each record.
  */
 export async function predict(output: Output, options: PredictOptions): Promise<void> {
+  await requireFolderOf(options.output);
   const files = await readFolder(options.release);
   await requireVerified(files, await readKey(options.key));
   const document = StudyDocument.parse(JSON.parse(text(files, RELEASE_PATHS.study)));
   const { spec, parameters } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
-  const connector = await openTable(options.input);
+  const connector = await openNamed(options.input);
   try {
     const { data } = document;
     const { features, records } = await encodeAll(
@@ -48,11 +50,10 @@ export async function predict(output: Output, options: PredictOptions): Promise<
       const best = ofRow.indexOf(Math.max(...ofRow));
       return [row + 1, ...ofRow, data.label.values[best] ?? ""].map(cell).join(",");
     });
-    await writeFileAtomically(
-      options.output,
-      `${[header.map(cell).join(","), ...lines].join("\n")}\n`,
-      OUTPUT_FILE_MODE,
-    );
+    const written = `${[header.map(cell).join(","), ...lines].join("\n")}\n`;
+    await writeFileAtomically(options.output, written, OUTPUT_FILE_MODE).catch((cause: unknown) => {
+      throw unwritable(options.output, cause);
+    });
     output.result({ release: options.release, study: document.name, records, output: options.output }, [
       `The release is verified. Wrote ${records} predictions to ${options.output}.`,
     ]);

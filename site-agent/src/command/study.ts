@@ -1,6 +1,6 @@
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { DatasetId, StudyName } from "@consilium/shared/units/identity";
+import { type DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { Quote } from "../approval/quote.ts";
 import { requireUnchanged } from "../contract/content.ts";
@@ -8,8 +8,11 @@ import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { NextDecision, StudyDetail, StudySummary } from "../control/request.ts";
 import { preparedFile } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
-import { DatasetRecord } from "../storage/records.ts";
+import type { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, signApproval, stewardOf } from "./context.ts";
+import { describeReport, misfit } from "./contractReport.ts";
+import { registeredDataset } from "./datasets.ts";
+import { openNamed } from "./localFile.ts";
 import { epsilonText, table } from "./output.ts";
 
 export async function list(context: CommandContext): Promise<void> {
@@ -37,25 +40,30 @@ export interface ApproveOptions {
 
 /**
  * Prepares the patients and has the steward sign exactly this document. Says before, what it costs and what leaves.
- * Data that don't meet the contract, a rule of the policy or a cap refuse before anybody is asked for a password.
+ * A rule of the policy or a cap refuse before anybody is asked for a password; without the password no record is read.
  */
 export async function approve(context: CommandContext, name: string, options: ApproveOptions): Promise<void> {
   const { output, folder } = context;
   const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
-  const dataset = await datasetFor(context, options.dataset);
+  if (study.progress !== null && ENDED.has(study.progress)) throw ended(study.name, study.progress);
+  const dataset = await registeredDataset(context, options.dataset);
   const quote = await askSite(context, { ask: "quote", study: study.name, dataset: dataset.dataset }, Quote);
   const { cap, refusal } = quote;
   output.say(`Study ${study.name}: ${study.purpose}`);
   output.say(`Digest ${study.digest}`);
-  output.say(
-    `Data set ${dataset.dataset}: ε ${epsilonText(quote.before)} → ${epsilonText(quote.after)} of ${cap?.epsilon ?? 0}`,
-  );
+  if (cap !== null) {
+    const [before, after] = [epsilonText(quote.before), epsilonText(quote.after)];
+    output.say(
+      `Data set ${dataset.dataset}, over all studies, for the patients that pay most: ε ${before} now, ${after} with ` +
+        `this study; its cap is ${cap.epsilon} at δ = ${cap.delta}`,
+    );
+  }
   output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
   if (refusal !== null) throw fromRefusal(refusal);
   if (cap === null) throw noCap(dataset.dataset);
-  const patients = await prepare(context, study, dataset);
+  // First: whoever lacks the steward's password has no record read, and changes nothing that a running study opens.
   const { signer } = await stewardOf(context, options.steward, `Approve ${study.name} on ${dataset.dataset}?`);
-  // Only now: whoever lacks the steward's password changes nothing that a running study opens.
+  const patients = await prepare(context, study, dataset);
   const { writePrepared } = await import("../contract/preparedFile.ts");
   writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
   await decideAs(context, signer, ({ site, steward }) =>
@@ -99,14 +107,10 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
   const { folder, output } = context;
   const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const { splitKey } = await readKeys(folder);
-  // DuckDB is loaded for this alone.
-  const [{ openTable }, { preparePatients }] = await Promise.all([
-    import("../connector/table.ts"),
-    import("../contract/prepare.ts"),
-  ]);
-  await requireUnchanged(dataset, study.document.data);
-  const connector = await openTable(dataset.path);
+  const { ContractViolated, preparePatients } = await import("../contract/prepare.ts");
+  const connector = await openNamed(dataset.path);
   try {
+    await requireUnchanged(dataset, study.document.data);
     const published = study.document.sites.find(({ name }) => name === site)?.patients;
     const { patients, report } = await preparePatients(connector, study.document.data, {
       secret: splitKey,
@@ -115,31 +119,33 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
     });
     output.say(`Prepared ${report.patients} patients (this figure stays here).`);
     return patients;
+  } catch (error) {
+    if (!(error instanceof ContractViolated)) throw error;
+    // The table itself: the hospital has the proposal, not the study's file.
+    const { report } = error;
+    output.result({ study: study.name, dataset: dataset.dataset, contract: report }, describeReport(report));
+    throw misfit(report, `consilium-site study approve ${study.name} --dataset ${dataset.dataset}`);
   } finally {
     connector.close();
   }
-}
-
-async function datasetFor(context: CommandContext, name: string | undefined): Promise<DatasetRecord> {
-  const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
-  const wanted = name === undefined ? null : DatasetId.parse(name);
-  const fitting = datasets.filter(({ dataset }) => wanted === null || dataset === wanted);
-  const [only] = fitting;
-  if (only !== undefined && fitting.length === 1) return only;
-  throw new Failure({
-    code: "data/not-named",
-    kind: "usage",
-    what:
-      wanted === null ? `There are ${datasets.length} registered data sets.` : `No data set ${wanted} is registered.`,
-    remedy:
-      "Name one with --dataset; see consilium-site data list, or register it: consilium-site data register NAME PATH",
-  });
 }
 
 function standing({ state, reason, dataset, refusedBy }: StudySummary): string[] {
   const why = reason === null ? "" : ` (${reason})`;
   const refused = refusedBy.map(({ rule, allowed, asked }) => `Policy refuses: ${rule} ${allowed}, asked ${asked}`);
   return [`State: ${state}${why}${dataset === null ? "" : `, data set ${dataset}`}`, ...refused];
+}
+
+/** States of a study, as the coordinator tells them, in which no approval counts any more. */
+const ENDED: ReadonlySet<string> = new Set(["released", "rejected", "aborted"]);
+
+function ended(study: StudyName, state: string): Failure {
+  return new Failure({
+    code: "study/ended",
+    kind: "refused",
+    what: `Study ${study} is ${state} already: approving it again would change nothing, so nothing was charged or signed.`,
+    remedy: "See what it cost: consilium-site budget show. To train again, have a new study proposed.",
+  });
 }
 
 function noCap(dataset: DatasetId): Failure {

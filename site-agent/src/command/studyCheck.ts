@@ -5,12 +5,18 @@ import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { StudyName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { leaves } from "../approval/quote.ts";
-import { openTable } from "../connector/table.ts";
 import { type ContractReport, checkContract } from "../contract/prepare.ts";
-import { PROBLEMS } from "../contract/tally.ts";
-import { type Output, table } from "./output.ts";
+import { NextDecision, StudyDetail } from "../control/request.ts";
+import type { SiteSecret } from "../deidentification/patientKey.ts";
+import { readKeys } from "../storage/keys.ts";
+import { askSite, type CommandContext } from "./context.ts";
+import { describeReport, misfit } from "./contractReport.ts";
+import { registeredDataset } from "./datasets.ts";
+import { openNamed } from "./localFile.ts";
+import type { Output } from "./output.ts";
 
 export interface StudyCheckOptions {
   /** Study file (YAML). */
@@ -21,17 +27,45 @@ export interface StudyCheckOptions {
   readonly site?: string | undefined;
 }
 
+export interface ProposalCheckOptions {
+  /** Name of a study that was proposed to this site. */
+  readonly study: string;
+  /** A registered data set; needed where there is more than one. */
+  readonly dataset: string | undefined;
+}
+
 const SECRET_BYTES = 32;
 
 /**
- * `consilium-site study check`: needs no site, no coordinator and no network.
+ * `consilium-site study check FILE`: needs no site, no coordinator and no network.
  * Writes the report, then throws `data/contract-violated` (exit 3) where the data can't be trained on.
  */
 export async function checkStudy(output: Output, options: StudyCheckOptions): Promise<void> {
   const { document, digest, warnings } = readStudyFile(options.file);
   for (const warning of warnings) output.say(formatFinding(warning));
   const publicPatients = patientsOf(document, options.site);
-  const report = await holdAgainst(document, options.data, publicPatients);
+  // A check needs no site: parts drawn with this secret tell how many, not who.
+  const secret = operatingSystemRandom.bytes(SECRET_BYTES);
+  const report = await holdAgainst(document, options.data, secret, publicPatients);
+  writeReport(output, document, digest, report);
+  if (report.violated) throw misfit(report, `consilium-site study check ${options.file} --data ${options.data}`);
+}
+
+/** `consilium-site study check --study NAME`: the same for a study that was proposed, on the data that it would use. */
+export async function checkProposal(context: CommandContext, options: ProposalCheckOptions): Promise<void> {
+  const { folder, output } = context;
+  const study = await askSite(context, { ask: "study", study: StudyName.parse(options.study) }, StudyDetail);
+  const { dataset, path } = await registeredDataset(context, options.dataset);
+  const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
+  const { splitKey } = await readKeys(folder);
+  const { document, digest } = study;
+  const report = await holdAgainst(document, path, splitKey, patientsOf(document, site));
+  writeReport(output, document, digest, report);
+  const again = `consilium-site study check --study ${study.name} --dataset ${dataset} --data ${folder.path}`;
+  if (report.violated) throw misfit(report, again);
+}
+
+function writeReport(output: Output, document: StudyDocument, digest: string, report: ContractReport): void {
   const layers = layersOf(document);
   const sends = leaves(document);
   const epsilon = plannedEpsilons(document);
@@ -50,33 +84,18 @@ export async function checkStudy(output: Output, options: StudyCheckOptions): Pr
     "",
     ...describeReport(report),
   ]);
-  if (report.violated) throw violated(report);
-}
-
-/** What is amiss, in a table; figures of records, for local eyes alone. */
-export function describeReport(report: ContractReport): readonly string[] {
-  const { train, validation, audit } = report.parts;
-  const counts =
-    `${report.records} records of ${report.patients} patients: ${train} train, ${validation} validation, ` +
-    `${audit} audit hold-out (these figures stay here)`;
-  if (report.violations.length === 0) return [counts, "The data meet the contract."];
-  const rows = report.violations.map(({ severity, column, problem, count }) => {
-    const [what, remedy] = PROBLEMS[problem];
-    return [severity, column ?? "", String(count), what, remedy];
-  });
-  return [counts, "", ...table(["", "column", "count", "what", "what to do"], rows)];
 }
 
 async function holdAgainst(
   document: StudyDocument,
   path: string,
+  secret: SiteSecret,
   publicPatients: number | undefined,
 ): Promise<ContractReport> {
-  const connector = await openTable(path);
+  const connector = await openNamed(path);
   try {
     return await checkContract(connector, document.data, {
-      // A check needs no site: parts drawn with this secret tell how many, not who.
-      secret: operatingSystemRandom.bytes(SECRET_BYTES),
+      secret,
       random: operatingSystemRandom,
       ...(publicPatients === undefined ? {} : { publicPatients }),
     });
@@ -113,15 +132,5 @@ function patientsOf(document: StudyDocument, site: string | undefined): number |
     kind: "usage",
     what: `Study ${document.name} has no site '${site}'.`,
     remedy: `Its sites: ${document.sites.map(({ name }) => name).join(", ")}.`,
-  });
-}
-
-function violated(report: ContractReport): Failure {
-  const errors = report.violations.filter(({ severity }) => severity === "error").length;
-  return new Failure({
-    code: "data/contract-violated",
-    kind: "config",
-    what: `The data do not meet the study's contract: ${errors} ${errors === 1 ? "thing is" : "things are"} amiss.`,
-    remedy: "Correct the file as the table says, then check again.",
   });
 }

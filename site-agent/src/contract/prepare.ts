@@ -39,7 +39,7 @@ export class ContractViolated extends Failure {
       code: "data/contract-violated",
       kind: "config",
       what: "The data set does not meet the study's data contract.",
-      remedy: "See what is amiss, locally: consilium-site study check FILE --data CSV",
+      remedy: "See what is amiss, locally: consilium-site study check --study NAME --dataset NAME",
     });
     this.report = report;
   }

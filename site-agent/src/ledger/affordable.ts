@@ -5,7 +5,7 @@ import { Part } from "@consilium/shared/ledger/entry";
 import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
+import type { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
 
 /** Whose budget is asked, and for which study. */
 export interface Purse {
@@ -16,28 +16,58 @@ export interface Purse {
 
 /**
  * Throws where the charges, all together, would pass the data set's cap over all studies, the steward's cap for one
- * study, or the ε that the study itself was signed with. Each holds for each part: a patient is in one part alone.
+ * study, or the ε that the study itself was signed with. Each holds for each part: a patient is in one part alone, and
+ * the part that would pay most is the one that is told of.
  */
 export function requireAffordable(state: LedgerState, purse: Purse, charges: readonly PlannedCharge[]): void {
   const { site, dataset, document } = purse;
   const cap = capOf(state, site, dataset);
   if (cap === undefined) throw noCap(dataset);
   const { name: study, privacy } = document;
-  for (const part of Part.options) {
+  const { delta } = cap;
+  const onDataset = `data set ${dataset} over all studies`;
+  const ofStudy = `study ${study} alone`;
+  const limits: readonly Limit[] = [
+    { code: "cap-exceeded", who: onDataset, whose: "the data set's cap", delta, epsilon: cap.epsilon },
+    ...(cap.perStudy === undefined
+      ? []
+      : [{ code: "study-cap-exceeded", who: ofStudy, whose: STUDY_CAP, delta, epsilon: cap.perStudy, study }]),
+    { code: "study-exceeded", who: ofStudy, whose: SIGNED, delta: privacy.delta, epsilon: privacy.epsilon, study },
+  ];
+  const parts = Part.options.flatMap((part) => {
     const events = eventsOn(charges, part);
-    if (events.length === 0) continue;
-    const key = { site, dataset, part };
-    const total = epsilonWith(state, key, events, cap.delta);
-    if (!within(total, cap.epsilon)) throw exceeded("cap-exceeded", `data set ${dataset}`, total, cap.epsilon);
-    if (cap.perStudy !== undefined) {
-      const ofStudy = epsilonWith(state, key, events, cap.delta, study);
-      const what = `study ${study} on data set ${dataset}`;
-      if (!within(ofStudy, cap.perStudy)) throw exceeded("study-cap-exceeded", what, ofStudy, cap.perStudy);
-    }
-    const signed = epsilonWith(state, key, events, privacy.delta, study);
-    if (!within(signed, privacy.epsilon)) throw exceeded("study-exceeded", `study ${study}`, signed, privacy.epsilon);
+    return events.length === 0 ? [] : [{ part, events }];
+  });
+  for (const limit of limits) {
+    const would = parts.map(({ part, events }) => ({
+      part,
+      epsilon: epsilonWith(state, { site, dataset, part }, events, limit.delta, limit.study),
+    }));
+    const [most] = would.sort((a, b) => b.epsilon - a.epsilon);
+    if (most !== undefined && !within(most.epsilon, limit.epsilon)) throw exceeded(limit, most.part, most.epsilon);
   }
 }
+
+interface Limit {
+  readonly code: string;
+  /** Whose ε is counted, over what. */
+  readonly who: string;
+  /** Who set the limit. */
+  readonly whose: string;
+  readonly delta: number;
+  readonly epsilon: number;
+  /** Only this study's charges count; without it all of the data set's. */
+  readonly study?: StudyName;
+}
+
+const STUDY_CAP = "the steward's cap for one study";
+const SIGNED = "the ε that the study was signed with";
+
+const PATIENTS_OF: Readonly<Record<Part, string>> = {
+  train: "training patients",
+  validation: "validation patients",
+  audit: "audit hold-out's patients",
+};
 
 /** ε at the cap's δ once these were booked too: the largest over the parts; null where no cap, hence no δ, is set. */
 export function epsilonAfter(
@@ -65,12 +95,14 @@ function noCap(dataset: DatasetId): Failure {
   });
 }
 
-function exceeded(code: string, what: string, wouldSpend: number, limit: number): Failure {
+function exceeded({ code, who, whose, delta, epsilon }: Limit, part: Part, wouldSpend: number): Failure {
   return new Failure({
     code: `budget/${code}`,
     kind: "refused",
-    what: `With this, ${what} would reach ε = ${wouldSpend.toFixed(3)}; the limit is ${limit}.`,
+    what:
+      `With this, the ${PATIENTS_OF[part]} of ${who} would reach ε = ${wouldSpend.toFixed(3)} at δ = ${delta}; ` +
+      `${whose} is ${epsilon}.`,
     remedy: "Stop the study and keep its model so far, or have the steward decide on a higher cap.",
-    fields: { limit },
+    fields: { limit: epsilon },
   });
 }

@@ -1,0 +1,102 @@
+/** Options of the commands: their words, what they accept, and what a command gets of them. */
+import { Failure } from "@consilium/shared/failure/failure";
+import { Delta, Epsilon } from "@consilium/shared/units/privacy";
+import { InvalidArgumentError, Option } from "commander";
+import type { z } from "zod";
+import type { StewardOptions } from "./context.ts";
+
+/** Options that every command takes. */
+export interface Shared {
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+const DEFAULT_FOLDER = "./consilium-site";
+
+export function dataOption(): Option {
+  return new Option("--data <dir>", "this site's data folder").env("CONSILIUM_DATA").default(DEFAULT_FOLDER);
+}
+
+/** For the command whose `--data` may also mean a file. */
+export function folderByDefault(): string {
+  return process.env.CONSILIUM_DATA ?? DEFAULT_FOLDER;
+}
+
+export function passwordOption(): Option {
+  return new Option("--password-file <file>", "file with the steward's password (mode 0600); else it is asked for");
+}
+
+export function yesOption(): Option {
+  return new Option("--yes", "do not ask whether to go on").default(false);
+}
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("must be a number.");
+  return value;
+}
+
+/** A number that a unit of privacy accepts; commander names the flag and what was given. */
+function quantity(schema: z.ZodType<number>, must: string): (text: string) => number {
+  return (text) => {
+    const value = number(text);
+    if (!schema.safeParse(value).success) throw new InvalidArgumentError(must);
+    return value;
+  };
+}
+
+export const capEpsilon = quantity(Epsilon, "must be 0 or more; typical: 1 to 8.");
+export const capDelta = quantity(
+  Delta,
+  "must be above 0 and below 1; typical: less than one over the number of patients.",
+);
+
+export interface JoinFlags {
+  readonly tokenFile?: string;
+  readonly steward?: string;
+  readonly passwordFile?: string;
+}
+export interface StewardFlags {
+  readonly passwordFile?: string;
+  readonly yes: boolean;
+}
+export interface ApproveFlags extends StewardFlags {
+  readonly dataset?: string;
+}
+export interface ReasonFlags extends StewardFlags {
+  readonly reason: string;
+}
+export interface CheckFlags {
+  readonly data?: string;
+  readonly site?: string;
+  readonly study?: string;
+  readonly dataset?: string;
+  readonly json?: boolean;
+}
+export interface CapFlags extends StewardFlags {
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly perStudy?: number;
+}
+
+export function stewardFlags({ passwordFile, yes }: StewardFlags): StewardOptions {
+  return { passwordFile, isSure: yes };
+}
+
+export function noToken(): Failure {
+  return new Failure({
+    code: "join/no-token",
+    kind: "usage",
+    what: "No token was given.",
+    remedy: "consilium-site join TOKEN, or --token-file FILE.",
+  });
+}
+
+export function notOneStudy(): Failure {
+  return new Failure({
+    code: "study/not-named",
+    kind: "usage",
+    what: "Either a study file and its data are needed, or the name of a study that was proposed.",
+    remedy: "consilium-site study check FILE --data CSV, or study check --study NAME --dataset NAME --data DIR.",
+  });
+}
