@@ -2,9 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Grid, noiseStdDev } from "@consilium/shared/contribution/grid";
+import { unpackInto } from "@consilium/shared/contribution/pack";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { decodeFrame, Header } from "@consilium/shared/protocol/envelope";
+import { SiteMessage } from "@consilium/shared/protocol/messages";
 import { verifySignature } from "@consilium/shared/signing/ed25519";
+import { gridOfStudy } from "@consilium/shared/study/network";
+import { resolveStudy } from "@consilium/shared/study/resolve";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Consortium } from "../start/consortium.mjs";
@@ -14,7 +19,7 @@ import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian"];
 const STUDY = "wire";
-const ROUNDS = 4;
+const ROUNDS = 12;
 
 /** Values that stand in the records alone: no message may hold them in any form that a leak could take. */
 const SENTINEL_TEXT = `canary${randomBytes(6).toString("hex")}`;
@@ -23,6 +28,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
   const folder = mkdtempSync(join(tmpdir(), "consilium-wire-"));
   const consortium = new Consortium(folder);
   let recordings: Recording[] = [];
+  let grid: Grid | undefined;
   let stopProxy = async (): Promise<void> => undefined;
 
   beforeAll(async () => {
@@ -41,8 +47,17 @@ describe("[HND4] what crosses the wire, decrypted", () => {
     const file = writeStudy("heart", folder, {
       name: STUDY,
       sites: SITES,
-      set: { "training.rounds": ROUNDS, "training.minSites": 2, "evaluation.every": "2 rounds" },
+      set: {
+        "training.rounds": ROUNDS,
+        "training.minSites": 2,
+        "evaluation.every": "4 rounds",
+        // Small batches and small steps: what differs between two contributions of a site is then the noise.
+        "privacy.samplingRate": 0.05,
+        "training.optimizer.learningRate": 0.01,
+      },
     });
+    const readReference = (name: string): string => readFileSync(join(folder, name), "utf8");
+    grid = gridOfStudy(resolveStudy({ file, text: readFileSync(file, "utf8"), readReference }).document);
     await consortium.beginStudy(file, STUDY, "heart", SITES);
     await consortium.reached(STUDY, ["released", "rejected"]);
   });
@@ -88,11 +103,53 @@ describe("[HND4] what crosses the wire, decrypted", () => {
     }
   });
 
+  test("[ENG14] no un-noised value: contributions differ by what σ says, no less and not much more", () => {
+    const ofStudy = grid;
+    if (ofStudy === undefined) throw new Error("the study has a grid");
+    const variances = SITES.flatMap((site) => {
+      const steps = contributionsOf(recordings, site, ofStudy);
+      expect(steps).toHaveLength(ROUNDS);
+      return Array.from({ length: steps[0]?.length ?? 0 }, (_, at) => varianceOf(steps.map((step) => step[at] ?? 0)));
+    });
+    const ratio = meanOf(variances) / (noiseStdDev(ofStudy) / 2 ** ofStudy.coarseShift) ** 2;
+    // 2 sites × 14 parameters × 11 degrees of freedom: noise alone gives 1 ± 0.08. Ten patients of norm ≤ 1 add 0.15 at
+    // most, the model's small steps a little. Without noise the ratio is below 0.2; with half of σ, below 0.45.
+    expect(ratio).toBeGreaterThan(0.6);
+    expect(ratio).toBeLessThan(1.8);
+  });
+
   test("the sites' own paths, column names outside the contract and host name stay at home", () => {
     const wire = Buffer.concat(recordings.flatMap(({ sent }) => unmasked(sent)));
     for (const word of ["records.csv", "sentinel", folder]) expect(wire.includes(word), word).toBe(false);
   });
 });
+
+/** A site's training contributions as they crossed the wire, unpacked, in coarse steps. */
+function contributionsOf(recordings: readonly Recording[], site: string, grid: Grid): Int32Array[] {
+  const messages = recordings
+    .filter((recording) => recording.site === site)
+    .flatMap(({ sent }) => webSocketMessages(Buffer.concat(sent)) ?? []);
+  return messages.flatMap(({ kind, data }) => {
+    if (kind === "text") return [];
+    const envelope = decodeFrame(data);
+    if (typeof envelope === "string" || envelope.attachment === undefined) return [];
+    const message = SiteMessage.parse(JSON.parse(envelope.body));
+    if (message.type !== "contribution" || message.key.purpose !== "train") return [];
+    const values = new Int32Array(grid.dimension);
+    unpackInto(values, grid.bits, envelope.attachment);
+    return [values];
+  });
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Unbiased. */
+function varianceOf(values: readonly number[]): number {
+  const mean = meanOf(values);
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+}
 
 /** Adds a column outside the contract that holds the sentinel in every row. */
 function withSentinel(csv: string): string {
