@@ -88,7 +88,15 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
     "/api/releases",
     "/api/ledger",
     "/api/ledger/entries",
+    "/api/ledger/verify",
+    "/api/studies/heart/budgets",
+    "/api/studies/heart/round",
+    "/api/studies/heart/rounds",
+    "/api/studies/heart/metrics",
+    "/api/studies/heart",
   ];
+  /** What isn't there yet is told to whoever may look, and to nobody else. */
+  const absent = ["/api/studies/heart/audit", "/api/releases/heart/files/manifest.json"];
   const moves: [string, unknown][] = [
     ["/api/studies", smallStudy()],
     ["/api/studies/heart/actions", { action: "start", reason: "now" }],
@@ -98,7 +106,7 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
   ];
 
   test("nobody: 401 everywhere", async () => {
-    for (const path of looks) expect((await call("GET", path)).status).toBe(401);
+    for (const path of [...looks, ...absent]) expect((await call("GET", path)).status).toBe(401);
     for (const [path, body] of moves) expect((await call("POST", path, body)).status).toBe(401);
     expect((await call("GET", "/api/events")).status).toBe(401);
     expect(
@@ -108,7 +116,16 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
 
   test.each(["observer", "auditor"])("an %s looks and moves nothing", async (role) => {
     const session = await invitedSession(`person-${role}`, role);
-    for (const path of looks) expect((await call("GET", path, undefined, session)).status).toBe(200);
+    for (const path of looks.filter((route) => !route.includes("/heart"))) {
+      expect((await call("GET", path, undefined, session)).status).toBe(200);
+    }
+    for (const path of looks.filter((route) => route.includes("/heart"))) {
+      expect(await call("GET", path, undefined, session)).toMatchObject({
+        status: 404,
+        reply: { code: "study/unknown" },
+      });
+    }
+    for (const path of absent) expect((await call("GET", path, undefined, session)).status).toBe(404);
     for (const [path, body] of moves) expect((await call("POST", path, body, session)).status).toBe(403);
   });
 
@@ -146,15 +163,44 @@ describe("[CRT20] a site enrols once by its token, and is revoked at once", () =
       expect((await call("GET", `/api/studies/heart${path}`, undefined, asLead())).status).toBe(200);
     }
     expect((await call("GET", "/api/studies/heart/audit", undefined, asLead())).status).toBe(404);
+    const observer = await invitedSession("olga", "observer");
+    for (const path of ["", "/round", "/rounds", "/metrics", "/budgets"]) {
+      expect((await call("GET", `/api/studies/heart${path}`, undefined, observer)).status).toBe(200);
+    }
     const revoked = await call("POST", "/api/sites/como/revoke", {}, asLead());
     expect(revoked).toMatchObject({ reply: { sites: [{}, {}, { name: "como", standing: "revoked" }] } });
   });
 
-  test("a malformed body is refused by field, an unknown route by name", async () => {
-    const body = { action: "explode", reason: "x" };
-    const malformed = await call("POST", "/api/studies/heart/actions", body, asLead());
-    expect(malformed).toMatchObject({ status: 400, reply: { code: "http/malformed" } });
-    expect(await call("GET", "/api/nothing", undefined, asLead())).toMatchObject({ status: 404 });
+  test("a malformed request is refused by field, with what was expected; an unknown route by name", async () => {
+    const refused = async (path: string, body: unknown) => (await call("POST", path, body, asLead())).reply;
+    const actions = "/api/studies/heart/actions";
+    expect(await refused(actions, { action: "explode", reason: "" })).toMatchObject({
+      code: "http/malformed",
+      what: expect.stringMatching(/action: .*"start"\|"pause"\|"resume"\|"stop"; reason: .*>=1/),
+      remedy: "Correct action, reason and send it again.",
+    });
+    expect(await refused(actions, { action: "start", reason: "now", force: true })).toMatchObject({
+      remedy: "Correct force and send it again.",
+    });
+    expect(await refused(actions, [])).toMatchObject({ remedy: expect.stringContaining("one JSON object") });
+    const sites = smallStudy().sites.map((site) => ({ ...site, patients: -1 }));
+    expect(await refused("/api/studies", { ...smallStudy(), sites })).toMatchObject({
+      what: expect.stringContaining("sites[0].patients: "),
+    });
+    expect(await call("GET", "/api/ledger/entries?limit=0", undefined, asLead())).toMatchObject({
+      status: 400,
+      reply: { what: expect.stringContaining("limit: "), remedy: "Correct limit and send it again." },
+    });
+    const broken = await fetch(`${running.peopleUrl}${actions}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...asLead() },
+      body: "{",
+    });
+    expect([broken.status, await broken.json()]).toMatchObject([400, { code: "http/unreadable" }]);
+    expect(await call("GET", "/api/nothing?at=all", undefined, asLead())).toMatchObject({
+      status: 404,
+      reply: { what: "There is no route GET /api/nothing." },
+    });
     const document = await call("GET", "/api/openapi.json");
     expect(document.reply).toMatchObject({ openapi: "3.1.0", paths: { "/api/studies/{study}/round": {} } });
   });
@@ -180,6 +226,18 @@ describe("[LED21] a backup of a running coordinator restores to the same ledger"
     expect(await restoreDataFolder(backup, restored, [])).toEqual({ entries, recovered: 0 });
     await expect(restoreDataFolder(backup, restored, [])).rejects.toThrow(/not empty/);
     expect((await stat(join(restored, "keys", "ca.key"))).mode & 0o077).toBe(0);
+  });
+
+  test("what isn't there is named, and nothing is made", async () => {
+    const [backup, restored, none] = ["backup-3", "restored-3", "none"].map((name) => join(folder, name));
+    if (backup === undefined || restored === undefined || none === undefined) throw new Error("three names");
+    const refusal = (code: string) =>
+      expect.objectContaining({ code, kind: "usage", message: expect.stringContaining(none) });
+    await expect(restoreDataFolder(none, restored, [])).rejects.toThrow(refusal("coordinator/no-data-folder"));
+    await expect(backupDataFolder(none, backup)).rejects.toThrow(refusal("coordinator/no-data-folder"));
+    await backupDataFolder(join(folder, "data"), backup);
+    await expect(restoreDataFolder(backup, restored, [none])).rejects.toThrow(refusal("restore/ledger-unreadable"));
+    await expect(stat(restored)).rejects.toThrow(/ENOENT/);
   });
 
   test("charges that only a site's own ledger knows as acted on are spent after the restore", async () => {

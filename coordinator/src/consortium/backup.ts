@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { encodeEntry, readChain } from "@consilium/shared/ledger/chain";
@@ -11,17 +11,20 @@ import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import SqliteDatabase from "better-sqlite3";
 import { z } from "zod";
+import { CONFIG_FILE } from "../config.ts";
 import { latestRoster } from "../storage/consortium.ts";
 import { coordinatorMigrations } from "../storage/migrations.ts";
 import type { CoordinatorTables } from "../storage/tables.ts";
 import { readKeys } from "./dataFolder.ts";
 import { dataPaths } from "./paths.ts";
+import { syncTree } from "./syncTree.ts";
 
 /** What is copied as it stands; files in `blobs` and `releases` never change once they are there. */
 const COPIED = ["coordinator.yaml", "consortium.pub", "keys", "blobs", "releases", "ports.json", "lead.token"];
 
 /** A consistent copy, also of a running coordinator: files, then the database as of one moment, then new files. */
 export async function backupDataFolder(folder: string, to: string): Promise<{ entries: number }> {
+  await requireDataFolder(folder, "Name the coordinator's data folder with --data.");
   await mkdir(to, { recursive: true, mode: 0o700 });
   if ((await readdir(to)).length > 0) throw notEmpty(to);
   await copyFiles(folder, to);
@@ -32,7 +35,9 @@ export async function backupDataFolder(folder: string, to: string): Promise<{ en
     source.close();
   }
   await copyFiles(folder, to);
-  return { entries: await verifiedEntries(to) };
+  const entries = await verifiedEntries(to);
+  await syncTree(to);
+  return { entries };
 }
 
 /**
@@ -44,6 +49,8 @@ export async function restoreDataFolder(
   folder: string,
   siteLedgers: readonly string[],
 ): Promise<{ entries: number; recovered: number }> {
+  await requireDataFolder(from, "Name a folder that consilium coordinator backup made, with --from.");
+  const exports = await Promise.all(siteLedgers.map(readExport));
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0) throw notEmpty(folder);
   const temporary = join(folder, ".restoring");
@@ -51,26 +58,61 @@ export async function restoreDataFolder(
     await cp(from, temporary, { recursive: true, errorOnExist: true, preserveTimestamps: true });
     await verifiedEntries(temporary);
     // Before the folder can be started from: a ledger that can't be read must not leave one that counts too little.
-    const counted = await takeOver(temporary, siteLedgers);
-    for (const name of await readdir(temporary)) await rename(join(temporary, name), join(folder, name));
+    const counted = await takeOver(temporary, exports);
+    await syncTree(temporary);
+    // The configuration last: a folder that has one is a whole one.
+    const names = (await readdir(temporary)).sort((a, b) => Number(a === CONFIG_FILE) - Number(b === CONFIG_FILE));
+    for (const name of names) await rename(join(temporary, name), join(folder, name));
+    await syncTree(folder);
     return counted;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-async function takeOver(
-  folder: string,
-  siteLedgers: readonly string[],
-): Promise<{ entries: number; recovered: number }> {
+async function takeOver(folder: string, exports: readonly Export[]): Promise<{ entries: number; recovered: number }> {
   return withLedger(folder, async (store, roster) => {
     let recovered = 0;
-    for (const file of siteLedgers) {
-      const { site, entries } = readSiteLedger(await readFile(file, "utf8"), roster, file);
+    for (const { file, text } of exports) {
+      const { site, entries } = readSiteLedger(text, roster, file);
       recovered += store.append((own) => chargesToRecover(own, replay(site, entries), site)).length;
     }
     return { entries: store.head().sequence, recovered };
   });
+}
+
+interface Export {
+  readonly file: string;
+  readonly text: string;
+}
+
+async function readExport(file: string): Promise<Export> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new Failure({
+      code: "restore/ledger-unreadable",
+      kind: "usage",
+      what: `The site's ledger ${file} can't be read; nothing was restored.`,
+      remedy: "Check the path given with --site-ledger, and that this account may read it.",
+      cause,
+    });
+  });
+  return { file, text };
+}
+
+/** A data folder, or a copy of one: it has a configuration and a database. */
+async function requireDataFolder(folder: string, remedy: string): Promise<void> {
+  const { config, database } = dataPaths(folder);
+  for (const path of [config, database]) {
+    await access(path).catch((cause: unknown) => {
+      throw new Failure({
+        code: "coordinator/no-data-folder",
+        kind: "usage",
+        what: `${folder} holds no coordinator: ${path} can't be read.`,
+        remedy,
+        cause,
+      });
+    });
+  }
 }
 
 /** What `consilium-site budget ledger --json` printed: the whole chain, from its first entry. */

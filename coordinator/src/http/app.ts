@@ -5,13 +5,14 @@ import { Failure, type Refusal, toRefusal } from "@consilium/shared/failure/fail
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import { rateLimit } from "express-rate-limit";
 import helmet from "helmet";
-import { ZodError } from "zod";
+import { ZodError, type ZodType } from "zod";
 import { auditEndpoints } from "./audits.ts";
 import { budgetEndpoints } from "./budgets.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { enrolmentEndpoints } from "./enrolment.ts";
 import { eventEndpoints } from "./events.ts";
 import { ledgerEndpoints } from "./ledger.ts";
+import { isHttpError, malformed, unreadable } from "./malformed.ts";
 import { openApiDocument } from "./openapi.ts";
 import { releaseEndpoints } from "./releases.ts";
 import { roundEndpoints } from "./rounds.ts";
@@ -42,7 +43,7 @@ export function createApp(service: Service): Express {
   }
   const document = openApiDocument(endpoints, service.world.softwareVersion);
   app.get("/api/openapi.json", (_request, response) => void response.json(document));
-  app.use("/api", (_request, _response, next) => next(notFound()));
+  app.use("/api", (request, _response, next) => next(notFound(request)));
   servePage(app);
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) next(error);
@@ -79,8 +80,15 @@ function answer(service: Service, endpoint: Endpoint): RequestHandler {
     if (response.headersSent) return;
     response.setHeader("cache-control", "no-store");
     if (endpoint.reply === undefined) response.status(204).end();
-    else response.json(endpoint.reply.parse(reply));
+    else response.json(checkedReply(endpoint.reply, reply));
   };
+}
+
+/** A reply of another form is this program's fault, never the caller's. */
+function checkedReply(schema: ZodType, reply: unknown): unknown {
+  const checked = schema.safeParse(reply);
+  if (checked.success) return checked.data;
+  throw new Error("a reply hasn't the form that its route names", { cause: checked.error });
 }
 
 function textsOf(values: object): Record<string, string> {
@@ -120,27 +128,14 @@ function refuse(service: Service, response: Response, error: unknown): void {
     response.status(400).json(malformed(error));
     return;
   }
+  if (isHttpError(error)) {
+    response.status(error.status).json(unreadable(error));
+    return;
+  }
   const refusal = toRefusal(error);
-  const isClients = error instanceof Failure || isHttpError(error);
+  const isClients = error instanceof Failure;
   if (!isClients) service.world.logger.error("request-failed", { why: String(error).slice(0, 300) });
-  const status = STATUS[refusal.code] ?? (error instanceof Failure ? 400 : isHttpError(error) ? error.status : 500);
-  response.status(status).json(refusal);
-}
-
-/** What express throws for a body that it can't read. */
-function isHttpError(error: unknown): error is { status: number } {
-  return error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500;
-}
-
-function malformed(error: ZodError): Refusal {
-  const issue = error.issues[0];
-  const where = issue?.path.join(".") ?? "";
-  return {
-    code: "http/malformed",
-    kind: "usage",
-    what: `The request has not the form that this route takes: ${where} ${issue?.message ?? ""}`.slice(0, 1000),
-    remedy: "See /api/openapi.json.",
-  };
+  response.status(STATUS[refusal.code] ?? (isClients ? 400 : 500)).json(refusal);
 }
 
 function tooManyCalls(): Refusal {
@@ -148,12 +143,12 @@ function tooManyCalls(): Refusal {
   return { code: "http/too-many-calls", kind: "refused", what, remedy: "Wait a minute, then try again." };
 }
 
-function notFound(): Failure {
+function notFound({ method, originalUrl }: Request): Failure {
   return new Failure({
     code: "http/not-found",
     kind: "usage",
-    what: "There is no such route.",
-    remedy: "See /api/openapi.json for all of them.",
+    what: `There is no route ${method} ${originalUrl.split("?")[0]?.slice(0, 200)}.`,
+    remedy: "Check path and method: GET /api/openapi.json lists every route.",
   });
 }
 

@@ -9,6 +9,9 @@ import { SiteList, SiteToken } from "./views.ts";
 
 export const SiteInvitation = z.strictObject({ site: SiteName }).meta({ id: "SiteInvitation" });
 
+/** Named, so that a refusal says which part of the path is wrong. */
+const SiteInPath = z.object({ site: SiteName });
+
 export function siteEndpoints(service: Service): Endpoint[] {
   const { consortium, world, addresses } = service;
   return [
@@ -38,7 +41,7 @@ export function siteEndpoints(service: Service): Endpoint[] {
       access: "lead",
       reply: SiteList,
       handle: ({ params }) => {
-        consortium.revoke(SiteName.parse(params.site));
+        consortium.revoke(SiteInPath.parse(params).site);
         world.logger.info("site-revoked", { site: params.site ?? "" });
         world.changed("sites", null);
         return siteList(service);
