@@ -25,7 +25,7 @@ export interface ConnectionOptions {
 }
 
 const RATE = { perSecond: MESSAGES_PER_SECOND_MAX, burst: MESSAGES_BURST_MAX };
-const Incoming = z.union([Ready, SiteMessage]);
+const Incoming = z.discriminatedUnion("type", [Ready, SiteMessage]);
 type Incoming = z.infer<typeof Incoming>;
 
 /** One socket of one site, from its hello to its end. */
@@ -100,6 +100,11 @@ export class SiteConnection {
         return this.#isReady ? onMessage(message, attachment) : refused("session/none");
       },
       onRefusal: (refusal, by) => (by === "protocol" ? this.#refuse(refusal) : this.#options.onRefusal(refusal)),
+      // A contribution that came whole asks for nothing more; one without its bytes is uploaded once it is accepted.
+      hold: {
+        isUnhurried: ({ type }, attachment) => type === "contribution" && attachment !== undefined,
+        after,
+      },
     });
     this.#socket.emit("welcome", welcome);
   }
@@ -140,6 +145,11 @@ export class SiteConnection {
     this.#refusals += 1;
     if (this.#refusals === REFUSALS_PER_LINK_MAX) this.#cutFor("link/too-many-refusals");
   }
+}
+
+function after(milliseconds: number, run: () => void): () => void {
+  const timer = setTimeout(run, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 function refused(code: RefusalCode): ReplyBody {

@@ -114,8 +114,8 @@ export class AgentServer {
     if (connection === undefined) throw unreachableSite(site, "not-connected", `${site} is not connected.`);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      const failure = unreachableSite(site, "no-reply", `${site} didn't reply to ${message.type} in ${timeoutMs} ms.`);
-      timer = setTimeout(() => reject(failure), timeoutMs);
+      const what = `${site} didn't reply to ${message.type} in ${timeoutMs} ms.`;
+      timer = setTimeout(() => reject(unreachableSite(site, "no-reply", what)), timeoutMs);
     });
     try {
       return await Promise.race([connection.send(message, attachment), late]);

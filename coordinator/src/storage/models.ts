@@ -41,14 +41,22 @@ export function latestModel(sql: Sql, study: StudyName): ModelRecord | undefined
   return row === undefined ? undefined : recordOf(row);
 }
 
-/** The newest checkpoint and every version after it, oldest first: what it takes to have the model again. */
-export function lineSinceCheckpoint(sql: Sql, study: StudyName): readonly ModelRecord[] {
+/**
+ * The newest checkpoint (of those up to `upTo`) and every version after it, oldest first: what it takes to have the
+ * model again.
+ */
+export function lineSinceCheckpoint(
+  sql: Sql,
+  study: StudyName,
+  upTo = Number.MAX_SAFE_INTEGER,
+): readonly ModelRecord[] {
   const from = sql.first(
     sql.build
       .selectFrom("model")
       .select(({ fn }) => fn.max("version").as("version"))
       .where("study", "=", study)
-      .where("checkpoint", "is not", null),
+      .where("checkpoint", "is not", null)
+      .where("version", "<=", upTo),
   );
   const query = sql.build
     .selectFrom("model")
@@ -69,14 +77,16 @@ export function markCheckpoint(sql: Sql, study: StudyName, version: number, stat
  * Returns the names of files that no row needs now.
  */
 export function forgetBefore(sql: Sql, study: StudyName, version: number): readonly Digest[] {
-  const query = sql.build.selectFrom("model").selectAll().where("study", "=", study);
-  const [old, kept] = [sql.all(query.where("version", "<", version)), sql.all(query.where("version", ">=", version))];
+  // Whatever is older than the checkpoint before was forgotten with that one.
+  const line = lineSinceCheckpoint(sql, study, version - 1);
   const change = sql.build.updateTable("model").set({ aggregate: null, checkpoint: null });
-  sql.run(change.where("study", "=", study).where("version", "<", version));
-  const needed = new Set(kept.map(recordOf).flatMap(filesOf));
-  return old
-    .map(recordOf)
-    .flatMap(filesOf)
+  const first = line[0]?.version ?? 0;
+  sql.run(change.where("study", "=", study).where("version", ">=", first).where("version", "<", version));
+  const needed = new Set(line.filter((model) => model.version >= version).flatMap(filesOf));
+  // An aggregate in the database may stand in a file too: written for a site that asked for it.
+  return line
+    .filter((model) => model.version < version)
+    .flatMap((model) => filesOf({ ...model, aggregate: null }))
     .filter((digest) => !needed.has(digest));
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Digest, PartyName, type Signature } from "../units/identity.ts";
-import { FRAME_BYTES_MAX, HEADER_BYTES_MAX, MESSAGE_JSON_BYTES_MAX } from "./limits.ts";
+import { ACCEPTANCES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, MESSAGE_JSON_BYTES_MAX } from "./limits.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
 
 /**
@@ -21,6 +21,8 @@ export const Header = z.strictObject({
   attachmentHash: Digest.optional(),
   /** In a reply: digest of the header that it answers. */
   answers: Digest.optional(),
+  /** Digests of headers of the receiver's messages that this one accepts by the way. */
+  accepts: z.array(Digest).min(1).max(ACCEPTANCES_MAX).optional(),
 });
 export type Header = z.infer<typeof Header>;
 

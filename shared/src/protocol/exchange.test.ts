@@ -4,8 +4,8 @@ import { digestOf } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import { signerOf } from "../signing/ed25519.ts";
 import { COORDINATOR, type PartyName, SiteName } from "../units/identity.ts";
-import { Exchange } from "./exchange.ts";
-import { MESSAGE_JSON_BYTES_MAX, MESSAGES_IN_FLIGHT_MAX } from "./limits.ts";
+import { Exchange, type Hold } from "./exchange.ts";
+import { ACCEPTANCES_MAX, MESSAGE_JSON_BYTES_MAX, MESSAGES_IN_FLIGHT_MAX } from "./limits.ts";
 import type { ReplyBody } from "./messages.ts";
 import { startSession } from "./session.ts";
 
@@ -15,11 +15,16 @@ const Ask = z.strictObject({ type: z.literal("ask"), text: z.string() });
 const ask = (text: string) => ({ type: "ask", text });
 const lost = new Failure({ code: "link/lost", kind: "unreachable", what: "Lost.", remedy: "Wait." });
 
+const accept = async (): Promise<ReplyBody> => ({ type: "accepted" });
+/** Until whatever was sent has been handled. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
 /** Two parties, wired together; `frames` counts what crossed. */
 function pair(
   siteSession = "one",
   coordinatorSession = siteSession,
-  onMessage = async (): Promise<ReplyBody> => ({ type: "accepted" }),
+  onMessage = accept,
+  hold?: Hold<z.infer<typeof Ask>>,
 ) {
   const refusals: string[] = [];
   const wire = { frames: 0 };
@@ -35,6 +40,7 @@ function pair(
       messages: Ask,
       onMessage,
       onRefusal: ({ code }) => refusals.push(code),
+      ...(hold === undefined ? {} : { hold }),
     });
   const site: Exchange<z.infer<typeof Ask>> = party(basel, COORDINATOR, siteSession, () => coordinator);
   const coordinator: Exchange<z.infer<typeof Ask>> = party(COORDINATOR, basel, coordinatorSession, () => site);
@@ -50,6 +56,46 @@ describe("[HND5] each message gets one signed reply; replies get none", () => {
     expect(await reply).toEqual({ type: "accepted" });
     expect(site.isIdle).toBe(true);
     expect(wire.frames).toBe(2);
+  });
+
+  describe("an acceptance that nobody waits for", () => {
+    const hold = (timers: (() => void)[]) => ({
+      isUnhurried: ({ text }: { text: string }) => text === "no hurry",
+      after: (_milliseconds: number, run: () => void) => {
+        timers.push(run);
+        return () => timers.splice(timers.indexOf(run), 1);
+      },
+    });
+
+    test("rides in the header of the next message", async () => {
+      const timers: (() => void)[] = [];
+      const { site, coordinator, wire } = pair("one", "one", accept, hold(timers));
+      const replies = [site.send(ask("no hurry")), site.send(ask("no hurry"))];
+      await turn();
+      expect([wire.frames, coordinator.isIdle, timers.length]).toEqual([2, false, 1]);
+      await coordinator.send(ask("how are you?"));
+      expect(await Promise.all(replies)).toEqual([{ type: "accepted" }, { type: "accepted" }]);
+      expect([wire.frames, coordinator.isIdle, site.isIdle, timers.length]).toEqual([4, true, true, 0]);
+    });
+
+    test("goes by itself where no message follows in time", async () => {
+      const timers: (() => void)[] = [];
+      const { site, wire } = pair("one", "one", accept, hold(timers));
+      const replies = [site.send(ask("no hurry")), site.send(ask("no hurry"))];
+      await turn();
+      for (const run of timers) run();
+      expect(await Promise.all(replies)).toEqual([{ type: "accepted" }, { type: "accepted" }]);
+      expect(wire.frames).toBe(3);
+    });
+
+    test("a refusal never stays back, nor more acceptances than a header holds", async () => {
+      const refusal = { code: "test/no", kind: "refused", what: "No.", remedy: "Don't." } as const;
+      const refusing = pair("one", "one", async () => ({ type: "refused", refusal }), hold([]));
+      expect(await refusing.site.send(ask("no hurry"))).toMatchObject({ type: "refused" });
+      const { site, wire } = pair("one", "one", accept, hold([]));
+      await Promise.all(Array.from({ length: ACCEPTANCES_MAX }, () => site.send(ask("no hurry"))));
+      expect(wire.frames).toBe(ACCEPTANCES_MAX + 1);
+    });
   });
 
   test("two sides that disagree on the session fall silent after a message and a refusal", async () => {

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { type Failure, fromRefusal, type Refusal, toRefusal } from "../failure/failure.ts";
 import type { Signer } from "../signing/ed25519.ts";
 import type { Digest, PublicKey } from "../units/identity.ts";
-import { MESSAGES_IN_FLIGHT_MAX } from "./limits.ts";
+import { ACCEPTANCE_HOLD_MS, ACCEPTANCES_MAX, MESSAGES_IN_FLIGHT_MAX } from "./limits.ts";
 import { ReplyBody } from "./messages.ts";
 import { refusalFor } from "./refusals.ts";
 import { type Opened, open, type Session, seal } from "./session.ts";
@@ -20,6 +20,15 @@ export interface ExchangeOptions<Message> {
   readonly onMessage: (message: Message, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
   /** Called for each refusal that this side gives: by the protocol, before any handler, or by the handler. */
   readonly onRefusal: (refusal: Refusal, by: "protocol" | "handler") => void;
+  /** Where some acceptances may stay back for a while; without it each is sent at once, by itself. */
+  readonly hold?: Hold<Message>;
+}
+
+export interface Hold<Message> {
+  /** Whether the sender of this message does nothing with its acceptance but note it. */
+  readonly isUnhurried: (message: Message, attachment: Uint8Array | undefined) => boolean;
+  /** Calls back once after so long; the result cancels. */
+  readonly after: (milliseconds: number, run: () => void) => () => void;
 }
 
 /** A message or a reply of either side. */
@@ -38,6 +47,9 @@ export class Exchange<Message> {
   readonly #options: ExchangeOptions<Message>;
   readonly #waiting = new Map<Digest, Waiting>();
   #session: Session;
+  /** Digests of headers of accepted messages whose sender was not told yet. */
+  #held: Digest[] = [];
+  #cancelHold: (() => void) | undefined;
   #handling = 0;
   #closed: Failure | undefined;
 
@@ -48,7 +60,7 @@ export class Exchange<Message> {
 
   /** Nobody waits for a reply, on either side. */
   get isIdle(): boolean {
-    return this.#waiting.size === 0 && this.#handling === 0;
+    return this.#waiting.size === 0 && this.#handling === 0 && this.#held.length === 0;
   }
 
   /** Sends and resolves with the peer's reply, be it a refusal; rejects when the session ends before it came. */
@@ -73,6 +85,7 @@ export class Exchange<Message> {
       return;
     }
     this.#session = opened.session;
+    for (const accepted of opened.header.accepts ?? []) this.#settle(accepted, ACCEPTED);
     if (opened.header.answers === undefined) this.#handle(opened);
     else this.#settle(opened.header.answers, opened.body);
   }
@@ -81,6 +94,7 @@ export class Exchange<Message> {
   close(failure: Failure): void {
     if (this.#closed !== undefined) return;
     this.#closed = failure;
+    this.#cancelHold?.();
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#waiting.clear();
   }
@@ -99,8 +113,27 @@ export class Exchange<Message> {
       .then((reply) => {
         this.#handling -= 1;
         if (reply.type === "refused") this.#refuse(reply.refusal, headerHash, "handler");
+        else if (this.#mayStayBack(message.data, attachment, reply)) this.#holdBack(headerHash);
         else this.#emit(reply, undefined, headerHash);
       });
+  }
+
+  #mayStayBack(message: Message, attachment: Uint8Array | undefined, reply: ReplyBody): boolean {
+    const isPlain = reply.type === "accepted" && reply.certificate === undefined;
+    return isPlain && this.#options.hold?.isUnhurried(message, attachment) === true;
+  }
+
+  /** The next frame takes it along: a signature, a frame and their check less on both sides. */
+  #holdBack(headerHash: Digest): void {
+    this.#held.push(headerHash);
+    if (this.#held.length >= ACCEPTANCES_MAX) this.#tellHeld();
+    else this.#cancelHold ??= this.#options.hold?.after(ACCEPTANCE_HOLD_MS, () => this.#tellHeld());
+  }
+
+  #tellHeld(): void {
+    const [first, ...others] = this.#held;
+    this.#held = others;
+    if (first !== undefined) this.#emit(ACCEPTED, undefined, first);
   }
 
   /** A reply that nobody waits for any more is no fault: its sender was only slow. */
@@ -118,13 +151,19 @@ export class Exchange<Message> {
   }
 
   #emit(body: Body, attachment: Uint8Array | undefined, answers: Digest | undefined): Digest {
-    const { session, frame, headerHash } = seal(this.#session, { body, attachment, answers }, this.#options.signer);
+    const content = { body, attachment, answers, accepts: this.#held };
+    const { session, frame, headerHash } = seal(this.#session, content, this.#options.signer);
     if (this.#closed !== undefined) return headerHash;
     this.#session = session;
+    this.#held = [];
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
     this.#options.emit(frame);
     return headerHash;
   }
 }
+
+const ACCEPTED: ReplyBody = { type: "accepted" };
 
 function typeOf(body: unknown): unknown {
   return typeof body === "object" && body !== null && "type" in body ? body.type : undefined;

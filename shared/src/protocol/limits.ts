@@ -19,6 +19,12 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Wait for the reply to a message; at a site it covers the times in which the link is down. */
 export const REPLY_TIMEOUT_MS = 120_000;
 
+/** How long an acceptance that nobody waits for may stay back, to ride in the header of a message that follows. */
+export const ACCEPTANCE_HOLD_MS = 50;
+
+/** Acceptances in one header: with so many it stays below `HEADER_BYTES_MAX`. */
+export const ACCEPTANCES_MAX = 16;
+
 /** Messages of one site that are being handled at once; more are refused. */
 export const MESSAGES_IN_FLIGHT_MAX = 32;
 

@@ -28,6 +28,8 @@ export interface Content {
   readonly attachment?: Uint8Array | undefined;
   /** In a reply: digest of the header that it answers. */
   readonly answers?: Digest | undefined;
+  /** Digests of headers that it accepts by the way. */
+  readonly accepts?: readonly Digest[] | undefined;
 }
 
 export interface Sealed {
@@ -84,6 +86,7 @@ export function seal(session: Session, content: Content, signer: Signer): Sealed
     bodyHash: digestOf(body),
     attachmentHash: attachment === undefined ? undefined : digestOf(attachment),
     answers: content.answers,
+    accepts: content.accepts?.length === 0 ? undefined : content.accepts,
   } satisfies { [key in keyof Header]: unknown });
   const headerHash = digestOf(header);
   const signature = signer.sign(ENVELOPE_DOMAIN + header);

@@ -122,6 +122,8 @@ export class CoordinatorConnection {
       messages: CoordinatorMessage,
       onMessage,
       onRefusal: (refusal, by) => (by === "protocol" ? this.#refuse(refusal) : this.#options.onRefusal(refusal)),
+      // The coordinator only notes who heard an announcement; where the answer follows soon, one frame says both.
+      hold: { isUnhurried: ({ type }) => type === "round-announced", after },
     });
     this.#exchange = exchange;
     exchange.send({ type: "ready" }).then(
@@ -152,6 +154,11 @@ function reasonOf(error: Error): string {
   const cause = "description" in error ? error.description : undefined;
   const detail = typeof cause === "object" && cause !== null && "message" in cause ? cause.message : undefined;
   return typeof detail === "string" && detail !== "" ? detail : error.message;
+}
+
+function after(milliseconds: number, run: () => void): () => void {
+  const timer = setTimeout(run, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 export function linkLost(reason: string): Failure {
