@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import { HOUR_MS } from "@consilium/certs/authority";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
@@ -158,6 +159,7 @@ async function listen(
   const addresses = () => ({ enrolUrl: `${people.url}${ENROLMENT_PATH}`, agentsUrl: url });
   const service: Service = {
     name: config.consortium,
+    dataFolder: resolve(options.dataFolder),
     world,
     store,
     studies,

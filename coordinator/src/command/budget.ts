@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { BudgetList, LEDGER_PAGE_MAX, LedgerPage, LedgerVerification } from "../http/views.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
-import { print, table } from "./output.ts";
+import { hint, print, table } from "./output.ts";
 
 export function registerBudget(program: Command): void {
   const budget = program.command("budget").description("what patients' privacy was spent on");
@@ -28,11 +28,14 @@ async function show({ study, ...options }: ClientOptions & { study?: string }): 
     entry.site,
     entry.dataset,
     entry.spentEpsilon.toFixed(3),
-    entry.trainingEpsilon === null ? "" : entry.trainingEpsilon.toFixed(3),
+    ...(study === undefined ? [] : [(entry.trainingEpsilon ?? 0).toFixed(3)]),
     String(entry.cap),
     String(entry.delta),
   ]);
-  print(options.json, list, table(["site", "data set", "ε spent", "ε training", "ε cap", "δ"], rows));
+  // Training is told of one study alone: of several it would be a sum that no cap is held against.
+  const share = study === undefined ? [] : [`ε training of ${study}`];
+  print(options.json, list, table(["site", "data set", "ε spent, all studies", ...share, "ε cap", "δ"], rows));
+  if (study === undefined && options.json !== true) hint("one study's training: consilium budget show --study NAME");
 }
 
 async function ledger({ after, ...options }: ClientOptions & { after: string }): Promise<void> {

@@ -8,6 +8,8 @@ import type { Changes } from "./changes.ts";
 /** The running coordinator, as people's requests reach it. */
 export interface Service {
   readonly name: string;
+  /** The coordinator's own folder, as an absolute path. */
+  readonly dataFolder: string;
   readonly world: StudyWorld;
   readonly store: LedgerStore;
   readonly studies: Studies;

@@ -28,6 +28,7 @@ export function sessionEndpoints(service: Service): Endpoint[] {
     endsAt,
     consortium: service.name,
     version: softwareVersion,
+    dataFolder: role === "lead" ? service.dataFolder : null,
   });
   return [
     endpoint({

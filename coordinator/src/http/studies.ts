@@ -1,6 +1,7 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { z } from "zod";
+import { isAudited } from "../storage/results.ts";
 import { committedRounds } from "../storage/rounds.ts";
 import { listStudies, movesOf, repliesTo, type StudyRecord } from "../storage/studies.ts";
 import type { Motive } from "../study/moves.ts";
@@ -100,6 +101,7 @@ function summaryOf({ world }: Service, record: StudyRecord): z.input<typeof Stud
     committedRounds: committedRounds(world.sql, name, "train").length,
     rounds: document.training.rounds,
     proposedAt,
+    audited: isAudited(world.sql, name),
   };
 }
 

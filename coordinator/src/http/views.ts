@@ -59,6 +59,8 @@ export const SessionView = z
     /** Version of the coordinator. */
     version: z.string(),
     endsAt: at,
+    /** Where the coordinator's commands find it, for a lead; null for others, who can't run them. */
+    dataFolder: z.string().nullable(),
   })
   .meta({ id: "Session" });
 export type SessionView = z.infer<typeof SessionView>;
@@ -74,6 +76,8 @@ export const StudySummary = z.strictObject({
   committedRounds: count,
   rounds: count,
   proposedAt: at,
+  /** Whether there is an audit's report to ask for. */
+  audited: z.boolean(),
 });
 export type StudySummary = z.infer<typeof StudySummary>;
 

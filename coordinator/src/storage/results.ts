@@ -38,6 +38,10 @@ export function auditOf(sql: Sql, study: StudyName): { report: AuditReport; at: 
   return row === undefined ? undefined : { report: AuditReport.parse(JSON.parse(row.report)), at: row.at };
 }
 
+export function isAudited(sql: Sql, study: StudyName): boolean {
+  return sql.first(sql.build.selectFrom("audit").select("at").where("study", "=", study)) !== undefined;
+}
+
 export function saveRelease(sql: Sql, record: ReleaseRecord): void {
   sql.run(sql.build.insertInto("release").values({ ...record, signers: canonicalJson(record.signers) }));
 }

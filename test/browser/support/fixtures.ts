@@ -63,6 +63,7 @@ export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
     consortium: "Heart consortium",
     version: "0.1.0",
     endsAt: at(86_400),
+    dataFolder: "/srv/consilium",
   });
   if (stage === "empty") return { "/api/session": session, ...emptyAnswers() };
   const committed = stage === "training" ? 37 : 60;
@@ -115,6 +116,7 @@ function summary(stage: Stage, committedRounds: number) {
     committedRounds,
     rounds: 60,
     proposedAt: at(0),
+    audited: stage === "released",
   };
 }
 
@@ -179,9 +181,13 @@ function metrics(committed: number) {
   });
 }
 
+/** What the heart study plans: 60 steps, then three member histograms of the audit. */
+const TRAINING_EPSILON = 3.22;
+const ALL_EPSILON = 3.76;
+
 function budgets(committed: number) {
-  const training = 3.23 * Math.sqrt(committed / 60);
-  const spent = committed === 60 ? 3.73 : training;
+  const training = TRAINING_EPSILON * Math.sqrt(committed / 60);
+  const spent = committed === 60 ? ALL_EPSILON : training;
   return BudgetList.parse({
     budgets: SITES.map((site) => ({
       site,
@@ -190,10 +196,10 @@ function budgets(committed: number) {
       delta: 1e-4,
       perStudyCap: null,
       spentEpsilon: spent,
-      reservedEpsilon: committed === 60 ? 0 : 3.73 - spent,
+      reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent,
       trainingEpsilon: training,
       parts: [
-        { part: "train", spentEpsilon: spent, reservedEpsilon: committed === 60 ? 0 : 3.73 - spent },
+        { part: "train", spentEpsilon: spent, reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent },
         { part: "validation", spentEpsilon: Math.floor(committed / 10) * 0.5, reservedEpsilon: 0 },
         { part: "audit", spentEpsilon: committed === 60 ? 3 : 0, reservedEpsilon: committed === 60 ? 0 : 3 },
       ],
@@ -300,7 +306,7 @@ function audit() {
         },
       ],
     },
-    claimedEpsilon: 3.73,
+    claimedEpsilon: ALL_EPSILON,
     delta: 1e-4,
   });
 }

@@ -1,7 +1,7 @@
 import { Card, Grid, Group, Stack, Table, Text, Title } from "@mantine/core";
-import type { AuditView } from "../../../src/http/views.ts";
+import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
 import { deltaText, epsilonText, instantText, intervalText, rateText } from "../figures/format.ts";
-import { useAudit, useReleases } from "../live/queries.ts";
+import { useAudit, useReleases, useStudy } from "../live/queries.ts";
 import { ruleWords } from "../overview/VerdictCard.tsx";
 import { CommandLine } from "../shell/CommandLine.tsx";
 import { useCurrentStudy } from "../shell/currentStudy.ts";
@@ -27,7 +27,7 @@ export function AuditPage({ study }: { readonly study?: string }) {
 }
 
 function OneAudit({ study }: { readonly study: string }) {
-  const audit = useAudit(study);
+  const detail = useStudy(study);
   return (
     <Stack gap="lg">
       <PageHead
@@ -35,19 +35,28 @@ function OneAudit({ study }: { readonly study: string }) {
         lead={`Membership attacks on the model of ${study}, scored at the sites, counted with noise.`}
         command={`consilium audit show ${study}`}
       />
-      <Answer query={audit} height={400}>
-        {(view) =>
-          view === null ? (
-            <Empty title="Not audited yet" command={`consilium study watch ${study}`}>
-              The audit runs by itself when training is complete; each site's charge for it was reserved when the study
-              was approved.
-            </Empty>
-          ) : (
-            <Findings audit={view} />
-          )
-        }
+      <Answer query={detail} height={400}>
+        {(view) => <Report study={view} />}
       </Answer>
     </Stack>
+  );
+}
+
+function Report({ study }: { readonly study: StudyDetail }) {
+  const audit = useAudit(study);
+  return (
+    <Answer query={audit} height={400}>
+      {(view) =>
+        view === null ? (
+          <Empty title="Not audited yet" command={`consilium study watch ${study.name}`}>
+            The audit runs by itself when training is complete; each site's charge for it was reserved when the study
+            was approved.
+          </Empty>
+        ) : (
+          <Findings audit={view} />
+        )
+      }
+    </Answer>
   );
 }
 

@@ -35,7 +35,7 @@ export const api = {
   rounds: (study: string) => get<RoundHistory>(`/api/studies/${encodeURIComponent(study)}/rounds`),
   metrics: (study: string) => get<MetricSeries>(`/api/studies/${encodeURIComponent(study)}/metrics`),
   studyBudgets: (study: string) => get<BudgetList>(`/api/studies/${encodeURIComponent(study)}/budgets`),
-  audit: (study: string) => noneYet(get<AuditView>(`/api/studies/${encodeURIComponent(study)}/audit`)),
+  audit: (study: string) => get<AuditView>(`/api/studies/${encodeURIComponent(study)}/audit`),
   budgets: () => get<BudgetList>("/api/budgets"),
   sites: () => get<SiteList>("/api/sites"),
   releases: () => get<ReleaseList>("/api/releases"),
@@ -64,14 +64,4 @@ async function send<View>(method: "GET" | "POST", path: string, content?: unknow
     answer?.what ?? `The coordinator answered with status ${response.status}.`,
     answer?.remedy ?? "Reload the page; if it stays, look at the coordinator's log.",
   );
-}
-
-/** What does not exist yet is null, not a failure. */
-async function noneYet<View>(asked: Promise<View>): Promise<View | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof Refused && error.status === 404) return null;
-    throw error;
-  }
 }

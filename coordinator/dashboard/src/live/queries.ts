@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import type { StudySummary } from "../../../src/http/views.ts";
 import { api } from "./api.ts";
 import { useLive } from "./notices.ts";
 
@@ -44,8 +45,13 @@ export function useBudgets() {
   return useQuery({ queryKey: ["budgets"], queryFn: api.budgets, refetchInterval: usePace() });
 }
 
-export function useAudit(study: string) {
-  return useQuery({ queryKey: ["audit", study], queryFn: () => api.audit(study), refetchInterval: usePace() });
+/** Null before there is one: only then is nothing asked. */
+export function useAudit({ name, audited }: Pick<StudySummary, "name" | "audited">) {
+  return useQuery({
+    queryKey: ["audit", name, audited],
+    queryFn: async () => (audited ? api.audit(name) : null),
+    refetchInterval: usePace(),
+  });
 }
 
 export function useSites() {

@@ -4,9 +4,11 @@ import { useEffect, useRef } from "react";
 import { useLocation } from "wouter";
 import { api, Refused } from "../live/api.ts";
 import { CommandLine } from "../shell/CommandLine.tsx";
+import { usePageTitle } from "../shell/pageTitle.ts";
 
 /** Trades the token after `#` for a session. A browser never sends that part of an address anywhere. */
 export function LoginPage() {
+  usePageTitle("Sign in");
   const [, go] = useLocation();
   const queries = useQueryClient();
   const { mutate, error } = useMutation({

@@ -1,6 +1,7 @@
 import { Grid, Stack } from "@mantine/core";
 import type { StudyDetail } from "../../../src/http/views.ts";
 import { useRounds, useStudies, useStudy, useStudyBudgets } from "../live/queries.ts";
+import { useRunnable } from "../shell/CommandLine.tsx";
 import { PageHead } from "../shell/PageHead.tsx";
 import { Answer, Empty, StudyStateBadge } from "../shell/States.tsx";
 import { Approvals } from "./Approvals.tsx";
@@ -59,6 +60,7 @@ function OneStudy({ name, studies }: { readonly name: string; readonly studies: 
 function Panels({ study }: { readonly study: StudyDetail }) {
   const budgets = useStudyBudgets(study.name);
   const rounds = useRounds(study.name);
+  const approve = useRunnable()(`consilium-site study approve ${study.name}`);
   return (
     <Grid gap="lg">
       <Grid.Col span={{ base: 12, lg: 7 }}>
@@ -70,7 +72,7 @@ function Panels({ study }: { readonly study: StudyDetail }) {
             <BudgetBars
               budgets={budgets}
               file={`${study.name}-epsilon`}
-              none={`Caps come with approvals. At a site: consilium-site study approve ${study.name}`}
+              none={`Caps come with approvals. At a site: ${approve}`}
             />
           )}
         </Answer>

@@ -2,6 +2,7 @@ import { Text } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import type { ClosedRound, SiteInRound, StudyDetail } from "../../../src/http/views.ts";
 import { PlotCard } from "../plot/PlotCard.tsx";
+import { useRunnable } from "../shell/CommandLine.tsx";
 
 const ROW = 26;
 const HEAD = 20;
@@ -21,6 +22,7 @@ export function RoundStrip({
   readonly rounds: readonly ClosedRound[];
 }) {
   const sites = study.document.sites.map(({ name }) => name);
+  const start = useRunnable()(`consilium study start ${study.name}`);
   return (
     <PlotCard
       title="Sites' rounds"
@@ -38,7 +40,7 @@ export function RoundStrip({
       ]}
     >
       {rounds.length === 0 ? (
-        <Text c="dimmed">No round was closed yet. Start training with: consilium study start {study.name}</Text>
+        <Text c="dimmed">No round was closed yet. Start training with: {start}</Text>
       ) : (
         <Strip sites={sites} rounds={rounds} />
       )}

@@ -9,7 +9,7 @@ import { Why } from "../why/Why.tsx";
 
 /** Whether the model may leave: the gate's rules, and the release. */
 export function VerdictCard({ study }: { readonly study: StudyDetail }) {
-  const audit = useAudit(study.name);
+  const audit = useAudit(study);
   return (
     <Card component="section" aria-label="Gate and release" h="100%">
       <Stack gap="sm">

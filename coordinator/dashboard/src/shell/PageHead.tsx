@@ -1,6 +1,7 @@
 import { Group, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { CommandLine } from "./CommandLine.tsx";
+import { usePageTitle } from "./pageTitle.ts";
 
 interface PageHeadProps {
   readonly title: string;
@@ -12,6 +13,7 @@ interface PageHeadProps {
 }
 
 export function PageHead({ title, aside, lead, command }: PageHeadProps) {
+  usePageTitle(title);
   return (
     <Group justify="space-between" align="flex-start" gap="md">
       <Stack gap={4} maw={720}>

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { StudySummary } from "../../../src/http/views.ts";
 import { Refused } from "../live/api.ts";
 import { CommandLine } from "./CommandLine.tsx";
+import { usePageTitle } from "./pageTitle.ts";
 
 export type Tone = "good" | "warn" | "bad" | "calm";
 
@@ -34,6 +35,7 @@ export function StudyStateBadge({ state }: { readonly state: StudySummary["state
 
 /** Nothing is here yet: what would bring something, as a command. */
 export function Empty({ title, children, command, heading = 2 }: EmptyProps) {
+  usePageTitle(heading === 1 ? title : null);
   return (
     <Card component="section">
       <Stack gap="sm" align="flex-start">
@@ -76,7 +78,7 @@ export function Answer<View>({ query, height = 160, children }: AnswerProps<View
     >
       {query.error instanceof Refused
         ? query.error.remedy
-        : "Is the coordinator running? See: consilium coordinator status"}
+        : "Is the coordinator running? See: consilium coordinator status --data DIR"}
     </Alert>
   );
 }
