@@ -96,6 +96,13 @@ module.exports = {
       to: { path: "^shared/(engine|storage)/" },
     },
     {
+      name: "the-kernel-stands-alone",
+      comment: "Loops over numbers: they know no grid, study or model.",
+      severity: "error",
+      from: { path: "^shared/kernel/" },
+      to: { path: "^(shared/(src|engine|storage)|certs|coordinator|site-agent)/" },
+    },
+    {
       name: "shared-is-pure",
       comment: "No sockets, files, database or processes in shared: they come in as arguments.",
       severity: "error",

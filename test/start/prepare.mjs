@@ -14,6 +14,7 @@ const logFolder = join(root, ".consilium", "log");
 
 /** Entry points of tools, started by this Node rather than by a shell: the same on every system. */
 export const tool = {
+  asc: join(modules, "assemblyscript", "bin", "asc.js"),
   biome: join(modules, "@biomejs", "biome", "bin", "biome"),
   tsc: join(modules, "typescript", "bin", "tsc"),
   vite: join(modules, "vite", "bin", "vite.js"),
@@ -117,7 +118,7 @@ async function installSqlite() {
         `gcc-c++; macOS: xcode-select --install), then run the same command again.`,
     );
   }
-  const title = "Compiling SQLite (about 2 min; needs python3, make, g++)";
+  const title = "Compiling SQLite (2 to 4 min; needs python3, make, g++)";
   await step(title, npm("rebuild", "better-sqlite3"), { env: ownHeaders() });
   if (!sqliteLoads()) throw new StepFailed("SQLite was compiled but does not load. Delete node_modules and try again.");
 }
@@ -139,11 +140,20 @@ function onPath(name) {
 async function compile() {
   const sources = ["shared", "certs", "coordinator", "site-agent", "test"];
   const settings = ["package-lock.json", "tsconfig.base.json", "tsconfig.json"];
+  const kernels = "shared/kernel";
+  await compileStep({
+    title: "Compiling the kernels (seconds)",
+    stamp: join(modules, ".consilium-kernels"),
+    digest: contentDigest(["package-lock.json", `${kernels}/assembly`, `${kernels}/asconfig.json`], () => true),
+    outputs: [`${kernels}/dist/kernel.wasm`],
+    command: [process.execPath, [tool.asc, "--config", "asconfig.json"]],
+    options: { cwd: join(root, kernels) },
+  });
   await compileStep({
     title: "Compiling TypeScript (about half a minute)",
     stamp: join(modules, ".consilium-compiled"),
     digest: contentDigest([...settings, ...sources], (path) => /(\.ts|tsconfig\.json|package\.json)$/.test(path)),
-    outputs: ["shared/dist", "certs/dist", "coordinator/dist", "site-agent/dist"],
+    outputs: ["shared/dist", "shared/kernel/dist/instance.js", "certs/dist", "coordinator/dist", "site-agent/dist"],
     command: [process.execPath, [tool.tsc, "--build"]],
   });
   await compileStep({
@@ -155,11 +165,11 @@ async function compile() {
   });
 }
 
-async function compileStep({ title, stamp, digest, outputs, command }) {
+async function compileStep({ title, stamp, digest, outputs, command, options }) {
   const present = outputs.every((path) => existsSync(join(root, path)));
   if (present && readText(stamp) === digest) return;
   rmSync(stamp, { force: true });
-  await step(title, command);
+  await step(title, command, options);
   writeFileSync(stamp, digest);
 }
 

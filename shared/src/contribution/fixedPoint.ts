@@ -1,3 +1,4 @@
+import { type Rounding, roundAndAdd } from "@consilium/kernel/roundAndAdd";
 import { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import type { SamplingRate } from "../units/privacy.ts";
@@ -30,7 +31,7 @@ export function addGaussianNoise(
     "the grid's noise covers the sum's sensitivity",
   );
   noise.spent = true;
-  roundAndAdd(sum.values, noise.values, grid);
+  roundAndAdd(sum.values, noise.values, roundingOf(grid));
   const event = PrivacyEvent.parse({
     kind: "poisson-gaussian",
     adjacency: "add-remove",
@@ -43,25 +44,13 @@ export function addGaussianNoise(
 }
 
 /**
- * In 32-bit integers, which takes two thirds of the time that float64 does: |fine| ≤ 2³⁰, and the noise of
- * `fillWideGaussian` stays below 2³⁰ too: at most 18 standard deviations of up to 2²⁰, or 13.6 of up to 2²⁶.
+ * In 32-bit integers: |fine| < 2³⁰, and the noise of `fillWideGaussian` stays below 2³⁰ too: at most 18 standard
+ * deviations of up to 2²⁰, or 13.6 of up to 2²⁶.
  */
-function roundAndAdd(sum: Float32Array | Float64Array, noise: Int32Array, grid: Grid): void {
-  const perStep = 1 / grid.fineStep;
-  const shift = grid.coarseShift;
-  // Made by shifts, these are integers to the compiler too; as powers they would turn the loop's last steps to float64.
-  const half = shift === 0 ? 0 : 1 << (shift - 1);
-  const limit = (1 << (grid.bits - 1)) - 1;
-  const clamp = Math.min(limit * 2 ** shift, FINE_MAX);
-  for (let i = 0; i < noise.length; i++) {
-    const scaled = (sum[i] ?? 0) * perStep;
-    // Cutting off the fraction of a positive number rounds down; the last 0 is for what is not a number.
-    const inside = scaled >= -clamp ? ((scaled + (BIAS + 0.5)) | 0) - BIAS : -clamp;
-    const fine = scaled <= clamp ? inside : scaled > clamp ? clamp : 0;
-    const noisy = (fine + (noise[i] ?? 0) + half) >> shift;
-    noise[i] = Math.max(-limit, Math.min(limit, noisy));
-  }
+export function roundingOf(grid: Grid): Rounding {
+  const limit = 2 ** (grid.bits - 1) - 1;
+  const clamp = Math.min(limit * 2 ** grid.coarseShift, FINE_MAX);
+  return { perStep: 1 / grid.fineStep, clamp, shift: grid.coarseShift, limit };
 }
 
-const BIAS = 2 ** 30;
 const FINE_MAX = 2 ** 30 - 1;

@@ -1,6 +1,7 @@
+import { type Draws, drawOnce, drawTwice } from "@consilium/kernel/drawFromTable";
 import type { SamplerDistance } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
-import { aesCtrStream } from "../random/aesCtrStream.ts";
+import { aesCtrStream, type RandomStream } from "../random/aesCtrStream.ts";
 import type { RandomSource } from "../random/randomSource.ts";
 import { type AliasTable, makeAliasTable, TABLE_STD_DEV_MAX } from "./aliasTable.ts";
 
@@ -9,7 +10,7 @@ export const WIDE_STD_DEV_MAX = 1.5e8;
 
 /**
  * Fills `target` with independent discrete Gaussian integers, P(k) ∝ exp(−k² / (2s²)), s ≥ stdDev by less than 1e-12
- * of it, and returns how far one draw is from that. About 10 ns a draw; randomness is an AES-256-CTR stream keyed by
+ * of it, and returns how far one draw is from that. About 8 ns a draw; randomness is an AES-256-CTR stream keyed by
  * `random`.
  *
  * Up to σ₀ = 1,200 one draw from a table. Above it a sum x₁ + k·x₂ (+ k²·x₃) of draws from one table of σ₀, in the
@@ -21,16 +22,16 @@ export const WIDE_STD_DEV_MAX = 1.5e8;
 export function fillWideGaussian(target: Int32Array, stdDev: number, random: RandomSource): SamplerDistance {
   const plan = planOf(stdDev);
   if (target.length === 0) return plan.distance;
-  const words = wordsOf(aesCtrStream(random));
+  const draws = drawsOf(plan.table, aesCtrStream(random));
   switch (plan.draws) {
     case 1:
-      fillOnce(target, plan.table, words);
+      drawOnce(target, draws);
       break;
     case 2:
-      fillTwice(target, plan.table, plan.step, words);
+      drawTwice(target, plan.step, draws);
       break;
     case 3:
-      fillThrice(target, plan.table, plan.step, words);
+      fillThrice(target, draws, plan.step);
       break;
   }
   return plan.distance;
@@ -97,86 +98,41 @@ function smoothingLogRatio(r: number): number {
   return 2.1 * 2.1 * Math.exp(-2 * Math.PI ** 2 * r ** 2);
 }
 
-/** Hands out blocks of random words. */
-type Words = (count: number) => Int32Array;
-
-const BLOCK_WORDS = 1 << 16;
-
-function wordsOf(stream: RandomSource): Words {
-  return (count) => {
-    const bytes = stream.bytes(4 * count);
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-    return new Int32Array(aligned.buffer, aligned.byteOffset, count);
-  };
+function drawsOf(table: AliasTable, stream: RandomStream): Draws {
+  return { table, fill: stream.fill, settle: (word) => drawSlowly(table, word, stream) - table.radius };
 }
 
-/*
- * One draw, written out three times below because calls cost more than the draw:
- *   slot = u mod N; v = u >>> indexBits; value = (v < threshold ? slot : alias) − radius, and on v = threshold
- * `settleTie`. `(v − threshold) >> 31` is −1 where v < threshold (both are below 2³⁰), else 0: a choice without a
- * branch.
- */
-
-function fillOnce(target: Int32Array, table: AliasTable, words: Words): void {
-  const { packed, indexBits, radius } = table;
-  const mask = (1 << indexBits) - 1;
-  for (let from = 0; from < target.length; from += BLOCK_WORDS) {
-    const count = Math.min(BLOCK_WORDS, target.length - from);
-    const block = words(count);
-    for (let i = 0; i < count; i++) {
-      const u = block[i] ?? 0;
-      const entry = packed[u & mask] ?? 0;
-      const side = (u >>> indexBits) - (entry >>> indexBits);
-      const alias = entry & mask;
-      const slot = side === 0 ? settleTie(table, u & mask, words) : alias ^ ((alias ^ (u & mask)) & (side >> 31));
-      target[from + i] = slot - radius;
-    }
-  }
-}
-
-function fillTwice(target: Int32Array, table: AliasTable, step: number, words: Words): void {
-  const { packed, indexBits, radius } = table;
-  const mask = (1 << indexBits) - 1;
-  const offset = radius * (1 + step);
-  for (let from = 0; from < target.length; from += BLOCK_WORDS / 2) {
-    const count = Math.min(BLOCK_WORDS / 2, target.length - from);
-    const block = words(2 * count);
-    for (let i = 0; i < count; i++) {
-      const u = block[2 * i] ?? 0;
-      const entry = packed[u & mask] ?? 0;
-      const side = (u >>> indexBits) - (entry >>> indexBits);
-      const alias = entry & mask;
-      const first = side === 0 ? settleTie(table, u & mask, words) : alias ^ ((alias ^ (u & mask)) & (side >> 31));
-      const u2 = block[2 * i + 1] ?? 0;
-      const entry2 = packed[u2 & mask] ?? 0;
-      const side2 = (u2 >>> indexBits) - (entry2 >>> indexBits);
-      const alias2 = entry2 & mask;
-      const second =
-        side2 === 0 ? settleTie(table, u2 & mask, words) : alias2 ^ ((alias2 ^ (u2 & mask)) & (side2 >> 31));
-      target[from + i] = first + step * second - offset;
-    }
-  }
-}
-
-/** x₁ + k·(x₂ + k·x₃), each x drawn by `fillOnce` into a block: for widths beyond any study's grid so far. */
-function fillThrice(target: Int32Array, table: AliasTable, step: number, words: Words): void {
-  const draws = new Int32Array(3 * 4096);
-  for (let from = 0; from < target.length; from += 4096) {
-    const count = Math.min(4096, target.length - from);
-    const block = draws.subarray(0, 3 * count);
-    fillOnce(block, table, words);
+/** x₁ + k·(x₂ + k·x₃), drawn by blocks: for widths beyond any study's grid so far. */
+function fillThrice(target: Int32Array, draws: Draws, step: number): void {
+  const block = new Int32Array(3 * THRICE_VALUES);
+  for (let from = 0; from < target.length; from += THRICE_VALUES) {
+    const count = Math.min(THRICE_VALUES, target.length - from);
+    drawOnce(block.subarray(0, 3 * count), draws);
     for (let i = 0; i < count; i++) {
       target[from + i] = (block[3 * i] ?? 0) + step * ((block[3 * i + 1] ?? 0) + step * (block[3 * i + 2] ?? 0));
     }
   }
+  block.fill(0);
+}
+
+const THRICE_VALUES = 4096;
+
+/** The slot that a word u draws: slot u mod N where the bits above are below its threshold, else its alias. */
+export function drawSlowly(table: AliasTable, word: number, stream: RandomSource): number {
+  const mask = (1 << table.indexBits) - 1;
+  const slot = word & mask;
+  const entry = table.packed[slot] ?? 0;
+  const alias = entry & mask;
+  const side = (word >>> table.indexBits) - (entry >>> table.indexBits);
+  // Both are below 2³⁰, so the difference's sign says which is less: a choice without a branch.
+  return side === 0 ? settleTie(table, slot, alias, stream) : alias ^ ((alias ^ slot) & (side >> 31));
 }
 
 /** The top bits of draw and threshold agree: 96 fresh bits against the threshold's lower 96. */
-function settleTie(table: AliasTable, slot: number, words: Words): number {
-  const alias = (table.packed[slot] ?? 0) & ((1 << table.indexBits) - 1);
-  const fresh = words(3);
+function settleTie(table: AliasTable, slot: number, alias: number, stream: RandomSource): number {
+  const fresh = Buffer.from(stream.bytes(12));
   for (let word = 0; word < 3; word++) {
-    const draw = (fresh[word] ?? 0) >>> 0;
+    const draw = fresh.readUInt32LE(4 * word);
     const threshold = table.tieWords[3 * slot + word] ?? 0;
     if (draw !== threshold) return draw < threshold ? slot : alias;
   }
