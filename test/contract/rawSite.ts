@@ -1,5 +1,6 @@
 import { tlsKeyFingerprintOfCertificate } from "@consilium/certs/keys";
 import { checkWelcome, createHello, SignedText, sessionId, type Welcome } from "@consilium/shared/protocol/handshake";
+import { packetParser } from "@consilium/shared/protocol/packets";
 import { open, type Session, seal, startSession } from "@consilium/shared/protocol/session";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import { COORDINATOR } from "@consilium/shared/units/identity";
@@ -20,6 +21,7 @@ export class RawSite {
     this.socket = io(miniature.url, {
       transports: ["websocket"],
       reconnection: false,
+      parser: packetParser,
       forceNew: true,
       ca: miniature.authority.certificate,
       cert: credentials.certificate,

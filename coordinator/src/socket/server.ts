@@ -10,6 +10,7 @@ import {
   TRANSFERS_PER_SITE_MAX,
 } from "@consilium/shared/protocol/limits";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
+import { packetParser } from "@consilium/shared/protocol/packets";
 import { type RefusalCode, refusalFor } from "@consilium/shared/protocol/refusals";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { type Socket, Server as SocketServer } from "socket.io";
@@ -82,6 +83,7 @@ export class AgentServer {
       serveClient: false,
       perMessageDeflate: false,
       httpCompression: false,
+      parser: packetParser,
       maxHttpBufferSize: FRAME_BYTES_MAX,
       connectTimeout: HANDSHAKE_TIMEOUT_MS,
       pingInterval: PING_INTERVAL_MS,

@@ -4,6 +4,7 @@ import { Exchange } from "@consilium/shared/protocol/exchange";
 import { checkWelcome, createHello, SignedText, sessionId } from "@consilium/shared/protocol/handshake";
 import { HANDSHAKE_TIMEOUT_MS } from "@consilium/shared/protocol/limits";
 import { CoordinatorMessage, type ReplyBody } from "@consilium/shared/protocol/messages";
+import { packetParser } from "@consilium/shared/protocol/packets";
 import { refusalFor } from "@consilium/shared/protocol/refusals";
 import { startSession } from "@consilium/shared/protocol/session";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
@@ -64,6 +65,7 @@ export class CoordinatorConnection {
       upgrade: false,
       forceNew: true,
       reconnection: false,
+      parser: packetParser,
       timeout: HANDSHAKE_TIMEOUT_MS,
       ca,
       cert: credentials.certificate,
