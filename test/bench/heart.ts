@@ -42,14 +42,14 @@ export async function run({ json }: { readonly json: boolean }): Promise<void> {
   printReport("heart", cases, json);
 }
 
-/** One demo, start to end; its folder is deleted afterwards. */
+/** One demo, start to end; the release that it leaves is deleted afterwards. */
 function trainPrivately(rows: ReadonlyMap<string, readonly Row[]>): { auc: number; accuracy: number } {
   const demo = spawnSync(process.execPath, [join(ROOT, "test", "start", "demo.mjs"), "--headless", "--json"], {
     encoding: "utf8",
   });
   if (demo.status !== 0) throw new Error(`the demo ended with exit code ${demo.status}:\n${demo.stderr}`);
   const { release } = Outcome.parse(JSON.parse(demo.stdout.trim().split("\n").at(-1) ?? ""));
-  const folder = dirname(dirname(dirname(release.path)));
+  const folder = dirname(release.path);
   try {
     return exactMetrics([...rows].flatMap(([site, records]) => predicted(site, records, release.path)));
   } finally {
@@ -61,7 +61,7 @@ function trainPrivately(rows: ReadonlyMap<string, readonly Row[]>): { auc: numbe
 function predicted(site: string, records: readonly Row[], release: string): Scored[] {
   const scratch = mkdtempSync(join(tmpdir(), "consilium-bench-"));
   const out = join(scratch, "predictions.csv");
-  const key = join(dirname(dirname(release)), "consortium.pub");
+  const key = join(dirname(release), "consortium.pub");
   const command = [join(ROOT, "site-agent", "bin", "consilium-site.js"), "predict", "--release", release];
   const files = ["--in", join(DATA, `${site}.csv`), "--out", out, "--key", key];
   const { status, stderr } = spawnSync(process.execPath, [...command, ...files], { encoding: "utf8" });

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Processes } from "../start/processes.mjs";
@@ -33,21 +34,21 @@ const Outcome = z.strictObject({
 
 describe("npm run demo -- --headless --json", () => {
   const processes = new Processes();
-  const scratch = mkdtempSync(join(tmpdir(), "consilium-after-demo-"));
+  const scratch = mkdtempSync(join(tmpdir(), "consilium-e2e-"));
+  /** What the demo takes for the system's temporary folder. */
+  const temporary = join(scratch, "tmp");
+  mkdirSync(temporary);
   let outcome: z.infer<typeof Outcome>;
   let key = "";
 
   beforeAll(async () => {
-    const { code, stdout, stderr } = await runDemo();
+    const { code, stdout, stderr } = await endOf(startDemo(temporary));
     expect(code, stderr).toBe(0);
     outcome = Outcome.parse(JSON.parse(stdout.trim().split("\n").at(-1) ?? ""));
-    key = readFileSync(join(outcome.release.path, "..", "..", "consortium.pub"), "utf8").trim();
+    key = readFileSync(join(outcome.release.path, "..", "consortium.pub"), "utf8").trim();
   });
 
-  afterAll(() => {
-    rmSync(scratch, { recursive: true, force: true });
-    rmSync(join(outcome.release.path, "..", "..", ".."), { recursive: true, force: true });
-  });
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   test("trains to the end at four hospitals, each within its cap, audited, gated, released, verified", () => {
     expect(outcome).toMatchObject({
@@ -119,15 +120,46 @@ describe("npm run demo -- --headless --json", () => {
     expect(() => statSync(refused)).toThrow();
   });
 
+  test("leaves its release and the public key, and none of its keys, ledgers or logs", () => {
+    const left = filesOf(temporary).map((file) => relative(temporary, file));
+    expect(left.every((file) => /^consilium-demo-release-\w+\/(heart-disease\/|consortium\.pub$)/.test(file))).toBe(
+      true,
+    );
+    expect(left.length).toBe(Object.values(RELEASE_PATHS).length + 1);
+  });
+
+  test("after Ctrl-C nothing stays: no file, no process", async () => {
+    const folder = join(scratch, "interrupted");
+    mkdirSync(folder);
+    const demo = startDemo(folder);
+    const ended = endOf(demo);
+    await new Promise<void>((resolve) => {
+      demo.stderr.on("data", (text: string) => text.includes("process ") && resolve());
+      demo.once("close", () => resolve());
+    });
+    expect(readdirSync(folder).length).toBe(1);
+    demo.kill("SIGINT");
+    const { code, stderr } = await ended;
+    expect(code, stderr).toBe(130);
+    expect(readdirSync(folder)).toEqual([]);
+    for (const [, pid] of stderr.matchAll(/process (\d+)/g))
+      expect(() => process.kill(Number(pid), 0)).toThrow(/ESRCH/);
+  });
+
   function verify(path: string) {
     return processes.run("consilium", ["verify", path, "--key", key, "--json"]);
   }
 });
 
-function runDemo(): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [join(ROOT, "test", "start", "demo.mjs"), "--headless", "--json"], {
-    cwd: ROOT,
-  });
+function startDemo(temporary: string): ChildProcessWithoutNullStreams {
+  const demo = join(ROOT, "test", "start", "demo.mjs");
+  const env = { ...process.env, TMPDIR: temporary };
+  return spawn(process.execPath, [demo, "--headless", "--json"], { cwd: ROOT, env });
+}
+
+function endOf(
+  child: ChildProcessWithoutNullStreams,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

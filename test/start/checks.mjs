@@ -17,12 +17,31 @@ export function checkSources() {
   ];
   const count = { passed: 0, failed: 0, skipped: 0 };
   for (const [title, args] of checks) {
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
-    if (status !== 0) process.stdout.write(`${stdout}${stderr}`);
-    process.stdout.write(`${status === 0 ? "✓" : "✗"} ${title}\n`);
-    count[status === 0 ? "passed" : "failed"] += 1;
+    const ended = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", maxBuffer: OUTPUT_BYTES_MAX });
+    const passed = ended.status === 0;
+    if (!passed) process.stdout.write(`${ended.stdout ?? ""}${ended.stderr ?? ""}`);
+    process.stdout.write(`${passed ? "✓" : "✗"} ${title}${passed ? "" : `: ${howItEnded(ended)}`}\n`);
+    count[passed ? "passed" : "failed"] += 1;
   }
   return count;
+}
+
+/** A checker that has this much to say is told in full. */
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Of a program that `spawnSync` started: its exit code, or why it has none. */
+export function howItEnded({ status, signal, error }) {
+  if (error !== undefined) return `it could not be run to its end (${error.message})`;
+  return signal === null ? `exit code ${status}` : `it was ended by ${signal}`;
+}
+
+/** Ends the process where a command that takes no arguments was given some; `--help` says what it does. */
+export function takeNoArguments(usage) {
+  const [first] = process.argv.slice(2);
+  if (first === undefined) return;
+  if (first !== "--help") say(`Unknown argument: ${first}`);
+  say(usage);
+  process.exit(first === "--help" ? 0 : 2);
 }
 
 const FOLDERS = ["shared", "certs", "coordinator", "site-agent", "test"];
@@ -32,17 +51,18 @@ export function runTests(project, args = []) {
   const folder = mkdtempSync(join(tmpdir(), "consilium-test-"));
   const file = join(folder, "result.json");
   const options = ["--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...args];
-  const { status } = spawnSync(process.execPath, [tool.vitest, "run", ...options], { cwd: root, stdio: "inherit" });
+  const ended = spawnSync(process.execPath, [tool.vitest, "run", ...options], { cwd: root, stdio: "inherit" });
+  if (ended.error !== undefined || ended.signal !== null) say(`The ${project} tests: ${howItEnded(ended)}`);
   try {
     const result = JSON.parse(readFileSync(file, "utf8"));
     const failed = result.numFailedTests;
     return {
       passed: result.numPassedTests,
-      failed: failed === 0 && status !== 0 ? 1 : failed,
+      failed: failed === 0 && ended.status !== 0 ? 1 : failed,
       skipped: result.numPendingTests + result.numTodoTests,
     };
   } catch (error) {
-    say(`The ${project} tests ended without a result: ${error.message}`);
+    say(`The ${project} tests ended without a result (${howItEnded(ended)}): ${error.message}`);
     return { passed: 0, failed: 1, skipped: 0 };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -2,9 +2,10 @@
  * The main job, end to end, on this machine: four hospitals train one private model, which is audited, gated, released
  * and verified offline. `npm run demo -- --help` says more. Node built-ins only: it installs what the rest needs.
  */
-import { copyFile, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { readdirSync, rmSync } from "node:fs";
+import { copyFile, cp, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Consortium } from "./consortium.mjs";
@@ -15,9 +16,10 @@ import { CommandFailed } from "./processes.mjs";
 const HELP = `Usage: npm run demo -- [--headless] [--json] [--keep]
 
 Makes a consortium of four hospitals in a temporary folder, each its own process with its own keys and ledger, trains a
-private model on the real heart disease data of the four, audits it, releases it and verifies the release offline.
+private model on the real heart disease data of the four, audits it, releases it and verifies the release offline. Keys,
+ledgers and logs are removed at the end; the release stays where the summary says.
 
-  --keep       leave everything running, with the dashboard's address and a one-time login; Ctrl-C ends it
+  --keep       leave everything running, with the dashboard's address and a one-time login; Ctrl-C ends and removes it
   --headless   plain lines instead of a live screen
   --json       print one JSON object as the last line
   --help       this text
@@ -38,10 +40,14 @@ if (options.help) {
   process.exit(0);
 }
 const screen = openScreen({ live: !options.headless && process.stderr.isTTY === true });
+const temporary = new Set();
 let consortium = null;
 let isInterrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => void interrupted());
-process.once("exit", () => consortium?.processes.killAll());
+process.once("exit", (code) => {
+  consortium?.processes.killAll();
+  removeFolders(code);
+});
 
 try {
   await prepare();
@@ -59,7 +65,7 @@ try {
 
 async function demo() {
   const started = performance.now();
-  consortium = new Consortium(await mkdtemp(join(tmpdir(), "consilium-demo-")));
+  consortium = new Consortium(await temporaryFolder("consilium-demo-"));
   await screen.task("Certificate authority and coordinator", () => consortium.createCoordinator());
   await screen.task("Four hospitals enrolled, each with keys of its own making", () => enrolAll());
   screen.note(`  ${[...consortium.sites].map(([name, { pid }]) => `${name}: process ${pid}`).join(", ")}`);
@@ -71,8 +77,10 @@ async function demo() {
   const state = await watch();
   const outcome = await conclude(state, started);
   screen.close();
-  await writeTooLoud();
+  if (options.keep) await writeStudiesToTry();
   report(outcome);
+  // The one folder that stays.
+  if (outcome.release.path !== null && !options.keep) temporary.delete(dirname(outcome.release.path));
   if (options.keep) await keep();
   if (options.json) console.log(JSON.stringify(outcome));
   return outcome.release.verified && outcome.audit.passed ? 0 : outcome.audit.passed ? EXIT.fault : EXIT.gate;
@@ -97,13 +105,14 @@ async function approveAll() {
 /** Shows each committed round until the study ends. Resolves to its last state. */
 async function watch() {
   for (;;) {
-    const [study, round, metrics, budgets] = await Promise.all([
+    const [study, round, metrics, budgets, sites] = await Promise.all([
       consortium.view(`/api/studies/${STUDY}`),
       consortium.view(`/api/studies/${STUDY}/round`),
       consortium.view(`/api/studies/${STUDY}/metrics`),
       consortium.view(`/api/studies/${STUDY}/budgets`),
+      consortium.view("/api/sites"),
     ]);
-    screen.progress({ study, round, metrics, budgets });
+    screen.progress({ study, round, metrics, budgets, sites });
     if (["released", "rejected", "aborted", "paused"].includes(study.state)) return study;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
@@ -118,7 +127,8 @@ async function conclude(study, started) {
     consortium.view(`/api/studies/${STUDY}/audit`),
     consortium.view("/api/releases"),
   ]);
-  const path = releases.releases.find((release) => release.study === STUDY)?.path ?? null;
+  const made = releases.releases.find((release) => release.study === STUDY)?.path ?? null;
+  const path = made === null || options.keep ? made : await takeAway(made);
   const verified = path !== null && (await screen.task("Release verified offline", () => verify(path)));
   const last = metrics.points.at(-1);
   return {
@@ -135,11 +145,19 @@ async function conclude(study, started) {
   };
 }
 
+const publicKey = () => join(consortium.coordinatorFolder, "consortium.pub");
+
+/** A copy that outlives the demo, with the public key that it is verified by beside it. */
+async function takeAway(made) {
+  const folder = await temporaryFolder("consilium-demo-release-");
+  await cp(made, join(folder, STUDY), { recursive: true });
+  await copyFile(publicKey(), join(folder, "consortium.pub"));
+  return join(folder, STUDY);
+}
+
 async function verify(path) {
-  const { code, stderr } = await consortium.processes.run("consilium", [
-    ...["verify", path, "--key", join(consortium.coordinatorFolder, "consortium.pub"), "--json"],
-  ]);
-  if (code !== 0) screen.note(stderr.trim());
+  const { code, stdout, stderr } = await consortium.processes.run("consilium", ["verify", path, "--key", publicKey()]);
+  if (code !== 0) screen.note(`${stdout}${stderr}`.trim());
   return code === 0;
 }
 
@@ -160,17 +178,30 @@ function report(outcome) {
     `  ${attack}: gate ${passed ? "passed" : "refused"}; release ${outcome.release.verified ? "verified" : "not verified"}`,
   );
   screen.note(`  Release:  ${outcome.release.path ?? "withheld"}`);
-  screen.note(`  Ledgers, logs and keys of this demo: ${consortium.folder} (delete it when you are done)`);
+  if (options.keep) {
+    screen.note(
+      `  Ledgers, logs and keys of this demo: ${consortium.folder}, until Ctrl-C removes it, release and all`,
+    );
+  } else {
+    if (outcome.release.path !== null) {
+      const key = join(dirname(outcome.release.path), "consortium.pub");
+      screen.note(`  It is yours to keep; verify it again with:`);
+      screen.note(`       npx --no-install consilium verify ${outcome.release.path} --key ${key}`);
+    }
+    screen.note("  Ledgers, logs and keys of this demo are removed as it ends.");
+  }
   screen.note(threeThings());
 }
 
-/** The heart study with less noise than a site's policy allows, for whoever wants to see the refusal. */
-async function writeTooLoud() {
+/** The heart study once more, and with less noise than a site's policy allows: for whoever wants to see refusals. */
+async function writeStudiesToTry() {
   const study = await readFile(join(STUDY_FOLDER, "study.yaml"), "utf8");
+  const again = study.replace(/^name: .*/m, "name: heart-again");
   const loud = study
     .replace(/^name: .*/m, "name: too-loud")
     .replace(/noiseMultiplier: \S+/, "noiseMultiplier: 0.45")
     .replace(/^ {2}epsilon: \S+/m, "  epsilon: 60");
+  await writeFile(join(consortium.folder, "heart-again.yaml"), again);
   await writeFile(join(consortium.folder, "too-loud.yaml"), loud);
   await copyFile(join(STUDY_FOLDER, "schema.yaml"), join(consortium.folder, "schema.yaml"));
 }
@@ -179,22 +210,26 @@ function threeThings() {
   const site = `--data ${consortium.siteFolder("va")}`;
   const steward = `${site} --password-file ${join(consortium.folder, "va.steward-password")}`;
   const lead = `--data ${consortium.coordinatorFolder}`;
-  const running = options.keep ? "in another terminal" : "after npm run demo -- --keep, with the paths that it prints";
+  const command = (text) => (options.keep ? `\n       npx --no-install ${text}` : "");
+  const approve = (study) => command(`consilium-site study approve ${study} --dataset ${DATASET} ${steward}`);
+  const propose = (study) => command(`consilium study propose ${join(consortium.folder, `${study}.yaml`)} ${lead}`);
   return `
-Three things to try, ${running}:
-  1. Lower a cap and see a refusal:
-       npx --no-install consilium-site budget cap ${DATASET} --epsilon 1 --delta 1e-4 ${steward}
-       npx --no-install consilium-site study approve ${STUDY} --dataset ${DATASET} ${steward}
-  2. Ask for a σ below a site's policy and see it refuse (σ = 0.45; the site wants 0.5 at least):
-       npx --no-install consilium study propose ${join(consortium.folder, "too-loud.yaml")} ${lead}
-       npx --no-install consilium-site study approve too-loud --dataset ${DATASET} ${steward}
+Three things to try${options.keep ? ", in another terminal" : ": npm run demo -- --keep prints their commands"}:
+  1. Lower a cap and see it refuse another study on the same patients.${
+    command(`consilium-site budget cap ${DATASET} --epsilon 1 --delta 1e-4 ${steward}`) +
+    propose("heart-again") +
+    approve("heart-again")
+  }
+  2. Ask for a σ below a site's policy and see it refuse (σ = 0.45; the site wants 0.5 at least).${
+    propose("too-loud") + approve("too-loud")
+  }
   3. Kill a site and see the study go on: run the demo once more and, while it trains, kill -9 the process of a hospital
      that it shows; the other three go on without it.`;
 }
 
 async function keep() {
   const { link } = await consortium.consilium(["account", "invite", "demo-lead", "--role", "lead"]);
-  screen.note(`\nDashboard: ${link}  (works once)\nEverything keeps running. Ctrl-C ends it.`);
+  screen.note(`\nDashboard: ${link}  (works once)\nEverything keeps running. Ctrl-C ends and removes it.`);
   await new Promise(() => setInterval(() => {}, 60_000));
 }
 
@@ -204,6 +239,22 @@ async function interrupted() {
   console.error("Interrupted: stopping every process.");
   await consortium?.stop();
   process.exit(EXIT.interrupted);
+}
+
+/** This run's folders. Each goes as the process ends, whatever ends it; a summary's release is taken from here before. */
+async function temporaryFolder(prefix) {
+  const folder = await mkdtemp(join(tmpdir(), prefix));
+  temporary.add(folder);
+  return folder;
+}
+
+/** After a fault the logs stay, which were named; keys and records never do. */
+function removeFolders(code) {
+  for (const folder of temporary) {
+    const isNeeded = code === EXIT.fault && folder === consortium?.folder;
+    const gone = isNeeded ? readdirSync(folder).filter((name) => name !== "logs") : ["."];
+    for (const name of gone) rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
+  }
 }
 
 /** An ε is never shown smaller than it is. */

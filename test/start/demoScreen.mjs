@@ -2,6 +2,10 @@
 
 const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const HEADLESS_EVERY_ROUNDS = 10;
+/** A terminal that doesn't tell its width. */
+const COLUMNS = 80;
+/** Letters that still tell hospitals apart. */
+const NAME_MIN = 3;
 
 export function openScreen({ live }) {
   let frame = 0;
@@ -39,9 +43,11 @@ export function openScreen({ live }) {
 
   let shownRounds = -1;
   let shownState = "";
-  const progress = ({ study, round, metrics, budgets }) => {
-    const text = progressRow(study, metrics, budgets, round);
-    if (live) return row(text);
+  const progress = (views) => {
+    const { study } = views;
+    // One column stays free: a terminal may wrap a row that fills its last one.
+    if (live) return row(progressRow(views, (process.stderr.columns ?? COLUMNS) - 1));
+    const text = progressRow(views, Number.POSITIVE_INFINITY);
     const due = study.committedRounds >= shownRounds + HEADLESS_EVERY_ROUNDS || study.state !== shownState;
     if (!due) return;
     shownRounds = study.committedRounds - (study.committedRounds % HEADLESS_EVERY_ROUNDS);
@@ -57,16 +63,31 @@ export function openScreen({ live }) {
   return { task, progress, note: line, close };
 }
 
-/** `training 7/60 │ AUC .81 │ cleveland ε 1.12/4 · … │ all sites answered` */
-function progressRow(study, metrics, budgets, round) {
+/**
+ * `training 7/60 │ AUC 0.81 │ ε of 4: cleveland 1.12, hungarian 1.12, switzerland 1.12, va away`. Names are shortened
+ * until the row fits its columns. A site that is not connected is `away`, one that missed the round's time is `late`.
+ */
+export function progressRow({ study, round, metrics, budgets, sites }, columns) {
   const auc = metrics.points.at(-1)?.auc ?? null;
-  const sites = budgets.budgets.map(({ site, spentEpsilon, cap }) => `${site} ε ${spentEpsilon.toFixed(2)}/${cap}`);
-  const missing = (round.running?.sites ?? []).filter(({ answer }) => answer === "late" || answer === "absent");
-  const parts = [
-    `${study.state} ${study.committedRounds}/${study.rounds}`,
-    auc === null ? "AUC –" : `AUC ${auc.value.toFixed(2)}`,
-    sites.join(" · "),
-    ...(missing.length > 0 ? [`without ${missing.map(({ site }) => site).join(", ")}`] : []),
-  ];
-  return parts.join(" │ ");
+  const caps = new Set(budgets.budgets.map(({ cap }) => cap));
+  const standing = new Map(sites.sites.filter(({ connected }) => !connected).map(({ name }) => [name, "away"]));
+  for (const { site, answer } of round.running?.sites ?? []) {
+    if (answer === "late" && !standing.has(site)) standing.set(site, "late");
+  }
+  const figures = budgets.budgets.map(({ site, spentEpsilon, cap }) => [
+    site,
+    standing.get(site) ?? `${spentEpsilon.toFixed(2)}${caps.size > 1 ? `/${cap}` : ""}`,
+  ]);
+  const rowOf = (letters) =>
+    [
+      `${study.state} ${study.committedRounds}/${study.rounds}`,
+      auc === null ? "AUC –" : `AUC ${auc.value.toFixed(2)}`,
+      `ε${caps.size === 1 ? ` of ${[...caps][0]}` : ""}: ${figures
+        .map(([site, figure]) => `${site.slice(0, letters)} ${figure}`)
+        .join(", ")}`,
+    ].join(" │ ");
+  let letters = Math.max(NAME_MIN, ...figures.map(([site]) => site.length));
+  while (letters > NAME_MIN && rowOf(letters).length > columns) letters -= 1;
+  const row = rowOf(letters);
+  return row.length > columns ? `${row.slice(0, columns - 1)}…` : row;
 }

@@ -1,0 +1,66 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { howItEnded } from "./start/checks.mjs";
+import { type Progress, progressRow } from "./start/demoScreen.mjs";
+
+const starter = (name: string) => fileURLToPath(new URL(`start/${name}.mjs`, import.meta.url));
+
+describe("the starters refuse what they don't know, before anything is installed or run", () => {
+  test.each([
+    ["check", ["--nope"]],
+    ["test", ["unit"]],
+    ["bench", ["round", "--nope"]],
+    ["bench", ["--nope"]],
+    ["bench", ["engine", "--only", "wasm"]],
+    ["demo", ["--nope"]],
+    ["demo", ["somewhere"]],
+  ])("%s %j", (name, args) => {
+    const { status, stderr } = spawnSync(process.execPath, [starter(name), ...args], { encoding: "utf8" });
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/Usage: npm/)]);
+    expect(stderr).toContain(args.at(-1) === "wasm" ? "--only" : args.at(-1));
+  });
+});
+
+describe("a step that did not end by itself says so", () => {
+  test("killed, not to be started, or with an exit code", () => {
+    const killed = spawnSync(process.execPath, ["-e", "process.kill(process.pid, 'SIGKILL')"]);
+    expect(howItEnded(killed)).toBe("it was ended by SIGKILL");
+    expect(howItEnded(spawnSync("/no/such/program"))).toMatch(/could not be run to its end \(.*ENOENT/);
+    expect(howItEnded(spawnSync(process.execPath, ["-e", "process.exit(3)"]))).toBe("exit code 3");
+  });
+});
+
+describe("the demo's live row", () => {
+  const names = ["cleveland", "hungarian", "switzerland", "va"];
+  const views = (changes: Partial<Progress> = {}): Progress => ({
+    study: { state: "training", committedRounds: 37, rounds: 60 },
+    round: { running: null },
+    metrics: { points: [{ auc: { value: 0.8971 } }] },
+    budgets: { budgets: names.map((site) => ({ site, spentEpsilon: 2.5366, cap: 4 })) },
+    sites: { sites: names.map((name) => ({ name, connected: true })) },
+    ...changes,
+  });
+
+  test("fits 80 columns, and any other", () => {
+    expect(progressRow(views(), 79)).toBe(
+      "training 37/60 │ AUC 0.90 │ ε of 4: cleve 2.54, hunga 2.54, switz 2.54, va 2.54",
+    );
+    for (const columns of [20, 40, 79, 120]) expect(progressRow(views(), columns).length).toBeLessThanOrEqual(columns);
+    expect(progressRow(views(), Number.POSITIVE_INFINITY)).toContain("switzerland 2.54");
+  });
+
+  test("a site that was killed is away, also between rounds; one that missed its time is late", () => {
+    const sites = { sites: names.map((name) => ({ name, connected: name !== "va" })) };
+    const running = { sites: names.map((site) => ({ site, answer: site === "hungarian" ? "late" : "answered" })) };
+    const row = progressRow(views({ sites, round: { running } }), 79);
+    expect(row).toContain("va away");
+    expect(row).toContain("hunga late");
+    expect(row.length).toBeLessThanOrEqual(79);
+  });
+
+  test("caps that differ are told by site", () => {
+    const budgets = { budgets: names.map((site, i) => ({ site, spentEpsilon: 1, cap: 4 + i })) };
+    expect(progressRow(views({ budgets }), 120)).toContain("va 1.00/7");
+  });
+});
