@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Consortium } from "./consortium.mjs";
-import { openScreen } from "./demoScreen.mjs";
+import { openScreen, roundedUp } from "./demoScreen.mjs";
 import { prepare } from "./prepare.mjs";
 import { CommandFailed } from "./processes.mjs";
 
@@ -145,7 +145,9 @@ async function conclude(study, started) {
   };
 }
 
-const publicKey = () => join(consortium.coordinatorFolder, "consortium.pub");
+function publicKey() {
+  return join(consortium.coordinatorFolder, "consortium.pub");
+}
 
 /** A copy that outlives the demo, with the public key that it is verified by beside it. */
 async function takeAway(made) {
@@ -255,11 +257,6 @@ function removeFolders(code) {
     const gone = isNeeded ? readdirSync(folder).filter((name) => name !== "logs") : ["."];
     for (const name of gone) rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
   }
-}
-
-/** An ε is never shown smaller than it is. */
-function roundedUp(epsilon) {
-  return (Math.ceil(epsilon * 100) / 100).toFixed(2);
 }
 
 /** A figure that nobody can resolve has no numbers. */

@@ -76,7 +76,7 @@ export function progressRow({ study, round, metrics, budgets, sites }, columns) 
   }
   const figures = budgets.budgets.map(({ site, spentEpsilon, cap }) => [
     site,
-    standing.get(site) ?? `${spentEpsilon.toFixed(2)}${caps.size > 1 ? `/${cap}` : ""}`,
+    standing.get(site) ?? `${roundedUp(spentEpsilon)}${caps.size > 1 ? `/${cap}` : ""}`,
   ]);
   const rowOf = (letters) =>
     [
@@ -90,4 +90,9 @@ export function progressRow({ study, round, metrics, budgets, sites }, columns) 
   while (letters > NAME_MIN && rowOf(letters).length > columns) letters -= 1;
   const row = rowOf(letters);
   return row.length > columns ? `${row.slice(0, columns - 1)}…` : row;
+}
+
+/** An ε is never shown smaller than it is. */
+export function roundedUp(epsilon) {
+  return (Math.ceil(epsilon * 100) / 100).toFixed(2);
 }
