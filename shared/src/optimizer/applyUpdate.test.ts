@@ -4,7 +4,7 @@ import { modelBytes, modelDigest } from "../model/modelDigest.ts";
 import { modelSpecOf } from "../model/preset.ts";
 import { parameterCount, parameterSlots } from "../model/spec.ts";
 import type { Optimizer } from "../study/document.ts";
-import { applyUpdate, initialState, type OptimizerState } from "./applyUpdate.ts";
+import { applyUpdate, initialState, type OptimizerState, UpdateByParts } from "./applyUpdate.ts";
 
 const AGGREGATES = [
   [4, -8, 0, 100],
@@ -77,6 +77,24 @@ describe("[RND14] the optimizer is the same function of public numbers everywher
     expect(modelDigest(parameters)).toMatchInlineSnapshot(
       `"e109be395361a5681fdf1f8456562d5a40a2179b0fc37ed3c615bc333f20b1f8"`,
     );
+  });
+
+  test("an aggregate that comes in parts makes the same model, and a part too many or too few none", () => {
+    const momentum: Optimizer = { name: "sgd", learningRate: 0.5, momentum: 0.9 };
+    const adam: Optimizer = { name: "adam", learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    for (const optimizer of [{ ...momentum, momentum: 0 }, momentum, adam]) {
+      const parameters = Float32Array.of(1, -1, 0.5, 0);
+      let state = initialState(optimizer, 4);
+      for (const values of AGGREGATES) {
+        const update = new UpdateByParts(optimizer, state, parameters, STEP / DIVISOR);
+        update.push(Int32Array.from(values.slice(0, 3)));
+        expect(() => update.finish()).toThrow(/one value for each parameter/);
+        expect([...update.push(Int32Array.from(values.slice(3)))]).toEqual([parameters[3]]);
+        expect(() => update.push(Int32Array.of(1))).toThrow(/one value for each parameter/);
+        state = update.finish();
+      }
+      expect({ parameters, state }).toEqual(run(optimizer));
+    }
   });
 
   test("an aggregate for another model stops the process", () => {

@@ -1,5 +1,5 @@
 import { adamStep, momentumStep, type Step, sgdStep } from "@consilium/kernel/applyUpdate";
-import { assert, unreachable } from "../failure/failure.ts";
+import { assert } from "../failure/failure.ts";
 import type { Optimizer } from "../study/document.ts";
 
 /** What an optimizer remembers between steps; made from public aggregates alone. */
@@ -16,12 +16,11 @@ export interface OptimizerState {
 }
 
 export function initialState(optimizer: Optimizer, count: number): OptimizerState {
-  const adam = optimizer.name === "adam";
-  const first = adam || optimizer.momentum > 0 ? count : 0;
+  const { first, second } = sizesOf(optimizer, count);
   return {
     step: 0,
     first: new Float32Array(first),
-    second: new Float32Array(adam ? count : 0),
+    second: new Float32Array(second),
     beta1Power: 1,
     beta2Power: 1,
   };
@@ -44,32 +43,80 @@ export function applyUpdate(
   into: Float32Array = parameters,
 ): OptimizerState {
   assert(aggregate.length === parameters.length, "an aggregate has one value for each parameter");
-  assert(into.length === parameters.length, "the new parameters are as many as the old");
   assert(divisor > 0, "the divisor is the expected batch: positive");
-  const step: Step = { parameters, into, aggregate, scale: coarseStep / divisor, rate: optimizer.learningRate };
-  switch (optimizer.name) {
-    case "sgd":
-      if (optimizer.momentum > 0) momentumStep(step, remembered(state.first, parameters), optimizer.momentum);
-      else sgdStep(step);
-      return { ...state, step: state.step + 1 };
-    case "adam":
-      return takeAdamStep(optimizer, state, step);
-    default:
-      return unreachable(optimizer);
+  const update = new UpdateByParts(optimizer, state, parameters, coarseStep / divisor, into);
+  update.push(aggregate);
+  return update.finish();
+}
+
+/** The same step as its aggregate is read, part after part: no array of all its values. */
+export class UpdateByParts {
+  readonly #optimizer: Optimizer;
+  readonly #before: OptimizerState;
+  readonly #after: OptimizerState;
+  readonly #parameters: Float32Array;
+  readonly #scale: number;
+  readonly #into: Float32Array;
+  #at = 0;
+
+  /** `scale` makes a mean gradient of a summed integer. */
+  constructor(
+    optimizer: Optimizer,
+    state: OptimizerState,
+    parameters: Float32Array,
+    scale: number,
+    into: Float32Array = parameters,
+  ) {
+    assert(into.length === parameters.length, "the new parameters are as many as the old");
+    const remembered = sizesOf(optimizer, parameters.length);
+    assert(
+      state.first.length === remembered.first && state.second.length === remembered.second,
+      "the optimizer's state fits the model",
+    );
+    this.#optimizer = optimizer;
+    this.#before = state;
+    this.#after = { ...state, step: state.step + 1, ...powersAfter(optimizer, state) };
+    this.#parameters = parameters;
+    this.#scale = scale;
+    this.#into = into;
+  }
+
+  /** Takes the next values of the aggregate; returns the parameters that they made. */
+  push(aggregate: Int32Array): Float32Array {
+    const [from, end] = [this.#at, this.#at + aggregate.length];
+    assert(end <= this.#parameters.length, "an aggregate has one value for each parameter");
+    this.#at = end;
+    const optimizer = this.#optimizer;
+    const into = this.#into.subarray(from, end);
+    const parameters = this.#parameters.subarray(from, end);
+    const step: Step = { parameters, into, aggregate, scale: this.#scale, rate: optimizer.learningRate };
+    const first = this.#before.first.subarray(from, end);
+    if (optimizer.name === "adam") this.#adam(optimizer, step, first, this.#before.second.subarray(from, end));
+    else if (optimizer.momentum > 0) momentumStep(step, first, optimizer.momentum);
+    else sgdStep(step);
+    return into;
+  }
+
+  finish(): OptimizerState {
+    assert(this.#at === this.#parameters.length, "an aggregate has one value for each parameter");
+    return this.#after;
+  }
+
+  #adam({ beta1, beta2, epsilon }: Adam, step: Step, first: Float32Array, second: Float32Array): void {
+    const { beta1Power, beta2Power } = this.#after;
+    adamStep(step, first, second, { beta1, beta2, epsilon, firstBias: 1 - beta1Power, secondBias: 1 - beta2Power });
   }
 }
 
 type Adam = Extract<Optimizer, { name: "adam" }>;
 
-function takeAdamStep({ beta1, beta2, epsilon }: Adam, state: OptimizerState, step: Step): OptimizerState {
-  const beta1Power = state.beta1Power * beta1;
-  const beta2Power = state.beta2Power * beta2;
-  const rates = { beta1, beta2, epsilon, firstBias: 1 - beta1Power, secondBias: 1 - beta2Power };
-  adamStep(step, remembered(state.first, step.parameters), remembered(state.second, step.parameters), rates);
-  return { ...state, step: state.step + 1, beta1Power, beta2Power };
+/** Values that an optimizer remembers, of each kind. */
+function sizesOf(optimizer: Optimizer, count: number): { first: number; second: number } {
+  if (optimizer.name === "adam") return { first: count, second: count };
+  return { first: optimizer.momentum > 0 ? count : 0, second: 0 };
 }
 
-function remembered(values: Float32Array, parameters: Float32Array): Float32Array {
-  assert(values.length === parameters.length, "the optimizer's state fits the model");
-  return values;
+function powersAfter(optimizer: Optimizer, { beta1Power, beta2Power }: OptimizerState) {
+  if (optimizer.name !== "adam") return { beta1Power, beta2Power };
+  return { beta1Power: beta1Power * optimizer.beta1, beta2Power: beta2Power * optimizer.beta2 };
 }

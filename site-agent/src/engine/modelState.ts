@@ -1,13 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { loadNetwork, type Network } from "@consilium/engine/network";
 import { aggregateBits, coarseStep, type Grid } from "@consilium/shared/contribution/grid";
-import { packedBytes, UnpackingSum } from "@consilium/shared/contribution/pack";
-import { digestOf } from "@consilium/shared/encoding/digest";
-import { Failure } from "@consilium/shared/failure/failure";
-import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { packedBytes, unpackInto } from "@consilium/shared/contribution/pack";
+import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
+import { assert, Failure } from "@consilium/shared/failure/failure";
+import { modelBytes } from "@consilium/shared/model/modelDigest";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
-import { applyUpdate, initialState, type OptimizerState } from "@consilium/shared/optimizer/applyUpdate";
+import { initialState, type OptimizerState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import type { Optimizer } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import type { EngineRequest } from "./message.ts";
@@ -26,9 +26,8 @@ export class ModelState {
   readonly #spec: ModelSpec;
   readonly #grid: Grid;
   #held: Held | undefined;
-  /** Memory of the model before the last step, and of the aggregate: a large array costs more to get than to fill. */
+  /** Memory of the model before the last step: a large array costs more to get than to fill. */
   #spare: Float32Array | undefined;
-  #sum: Int32Array | undefined;
   #network: Network | undefined;
 
   constructor(spec: ModelSpec, grid: Grid) {
@@ -63,13 +62,17 @@ export class ModelState {
     if (held === undefined || held.digest !== request.update.from) {
       throw refused("model-behind", "doesn't hold the model that this update starts from", "Load the full model.");
     }
-    const aggregate = this.#readAggregate(request);
+    this.#checkSize(request);
     const parameters = this.#spare ?? new Float32Array(held.parameters.length);
     const state = optimizerBefore(request.optimizer, held, request.update.step);
     const { divisor, to } = request;
-    const step = coarseStep(this.#grid);
-    const optimizer = applyUpdate(request.optimizer, state, held.parameters, aggregate, step, divisor, parameters);
-    if (modelDigest(parameters) !== to) {
+    assert(divisor > 0, "the divisor is the expected batch: positive");
+    const scale = coarseStep(this.#grid) / divisor;
+    const update = new UpdateByParts(request.optimizer, state, held.parameters, scale, parameters);
+    const digest = new RunningDigest();
+    for (const part of this.#aggregateParts(request)) digest.add(modelBytes(update.push(part)));
+    const optimizer = update.finish();
+    if (digest.end() !== to) {
       throw refused("replay-differs", "replayed the update and came to another model", "Load the full model.");
     }
     this.#replace({ parameters, digest: to, optimizer });
@@ -88,31 +91,48 @@ export class ModelState {
     this.#held = held;
   }
 
-  /** The sum of the contributors' integers, unpacked as the file is read. */
-  #readAggregate({ path, update }: Advance): Int32Array {
-    const bits = aggregateBits(this.#grid.bits, update.contributors.length);
+  #checkSize({ path, update }: Advance): void {
+    const { size } = statSync(path);
+    if (size !== update.aggregate.bytes || size !== packedBytes(this.#grid.dimension, this.#aggregateBits(update))) {
+      throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
+    }
+  }
+
+  #aggregateBits(update: Advance["update"]): number {
+    return aggregateBits(this.#grid.bits, update.contributors.length);
+  }
+
+  /** The sum of the contributors' integers, part by part as the file is read; a part's memory serves the next. */
+  *#aggregateParts({ path, update }: Advance): Generator<Int32Array> {
+    const { dimension } = this.#grid;
+    const bits = this.#aggregateBits(update);
     const file = openSync(path, "r");
     try {
-      const { size } = fstatSync(file);
-      if (size !== update.aggregate.bytes || size !== packedBytes(this.#grid.dimension, bits)) {
-        throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
+      const packed = new Uint8Array(packedBytes(PART_VALUES, bits));
+      const values = new Int32Array(Math.min(PART_VALUES, dimension));
+      for (let from = 0; from < dimension; from += PART_VALUES) {
+        const part = values.subarray(0, Math.min(PART_VALUES, dimension - from)).fill(0);
+        const bytes = packed.subarray(0, packedBytes(part.length, bits));
+        readWhole(file, bytes);
+        unpackInto(part, bits, bytes);
+        yield part;
       }
-      this.#sum ??= new Int32Array(this.#grid.dimension);
-      const unpacking = new UnpackingSum(this.#sum.fill(0), bits);
-      const chunk = new Uint8Array(Math.min(size, READ_BYTES));
-      for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
-        unpacking.push(chunk.subarray(0, read));
-      }
-      unpacking.finish();
-      return this.#sum;
     } finally {
       closeSync(file);
     }
   }
 }
 
-/** Of an aggregate's file, at once. */
-const READ_BYTES = 1 << 20;
+/** Of an aggregate at once; a multiple of 8, so that parts of any number of bits begin at whole bytes. */
+const PART_VALUES = 1 << 17;
+
+function readWhole(file: number, into: Uint8Array): void {
+  for (let filled = 0; filled < into.length; ) {
+    const read = readSync(file, into, filled, into.length - filled, null);
+    if (read === 0) throw refused("aggregate-differs", "was given an aggregate that shrank", "Fetch it again.");
+    filled += read;
+  }
+}
 
 /** What the optimizer remembered before this step; a copy, so that a refused replay changes nothing. */
 function optimizerBefore(optimizer: Optimizer, held: Held, step: number): OptimizerState {

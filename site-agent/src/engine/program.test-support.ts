@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { cp, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "vite";
 
@@ -29,12 +29,14 @@ export async function buildEngineProgram(): Promise<BuiltProgram> {
       emptyOutDir: false,
       rollupOptions: {
         input: { main: `${source}/engine/main.ts`, noiseWorker: `${source}/noise/noiseWorker.ts` },
-        output: { entryFileNames: "[name].js", chunkFileNames: "[name].js" },
+        output: { entryFileNames: "src/[name].js", chunkFileNames: "src/[name].js" },
       },
     },
   });
   await writeFile(path.join(outDir, "package.json"), '{"type":"module"}');
-  const file = (name: string) => new URL(`file://${path.join(outDir, name)}`);
+  // Where `shared/kernel/src/instance.ts` looks for them, seen from the program that it is now a part of.
+  await cp(path.join(root, "shared/kernel/dist/kernel.wasm"), path.join(outDir, "dist/kernel.wasm"));
+  const file = (name: string) => new URL(`file://${path.join(outDir, "src", name)}`);
   return {
     main: file("main.js"),
     noiseWorker: file("noiseWorker.js"),
