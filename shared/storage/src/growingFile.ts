@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { assert } from "@consilium/shared/failure/failure";
 import { Digest } from "@consilium/shared/units/identity";
 
@@ -47,7 +48,7 @@ export class GrowingFile {
     const file = await open(this.path, "a", 0o600).catch(() => undefined);
     if (file === undefined) return "not-stored";
     const blocks = new BlockWriter(file);
-    const end = await this.#copy(chunks, blocks);
+    const end = await this.#copy(chunks instanceof Readable ? chunks : Readable.from(chunks), blocks);
     const isStored = await blocks.flush();
     await file.close();
     return isStored ? end : "not-stored";
@@ -57,19 +58,32 @@ export class GrowingFile {
     await rm(this.path, { force: true });
   }
 
-  async #copy(chunks: AsyncIterable<Uint8Array>, blocks: BlockWriter): Promise<Appended> {
-    try {
-      for await (const chunk of chunks) {
-        if (this.#offset + chunk.length > this.total) return "too-long";
+  /** By events: an iterator would halt the socket and wake it again for each 16 KiB that TLS brings. */
+  #copy(source: Readable, blocks: BlockWriter): Promise<Appended> {
+    if (source.destroyed) return Promise.resolve("cut");
+    return new Promise((resolve) => {
+      let taken: true | Promise<boolean> = true;
+      const end = async (how: Appended): Promise<void> => {
+        source.off("data", take);
+        const isStored = await taken;
+        if (!source.readableEnded) source.destroy();
+        resolve(isStored ? how : "not-stored");
+      };
+      const take = (chunk: Uint8Array): void => {
+        if (this.#offset + chunk.length > this.total) return void end("too-long");
         this.#hash.update(chunk);
         this.#offset += chunk.length;
-        if (!(await blocks.add(chunk))) return "not-stored";
-      }
-      return "ended";
-    } catch {
+        taken = blocks.add(chunk);
+        if (taken === true) return;
+        source.pause();
+        void taken.then((isStored) => void (isStored ? source.resume() : end("not-stored")));
+      };
+      source.on("data", take);
+      source.once("end", () => end("ended"));
       // The source broke off; why, its owner knows. What came before it broke counts.
-      return "cut";
-    }
+      source.on("error", () => end("cut"));
+      source.once("close", () => end("cut"));
+    });
   }
 }
 
@@ -88,7 +102,7 @@ class BlockWriter {
   }
 
   /** False once the disk has refused a block. */
-  add(chunk: Uint8Array): boolean | Promise<boolean> {
+  add(chunk: Uint8Array): true | Promise<boolean> {
     this.#block.push(chunk);
     this.#bytes += chunk.length;
     return this.#bytes < BLOCK_BYTES ? true : this.#write();
