@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Measured, measureRounds } from "./measure/meteredConsortium.ts";
-import { type BenchCase, printReport, quantile } from "./measure/report.ts";
+import { printReport, quantile, type TimedCase } from "./measure/report.ts";
 import { parametersOf, type RoundPlan, SITES } from "./measure/roundStudy.ts";
 import { timeUploads } from "./measure/uploadFloor.ts";
 
@@ -20,7 +20,7 @@ const INTERRUPTED_EXIT_CODE = 130;
 /** Repetitions of the uploads. */
 const FLOOR_RUNS = 5;
 
-interface RoundCase extends BenchCase {
+interface RoundCase extends TimedCase {
   readonly parameters: number;
   readonly answerAfterMs: number;
   readonly misses: number;

@@ -2,10 +2,15 @@ import { execFileSync } from "node:child_process";
 import os from "node:os";
 
 /** One thing that was timed, or why it wasn't. */
-export interface BenchCase {
+export type BenchCase = TimedCase | SkippedCase;
+
+interface Case {
   readonly name: string;
   readonly backend: string;
   readonly unit: string;
+}
+
+export interface TimedCase extends Case {
   readonly median: number;
   readonly p10: number;
   readonly p90: number;
@@ -13,11 +18,22 @@ export interface BenchCase {
   /** Of the whole process, data included. */
   readonly peakRssMiB: number;
   readonly reference: { readonly name: string; readonly median: number; readonly ratio: number } | null;
-  readonly skipped: string | null;
+  readonly skipped: null;
 }
 
-export function skippedCase(name: string, backend: string, why: string): BenchCase {
-  const nothing = { median: 0, p10: 0, p90: 0, runs: 0, peakRssMiB: 0, reference: null };
+/** No figure at all: a zero would be one. */
+export interface SkippedCase extends Case {
+  readonly median: null;
+  readonly p10: null;
+  readonly p90: null;
+  readonly runs: 0;
+  readonly peakRssMiB: null;
+  readonly reference: null;
+  readonly skipped: string;
+}
+
+export function skippedCase(name: string, backend: string, why: string): SkippedCase {
+  const nothing = { median: null, p10: null, p90: null, runs: 0, peakRssMiB: null, reference: null } as const;
   return { name, backend, unit: "ms", ...nothing, skipped: why };
 }
 
