@@ -11,10 +11,11 @@ export function packedBytes(count: number, bits: number): number {
   return Math.ceil((count * bits) / 8);
 }
 
-/** The only encoder of what leaves a site. */
-export function packContribution(sum: NoisySum): Contribution {
+/** The only encoder of what leaves a site. `memory` serves one contribution after another, each gone before the next. */
+export function packContribution(sum: NoisySum, memory?: Uint8Array): Contribution {
   const { bits } = sum.grid;
-  const contribution = { bytes: packIntegers(sum.values, bits), bits, count: sum.values.length, event: sum.event };
+  const bytes = packIntegers(sum.values, bits, memory);
+  const contribution = { bytes, bits, count: sum.values.length, event: sum.event };
   return contribution as Contribution;
 }
 
@@ -22,12 +23,16 @@ export function packContribution(sum: NoisySum): Contribution {
  * Packs integers within ±(2^(bits−1) − 1) as two's complement of `bits` bits, least significant bit first, one after
  * another. The caller keeps them in range: contributions are saturated, aggregates have bits for every site.
  */
-export function packIntegers(values: Int32Array, bits: number): Uint8Array {
+export function packIntegers(
+  values: Int32Array,
+  bits: number,
+  into: Uint8Array = new Uint8Array(packedBytes(values.length, bits)),
+): Uint8Array {
   assert(LITTLE_ENDIAN, "this machine stores numbers little-endian, as the wire does");
   assert(Number.isInteger(bits) && bits >= 2 && bits <= PACKED_BITS_MAX, "2 to 32 bits");
-  const packed = new Uint8Array(packedBytes(values.length, bits));
-  packTo(values, bits, packed);
-  return packed;
+  assert(into.length === packedBytes(values.length, bits), "packed integers fill their memory");
+  packTo(values, bits, into);
+  return into;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Backend } from "@consilium/engine/backend";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
+import { packedBytes } from "@consilium/shared/contribution/pack";
 import type { Contribution } from "@consilium/shared/contribution/stages";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
@@ -36,6 +37,8 @@ interface OpenStudy {
   readonly request: Open;
   readonly model: ModelState;
   readonly source: Source;
+  /** Memory of its contributions: each is in its file before the next is packed. */
+  readonly packed: Uint8Array;
 }
 
 export interface EngineParts {
@@ -109,11 +112,11 @@ export class Engine {
     return { type: "written", ...writeDurably(request.path, contribution.bytes), events: [contribution.event] };
   }
 
-  #contribution({ request, model, source }: OpenStudy, noise: GaussianNoise): Contribution {
+  #contribution({ request, model, source, packed }: OpenStudy, noise: GaussianNoise): Contribution {
     const { grid, samplingRate } = request;
-    if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate);
+    if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
     const { random } = this.#parts;
-    return privateStep({ ...source, network: model.network(), samplingRate, grid, noise, random });
+    return privateStep({ ...source, network: model.network(), samplingRate, grid, noise, random, packed });
   }
 
   #score(request: Score): EngineReply {
@@ -139,7 +142,8 @@ export class Engine {
 function openStudy(request: Open): OpenStudy {
   const { spec, grid } = request;
   if (parameterCount(spec) !== grid.dimension) throw unfit("the grid has another dimension than the model");
-  return { request, model: new ModelState(spec, grid), source: openSource(request) };
+  const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
+  return { request, model: new ModelState(spec, grid), source: openSource(request), packed };
 }
 
 function openSource({ spec, grid, classes, patients: from }: Open): Source {

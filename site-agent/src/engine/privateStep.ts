@@ -24,6 +24,8 @@ export interface PrivateStep {
   readonly noise: GaussianNoise;
   readonly random: RandomSource;
   readonly buffer: SumBuffer;
+  /** Memory of the packed contribution, until the next step. */
+  readonly packed: Uint8Array;
 }
 
 /**
@@ -43,7 +45,7 @@ export function privateStep(step: PrivateStep): Contribution {
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
     const sum = clippedSum(step.network, step.patients, batch, grid.clippingNorm, buffer);
-    return packContribution(addGaussianNoise(sum, step.noise, grid, samplingRate));
+    return packContribution(addGaussianNoise(sum, step.noise, grid, samplingRate), step.packed);
   } finally {
     batch.patients.fill(0);
     buffer.wipe();

@@ -22,7 +22,7 @@ export class RandomSums {
     this.#sum = asClippedSum(values, clippedSensitivity(grid.dimension, grid.clippingNorm));
   }
 
-  step(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate): Contribution {
-    return packContribution(addGaussianNoise(this.#sum, noise, grid, samplingRate));
+  step(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate, packed: Uint8Array): Contribution {
+    return packContribution(addGaussianNoise(this.#sum, noise, grid, samplingRate), packed);
   }
 }

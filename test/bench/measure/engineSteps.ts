@@ -2,6 +2,7 @@ import { backward } from "@consilium/engine/backward";
 import { forward, loadNetwork, type Network } from "@consilium/engine/network";
 import { borrowData } from "@consilium/engine/tensorData";
 import { gridOf } from "@consilium/shared/contribution/grid";
+import { packedBytes } from "@consilium/shared/contribution/pack";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
 import { modelSpecOf } from "@consilium/shared/model/preset";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
@@ -72,7 +73,8 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
   const { spec } = network;
   const grid = gridOf(parameterCount(spec), 1, 1, patients.parts.length);
   const noises = new NoiseStore(operatingSystemRandom);
-  const buffer = new SumBuffer(grid.dimension);
+  const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
+  const memory = { buffer: new SumBuffer(grid.dimension), packed };
   const everyone = { patients, trainPatients: Int32Array.from(patients.parts, (_, i) => i) };
   const samplingRate = SamplingRate.parse(1);
   let round = 1;
@@ -83,7 +85,7 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
     const start = performance.now();
     if (kind === "private, noise made alongside") noises.prepare(key(round + 1), grid);
     noise ??= await noises.take(key(round), grid);
-    privateStep({ network, ...everyone, samplingRate, grid, noise, random: operatingSystemRandom, buffer });
+    privateStep({ network, ...everyone, samplingRate, grid, noise, random: operatingSystemRandom, ...memory });
     noises.release(noise);
     round++;
     return performance.now() - start;
