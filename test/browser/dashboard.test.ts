@@ -65,13 +65,13 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
   test("the overview shows rounds, sites, ε against caps and what needs a person", async () => {
     const page = await open("/");
     const figure = (name: string) => page.getByRole("region", { name, exact: true });
-    await figure("Highest ε of any site").getByText("2.53 of 4.00").waitFor();
+    await figure("Highest ε of any site").getByText("2.54 of 4.00").waitFor();
     expect(await figure("Training rounds").textContent()).toContain("37 / 60");
     expect(await figure("Sites connected").textContent()).toContain("3 / 4");
     expect(await figure("Validation AUC").textContent()).toContain("0.884");
     expect(await figure("Needs attention").textContent()).toContain("switzerland is not connected.");
     const bars = await page.getByRole("img", { name: /^ε spent/ }).getAttribute("aria-label");
-    expect(bars).toContain("cleveland 2.53 of 4.00; hungarian 2.53 of 5.00");
+    expect(bars).toContain("cleveland 2.54 of 4.00; hungarian 2.54 of 5.00");
     const strip = await page.getByRole("img", { name: /^Of the last/ }).getAttribute("aria-label");
     expect(strip).toContain("switzerland answered 34");
   });
