@@ -1,12 +1,12 @@
 import { open } from "node:fs/promises";
 import { coarseStep, type Grid } from "@consilium/shared/contribution/grid";
 import { packIntegers } from "@consilium/shared/contribution/pack";
-import { digestOf } from "@consilium/shared/encoding/digest";
+import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelBytes, modelDigest } from "@consilium/shared/model/modelDigest";
 import type { ModelSpec } from "@consilium/shared/model/spec";
-import { applyUpdate, initialState, type OptimizerState } from "@consilium/shared/optimizer/applyUpdate";
+import { initialState, type OptimizerState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { BlobReference, ModelUpdate } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -114,8 +114,7 @@ export class ModelLine {
 
   async #stepped(contributors: readonly SiteName[]): Promise<Digest> {
     await this.#readers;
-    this.#apply(this.sum.values, contributors);
-    return modelDigest(this.#parameters);
+    return this.#apply(this.sum.values, contributors);
   }
 
   /** Writes model and optimizer state as files, fsynced; a step that comes meanwhile waits. */
@@ -148,10 +147,17 @@ export class ModelLine {
     return result;
   }
 
-  #apply(sum: Int32Array, contributors: readonly SiteName[]): void {
+  /** Steps in place; returns the new model's digest, made while each part of it is in the processor's cache. */
+  #apply(sum: Int32Array, contributors: readonly SiteName[]): Digest {
     const { optimizer } = this.#document.training;
-    const divisor = divisorOf(this.#document, contributors);
-    this.#state = applyUpdate(optimizer, this.#state, this.#parameters, sum, coarseStep(this.grid), divisor);
+    const scale = coarseStep(this.grid) / divisorOf(this.#document, contributors);
+    const update = new UpdateByParts(optimizer, this.#state, this.#parameters, scale);
+    const digest = new RunningDigest();
+    for (let from = 0; from < sum.length; from += PART_VALUES) {
+      digest.add(modelBytes(update.push(sum.subarray(from, from + PART_VALUES))));
+    }
+    this.#state = update.finish();
+    return digest.end();
   }
 
   /** Packs it; a large one goes to its file chunk by chunk, the next being packed while the last is written. */
@@ -191,9 +197,9 @@ export class ModelLine {
     const bits = bitsOfAggregate(this.grid, row.update.contributors.length);
     if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
     else await this.sum.addChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
-    this.#apply(this.sum.values, row.update.contributors);
+    const digest = this.#apply(this.sum.values, row.update.contributors);
     this.sum.reset();
-    assert(modelDigest(this.#parameters) === row.digest, "a replayed model is the one that was committed");
+    assert(digest === row.digest, "a replayed model is the one that was committed");
     this.#newest = row;
   }
 
@@ -209,6 +215,9 @@ export class ModelLine {
     return { beta1Power, beta2Power };
   }
 }
+
+/** Of an aggregate, stepped and hashed at once. */
+const PART_VALUES = 1 << 17;
 
 const SLICE_BYTES = 4 * 1024 * 1024;
 

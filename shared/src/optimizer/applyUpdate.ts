@@ -43,7 +43,6 @@ export function applyUpdate(
   into: Float32Array = parameters,
 ): OptimizerState {
   assert(aggregate.length === parameters.length, "an aggregate has one value for each parameter");
-  assert(divisor > 0, "the divisor is the expected batch: positive");
   const update = new UpdateByParts(optimizer, state, parameters, coarseStep / divisor, into);
   update.push(aggregate);
   return update.finish();
@@ -67,6 +66,7 @@ export class UpdateByParts {
     scale: number,
     into: Float32Array = parameters,
   ) {
+    assert(scale > 0 && scale < Infinity, "the divisor is the expected batch: positive");
     assert(into.length === parameters.length, "the new parameters are as many as the old");
     const remembered = sizesOf(optimizer, parameters.length);
     assert(

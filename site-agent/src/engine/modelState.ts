@@ -4,7 +4,7 @@ import { loadNetwork, type Network } from "@consilium/engine/network";
 import { aggregateBits, coarseStep, type Grid } from "@consilium/shared/contribution/grid";
 import { packedBytes, unpackInto } from "@consilium/shared/contribution/pack";
 import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
-import { assert, Failure } from "@consilium/shared/failure/failure";
+import { Failure } from "@consilium/shared/failure/failure";
 import { modelBytes } from "@consilium/shared/model/modelDigest";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { initialState, type OptimizerState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
@@ -66,7 +66,6 @@ export class ModelState {
     const parameters = this.#spare ?? new Float32Array(held.parameters.length);
     const state = optimizerBefore(request.optimizer, held, request.update.step);
     const { divisor, to } = request;
-    assert(divisor > 0, "the divisor is the expected batch: positive");
     const scale = coarseStep(this.#grid) / divisor;
     const update = new UpdateByParts(request.optimizer, state, held.parameters, scale, parameters);
     const digest = new RunningDigest();
