@@ -126,6 +126,7 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
       });
     }
     for (const path of absent) expect((await call("GET", path, undefined, session)).status).toBe(404);
+    expect(await call("GET", "/api/session", undefined, session)).toMatchObject({ reply: { role, dataFolder: null } });
     for (const [path, body] of moves) expect((await call("POST", path, body, session)).status).toBe(403);
   });
 

@@ -78,7 +78,7 @@ describe("npm run demo -- --headless --json", () => {
     for (const site of outcome.sites) {
       expect(site.trainingEpsilon).toBeCloseTo(epsilonOfEvents(gaussian, 1e-4), 9);
       expect(site.epsilon).toBeCloseTo(epsilonOfEvents(events, 1e-4), 9);
-      // Drawn on the integers, noise costs a little more than the continuous noise that is asked about here; never less.
+      // Drawn on the integers, noise costs a little more than the continuous noise that is asked about; never less.
       expect(site.trainingEpsilon - (idealTraining?.rdp ?? 0)).toBeGreaterThan(0);
       expect(site.trainingEpsilon - (idealTraining?.rdp ?? 0)).toBeLessThan(0.02);
       expect(Math.abs(site.epsilon - (ideal?.rdp ?? 0))).toBeLessThan(0.02);
