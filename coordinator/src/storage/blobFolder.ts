@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs
 import { join } from "node:path";
 import type { BlobReference } from "@consilium/shared/protocol/messages";
 import { Digest } from "@consilium/shared/units/identity";
+import { removeFile } from "@consilium/storage/removeFile";
 
 const TEMPORARY = ".tmp";
 
@@ -47,7 +48,7 @@ export class BlobFolder {
   }
 
   async remove(digest: Digest): Promise<void> {
-    await rm(this.pathOf(digest), { force: true });
+    await removeFile(this.pathOf(digest));
   }
 }
 

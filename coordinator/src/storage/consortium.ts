@@ -60,6 +60,27 @@ export function saveSite(sql: Sql, record: SiteRecord): void {
   );
 }
 
+/** What a round told of a site; a head that it didn't tell stays as it was. */
+export function noteHeads(
+  sql: Sql,
+  site: SiteName,
+  at: string,
+  heads: { readonly head: SignedHead | undefined; readonly countersigned: SignedHead | undefined },
+): void {
+  const told = {
+    last_event_at: at,
+    ...(heads.head === undefined ? {} : { head: canonicalJson(heads.head) }),
+    ...(heads.countersigned === undefined ? {} : { countersigned: canonicalJson(heads.countersigned) }),
+  };
+  const empty = { certificate_ends_at: null, head: null, countersigned: null };
+  sql.run(
+    sql.build
+      .insertInto("site")
+      .values({ site, ...empty, ...told })
+      .onConflict((conflict) => conflict.column("site").doUpdateSet(told)),
+  );
+}
+
 /** A site that we know nothing of yet has an empty record. */
 export function siteRecord(sql: Sql, site: SiteName): SiteRecord {
   const row = sql.first(sql.build.selectFrom("site").selectAll().where("site", "=", site));

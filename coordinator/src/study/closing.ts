@@ -4,7 +4,7 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { commitBodies, witnessBodies } from "../ledger/bookings.ts";
 import type { Round } from "../round/state.ts";
-import { saveSite, siteRecord } from "../storage/consortium.ts";
+import { noteHeads } from "../storage/consortium.ts";
 import { closeRound, type SiteAnswer } from "../storage/rounds.ts";
 import { type Outcome, saveOutcome } from "./outcome.ts";
 import type { StudyWorld } from "./world.ts";
@@ -36,13 +36,7 @@ export function bookCommit(world: StudyWorld, closing: ClosingRound, outcome: Ou
     const head = shown.get(site);
     const countersigned = world.countersigned.get(site);
     if (head === undefined && countersigned === undefined) continue;
-    const known = siteRecord(sql, site);
-    saveSite(sql, {
-      ...known,
-      head: head ?? known.head,
-      countersigned: countersigned ?? known.countersigned,
-      lastEventAt: at,
-    });
+    noteHeads(sql, site, at, { head, countersigned });
   }
   closeRound(sql, spec.key, { outcome: "committed", answers: answersOf(world, round), result, at });
   saveOutcome(world, document.name, outcome);

@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
 import { assert } from "@consilium/shared/failure/failure";
 import type { RoundEnd, RoundSpec, SignedHead } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { removeFile } from "@consilium/storage/removeFile";
 import { CHECKPOINT_EVERY, ModelLine } from "../model/modelLine.ts";
 import { concludeStudy } from "../release/conclude.ts";
 import { type RoundPorts, RoundRun } from "../round/run.ts";
@@ -244,7 +244,7 @@ export class StudyRun {
       tellClosed: (round) => this.#told(round),
       after: (milliseconds, run) => world.clock.after(milliseconds, run),
       discard: async (source) => {
-        if ("path" in source) await rm(source.path, { force: true });
+        if ("path" in source) await removeFile(source.path);
       },
     };
   }

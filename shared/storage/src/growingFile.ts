@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { assert } from "@consilium/shared/failure/failure";
 import { Digest } from "@consilium/shared/units/identity";
+import { removeFile } from "./removeFile.ts";
 
 /** Bytes that are gathered before they are written; two such blocks are in memory for each file. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -55,7 +56,7 @@ export class GrowingFile {
   }
 
   async remove(): Promise<void> {
-    await rm(this.path, { force: true });
+    await removeFile(this.path);
   }
 
   /** By events: an iterator would halt the socket and wake it again for each 16 KiB that TLS brings. */

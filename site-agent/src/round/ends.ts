@@ -1,5 +1,5 @@
-import { rm } from "node:fs/promises";
 import type { BlobReference, RoundEnd, RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
+import { removeFile } from "@consilium/storage/removeFile";
 import { attemptAfter, contributionFile } from "./contribute.ts";
 import type { Flushed, RoundBook, RoundLink, RoundsOptions } from "./ports.ts";
 
@@ -82,7 +82,7 @@ export class Ends {
   }
 
   async #forget(key: RoundKey): Promise<void> {
-    await rm(contributionFile(this.#options.outbox, key), { force: true });
+    await removeFile(contributionFile(this.#options.outbox, key));
     if (this.#isNoiseAhead(key)) await this.#options.engine.request({ type: "abandon", key });
   }
 

@@ -1,4 +1,4 @@
-import { rename, rm } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { type Agent, request } from "node:https";
 import { pipeline } from "node:stream/promises";
@@ -16,6 +16,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { Digest } from "@consilium/shared/units/identity";
 import { fileChunks } from "@consilium/storage/fileChunks";
 import { type Appended, GrowingFile } from "@consilium/storage/growingFile";
+import { removeFile } from "@consilium/storage/removeFile";
 import { backOffMs } from "./backOff.ts";
 
 /** Tries in a row that move no byte. */
@@ -48,7 +49,7 @@ export async function upload(path: string, digest: Digest, bytes: number, option
 export async function download(digest: Digest, bytes: number, path: string, options: TransferOptions): Promise<void> {
   const url = new URL(BLOB_PATH + digest, options.url);
   const part = `${path}.part`;
-  await rm(part, { force: true });
+  await removeFile(part);
   const file = new GrowingFile(part, bytes);
   await persist(options, async () => {
     const before = file.offset;
