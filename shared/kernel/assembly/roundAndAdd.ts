@@ -50,12 +50,15 @@ export function roundAndAddFloat64(
 /** Added before the fraction is cut off, so that this rounds down: |clamp| < 2³⁰, so the sum is positive. */
 const BIAS: i32 = 1 << 30;
 
-/** Two numbers as integers that are 2³⁰ too large: in the lower halves of two lanes, where 2⁵² puts them. */
+/** 2⁵²: added to a smaller integer, it leaves that integer's bits in the lower half of its lane. */
+const BESIDE_INTEGERS: f64 = 4503599627370496;
+
+/** Two numbers as integers that are 2³⁰ too large, in the lower halves of two lanes. */
 function roundPair(numbers: v128, perStep: f64, clamp: f64): v128 {
   const scaled = f64x2.mul(numbers, f64x2.splat(perStep));
   const inside = f64x2.pmin(f64x2.splat(clamp), f64x2.pmax(f64x2.splat(-clamp), scaled));
   const whole = f64x2.floor(f64x2.add(inside, f64x2.splat(<f64>BIAS + 0.5)));
-  return f64x2.add(whole, f64x2.splat(4503599627370496));
+  return f64x2.add(whole, f64x2.splat(BESIDE_INTEGERS));
 }
 
 function addAndSaturate(biased: v128, noise: usize, shift: i32, limit: i32): void {
