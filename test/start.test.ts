@@ -1,8 +1,13 @@
 import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readStudyFile } from "@consilium/storage/studyFile";
 import { describe, expect, test } from "vitest";
 import { howItEnded } from "./start/checks.mjs";
 import { type Progress, progressRow } from "./start/demoScreen.mjs";
+import { studiesToTry } from "./start/demoStudies.mjs";
 
 const starter = (name: string) => fileURLToPath(new URL(`start/${name}.mjs`, import.meta.url));
 
@@ -28,6 +33,22 @@ describe("a step that did not end by itself says so", () => {
     expect(howItEnded(killed)).toBe("it was ended by SIGKILL");
     expect(howItEnded(spawnSync("/no/such/program"))).toMatch(/could not be run to its end \(.*ENOENT/);
     expect(howItEnded(spawnSync(process.execPath, ["-e", "process.exit(3)"]))).toBe("exit code 3");
+  });
+});
+
+describe("the demo's studies to try", () => {
+  test("both are valid; one has less noise than a site's policy allows", () => {
+    const folder = mkdtempSync(join(tmpdir(), "consilium-try-"));
+    const heart = fileURLToPath(new URL("../shared/studies/heart/", import.meta.url));
+    copyFileSync(join(heart, "schema.yaml"), join(folder, "schema.yaml"));
+    const documentOf = (name: "heart-again" | "too-loud") => {
+      const file = join(folder, `${name}.yaml`);
+      writeFileSync(file, studiesToTry(readFileSync(join(heart, "study.yaml"), "utf8"))[name]);
+      return readStudyFile(file).document;
+    };
+    expect(documentOf("heart-again")).toMatchObject({ name: "heart-again", privacy: { noiseMultiplier: 2.2 } });
+    expect(documentOf("too-loud")).toMatchObject({ name: "too-loud", privacy: { noiseMultiplier: 0.45 } });
+    rmSync(folder, { recursive: true });
   });
 });
 

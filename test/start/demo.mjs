@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Consortium } from "./consortium.mjs";
 import { openScreen, roundedUp } from "./demoScreen.mjs";
+import { studiesToTry } from "./demoStudies.mjs";
 import { prepare } from "./prepare.mjs";
 import { CommandFailed } from "./processes.mjs";
 
@@ -195,16 +196,11 @@ function report(outcome) {
   screen.note(threeThings());
 }
 
-/** The heart study once more, and with less noise than a site's policy allows: for whoever wants to see refusals. */
 async function writeStudiesToTry() {
-  const study = await readFile(join(STUDY_FOLDER, "study.yaml"), "utf8");
-  const again = study.replace(/^name: .*/m, "name: heart-again");
-  const loud = study
-    .replace(/^name: .*/m, "name: too-loud")
-    .replace(/noiseMultiplier: \S+/, "noiseMultiplier: 0.45")
-    .replace(/^ {2}epsilon: \S+/m, "  epsilon: 60");
-  await writeFile(join(consortium.folder, "heart-again.yaml"), again);
-  await writeFile(join(consortium.folder, "too-loud.yaml"), loud);
+  const heart = await readFile(join(STUDY_FOLDER, "study.yaml"), "utf8");
+  for (const [name, text] of Object.entries(studiesToTry(heart))) {
+    await writeFile(join(consortium.folder, `${name}.yaml`), text);
+  }
   await copyFile(join(STUDY_FOLDER, "schema.yaml"), join(consortium.folder, "schema.yaml"));
 }
 

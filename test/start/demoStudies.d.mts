@@ -1,0 +1,1 @@
+export function studiesToTry(heart: string): Readonly<Record<"heart-again" | "too-loud", string>>;
