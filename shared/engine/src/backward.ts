@@ -1,44 +1,53 @@
 import { assert } from "@consilium/shared/failure/failure";
-import type { DenseLayer, LossSpec } from "@consilium/shared/model/spec";
+import type { LossSpec } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerTrace, Network } from "./network.ts";
-
-/** Derivatives of each record's own loss. */
-export interface Deltas {
-  /** ∂loss/∂z of each layer, z its pre-activation, [R, O]. */
-  readonly delta_RO: readonly tf.Tensor2D[];
-  /** DeepType's: which centroid each record is drawn to (float32 indices) and ∂loss/∂that centroid. */
-  readonly centroids: { readonly nearest_R: tf.Tensor1D; readonly delta_RH: tf.Tensor2D } | undefined;
-}
+import { outputOf, type Pass } from "./forward.ts";
+import type { Network } from "./network.ts";
+import type { ParameterUse } from "./use.ts";
 
 /**
- * One backward pass to every layer's pre-activation, for all records at once. Weight gradients are not formed: what one
- * record adds to them is its input ⊗ delta. Call within `tf.tidy`; the returned tensors are the caller's.
+ * One backward pass for all records at once: how each parameter was used, from which each record's own gradient of its
+ * own loss follows. Call within `tf.tidy`; the tensors are the caller's.
  */
-export function backward(network: Network, traces: readonly LayerTrace[], labels_R: tf.Tensor1D): Deltas {
-  const { loss } = network.spec;
-  const last = traces.at(-1);
-  assert(last !== undefined, "a network has a layer");
-  const pull = loss.kind === "deeptype" ? clusterPull(network, last.input_RI, loss.clusterWeight) : undefined;
-  const delta_RO: tf.Tensor2D[] = [];
-  let upstream_RO = outputDelta(loss, last.output_RO, labels_R);
-  for (let index = traces.length - 1; index >= 0; index--) {
-    const own = network.layers[index];
-    const trace = traces[index];
-    assert(own !== undefined && trace !== undefined, "every layer left a trace");
-    const own_RO = throughActivation(own.layer, upstream_RO, trace.output_RO);
-    delta_RO.unshift(own_RO);
-    if (index === 0) break;
-    // W is transposed first: wasm's own transposed product is ten times slower.
-    upstream_RO = tf.matMul(own_RO, tf.transpose(own.kernel_IO));
-    if (pull !== undefined && index === traces.length - 1) upstream_RO = tf.add(upstream_RO, pull.hidden_RH);
+export function backward(network: Network, pass: Pass, labels_R: tf.Tensor1D): ParameterUse[] {
+  const { nodes } = network;
+  const isAsked = trainedBelow(network);
+  const upstream = new Map<number, tf.Tensor[]>([[nodes.length - 1, [outputDelta(network.spec.loss, pass, labels_R)]]]);
+  const uses: ParameterUse[] = [];
+  const pull = clusterPull(network, pass);
+  for (let index = nodes.length - 1; index >= 0; index--) {
+    const node = nodes[index];
+    const arriving = upstream.get(index);
+    if (node === undefined || arriving === undefined) continue;
+    upstream.delete(index);
+    const own = arriving.length === 1 && arriving[0] !== undefined ? arriving[0] : tf.addN(arriving);
+    const wanted = node.from.map((from) => isAsked[from] === true);
+    const result = pass.results[index]?.backward(own, wanted);
+    assert(result !== undefined, "every layer left a result");
+    uses.push(...result.uses);
+    for (const [place, from] of node.from.entries()) {
+      const back = wanted[place] === true ? result.inputs[place] : null;
+      if (back == null) continue;
+      const pulled = pull !== undefined && index === nodes.length - 1 ? tf.add(back, pull.hidden_RH) : back;
+      upstream.set(from, [...(upstream.get(from) ?? []), pulled]);
+    }
   }
-  const centroids = pull && { nearest_R: pull.nearest_R, delta_RH: tf.neg(pull.hidden_RH) };
-  return { delta_RO, centroids };
+  return pull === undefined ? uses : [...uses, pull.use];
+}
+
+/** Whether a layer or one before it has parameters that are trained: only then a derivative is asked back to it. */
+function trainedBelow({ nodes, parameters }: Network): boolean[] {
+  const isAsked: boolean[] = [];
+  for (const [index, node] of nodes.entries()) {
+    const isTrained = (parameters[index] ?? []).some(({ offset }) => offset !== null);
+    isAsked.push(isTrained || node.from.some((from) => isAsked[from] === true));
+  }
+  return isAsked;
 }
 
 /** ∂loss/∂(last layer's output): σ(z) − y for one logit, softmax(z) − onehot(y) for one a class. */
-function outputDelta(loss: LossSpec, logits_RO: tf.Tensor2D, labels_R: tf.Tensor1D): tf.Tensor2D {
+function outputDelta(loss: LossSpec, pass: Pass, labels_R: tf.Tensor1D): tf.Tensor {
+  const logits_RO = outputOf(pass);
   if (loss.kind !== "sigmoid-cross-entropy") {
     // Cast afterwards: tfjs-backend-wasm 4.22 writes integer ones into a float32 oneHot.
     return tf.sub(tf.softmax(logits_RO), tf.cast(tf.oneHot(labels_R, loss.classes), "float32"));
@@ -46,31 +55,30 @@ function outputDelta(loss: LossSpec, logits_RO: tf.Tensor2D, labels_R: tf.Tensor
   return tf.sub(tf.sigmoid(logits_RO), tf.expandDims(tf.cast(labels_R, "float32"), 1));
 }
 
-/** ∂loss/∂z from ∂loss/∂output: each derivative is a function of the output. At z = 0 that of relu is 0. */
-function throughActivation(layer: DenseLayer, upstream_RO: tf.Tensor2D, output_RO: tf.Tensor2D): tf.Tensor2D {
-  switch (layer.activation) {
-    case "linear":
-      return upstream_RO;
-    case "relu":
-      return tf.mul(upstream_RO, tf.step(output_RO));
-    case "sigmoid":
-      return tf.mul(upstream_RO, tf.mul(output_RO, tf.sub(1, output_RO)));
-    case "tanh":
-      return tf.mul(upstream_RO, tf.sub(1, tf.square(output_RO)));
-  }
-}
-
 /**
- * Derivative of clusterWeight · ‖h − c‖², c the nearest centroid, in h; in c it is the negative. Which centroid is
- * nearest, argmin over k of ‖c_k‖² − 2 h·c_k, is piecewise constant in everything.
+ * DeepType's second term: derivative of clusterWeight · ‖h − c‖², c the nearest centroid, in h; in c it is the
+ * negative. Which centroid is nearest, argmin over k of ‖c_k‖² − 2 h·c_k, is piecewise constant in everything.
  */
-function clusterPull(network: Network, hidden_RH: tf.Tensor2D, clusterWeight: number) {
-  const { centroids_KH } = network;
-  assert(centroids_KH !== undefined, "DeepType has centroids");
-  const product_RK = tf.matMul(hidden_RH, tf.transpose(centroids_KH));
-  const distance_RK = tf.sub(tf.sum(tf.square(centroids_KH), 1), tf.mul(2, product_RK));
+function clusterPull(
+  { spec: { loss }, centroids }: Network,
+  pass: Pass,
+): { readonly hidden_RH: tf.Tensor; readonly use: ParameterUse } | undefined {
+  if (loss.kind !== "deeptype") return undefined;
+  const hidden_RH = pass.inputs.at(-1)?.[0] as tf.Tensor2D | undefined;
+  assert(centroids !== undefined && hidden_RH !== undefined, "DeepType has centroids and a hidden layer");
+  const { tensor_KH, offset } = centroids;
+  const product_RK = tf.matMul(hidden_RH, tf.transpose(tensor_KH));
+  const distance_RK = tf.sub(tf.sum(tf.square(tensor_KH), 1), tf.mul(2, product_RK));
   const nearest_R = tf.argMin(distance_RK, 1) as tf.Tensor1D;
-  const own_RH = tf.gather(centroids_KH, nearest_R);
-  const hidden: tf.Tensor2D = tf.mul(2 * clusterWeight, tf.sub(hidden_RH, own_RH));
-  return { nearest_R: tf.cast(nearest_R, "float32") as tf.Tensor1D, hidden_RH: hidden };
+  const pulled = tf.mul(2 * loss.clusterWeight, tf.sub(hidden_RH, tf.gather(tensor_KH, nearest_R)));
+  const [records, width] = hidden_RH.shape;
+  return {
+    hidden_RH: pulled,
+    use: {
+      kind: "lookup",
+      offset,
+      index_RT: tf.reshape(tf.cast(nearest_R, "float32"), [records, 1]),
+      delta_RTO: tf.reshape(tf.neg(pulled), [records, 1, width]),
+    },
+  };
 }

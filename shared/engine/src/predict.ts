@@ -1,7 +1,7 @@
-import { assert } from "@consilium/shared/failure/failure";
-import type { ModelSpec } from "@consilium/shared/model/spec";
+import { featureCount, type ModelSpec } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
-import { forward, loadNetwork, type Network } from "./network.ts";
+import { forward, outputOf } from "./forward.ts";
+import { loadNetwork, type Network } from "./network.ts";
 import { borrowData } from "./tensorData.ts";
 
 /** Records in one pass: 20,000 features of them are 20 MB. */
@@ -20,18 +20,14 @@ export function predict(spec: ModelSpec, parameters: Float32Array, features: Flo
 /** The same with a model that is on the device already. */
 export function predictWith(network: Network, features: Float32Array): Float32Array {
   const { spec } = network;
-  const inputs = spec.layers[0]?.inputs ?? 1;
+  const inputs = featureCount(spec);
   const classes = classesOf(spec);
   const records = features.length / inputs;
   const probabilities = new Float32Array(records * classes);
   for (let start = 0; start < records; start += RECORDS_PER_PASS) {
     const end = Math.min(records, start + RECORDS_PER_PASS);
     const part = features.subarray(start * inputs, end * inputs);
-    const result = tf.tidy(() => {
-      const last = forward(network, tf.tensor2d(part, [end - start, inputs])).at(-1);
-      assert(last !== undefined, "a network has a layer");
-      return outputs(spec, last.output_RO);
-    });
+    const result = tf.tidy(() => outputs(spec, outputOf(forward(network, tf.tensor2d(part, [end - start, inputs])))));
     probabilities.set(borrowData(result), start * classes);
     result.dispose();
   }

@@ -1,3 +1,4 @@
+import { assert } from "@consilium/shared/failure/failure";
 import * as tf from "@tensorflow/tfjs-core";
 
 /**
@@ -9,6 +10,16 @@ export function borrowData(tensor: tf.Tensor): Float32Array {
   const data = hasHeap(backend) ? backend.typedArrayFromHeap(tensor) : tensor.dataSync();
   if (!(data instanceof Float32Array)) throw new TypeError("borrowData: not a float32 tensor");
   return data;
+}
+
+/** Numbers that a computation found; every tensor that it made is gone. */
+export function numbersFrom<Numbers>(compute: () => Numbers): Numbers {
+  const found: { numbers?: Numbers } = {};
+  tf.tidy(() => {
+    found.numbers = compute();
+  });
+  assert(found.numbers !== undefined, "a computation finds its numbers");
+  return found.numbers;
 }
 
 interface WithHeap {

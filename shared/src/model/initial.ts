@@ -9,12 +9,18 @@ export function initialParameters(spec: ModelSpec, seed: number): Float32Array {
   const parameters = new Float32Array(parameterCount(spec));
   if (spec.layers.length === 1 && spec.loss.kind !== "deeptype") return parameters;
   const next = publicUniform(seed);
-  for (const slot of parameterSlots(spec)) if (slot.shape.length === 2) fillGlorot(parameters, slot, next);
+  for (const slot of parameterSlots(spec)) {
+    if (slot.start === "glorot") fillGlorot(parameters, slot, next);
+    if (slot.start === "ones") parameters.fill(1, slot.offset, slot.offset + slot.size);
+  }
   return parameters;
 }
 
 function fillGlorot(parameters: Float32Array, slot: ParameterSlot, next: () => number): void {
-  const limit = Math.sqrt(6 / slot.shape.reduce((sum, length) => sum + length, 0));
+  const [inputs = 1, outputs = 1] = slot.shape.slice(-2);
+  // Of a convolution's kernel, each place of it has its inputs and outputs.
+  const places = slot.size / (inputs * outputs);
+  const limit = Math.sqrt(6 / (places * (inputs + outputs)));
   const end = slot.offset + slot.size;
   for (let i = slot.offset; i < end; i++) parameters[i] = (2 * next() - 1) * limit;
 }

@@ -1,5 +1,6 @@
 import type { ModelChoice } from "../study/document.ts";
-import type { DenseLayer, ModelSpec } from "./spec.ts";
+import type { DenseLayer } from "./layer.ts";
+import type { ModelSpec } from "./spec.ts";
 
 /**
  * The network that a study's choice stands for, with `featureCount` inputs. Two classes get one logit and the sigmoid,
@@ -7,30 +8,27 @@ import type { DenseLayer, ModelSpec } from "./spec.ts";
  * DeepType, eq. 4).
  */
 export function modelSpecOf(choice: ModelChoice, featureCount: number, classes: number): ModelSpec {
+  const input = [featureCount];
   switch (choice.preset) {
     case "logistic":
-      return { layers: dense(featureCount, [], logits(classes), "relu"), loss: crossEntropy(classes) };
+      return { input, layers: dense([], logits(classes), "relu"), loss: crossEntropy(classes) };
     case "mlp":
-      return {
-        layers: dense(featureCount, choice.hidden, logits(classes), choice.activation),
-        loss: crossEntropy(classes),
-      };
+      return { input, layers: dense(choice.hidden, logits(classes), choice.activation), loss: crossEntropy(classes) };
     case "deeptype": {
       const { clusters, clusterWeight } = choice;
       return {
-        layers: dense(featureCount, choice.hidden, classes, "relu"),
+        input,
+        layers: dense(choice.hidden, classes, "relu"),
         loss: { kind: "deeptype", classes, clusters, clusterWeight },
       };
     }
   }
 }
 
-function dense(inputs: number, hidden: readonly number[], outputs: number, activation: "relu" | "tanh"): DenseLayer[] {
-  const widths = [...hidden, outputs];
-  return widths.map((width, index) => ({
+function dense(hidden: readonly number[], outputs: number, activation: "relu" | "tanh"): DenseLayer[] {
+  return [...hidden, outputs].map((width, index) => ({
     kind: "dense",
     name: index < hidden.length ? `hidden-${index + 1}` : "output",
-    inputs: widths[index - 1] ?? inputs,
     outputs: width,
     activation: index < hidden.length ? activation : "linear",
   }));

@@ -1,22 +1,14 @@
 import { z } from "zod";
-
-/** A fully connected layer z = aW + b, then its activation. Parameters in order: W [inputs, outputs], b [outputs]. */
-export const DenseLayer = z.strictObject({
-  kind: z.literal("dense"),
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/),
-  inputs: z.number().int().positive(),
-  outputs: z.number().int().positive(),
-  activation: z.enum(["linear", "relu", "sigmoid", "tanh"]),
-});
-export type DenseLayer = z.infer<typeof DenseLayer>;
+import { layerGraph, type ParameterStart } from "./graph.ts";
+import { Layer } from "./layer.ts";
 
 /**
  * Loss of one patient, given the last layer's output and the label:
  * - `sigmoid-cross-entropy`: one logit, label 0 or 1;
  * - `softmax-cross-entropy`: one logit a class;
- * - `deeptype`: softmax cross-entropy plus `clusterWeight` · ‖h − c_nearest‖², h the last hidden layer's activation and
- * c the centroids [clusters, hidden], which are trained parameters appended after all layers (so the loss stays a sum
- * over patients).
+ * - `deeptype`: softmax cross-entropy plus `clusterWeight` · ‖h − c_nearest‖², h the last layer's input and c the
+ * centroids [clusters, hidden], which are trained parameters appended after all layers (so the loss stays a sum over
+ * patients).
  */
 export const LossSpec = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("sigmoid-cross-entropy") }),
@@ -30,11 +22,17 @@ export const LossSpec = z.discriminatedUnion("kind", [
 ]);
 export type LossSpec = z.infer<typeof LossSpec>;
 
-/** A feed-forward network: what both sides build the same model from. */
+/** A network as a graph of layers in an order in which each comes after those it takes from. */
 export const ModelSpec = z
-  .strictObject({ layers: z.array(DenseLayer).min(1).max(20), loss: LossSpec })
-  .refine((spec) => spec.layers.every((layer, i) => i === 0 || spec.layers[i - 1]?.outputs === layer.inputs), {
-    message: "each layer's inputs must equal the outputs of the layer before it",
+  .strictObject({
+    /** Shape of one record: [features], [length, channels] or [height, width, channels]. */
+    input: z.array(z.number().int().positive()).min(1).max(3),
+    layers: z.array(Layer).min(1).max(400),
+    loss: LossSpec,
+  })
+  .superRefine((spec, context) => {
+    const { faults } = layerGraph(spec);
+    for (const { layer, why } of faults) context.addIssue({ code: "custom", path: ["layers", layer], message: why });
   });
 export type ModelSpec = z.infer<typeof ModelSpec>;
 
@@ -44,26 +42,54 @@ export interface ParameterSlot {
   readonly shape: readonly number[];
   readonly offset: number;
   readonly size: number;
+  readonly start: ParameterStart;
 }
 
-/** All parameters in the one order that every party uses: each layer's kernel then bias, then the centroids, if any. */
+/** All parameters in the one order that every party uses: each layer's own, then the centroids, if any. */
 export function parameterSlots(spec: ModelSpec): readonly ParameterSlot[] {
-  const slots: ParameterSlot[] = [];
-  let offset = 0;
-  const place = (name: string, shape: readonly number[]): void => {
-    const size = shape.reduce((product, length) => product * length, 1);
-    slots.push({ name, shape, offset, size });
-    offset += size;
-  };
-  for (const layer of spec.layers) {
-    place(`${layer.name}/kernel`, [layer.inputs, layer.outputs]);
-    place(`${layer.name}/bias`, [layer.outputs]);
-  }
-  const last = spec.layers.at(-1);
-  if (spec.loss.kind === "deeptype" && last !== undefined) place("centroids", [spec.loss.clusters, last.inputs]);
-  return slots;
+  return slotsOf(spec, false);
+}
+
+/** Parameters that stay as they were given, in the same order. */
+export function frozenSlots(spec: ModelSpec): readonly ParameterSlot[] {
+  return slotsOf(spec, true);
 }
 
 export function parameterCount(spec: ModelSpec): number {
-  return parameterSlots(spec).reduce((total, slot) => total + slot.size, 0);
+  return sizeOf(parameterSlots(spec));
+}
+
+/** Numbers in all of some slots. */
+export function sizeOf(slots: readonly ParameterSlot[]): number {
+  const last = slots.at(-1);
+  return last === undefined ? 0 : last.offset + last.size;
+}
+
+/** Numbers in one record. */
+export function featureCount(spec: ModelSpec): number {
+  return volume(spec.input);
+}
+
+function slotsOf(spec: ModelSpec, frozen: boolean): readonly ParameterSlot[] {
+  const slots: ParameterSlot[] = [];
+  let offset = 0;
+  const place = (name: string, shape: readonly number[], start: ParameterStart): void => {
+    const size = volume(shape);
+    slots.push({ name, shape, offset, size, start });
+    offset += size;
+  };
+  const { nodes } = layerGraph(spec);
+  for (const { layer, parameters } of nodes) {
+    const isFrozen = "frozen" in layer && layer.frozen === true;
+    if (isFrozen === frozen) for (const { name, shape, start } of parameters) place(name, shape, start);
+  }
+  const hidden = nodes.at(-1)?.inputs[0]?.at(-1);
+  if (!frozen && spec.loss.kind === "deeptype" && hidden !== undefined) {
+    place("centroids", [spec.loss.clusters, hidden], "glorot");
+  }
+  return slots;
+}
+
+function volume(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
 }

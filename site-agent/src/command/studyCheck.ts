@@ -1,5 +1,4 @@
 import { Failure } from "@consilium/shared/failure/failure";
-import { parameterSlots } from "@consilium/shared/model/spec";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
@@ -15,6 +14,7 @@ import { readKeys } from "../storage/keys.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { describeReport, misfit } from "./contractReport.ts";
 import { registeredDataset } from "./datasets.ts";
+import { layerLines } from "./layerLines.ts";
 import { openNamed } from "./localFile.ts";
 import type { Output } from "./output.ts";
 
@@ -66,7 +66,7 @@ export async function checkProposal(context: CommandContext, options: ProposalCh
 }
 
 function writeReport(output: Output, document: StudyDocument, digest: string, report: ContractReport): void {
-  const layers = layersOf(document);
+  const layers = layerLines(modelSpecOfStudy(document), document.data.maxRecordsPerPatient);
   const sends = leaves(document);
   const epsilon = plannedEpsilons(document);
   output.result({ study: document.name, digest, epsilon, layers, leaves: sends, contract: report }, [
@@ -102,25 +102,6 @@ async function holdAgainst(
   } finally {
     connector.close();
   }
-}
-
-/** One line for each layer. Presets hold layers whose part of a patient's norm is exact; none couples patients. */
-function layersOf(document: StudyDocument): readonly string[] {
-  const spec = modelSpecOfStudy(document);
-  const slots = parameterSlots(spec);
-  const size = (name: string): number => slots.find((slot) => slot.name === name)?.size ?? 0;
-  const several = document.data.maxRecordsPerPatient > 1 ? ", crossed over the patient's records" : "";
-  const layers = spec.layers.map(({ name, inputs, outputs }) => {
-    const parameters = size(`${name}/kernel`) + size(`${name}/bias`);
-    return (
-      `${name}: dense ${inputs} → ${outputs}, ${parameters} parameters; norm from its inputs and output gradients` +
-      `${several}, no patient's gradient is formed`
-    );
-  });
-  const centroids = size("centroids");
-  return centroids === 0
-    ? layers
-    : [...layers, `centroids: ${centroids} parameters, trained; norm from each record's distance to its nearest one`];
 }
 
 function patientsOf(document: StudyDocument, site: string | undefined): number | undefined {

@@ -4,12 +4,12 @@ import { packedBytes } from "@consilium/shared/contribution/pack";
 import type { Contribution } from "@consilium/shared/contribution/stages";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
-import { parameterCount } from "@consilium/shared/model/spec";
+import { featureCount, parameterCount } from "@consilium/shared/model/spec";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { readPrepared } from "../contract/preparedFile.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { PATIENTS_PER_STEP_MAX } from "../gradient/rowsPerSum.ts";
+import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
 import type { NoiseStore } from "../noise/noiseStore.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
@@ -149,7 +149,7 @@ function openStudy(request: Open): OpenStudy {
 function openSource({ spec, grid, classes, patients: from }: Open): Source {
   if (from.source === "random-sums") return { kind: "random-sums", sums: new RandomSums(grid, from.seed) };
   const patients = readPrepared(from.path);
-  if (patients.featureCount !== spec.layers[0]?.inputs) throw unfit("the prepared patients have other features");
+  if (patients.featureCount !== featureCount(spec)) throw unfit("the prepared patients have other features");
   if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
   const trainPatients = patientsOf(patients, "train");
   if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");

@@ -1,11 +1,13 @@
 import { backward } from "@consilium/engine/backward";
-import { forward, loadNetwork, type Network } from "@consilium/engine/network";
+import { forward } from "@consilium/engine/forward";
+import { loadNetwork, type Network } from "@consilium/engine/network";
 import { borrowData } from "@consilium/engine/tensorData";
+import { cut, type ParameterUse } from "@consilium/engine/use";
 import { gridOf } from "@consilium/shared/contribution/grid";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
 import { modelSpecOf } from "@consilium/shared/model/preset";
-import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import { featureCount, type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { RoundKey } from "@consilium/shared/protocol/messages";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { SamplingRate } from "@consilium/shared/units/privacy";
@@ -47,22 +49,29 @@ function plainStep(network: Network, patients: PreparedPatients): () => Promise<
     const features = patients.features.slice();
     const gradients = tf.tidy(() => {
       const rows = patients.labels.length;
-      const traces = forward(network, tf.tensor2d(features, [rows, patients.featureCount]));
-      const { delta_RO } = backward(network, traces, tf.tensor1d(patients.labels, "int32"));
-      return traces.flatMap(({ input_RI }, index) => {
-        const own_RO = delta_RO[index];
-        if (own_RO === undefined) throw new Error("every layer has a delta");
-        return [tf.matMul(tf.transpose(input_RI), own_RO), tf.sum(own_RO, 0)];
-      });
+      const pass = forward(network, tf.tensor2d(features, [rows, patients.featureCount]));
+      const uses = backward(network, pass, tf.tensor1d(patients.labels, "int32"));
+      return uses.map((use) => ({ offset: use.offset, gradient: meanlessSum(use) }));
     });
-    let offset = 0;
-    for (const gradient of gradients) {
-      sum.set(borrowData(gradient), offset);
-      offset += gradient.size;
-    }
+    for (const { offset, gradient } of gradients) sum.set(borrowData(gradient), offset);
     tf.dispose(gradients);
     return performance.now() - start;
   };
+}
+
+/** Σ over all records, without a clip between: one product a layer. */
+function meanlessSum(use: ParameterUse): tf.Tensor {
+  switch (use.kind) {
+    case "direct":
+      return tf.sum(use.gradient_RS, 0);
+    case "product": {
+      const [records, positions, inputs] = use.input_RTI.shape;
+      const flat = (tensor: tf.Tensor, width: number): tf.Tensor2D => tf.reshape(tensor, [records * positions, width]);
+      return tf.matMul(tf.transpose(flat(cut(use.input_RTI), inputs)), flat(use.delta_RTO, use.delta_RTO.shape[2]));
+    }
+    case "lookup":
+      return tf.sum(use.delta_RTO, [0, 1]);
+  }
 }
 
 /**
@@ -94,11 +103,11 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
 
 function randomPatients(spec: ModelSpec, count: number): PreparedPatients {
   const next = publicUniform(2);
-  const featureCount = spec.layers[0]?.inputs ?? 0;
+  const width = featureCount(spec);
   const classes = spec.loss.kind === "sigmoid-cross-entropy" ? 2 : spec.loss.classes;
   return {
-    featureCount,
-    features: Float32Array.from({ length: count * featureCount }, () => 2 * next() - 1),
+    featureCount: width,
+    features: Float32Array.from({ length: count * width }, () => 2 * next() - 1),
     labels: Int32Array.from({ length: count }, (_, i) => i % classes),
     recordStart: Int32Array.from({ length: count + 1 }, (_, i) => i),
     parts: new Uint8Array(count),

@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+/** A tensor, or a window of one: cut out when it is needed, since nine copies of an image take nine times its room. */
+export interface View {
+  readonly source: tf.Tensor;
+  /** Where the window begins and ends and its steps, one for each axis of `source`; without it all of `source`. */
+  readonly window?: { readonly begin: number[]; readonly end: number[]; readonly strides: number[] };
+  /** [R records, T positions, I]. */
+  readonly shape: readonly [number, number, number];
+}
+
+/**
+ * How a block of the flat parameter vector was used by some records: what each record adds to its gradient is found
+ * from this alone. Tensors belong to the pass. Uses of one block by several layers, or several times, all count.
+ */
+export type ParameterUse =
+  /** Σ over positions of input ⊗ delta, into rows of O numbers that lie `rowLength` apart. */
+  | {
+      readonly kind: "product";
+      readonly offset: number;
+      readonly rowLength: number;
+      readonly input_RTI: View;
+      readonly delta_RTO: tf.Tensor3D;
+    }
+  /** delta of each position into the row of a table that its index names. */
+  | {
+      readonly kind: "lookup";
+      readonly offset: number;
+      readonly index_RT: tf.Tensor2D;
+      readonly delta_RTO: tf.Tensor3D;
+    }
+  /** Each record's own gradient, of S numbers. */
+  | { readonly kind: "direct"; readonly offset: number; readonly gradient_RS: tf.Tensor2D };
+
+export type ProductUse = Extract<ParameterUse, { kind: "product" }>;
+
+/** The numbers of a view, as a new tensor. */
+export function cut({ source, window, shape }: View): tf.Tensor3D {
+  if (window === undefined) return tf.reshape(source, [...shape]);
+  return tf.tidy(() => tf.reshape(tf.stridedSlice(source, window.begin, window.end, window.strides), [...shape]));
+}
+
+/** Tensors that a use holds. */
+export function tensorsOf(use: ParameterUse): tf.Tensor[] {
+  switch (use.kind) {
+    case "product":
+      return [use.input_RTI.source, use.delta_RTO];
+    case "lookup":
+      return [use.index_RT, use.delta_RTO];
+    case "direct":
+      return [use.gradient_RS];
+  }
+}
