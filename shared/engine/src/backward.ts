@@ -1,4 +1,4 @@
-import { assert } from "@consilium/shared/failure/failure";
+import { assert, unreachable } from "@consilium/shared/failure/failure";
 import type { LossSpec } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
 import { outputOf, type Pass } from "./forward.ts";
@@ -45,14 +45,37 @@ function trainedBelow({ nodes, parameters }: Network): boolean[] {
   return isAsked;
 }
 
-/** ∂loss/∂(last layer's output): σ(z) − y for one logit, softmax(z) − onehot(y) for one a class. */
+/** ∂loss/∂(last layer's output). */
 function outputDelta(loss: LossSpec, pass: Pass, labels_R: tf.Tensor1D): tf.Tensor {
   const logits_RO = outputOf(pass);
-  if (loss.kind !== "sigmoid-cross-entropy") {
-    // Cast afterwards: tfjs-backend-wasm 4.22 writes integer ones into a float32 oneHot.
-    return tf.sub(tf.softmax(logits_RO), tf.cast(tf.oneHot(labels_R, loss.classes), "float32"));
+  switch (loss.kind) {
+    case "sigmoid-cross-entropy":
+      return sigmoidDelta(logits_RO, tf.cast(labels_R, "float32"));
+    case "softmax-cross-entropy":
+    case "deeptype":
+      return softmaxDelta(logits_RO, labels_R, loss.classes);
+    case "acgan": {
+      const isMade_R = tf.step(tf.sub(tf.cast(labels_R, "float32"), loss.classes - 0.5));
+      const class_R = tf.sub(tf.cast(labels_R, "float32"), tf.mul(loss.classes, isMade_R));
+      const [real_R1, class_RC]: tf.Tensor2D[] = tf.split(logits_RO, [1, loss.classes], 1);
+      assert(real_R1 !== undefined && class_RC !== undefined, "a split in two has two parts");
+      const real = sigmoidDelta(real_R1, tf.sub(1, isMade_R));
+      return tf.concat([real, softmaxDelta(class_RC, tf.cast(class_R, "int32"), loss.classes)], 1);
+    }
+    default:
+      return unreachable(loss);
   }
-  return tf.sub(tf.sigmoid(logits_RO), tf.expandDims(tf.cast(labels_R, "float32"), 1));
+}
+
+/** σ(z) − y for one logit. */
+function sigmoidDelta(logit_R1: tf.Tensor2D, target_R: tf.Tensor): tf.Tensor2D {
+  return tf.sub(tf.sigmoid(logit_R1), tf.expandDims(target_R, 1));
+}
+
+/** softmax(z) − onehot(y) for one logit a class. */
+function softmaxDelta(logits_RC: tf.Tensor2D, labels_R: tf.Tensor, classes: number): tf.Tensor2D {
+  // Cast afterwards: tfjs-backend-wasm 4.22 writes integer ones into a float32 oneHot.
+  return tf.sub(tf.softmax(logits_RC), tf.cast(tf.oneHot(labels_R, classes), "float32"));
 }
 
 /**

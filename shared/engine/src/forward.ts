@@ -1,7 +1,7 @@
 import { assert, unreachable } from "@consilium/shared/failure/failure";
 import * as tf from "@tensorflow/tfjs-core";
 import { attention } from "./layer/attention.ts";
-import { activation, merge, reshape, scale } from "./layer/combine.ts";
+import { activation, merge, pad, reshape, scale } from "./layer/combine.ts";
 import { conv } from "./layer/conv.ts";
 import { dense } from "./layer/dense.ts";
 import { dropout } from "./layer/dropout.ts";
@@ -68,6 +68,8 @@ function run(call: LayerCall): LayerResult {
       return activation(layer, call);
     case "merge":
       return merge(layer, call);
+    case "pad":
+      return pad(layer, call);
     case "reshape":
       return reshape(layer, call);
     default:

@@ -39,6 +39,7 @@ export function classesOf(spec: ModelSpec): number {
 }
 
 function outputs(spec: ModelSpec, logits_RO: tf.Tensor2D): tf.Tensor2D {
+  if (spec.loss.kind === "acgan") return tf.softmax(tf.slice(logits_RO, [0, 1]));
   if (spec.loss.kind !== "sigmoid-cross-entropy") return tf.softmax(logits_RO);
   // Both tails from their own logit: 1 − p would lose the small one.
   return tf.concat([tf.sigmoid(tf.neg(logits_RO)), tf.sigmoid(logits_RO)], 1);

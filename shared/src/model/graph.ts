@@ -116,6 +116,9 @@ function outputShape(layer: Layer, inputs: readonly Shape[], fault: Fault): Shap
       return attentionShape(layer.heads, inputs, fault);
     case "merge":
       return mergeShape(layer.operation, inputs, fault);
+    case "pad":
+      if (layer.margins.length !== input.length) fault(`has margins for ${layer.margins.length} axes, not [${input}]`);
+      return input.map((length, axis) => (layer.margins[axis] ?? [0, 0]).reduce((sum, zeros) => sum + zeros, length));
     case "reshape":
       if (volume(layer.shape) !== volume(input)) fault(`[${input}] doesn't fill [${layer.shape}]`);
       return layer.shape;
@@ -213,6 +216,7 @@ function ownParameters(layer: Layer, input: Shape): LayerNode["parameters"] {
     case "activation":
     case "attention":
     case "merge":
+    case "pad":
     case "reshape":
       return [];
     default:

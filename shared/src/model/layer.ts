@@ -24,8 +24,12 @@ const parametrised = {
   frozen: z.literal(true).optional(),
 };
 
-export const Activation = z.enum(["linear", "relu", "sigmoid", "tanh"]);
+/** `relu6` is min(relu, 6); `leaky-relu` has the slope `LEAKY_SLOPE` below 0. */
+export const Activation = z.enum(["linear", "relu", "sigmoid", "tanh", "relu6", "leaky-relu"]);
 export type Activation = z.infer<typeof Activation>;
+
+/** Keras' own default, with which SPRINT_gan's discriminator was trained. */
+export const LEAKY_SLOPE = 0.3;
 
 /** z = aW + b on the last axis, then the activation. W [inputs, outputs], b [outputs]. */
 export const DenseLayer = z.strictObject({
@@ -70,12 +74,14 @@ export type PoolLayer = z.infer<typeof PoolLayer>;
 /**
  * Group normalisation over [..., channels] (Wu & He 2018, arXiv:1803.08494): each record by itself, so patients stay
  * uncoupled. One group is layer normalisation over all axes, as many as channels is instance normalisation.
- * Scale [channels], shift [channels].
+ * `over: "channels"` takes each position by itself: one group is then layer normalisation as transformers and Keras
+ * mean it (Ba et al. 2016, arXiv:1607.06450). Scale [channels], shift [channels].
  */
 export const NormLayer = z.strictObject({
   ...parametrised,
   kind: z.literal("norm"),
   groups: size,
+  over: z.enum(["record", "channels"]).default("record"),
   epsilon: z.number().positive().default(1e-5),
 });
 export type NormLayer = z.infer<typeof NormLayer>;
@@ -129,6 +135,22 @@ export const MergeLayer = z.strictObject({
 });
 export type MergeLayer = z.infer<typeof MergeLayer>;
 
+const margin = z.number().int().nonnegative();
+
+/**
+ * Zeros before and after each axis of a record's values. Frameworks differ in where `same` puts the odd zero of an even
+ * length: with a pad and `valid` a network reads weights that were trained elsewhere.
+ */
+export const PadLayer = z.strictObject({
+  ...common,
+  kind: z.literal("pad"),
+  margins: z
+    .array(z.tuple([margin, margin]))
+    .min(1)
+    .max(3),
+});
+export type PadLayer = z.infer<typeof PadLayer>;
+
 /** The same numbers in another shape. */
 export const ReshapeLayer = z.strictObject({
   ...common,
@@ -149,7 +171,10 @@ export const Layer = z.discriminatedUnion("kind", [
   DropoutLayer,
   ActivationLayer,
   MergeLayer,
+  PadLayer,
   ReshapeLayer,
 ]);
 export type Layer = z.infer<typeof Layer>;
+/** A layer as it is written: what has a default may be left out. */
+export type LayerInput = z.input<typeof Layer>;
 export type ParametrisedLayer = Extract<Layer, { frozen?: true | undefined }>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { unreachable } from "../failure/failure.ts";
 import { layerGraph, type ParameterStart } from "./graph.ts";
 import { Layer } from "./layer.ts";
 
@@ -8,7 +9,10 @@ import { Layer } from "./layer.ts";
  * - `softmax-cross-entropy`: one logit a class;
  * - `deeptype`: softmax cross-entropy plus `clusterWeight` · ‖h − c_nearest‖², h the last layer's input and c the
  * centroids [clusters, hidden], which are trained parameters appended after all layers (so the loss stays a sum over
- * patients).
+ * patients);
+ * - `acgan`: binary cross-entropy of the first logit on whether a record is real, plus softmax cross-entropy of the others
+ * on its class (Odena et al. 2017, arXiv:1610.09585, eq. 1 and 2). Labels below `classes` are a real record's class, those
+ * from there on a made one's.
  */
 export const LossSpec = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("sigmoid-cross-entropy") }),
@@ -19,8 +23,24 @@ export const LossSpec = z.discriminatedUnion("kind", [
     clusters: z.number().int().min(2),
     clusterWeight: z.number().nonnegative(),
   }),
+  z.strictObject({ kind: z.literal("acgan"), classes: z.number().int().min(2) }),
 ]);
 export type LossSpec = z.infer<typeof LossSpec>;
+
+/** Logits that a loss takes from the last layer. */
+export function logitsOf(loss: LossSpec): number {
+  switch (loss.kind) {
+    case "sigmoid-cross-entropy":
+      return 1;
+    case "softmax-cross-entropy":
+    case "deeptype":
+      return loss.classes;
+    case "acgan":
+      return 1 + loss.classes;
+    default:
+      return unreachable(loss);
+  }
+}
 
 /** A network as a graph of layers in an order in which each comes after those it takes from. */
 export const ModelSpec = z
@@ -31,7 +51,13 @@ export const ModelSpec = z
     loss: LossSpec,
   })
   .superRefine((spec, context) => {
-    const { faults } = layerGraph(spec);
+    const { nodes, faults } = layerGraph(spec);
+    const last = nodes.at(-1)?.output ?? [];
+    const logits = logitsOf(spec.loss);
+    if (faults.length === 0 && (last.length !== 1 || last[0] !== logits)) {
+      const message = `${nodes.at(-1)?.layer.name}: the loss takes [${logits}] logits, not [${last}]`;
+      context.addIssue({ code: "custom", path: ["layers", nodes.length - 1], message });
+    }
     for (const { layer, why } of faults) context.addIssue({ code: "custom", path: ["layers", layer], message: why });
   });
 export type ModelSpec = z.infer<typeof ModelSpec>;

@@ -2,11 +2,10 @@ import { startBackend } from "@consilium/engine/backend";
 import { loadNetwork } from "@consilium/engine/network";
 import { clipRounding } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
-import type { Layer } from "@consilium/shared/model/layer";
+import type { LayerInput } from "@consilium/shared/model/layer";
 import { featureCount, frozenSlots, ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { z } from "zod";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { clippedSum } from "./clippedSum.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
@@ -16,7 +15,6 @@ beforeAll(async () => {
   await startBackend("wasm");
 });
 
-type LayerInput = z.input<typeof Layer>;
 const CLASSES = 3;
 
 /** The layers under test, then whatever leads to one logit a class. */
@@ -68,7 +66,7 @@ function sumOf({ spec, parameters, frozen }: OracleModel, patients: PreparedPati
 const all = (patients: PreparedPatients): Int32Array => Int32Array.from(patients.parts, (_, i) => i);
 const seed = fc.integer({ min: 1, max: 1_000_000 });
 const size = (max: number, min = 1): fc.Arbitrary<number> => fc.integer({ min, max });
-const activation = fc.constantFrom("linear", "relu", "sigmoid", "tanh");
+const activation = fc.constantFrom("linear", "relu", "sigmoid", "tanh", "relu6", "leaky-relu");
 const padding = fc.constantFrom("same", "valid");
 
 interface Case {
@@ -176,6 +174,50 @@ const KINDS: Readonly<Record<string, fc.Arbitrary<Case>>> = {
         { kind: "activation", name: "c", activation: "relu" },
       ],
     ),
+  })),
+  "norms at each position": fc.record({ groups: fc.constantFrom(1, 2), length: size(4, 2) }).map((shape) => ({
+    spec: network(
+      [shape.length, 3],
+      [
+        { kind: "dense", name: "a", outputs: 4, activation: "linear" },
+        { kind: "norm", name: "b", groups: shape.groups, over: "channels" },
+        { kind: "activation", name: "c", activation: "leaky-relu" },
+      ],
+    ),
+  })),
+  "zeros around an image and its channels": fc
+    .record({ side: size(4, 2), top: size(2, 0), left: size(2, 0), below: size(2, 0) })
+    .map(({ side, top, left, below }) => ({
+      spec: network(
+        [side, side, 2],
+        [
+          { kind: "conv", name: "a", outputs: 2, kernel: [2, 2], activation: "relu6" },
+          {
+            kind: "pad",
+            name: "b",
+            margins: [
+              [top, 1],
+              [left, 0],
+              [below, 1],
+            ],
+          },
+          { kind: "conv", name: "c", outputs: 3, kernel: [2, 2], stride: 2, padding: "valid", activation: "tanh" },
+        ],
+      ),
+    })),
+  "two heads, real or made and which class": fc.record({ width: size(4), hidden: size(5, 2) }).map((shape) => ({
+    spec: ModelSpec.parse({
+      input: [4, shape.width],
+      layers: [
+        { kind: "dense", name: "places", outputs: 3, activation: "tanh" },
+        { kind: "pool", name: "flat", operation: "average", window: "global" },
+        { kind: "dense", name: "hidden", outputs: shape.hidden, activation: "tanh" },
+        { kind: "dense", name: "real", outputs: 1, activation: "linear" },
+        { kind: "dense", name: "class", from: ["hidden"], outputs: 2, activation: "linear" },
+        { kind: "merge", name: "heads", from: ["real", "class"], operation: "concatenate" },
+      ],
+      loss: { kind: "acgan", classes: 2 },
+    }),
   })),
   "a frozen convolution and scale below trained ones": fc.record({ side: size(5, 3) }).map(({ side }) => ({
     spec: network(

@@ -102,6 +102,11 @@ function lossOf(
   hidden: Block,
   centroids: Block | undefined,
 ): Value {
+  if (loss.kind === "acgan") {
+    const isMade = label >= loss.classes;
+    const real = crossEntropy(tape, true, logits.slice(0, 1), isMade ? 0 : 1);
+    return tape.add(real, crossEntropy(tape, false, logits.slice(1), isMade ? label - loss.classes : label));
+  }
   const cost = crossEntropy(tape, loss.kind === "sigmoid-cross-entropy", logits, label);
   if (loss.kind !== "deeptype" || centroids === undefined) return cost;
   const width = hidden.values.length;

@@ -1,4 +1,4 @@
-import type { Activation } from "@consilium/shared/model/layer";
+import { type Activation, LEAKY_SLOPE } from "@consilium/shared/model/layer";
 import type { Tape, Value } from "./tape.test-support.ts";
 
 /** Values in row-major order of their shape. */
@@ -19,6 +19,10 @@ export function activate(tape: Tape, activation: Activation, z: Value): Value {
     }
     case "tanh":
       return tape.of(Math.tanh(z.at), [z], [1 - Math.tanh(z.at) ** 2]);
+    case "relu6":
+      return tape.of(Math.min(6, Math.max(0, z.at)), [z], [z.at > 0 && z.at < 6 ? 1 : 0]);
+    case "leaky-relu":
+      return tape.scale(z, z.at > 0 ? 1 : LEAKY_SLOPE);
   }
 }
 

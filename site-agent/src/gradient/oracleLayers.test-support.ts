@@ -1,6 +1,6 @@
 /** Every layer on the tape, one record at a time, index by index: nothing shared with the tensor path. */
 import type { LayerNode } from "@consilium/shared/model/graph";
-import type { Activation, ConvLayer, NormLayer, PoolLayer } from "@consilium/shared/model/layer";
+import type { Activation, ConvLayer, NormLayer, PadLayer, PoolLayer } from "@consilium/shared/model/layer";
 import { activate, type Block, column, required } from "./oracleBlock.test-support.ts";
 import { attention, recurrent } from "./oracleSequence.test-support.ts";
 import type { Tape, Value } from "./tape.test-support.ts";
@@ -44,6 +44,8 @@ export function layerOutput(
       return made(input.values.map((value) => activate(tape, layer.activation, value)));
     case "merge":
       return made(layer.operation === "add" ? sum(tape, inputs) : concatenate(inputs));
+    case "pad":
+      return made(pad(tape, layer, input, output));
     case "reshape":
       return made(input.values);
   }
@@ -161,9 +163,12 @@ function byChannel(tape: Tape, values: readonly Value[], [factor, shift]: readon
 
 function norm(tape: Tape, layer: NormLayer, input: Block, parameters: readonly Block[]): Value[] {
   const channels = input.shape.at(-1) ?? 1;
-  const groupOf = (i: number): number => Math.floor((i % channels) / (channels / layer.groups));
+  const groupOf = (i: number): number => {
+    const position = layer.over === "channels" ? Math.floor(i / channels) : 0;
+    return position * layer.groups + Math.floor((i % channels) / (channels / layer.groups));
+  };
   const normalised: Value[] = [...input.values];
-  for (let group = 0; group < layer.groups; group++) {
+  for (const group of new Set(input.values.map((_, i) => groupOf(i)))) {
     const own = input.values.filter((_, i) => groupOf(i) === group);
     const centre = mean(tape, own);
     const centred = own.map((value) => tape.add(value, tape.scale(centre, -1)));
@@ -179,6 +184,23 @@ function norm(tape: Tape, layer: NormLayer, input: Block, parameters: readonly B
     }
   }
   return byChannel(tape, normalised, parameters);
+}
+
+/** Each place of the output looks for its own in the input. */
+function pad(tape: Tape, { margins }: PadLayer, input: Block, output: readonly number[]): Value[] {
+  const count = output.reduce((product, length) => product * length, 1);
+  return Array.from({ length: count }, (_, place) => {
+    let [rest, index, step] = [place, 0, 1];
+    for (let axis = output.length - 1; axis >= 0; axis--) {
+      const [length = 1, own = 1] = [output[axis], input.shape[axis]];
+      const at = (rest % length) - (margins[axis]?.[0] ?? 0);
+      if (at < 0 || at >= own) return tape.constant(0);
+      index += at * step;
+      step *= own;
+      rest = Math.floor(rest / length);
+    }
+    return required(input.values[index]);
+  });
 }
 
 function sum(tape: Tape, inputs: readonly Block[]): Value[] {

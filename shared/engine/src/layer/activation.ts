@@ -1,4 +1,4 @@
-import type { Activation } from "@consilium/shared/model/layer";
+import { type Activation, LEAKY_SLOPE } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
 
 export function activate(activation: Activation, z: tf.Tensor): tf.Tensor {
@@ -11,10 +11,14 @@ export function activate(activation: Activation, z: tf.Tensor): tf.Tensor {
       return tf.sigmoid(z);
     case "tanh":
       return tf.tanh(z);
+    case "relu6":
+      return tf.clipByValue(z, 0, 6);
+    case "leaky-relu":
+      return tf.maximum(z, tf.mul(z, LEAKY_SLOPE));
   }
 }
 
-/** ∂loss/∂z from ∂loss/∂output: each derivative is a function of the output. At z = 0 that of relu is 0. */
+/** ∂loss/∂z from ∂loss/∂output: each derivative is a function of the output. At a kink it is the smaller of its two sides. */
 export function throughActivation(activation: Activation, upstream: tf.Tensor, output: tf.Tensor): tf.Tensor {
   switch (activation) {
     case "linear":
@@ -25,5 +29,9 @@ export function throughActivation(activation: Activation, upstream: tf.Tensor, o
       return tf.mul(upstream, tf.mul(output, tf.sub(1, output)));
     case "tanh":
       return tf.mul(upstream, tf.sub(1, tf.square(output)));
+    case "relu6":
+      return tf.mul(upstream, tf.mul(tf.step(output), tf.step(tf.sub(6, output))));
+    case "leaky-relu":
+      return tf.mul(upstream, tf.step(output, LEAKY_SLOPE));
   }
 }

@@ -1,5 +1,5 @@
 import { assert } from "@consilium/shared/failure/failure";
-import type { ActivationLayer, MergeLayer, ReshapeLayer, ScaleLayer } from "@consilium/shared/model/layer";
+import type { ActivationLayer, MergeLayer, PadLayer, ReshapeLayer, ScaleLayer } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ParameterUse } from "../use.ts";
 import { activate, throughActivation } from "./activation.ts";
@@ -31,6 +31,15 @@ export function merge(layer: MergeLayer, { inputs }: LayerCall): LayerResult {
   return {
     output: tf.concat([...inputs], axis),
     backward: (upstream) => ({ inputs: tf.split(upstream, widths, axis), uses: [] }),
+  };
+}
+
+export function pad(layer: PadLayer, { inputs: [input] }: LayerCall): LayerResult {
+  assert(input !== undefined, "a pad has an input");
+  const begin = [0, ...layer.margins.map(([before]) => before)];
+  return {
+    output: tf.pad(input, [[0, 0], ...layer.margins]),
+    backward: (upstream) => ({ inputs: [tf.slice(upstream, begin, input.shape)], uses: [] }),
   };
 }
 
