@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { type Cut, cutOut } from "./layer/window.ts";
 
 /** A tensor, or a window of one: cut out when it is needed, since nine copies of an image take nine times its room. */
 export interface View {
   readonly source: tf.Tensor;
-  /** Where the window begins and ends and its steps, one for each axis of `source`; without it all of `source`. */
-  readonly window?: { readonly begin: number[]; readonly end: number[]; readonly strides: number[] };
+  /** Without it all of `source`; with it `source` is [R, height, width, channels]. */
+  readonly cut?: Cut;
   /** [R records, T positions, I]. */
   readonly shape: readonly [number, number, number];
 }
@@ -35,9 +36,8 @@ export type ParameterUse =
 export type ProductUse = Extract<ParameterUse, { kind: "product" }>;
 
 /** The numbers of a view, as a new tensor. */
-export function cut({ source, window, shape }: View): tf.Tensor3D {
-  if (window === undefined) return tf.reshape(source, [...shape]);
-  return tf.tidy(() => tf.reshape(tf.stridedSlice(source, window.begin, window.end, window.strides), [...shape]));
+export function cut({ source, cut: own, shape }: View): tf.Tensor3D {
+  return tf.tidy(() => tf.reshape(own === undefined ? source : cutOut(source as tf.Tensor4D, own), [...shape]));
 }
 
 /** Tensors that a use holds. */

@@ -1,3 +1,4 @@
+import { batchMatMul } from "@consilium/engine/batchMatMul";
 import { cut, type ProductUse } from "@consilium/engine/use";
 import * as tf from "@tensorflow/tfjs-core";
 import type { RowStart } from "./norms.ts";
@@ -38,7 +39,7 @@ export function forEachMaterialised(
       const gradient_RIO = tf.tidy((): tf.Tensor3D => {
         const input = tf.slice(input_RTI, [first, 0, 0], [end - first, positions, inputs]);
         const delta = tf.slice(use.delta_RTO, [first, 0, 0], [end - first, positions, outputs]);
-        return tf.matMul(tf.transpose(input, [0, 2, 1]), delta);
+        return batchMatMul(tf.transpose(input, [0, 2, 1]), delta);
       });
       visit(gradient_RIO, first);
       gradient_RIO.dispose();

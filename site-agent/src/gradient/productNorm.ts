@@ -1,3 +1,4 @@
+import { batchMatMul } from "@consilium/engine/batchMatMul";
 import { numbersFrom } from "@consilium/engine/tensorData";
 import { cut, type ProductUse } from "@consilium/engine/use";
 import * as tf from "@tensorflow/tfjs-core";
@@ -93,7 +94,7 @@ function crossedGram(use: ProductUse, first: number, count: number): number {
 
 /** Products of all pairs of positions, [R, T, T]. */
 function gram(values_RTI: tf.Tensor3D): tf.Tensor3D {
-  return tf.matMul(values_RTI, tf.transpose(values_RTI, [0, 2, 1]));
+  return batchMatMul(values_RTI, tf.transpose(values_RTI, [0, 2, 1]));
 }
 
 /** Σ of the elementwise product for each record: rows in float32, their sum in float64. */

@@ -1,14 +1,18 @@
 import { assert } from "@consilium/shared/failure/failure";
-import { windowSteps } from "@consilium/shared/model/graph";
 import type { PoolLayer } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
 import type { LayerCall, LayerResult } from "./ops.ts";
 import { spread } from "./spread.ts";
+import { cutAt, cutOut, padded, placesOf, type Sweeps, sweepsOf } from "./window.ts";
 
 /** Largest or mean value of each window, channel by channel. */
-export function pool(layer: PoolLayer, { inputs: [input] }: LayerCall): LayerResult {
+export function pool(layer: PoolLayer, { node, inputs: [input] }: LayerCall): LayerResult {
   assert(input !== undefined, "a pool has an input");
-  return layer.window === "global" ? globalPool(layer, input) : windowPool(layer, layer.window, input);
+  const { window, stride, padding, operation } = layer;
+  if (window === "global") return globalPool(layer, input);
+  const sweeps = sweepsOf(input, { window, stride, padding, dilation: 1 });
+  const shape = [sweeps.records, ...node.output];
+  return operation === "max" ? maxPool(input, sweeps, shape) : averagePool(input, sweeps, shape);
 }
 
 function globalPool({ operation }: PoolLayer, input: tf.Tensor): LayerResult {
@@ -20,110 +24,94 @@ function globalPool({ operation }: PoolLayer, input: tf.Tensor): LayerResult {
   return {
     output,
     backward: (upstream) => {
-      const spread = tf.expandDims(upstream, 1);
-      const back =
-        operation === "max"
-          ? tf.mul(spread, shareOfMost(flat, tf.expandDims(output, 1)))
-          : tf.tile(tf.div(spread, positions), [1, positions, 1]);
-      return { inputs: [tf.reshape(back, input.shape)], uses: [] };
+      const apart = tf.reshape(upstream, [records, 1, channels]);
+      if (operation === "average") {
+        return { inputs: [tf.reshape(tf.tile(tf.div(apart, positions), [1, positions, 1]), input.shape)], uses: [] };
+      }
+      const isMost = tf.cast(tf.equal(flat, tf.reshape(output, [records, 1, channels])), "float32");
+      const share = tf.div(apart, tf.sum(isMost, 1, true));
+      return { inputs: [tf.reshape(tf.mul(isMost, share), input.shape)], uses: [] };
     },
   };
 }
 
-/** 1 over the number of largest values where a value is one of them, else 0: several largest share the derivative. */
-function shareOfMost(values: tf.Tensor, most: tf.Tensor): tf.Tensor {
-  const isMost = tf.cast(tf.equal(values, most), "float32");
-  return tf.div(isMost, tf.sum(isMost, 1, true));
-}
-
-/**
- * Windows are laid out one place at a time: the output is the largest, or the mean, over shifted and stepped copies.
- * The derivative puts each copy's share back with zeros between its steps. No pooling kernel is needed, of which
- * backends have different ones, one with a gradient that is wrong.
+/*
+ * Windows are taken one place at a time: each place of the window is a shifted, stepped copy of the input, and the
+ * output is the largest, or the mean, over copies. The derivative puts each copy's share back with zeros between its
+ * steps. No pooling kernel is needed, of which backends have different ones, one with a gradient that is wrong.
  */
-function windowPool(layer: PoolLayer, window: readonly number[], input: tf.Tensor): LayerResult {
-  const channels = input.shape.at(-1) ?? 0;
-  const records = input.shape[0] ?? 0;
-  const isLine = window.length === 1;
-  const size = isLine ? [1, window[0] ?? 1] : window;
-  const lengths = isLine ? [1, input.shape[1] ?? 1] : [input.shape[1] ?? 1, input.shape[2] ?? 1];
-  const axes = lengths.map((length, axis) => {
-    const stride = isLine && axis === 0 ? 1 : (layer.stride ?? size[axis] ?? 1);
-    const count = windowSteps(length, size[axis] ?? 1, stride, layer.padding);
-    const missing = Math.max(0, (count - 1) * stride + (size[axis] ?? 1) - length);
-    const before = layer.padding === "same" ? Math.floor(missing / 2) : 0;
-    const after = layer.padding === "same" ? missing - before : 0;
-    return { stride, count, before, after, length };
-  });
-  const [down, right] = axes;
-  assert(down !== undefined && right !== undefined, "a plane has two axes");
-  const [height = 1, width = 1] = lengths;
-  const image: tf.Tensor4D = tf.reshape(input, [records, height, width, channels]);
-  const margins: [number, number][] = [
-    [0, 0],
-    [down.before, down.after],
-    [right.before, right.after],
-    [0, 0],
-  ];
-  // A value below every other never is the largest; of a mean, padding counts neither as value nor in the divisor.
-  const padded = tf.pad(image, margins, layer.operation === "max" ? LOWEST : 0);
-  const copies = placesOf(size).map(([row, column]) =>
-    tf.stridedSlice(
-      padded,
-      [0, row, column, 0],
-      [records, row + (down.count - 1) * down.stride + 1, column + (right.count - 1) * right.stride + 1, channels],
-      [1, down.stride, right.stride, 1],
-    ),
-  );
-  const counted = (): tf.Tensor => {
-    const ones = tf.pad(tf.onesLike(image), margins);
-    return tf.addN(
-      placesOf(size).map(([row, column]) =>
-        tf.stridedSlice(
-          ones,
-          [0, row, column, 0],
-          [records, row + (down.count - 1) * down.stride + 1, column + (right.count - 1) * right.stride + 1, channels],
-          [1, down.stride, right.stride, 1],
-        ),
-      ),
-    );
-  };
-  const stacked = tf.stack(copies, 1);
-  const divisor = layer.operation === "average" ? counted() : undefined;
-  const pooled = divisor === undefined ? tf.max(stacked, 1) : tf.div(tf.sum(stacked, 1), divisor);
-  const output = isLine ? tf.reshape(pooled, [records, right.count, channels]) : pooled;
+
+/** Several largest values share the derivative. */
+function maxPool(input: tf.Tensor, sweeps: Sweeps, shape: number[]): LayerResult {
+  const whole = padded(input, sweeps, LOWEST);
+  const copies = placesOf(sweeps).map(([row, column]) => cutOut(whole, cutAt(sweeps, row, column)));
+  const most = copies.reduce((largest, copy) => tf.maximum(largest, copy));
   return {
-    output,
+    output: tf.reshape(most, shape),
     backward: (upstream) => {
-      const delta = tf.reshape(upstream, pooled.shape);
-      const shares =
-        divisor === undefined
-          ? tf.unstack(tf.mul(tf.expandDims(delta, 1), shareOfMost(stacked, tf.expandDims(pooled, 1))), 1)
-          : copies.map(() => tf.div(delta, divisor));
-      const whole = tf.addN(
-        placesOf(size).map(([row, column], index) => {
-          const apart = spread(shares[index] as tf.Tensor4D, down.stride, right.stride);
-          const below = (padded.shape[1] ?? 0) - row - apart.shape[1];
-          const beyond = (padded.shape[2] ?? 0) - column - apart.shape[2];
-          return tf.pad(apart, [
-            [0, 0],
-            [row, below],
-            [column, beyond],
-            [0, 0],
-          ]);
-        }),
-      );
-      const back = tf.slice(whole, [0, down.before, right.before, 0], [-1, down.length, right.length, -1]);
-      return { inputs: [tf.reshape(back, input.shape)], uses: [] };
+      const isMost = copies.map((copy) => tf.cast(tf.equal(copy, most), "float32"));
+      const share = tf.div(tf.reshape(upstream, most.shape), tf.addN(isMost));
+      return {
+        inputs: [
+          putBack(
+            isMost.map((own) => tf.mul(own, share)),
+            sweeps,
+            input.shape,
+          ),
+        ],
+        uses: [],
+      };
     },
   };
 }
 
+/** Below every value that a network holds: padding never is the largest. */
 const LOWEST = -3.4e38;
 
-function placesOf([height, width]: readonly number[]): [number, number][] {
-  return Array.from({ length: (height ?? 1) * (width ?? 1) }, (_, place) => [
-    Math.floor(place / (width ?? 1)),
-    place % (width ?? 1),
-  ]);
+/** Padding counts neither as value nor in the divisor. */
+function averagePool(input: tf.Tensor, sweeps: Sweeps, shape: number[]): LayerResult {
+  const whole = padded(input, sweeps);
+  const one: Sweeps = { ...sweeps, records: 1, channels: 1 };
+  const inside = padded(tf.ones([1, sweeps.down.length, sweeps.right.length, 1]), one);
+  const sum = (source: tf.Tensor4D, of: Sweeps): tf.Tensor =>
+    tf.addN(placesOf(of).map(([row, column]) => cutOut(source, cutAt(of, row, column))));
+  const count = sum(inside, one);
+  return {
+    output: tf.reshape(tf.div(sum(whole, sweeps), count), shape),
+    backward: (upstream) => {
+      const { records, channels, down, right } = sweeps;
+      const share = tf.div(tf.reshape(upstream, [records, down.steps, right.steps, channels]), count);
+      return {
+        inputs: [
+          putBack(
+            placesOf(sweeps).map(() => share),
+            sweeps,
+            input.shape,
+          ),
+        ],
+        uses: [],
+      };
+    },
+  };
+}
+
+/** Σ over the window's places of what each adds to the values that it saw; padding's part is dropped. */
+export function putBack(shares: readonly tf.Tensor[], sweeps: Sweeps, shape: number[]): tf.Tensor {
+  const { down, right } = sweeps;
+  const [height, width] = [down, right].map(({ length, before, after }) => length + before + after);
+  const whole = tf.addN(
+    placesOf(sweeps).map(([row, column], place) => {
+      const apart = spread(shares[place] as tf.Tensor4D, down.stride, right.stride);
+      const [top, left] = [row * down.dilation, column * right.dilation];
+      const below = (height ?? 0) - top - apart.shape[1];
+      const beyond = (width ?? 0) - left - apart.shape[2];
+      return tf.pad(apart, [
+        [0, 0],
+        [top, below],
+        [left, beyond],
+        [0, 0],
+      ]);
+    }),
+  );
+  return tf.reshape(tf.slice(whole, [0, down.before, right.before, 0], [-1, down.length, right.length, -1]), shape);
 }
