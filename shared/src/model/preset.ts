@@ -1,4 +1,5 @@
 import type { ModelChoice } from "../study/document.ts";
+import { classifierOf } from "./classifier.ts";
 import type { DenseLayer } from "./layer.ts";
 import type { ModelSpec } from "./spec.ts";
 
@@ -9,11 +10,12 @@ import type { ModelSpec } from "./spec.ts";
  */
 export function modelSpecOf(choice: ModelChoice, featureCount: number, classes: number): ModelSpec {
   const input = [featureCount];
+  const { logits, loss } = classifierOf(classes);
   switch (choice.preset) {
     case "logistic":
-      return { input, layers: dense([], logits(classes), "relu"), loss: crossEntropy(classes) };
+      return { input, layers: dense([], logits, "relu"), loss };
     case "mlp":
-      return { input, layers: dense(choice.hidden, logits(classes), choice.activation), loss: crossEntropy(classes) };
+      return { input, layers: dense(choice.hidden, logits, choice.activation), loss };
     case "deeptype": {
       const { clusters, clusterWeight } = choice;
       return {
@@ -32,12 +34,4 @@ function dense(hidden: readonly number[], outputs: number, activation: "relu" | 
     outputs: width,
     activation: index < hidden.length ? activation : "linear",
   }));
-}
-
-function logits(classes: number): number {
-  return classes === 2 ? 1 : classes;
-}
-
-function crossEntropy(classes: number): ModelSpec["loss"] {
-  return classes === 2 ? { kind: "sigmoid-cross-entropy" } : { kind: "softmax-cross-entropy", classes };
 }
