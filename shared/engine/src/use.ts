@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type Cut, cutOut } from "./layer/window.ts";
 
-/** A tensor, or a window of one: cut out when it is needed, since nine copies of an image take nine times its room. */
+/** A tensor, or windows of one: cut out when they are needed, since nine copies of an image take nine times its room. */
 export interface View {
   readonly source: tf.Tensor;
-  /** Without it all of `source`; with it `source` is [R, height, width, channels]. */
-  readonly cut?: Cut;
+  /** Without them all of `source`; with them `source` is [R, height, width, channels], their channels side by side. */
+  readonly cuts?: readonly Cut[];
   /** [R records, T positions, I]. */
   readonly shape: readonly [number, number, number];
 }
@@ -36,8 +36,11 @@ export type ParameterUse =
 export type ProductUse = Extract<ParameterUse, { kind: "product" }>;
 
 /** The numbers of a view, as a new tensor. */
-export function cut({ source, cut: own, shape }: View): tf.Tensor3D {
-  return tf.tidy(() => tf.reshape(own === undefined ? source : cutOut(source as tf.Tensor4D, own), [...shape]));
+export function cut({ source, cuts, shape }: View): tf.Tensor3D {
+  return tf.tidy(() => {
+    const windows = cuts?.map((own) => cutOut(source as tf.Tensor4D, own)) ?? [source];
+    return tf.reshape(windows.length === 1 ? (windows[0] ?? source) : tf.concat(windows, 3), [...shape]);
+  });
 }
 
 /** Tensors that a use holds. */

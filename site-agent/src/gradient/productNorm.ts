@@ -38,6 +38,9 @@ export function denseNorms(use: ProductUse, rowStart: RowStart): BlockNorms {
   return norms;
 }
 
+/** ‖delta‖² of each record: places of one kernel share their deltas. */
+const deltaSquares = new WeakMap<tf.Tensor, Float64Array>();
+
 /** ‖input‖² and ‖delta‖² of each record over its positions: the product of norms that cancellation is held against. */
 function frobenius(use: ProductUse): { input_R: Float64Array; delta_R: Float64Array } {
   const [records, , inputs] = use.input_RTI.shape;
@@ -52,7 +55,9 @@ function frobenius(use: ProductUse): { input_R: Float64Array; delta_R: Float64Ar
     });
   };
   const input_R = numbersFrom(() => squares(cut(use.input_RTI), inputs));
-  return { input_R, delta_R: squares(use.delta_RTO, outputs) };
+  const delta_R = deltaSquares.get(use.delta_RTO) ?? squares(use.delta_RTO, outputs);
+  deltaSquares.set(use.delta_RTO, delta_R);
+  return { input_R, delta_R };
 }
 
 /**

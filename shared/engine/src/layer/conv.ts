@@ -120,7 +120,10 @@ function withMargins(image: tf.Tensor4D, margins: readonly (readonly [number, nu
   return tf.pad(kept, [[0, 0], more(rows), more(columns), [0, 0]]);
 }
 
-/** Each place of the kernel and each group is a block of its own. */
+/** Fewer input channels than this are taken for all places of the kernel at once: products of few rows are slow. */
+const FEW_INPUTS = 16;
+
+/** Each place of the kernel and each group is a block of its own; with few channels the whole kernel is one. */
 function kernelUses(
   { layer, sweeps, inputs, outputs }: Geometry,
   image: tf.Tensor4D,
@@ -128,6 +131,11 @@ function kernelUses(
   offset: number,
 ): ParameterUse[] {
   const [records, positions] = delta_RTO.shape;
+  if (layer.groups === 1 && inputs < FEW_INPUTS) {
+    const cuts = placesOf(sweeps).map(([row, column]) => cutAt(sweeps, row, column));
+    const input_RTI = { source: image, cuts, shape: [records, positions, cuts.length * inputs] } as const;
+    return [{ kind: "product", offset, rowLength: layer.outputs, input_RTI, delta_RTO }];
+  }
   const deltas: tf.Tensor3D[] =
     layer.groups === 1 || (inputs === 1 && outputs === 1) ? [delta_RTO] : tf.split(delta_RTO, layer.groups, 2);
   return placesOf(sweeps).flatMap(([row, column], place): ParameterUse[] => {
@@ -143,7 +151,7 @@ function kernelUses(
       rowLength: layer.outputs,
       input_RTI: {
         source: image,
-        cut: { ...cut, channel: group * inputs, channels: inputs },
+        cuts: [{ ...cut, channel: group * inputs, channels: inputs }],
         shape: [records, positions, inputs],
       },
       delta_RTO: own_RTO,
