@@ -198,8 +198,10 @@ function ownParameters(layer: Layer, input: Shape): LayerNode["parameters"] {
   const channels = input.at(-1) ?? 0;
   const named: Named = (name, ...shape) => ({ name: `${layer.name}/${name}`, shape, start: STARTS[name] });
   switch (layer.kind) {
-    case "dense":
-      return [named("kernel", channels, layer.outputs), named("bias", layer.outputs)];
+    case "dense": {
+      const kernel = named("kernel", channels, layer.outputs);
+      return layer.bias === false ? [kernel] : [kernel, named("bias", layer.outputs)];
+    }
     case "conv": {
       const kernel = named("kernel", ...layer.kernel, channels / layer.groups, layer.outputs);
       return layer.bias ? [kernel, named("bias", layer.outputs)] : [kernel];

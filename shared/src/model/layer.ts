@@ -36,6 +36,7 @@ export const DenseLayer = z.strictObject({
   ...parametrised,
   kind: z.literal("dense"),
   outputs: size,
+  bias: z.literal(false).optional(),
   activation: Activation,
 });
 export type DenseLayer = z.infer<typeof DenseLayer>;

@@ -4,6 +4,11 @@ import { clipRounding } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { featureCount, frozenSlots, ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
+import { acganDiscriminator } from "@consilium/shared/model/zoo/acganDiscriminator";
+import { cnn } from "@consilium/shared/model/zoo/cnn";
+import { resnet18 } from "@consilium/shared/model/zoo/resnet18";
+import { resnet20 } from "@consilium/shared/model/zoo/resnet20";
+import { squeezenet } from "@consilium/shared/model/zoo/squeezenet";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -211,7 +216,7 @@ const KINDS: Readonly<Record<string, fc.Arbitrary<Case>>> = {
       layers: [
         { kind: "dense", name: "places", outputs: 3, activation: "tanh" },
         { kind: "pool", name: "flat", operation: "average", window: "global" },
-        { kind: "dense", name: "hidden", outputs: shape.hidden, activation: "tanh" },
+        { kind: "dense", name: "hidden", outputs: shape.hidden, bias: false, activation: "tanh" },
         { kind: "dense", name: "real", outputs: 1, activation: "linear" },
         { kind: "dense", name: "class", from: ["hidden"], outputs: 2, activation: "linear" },
         { kind: "merge", name: "heads", from: ["real", "class"], operation: "concatenate" },
@@ -317,5 +322,50 @@ describe.each(Object.entries(KINDS))("%s", (_, cases) => {
       }),
       { numRuns: 10 },
     );
+  });
+});
+
+/** Without dropout, whose masks are secret, and narrow: the oracle takes one number at a time. */
+function narrowed(spec: ModelSpec): ModelSpec {
+  const layers = spec.layers.map((layer): LayerInput => {
+    if (layer.kind === "dropout") return { kind: "activation", name: layer.name, activation: "linear" };
+    return layer.kind === "dense" && layer.outputs > 100 ? { ...layer, outputs: 9 } : layer;
+  });
+  return ModelSpec.parse({ ...spec, layers });
+}
+
+const ZOO: readonly { name: string; spec: ModelSpec }[] = [
+  { name: "small CNN", spec: cnn([14, 16, 1], CLASSES) },
+  { name: "AC-GAN discriminator", spec: narrowed(acganDiscriminator(2)) },
+  {
+    name: "ResNet-18, GroupNorm",
+    spec: resnet18({ input: [9, 8, 1], classes: CLASSES, norm: "group", trains: "full", width: 2 }),
+  },
+  {
+    name: "ResNet-18, published stem, last block",
+    spec: resnet18({ input: [64, 64, 1], classes: CLASSES, norm: "frozen-batch", trains: "last-block", width: 1 }),
+  },
+  {
+    name: "ResNet-20, frozen BatchNorm, full",
+    spec: resnet20({ input: [8, 8, 1], classes: CLASSES, norm: "frozen-batch", trains: "full", width: 2 }),
+  },
+  {
+    name: "SqueezeNet",
+    spec: narrowed(squeezenet({ input: [35, 35, 1], classes: CLASSES, trains: "full", narrowing: 16 })),
+  },
+];
+
+describe.each(ZOO)("$name", ({ spec }) => {
+  test("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
+    const model = modelOf(spec, 11);
+    const patients = patientsOf(spec, 12, 2, false);
+    for (const clippingNorm of [0.5, 1000]) {
+      const batch = Int32Array.of(0, 1, 2);
+      const expected = oracleClippedSum(model, patients, batch, clippingNorm);
+      const sum = sumOf(model, patients, batch, clippingNorm);
+      const apart = l2Norm(sum.map((value, i) => value - (expected[i] ?? 0)));
+      expect(l2Norm(expected)).toBeGreaterThan(0.01);
+      expect(apart).toBeLessThan(1e-4 * l2Norm(expected));
+    }
   });
 });

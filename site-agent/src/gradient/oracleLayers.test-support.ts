@@ -53,13 +53,14 @@ export function layerOutput(
 
 function dense(tape: Tape, input: Block, [kernel, bias]: readonly Block[], activation: Activation): Value[] {
   const width = input.shape.at(-1) ?? 0;
-  const [w, b] = [required(kernel), required(bias)];
+  const w = required(kernel);
   const columns = Array.from({ length: w.shape[1] ?? 0 }, (_, o) => column(w, o));
   return Array.from({ length: input.values.length / width }, (_, t) => t).flatMap((t) => {
     const own = input.values.slice(t * width, (t + 1) * width);
-    return columns.map((weights, o) =>
-      activate(tape, activation, tape.add(tape.dot(own, weights), required(b.values[o]))),
-    );
+    return columns.map((weights, o) => {
+      const z = tape.dot(own, weights);
+      return activate(tape, activation, bias === undefined ? z : tape.add(z, required(bias.values[o])));
+    });
   });
 }
 

@@ -7,13 +7,15 @@ import type { LayerCall, LayerResult } from "./ops.ts";
 
 /** z = aW + b on the last axis; any axes between records and it are positions. */
 export function dense(layer: DenseLayer, { inputs: [input], parameters: [kernel, bias] }: LayerCall): LayerResult {
-  assert(input !== undefined && kernel !== undefined && bias !== undefined, "a dense layer has input, kernel and bias");
+  assert(input !== undefined && kernel !== undefined, "a dense layer has input and kernel");
   const kernel_IO = kernel.tensor as tf.Tensor2D;
   const [inputs, outputs] = kernel_IO.shape;
   const records = input.shape[0] ?? 0;
   const positions = input.size / (records * inputs);
   const flat_NI = tf.reshape(input, [records * positions, inputs]);
-  const z = tf.reshape(tf.add(tf.matMul(flat_NI, kernel_IO), bias.tensor), [...input.shape.slice(0, -1), outputs]);
+  const product = tf.matMul(flat_NI, kernel_IO);
+  const biased = bias === undefined ? product : tf.add(product, bias.tensor);
+  const z = tf.reshape(biased, [...input.shape.slice(0, -1), outputs]);
   const output = activate(layer.activation, z);
   return {
     output,
@@ -25,7 +27,7 @@ export function dense(layer: DenseLayer, { inputs: [input], parameters: [kernel,
         const input_RTI = { source: input, shape: [records, positions, inputs] } as const;
         uses.push({ kind: "product", offset: kernel.offset, rowLength: outputs, input_RTI, delta_RTO });
       }
-      if (bias.offset !== null) uses.push(biasUse(bias.offset, delta_RTO));
+      if (bias !== undefined && bias.offset !== null) uses.push(biasUse(bias.offset, delta_RTO));
       // W is transposed first: wasm's own transposed product is ten times slower.
       const back = (): tf.Tensor =>
         tf.reshape(tf.matMul(tf.reshape(delta, [records * positions, outputs]), tf.transpose(kernel_IO)), input.shape);

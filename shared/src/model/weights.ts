@@ -1,0 +1,146 @@
+import { assert, Failure } from "../failure/failure.ts";
+import { layerGraph } from "./graph.ts";
+import { initialParameters } from "./initial.ts";
+import type { Layer } from "./layer.ts";
+import { frozenSlots, type ModelSpec, type ParameterSlot, parameterCount, parameterSlots, sizeOf } from "./spec.ts";
+import { openTensorFile, type StoredTensor } from "./tensorFile.ts";
+import type { WeightNames } from "./weightNames.ts";
+
+/** A model's numbers, in the order of `parameterSlots` and of `frozenSlots`. */
+export interface Weights {
+  readonly parameters: Float32Array;
+  readonly frozen: Float32Array;
+}
+
+export interface WeightsWanted {
+  readonly names: WeightNames;
+  /** Layers that start anew, such as a head for other classes; their tensors in the file are left out. */
+  readonly fresh?: readonly string[];
+  /** Seed of what starts anew. */
+  readonly seed: number;
+}
+
+/**
+ * Numbers of `spec` from somebody else's safetensors file. Each slot takes exactly the tensors that `names` says, in
+ * exactly its shape; a tensor that no layer takes is refused, so that a network one layer short can't pass for another.
+ */
+export function readWeights(spec: ModelSpec, file: Uint8Array, wanted: WeightsWanted): Weights {
+  const source = new WeightSource(openTensorFile(file), wanted);
+  const parameters = initialParameters(spec, wanted.seed);
+  assert(parameters.length === parameterCount(spec), "initial parameters are a model's");
+  const frozen = new Float32Array(sizeOf(frozenSlots(spec)));
+  const layers = layerOfSlot(spec);
+  const fill = (slots: readonly ParameterSlot[], numbers: Float32Array): void => {
+    for (const slot of slots) {
+      const layer = layers.get(slot.name);
+      if (layer === undefined) throw withoutTensor(slot.name);
+      const values = source.take(layer, slot);
+      if (values !== null) numbers.set(values, slot.offset);
+    }
+  };
+  fill(parameterSlots(spec), parameters);
+  fill(frozenSlots(spec), frozen);
+  source.refuseRest();
+  return { parameters, frozen };
+}
+
+class WeightSource {
+  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #wanted: WeightsWanted;
+  readonly #taken = new Set<string>();
+
+  constructor(tensors: ReadonlyMap<string, StoredTensor>, wanted: WeightsWanted) {
+    this.#tensors = tensors;
+    this.#wanted = wanted;
+  }
+
+  /** A slot's numbers, or null where it starts anew. */
+  take(layer: Layer, slot: ParameterSlot): ArrayLike<number> | null {
+    const { names, fresh = [] } = this.#wanted;
+    const part = slot.name.slice(layer.name.length + 1);
+    const prefix = names.prefix(layer.name);
+    if (fresh.includes(layer.name)) {
+      for (const name of this.#tensors.keys()) if (name.startsWith(prefix)) this.#taken.add(name);
+      return null;
+    }
+    if (layer.kind === "scale") return this.#folded(layer.name, prefix, part, slot);
+    const suffix = names.parts[part];
+    if (suffix === undefined) throw withoutTensor(slot.name);
+    const stored = names.storedShapes.get(slot.name) ?? slot.shape;
+    if (part !== "kernel" || !names.outputsFirst) return this.#values(`${prefix}${suffix}`, stored, slot);
+    const turned = outputsFirst(stored);
+    return outputsLast(this.#values(`${prefix}${suffix}`, turned, slot), turned);
+  }
+
+  /** Batch normalisation with its statistics fixed: γ(x − μ)/√(v + ε) + β = x·scale + shift (Ioffe & Szegedy 2015). */
+  #folded(layer: string, prefix: string, part: string, slot: ParameterSlot): Float64Array {
+    const { scale, shift, mean, variance, epsilonOf } = this.#wanted.names.batchNorm;
+    const read = (suffix: string): Float32Array => this.#values(`${prefix}${suffix}`, slot.shape, slot);
+    const epsilon = epsilonOf(layer);
+    const [gamma, beta, centre, spread] = [read(scale), read(shift), read(mean), read(variance)];
+    const factors = Float64Array.from(gamma, (value, i) => value / Math.sqrt((spread[i] ?? Number.NaN) + epsilon));
+    if (part === "scale") return factors;
+    return factors.map((factor, i) => (beta[i] ?? Number.NaN) - (centre[i] ?? Number.NaN) * factor);
+  }
+
+  #values(name: string, shape: readonly number[], slot: ParameterSlot): Float32Array {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw missing(name, slot);
+    if (String(tensor.shape) !== String(shape)) throw misshapen(name, tensor.shape, shape, slot);
+    this.#taken.add(name);
+    return tensor.values();
+  }
+
+  refuseRest(): void {
+    const { ignored } = this.#wanted.names;
+    for (const [name, { shape }] of this.#tensors) {
+      if (this.#taken.has(name) || ignored.some((suffix) => name.endsWith(suffix))) continue;
+      throw differs(`Tensor ${name} [${shape}] is taken by no layer`);
+    }
+  }
+}
+
+function layerOfSlot(spec: ModelSpec): ReadonlyMap<string, Layer> {
+  const { nodes } = layerGraph(spec);
+  return new Map(nodes.flatMap(({ layer, parameters }) => parameters.map(({ name }) => [name, layer] as const)));
+}
+
+/** HWIO → OIHW, IO → OI: PyTorch's order. */
+function outputsFirst(shape: readonly number[]): readonly number[] {
+  const [outputs = 1, inputs = 1, ...axes] = [shape.at(-1) ?? 1, shape.at(-2) ?? 1, ...shape.slice(0, -2)];
+  return [outputs, inputs, ...axes];
+}
+
+/** Numbers stored as [outputs, inputs, ...kernel], as [...kernel, inputs, outputs]. */
+function outputsLast(values: Float32Array, [outputs = 1, inputs = 1, ...axes]: readonly number[]): Float32Array {
+  const places = axes.reduce((product, length) => product * length, 1);
+  const turned = new Float32Array(values.length);
+  for (let o = 0; o < outputs; o++) {
+    for (let i = 0; i < inputs; i++) {
+      const from = (o * inputs + i) * places;
+      for (let p = 0; p < places; p++) turned[(p * inputs + i) * outputs + o] = values[from + p] ?? Number.NaN;
+    }
+  }
+  return turned;
+}
+
+function missing(name: string, slot: ParameterSlot): Failure {
+  return differs(`There is no tensor ${name} for ${slot.name} [${slot.shape}]`);
+}
+
+function misshapen(name: string, is: readonly number[], wanted: readonly number[], slot: ParameterSlot): Failure {
+  return differs(`Tensor ${name} is [${is}], and ${slot.name} [${slot.shape}] takes [${wanted}]`);
+}
+
+function withoutTensor(slot: string): Failure {
+  return differs(`For ${slot} these names know no tensor`);
+}
+
+function differs(what: string): Failure {
+  return new Failure({
+    code: "model/weights-differ",
+    kind: "refused",
+    what: `The weights are not this network's. ${what}.`,
+    remedy: "Give the file of this very network, or name the layers that start anew.",
+  });
+}
