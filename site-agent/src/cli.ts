@@ -4,6 +4,7 @@ import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
 import type { CommandContext } from "./command/context.ts";
+import { addEngineCommands } from "./command/engineCommands.ts";
 import {
   type ApproveFlags,
   type CapFlags,
@@ -260,6 +261,8 @@ program
       key: options.key,
     }),
   );
+
+addEngineCommands(program, outputOf);
 
 /** The exit code of what happened. */
 function settle(error: unknown, isJson: boolean): number {

@@ -3,6 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { validityOf } from "@consilium/certs/renewal";
+import { enginesFolder } from "@consilium/engine/nativeEngine";
 import { assert, Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import { jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
@@ -39,11 +40,7 @@ const ACCEPTED: ReplyBody = { type: "accepted" };
 export async function runAgent(options: AgentOptions): Promise<void> {
   const now = (): Date => new Date();
   const site = await openSite(options.path, { environment: options.environment, now });
-  const agent = new Agent(
-    site,
-    leveled(site, jsonLinesLogger(`site/${site.config.name}`, undefined, now)),
-    options.randomSums,
-  );
+  const agent = new Agent(site, leveled(site, jsonLinesLogger(`site/${site.config.name}`, undefined, now)), options);
   const stop = (): void => agent.stop();
   options.signal.addEventListener("abort", stop);
   try {
@@ -71,14 +68,14 @@ class Agent {
   #lastRefusal: Refusal | null = null;
   #resolveStopped: () => void = () => {};
 
-  constructor(site: Site, logger: Logger, randomSums: number | undefined) {
+  constructor(site: Site, logger: Logger, { environment, randomSums }: AgentOptions) {
     this.#site = site;
     this.#logger = logger;
     this.#since = site.now().toISOString();
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
-    this.#engine = new EngineProcess({ logger });
+    this.#engine = new EngineProcess({ logger, engines: enginesFolder(environment) });
     this.#rounds = this.#prepareRounds(randomSums);
   }
 

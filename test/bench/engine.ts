@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type BackendName, nativeInstalled, startBackend } from "@consilium/engine/backend";
-import { NATIVE_ENVIRONMENT } from "@consilium/site-agent/engine/supervise";
+import { NATIVE_ENVIRONMENT } from "@consilium/site-agent/engine/nativeEnvironment";
 import { z } from "zod";
 import { type ModelName, STEPS, type StepKind, timeSteps } from "./measure/engineSteps.ts";
 import { type BenchCase, printReport, quantile, skippedCase } from "./measure/report.ts";
@@ -57,7 +57,7 @@ function casesOf(backend: BackendName, plan: (typeof PLANS)[number]): BenchCase[
 
 function measure(order: Order): Outcome {
   const native = order.backend !== "wasm";
-  if (native && !nativeInstalled()) return { skipped: "the optional native packages are not installed" };
+  if (native && !nativeInstalled()) return { skipped: "not installed: consilium-site engine install" };
   process.stderr.write(`engine: ${order.backend}, ${order.model}, batch ${order.batch}, ${order.kind}\n`);
   const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--measure", JSON.stringify(order)], {
     encoding: "utf8",

@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import util from "node:util";
 import { Failure } from "@consilium/shared/failure/failure";
 import * as tf from "@tensorflow/tfjs-core";
+import { addWhatNodeLost, enginesFolder, loadNative, mayBeTrusted, NativeKind, readRecord } from "./nativeEngine.ts";
 
 export type BackendName = "tensorflow-gpu" | "tensorflow" | "wasm";
 
@@ -18,27 +18,29 @@ export interface Backend {
 
 interface Rung {
   readonly name: BackendName;
-  /** Throws, in words, when this machine can't use it. */
-  readonly start: () => Promise<number>;
+  /** Gives the threads of one operation; throws, in words, when this machine can't use it. */
+  readonly start: (engines: string) => Promise<number>;
 }
 
-const GPU_PACKAGE = "@tensorflow/tfjs-node-gpu";
-const CPU_PACKAGE = "@tensorflow/tfjs-node";
+const PACKAGE = { gpu: "@tensorflow/tfjs-node-gpu", cpu: "@tensorflow/tfjs-node" } satisfies Record<NativeKind, string>;
 
 const LADDER: readonly Rung[] = [
-  { name: "tensorflow-gpu", start: () => startNative(GPU_PACKAGE, true) },
-  { name: "tensorflow", start: () => startNative(CPU_PACKAGE, false) },
+  { name: "tensorflow-gpu", start: (engines) => startNative("gpu", engines) },
+  { name: "tensorflow", start: (engines) => startNative("cpu", engines) },
   { name: "wasm", start: startWasm },
 ];
 
 /** Starts the fastest backend that this machine has, at or below `best`; says of each faster one why it is not used. */
-export async function startBackend(best: BackendName = "tensorflow-gpu"): Promise<Backend> {
+export async function startBackend(
+  best: BackendName = "tensorflow-gpu",
+  engines: string = enginesFolder(process.env),
+): Promise<Backend> {
   const notUsed: string[] = [];
   const first = LADDER.findIndex((rung) => rung.name === best);
   for (const rung of LADDER.slice(0, first)) notUsed.push(`${rung.name}: not asked for`);
   for (const rung of LADDER.slice(first)) {
     try {
-      const threads = await rung.start();
+      const threads = await rung.start(engines);
       return { name: rung.name, notUsed, threads };
     } catch (error) {
       notUsed.push(`${rung.name}: ${firstLine(error)}`);
@@ -53,11 +55,13 @@ export async function startBackend(best: BackendName = "tensorflow-gpu"): Promis
 }
 
 /** Whether a process that starts here may use libtensorflow: its memory allocator is best set before it starts. */
-export function nativeInstalled(): boolean {
-  return isInstalled(GPU_PACKAGE) || isInstalled(CPU_PACKAGE);
+export function nativeInstalled(engines: string = enginesFolder(process.env)): boolean {
+  return NativeKind.options.some(
+    (kind) => readRecord(path.join(engines, kind)) !== null || isPackageInstalled(PACKAGE[kind]),
+  );
 }
 
-function isInstalled(packageName: string): boolean {
+function isPackageInstalled(packageName: string): boolean {
   try {
     createRequire(import.meta.url).resolve(packageName);
     return true;
@@ -66,21 +70,30 @@ function isInstalled(packageName: string): boolean {
   }
 }
 
-/** libtensorflow; its packages are optional and fetched by their own install scripts. */
-async function startNative(packageName: string, gpu: boolean): Promise<number> {
-  // tfjs-node 4.22 calls two functions that Node 24 no longer has.
-  const legacy: { isNullOrUndefined?: unknown; isArray?: unknown } = util;
-  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  legacy.isArray ??= Array.isArray;
-  if (!isInstalled(packageName)) throw new Error(`${packageName} is not installed`);
+/** libtensorflow: an engine that `consilium-site engine install` proved, else the package of npm's own script. */
+async function startNative(kind: NativeKind, engines: string): Promise<number> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
-  await import(packageName);
+  // A process takes one libtensorflow: a GPU build that found no GPU serves as the processor's.
+  if (tf.findBackendFactory("tensorflow") === null) await loadInstalled(kind, path.join(engines, kind));
   if (!(await tf.setBackend("tensorflow"))) throw new Error("libtensorflow didn't start");
-  if (gpu && !usesGpu(tf.backend())) throw new Error("no usable GPU was found");
+  if (kind === "gpu" && !usesGpu(tf.backend())) {
+    throw new Error("the GPU build fell back to the CPU: it found no usable GPU");
+  }
   return os.availableParallelism();
 }
 
-/** A GPU build without a GPU falls back to the CPU with no more than a line in its log. */
+async function loadInstalled(kind: NativeKind, directory: string): Promise<void> {
+  if (readRecord(directory) !== null) {
+    if (!mayBeTrusted(directory)) throw new Error("other accounts may change the installed engine");
+    loadNative(directory);
+  } else if (isPackageInstalled(PACKAGE[kind])) {
+    addWhatNodeLost();
+    await import(PACKAGE[kind]);
+  } else {
+    throw new Error("not installed");
+  }
+}
+
 function usesGpu(backend: object): boolean {
   return "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true;
 }

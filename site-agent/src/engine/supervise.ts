@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { nativeInstalled } from "@consilium/engine/backend";
+import { ENGINES_VARIABLE, enginesFolder } from "@consilium/engine/nativeEngine";
 import type { Refusal } from "@consilium/shared/failure/failure";
 import type { Logger } from "@consilium/shared/system/logger";
 import { EngineAnswer, type EngineCall } from "./call.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
+import { NATIVE_ENVIRONMENT } from "./nativeEnvironment.ts";
 
 export interface EngineProcessOptions {
   readonly logger: Logger;
@@ -11,6 +13,8 @@ export interface EngineProcessOptions {
   readonly program?: URL;
   /** Its whole environment, beside what the supervisor sets: by default nothing. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where native engines are installed. */
+  readonly engines?: string;
   /** A request without a reply for so long means a hung process. */
   readonly timeoutMs?: number;
 }
@@ -22,17 +26,6 @@ const GRACE_MS = 2000;
 
 /** JavaScript's own heap is small: patients, models and sums lie outside it. */
 const NODE_ARGUMENTS = ["--max-old-space-size=1024"];
-
-/**
- * libtensorflow's large outputs would each cost an mmap and its page faults, four to six times the arithmetic.
- * Freed memory stays with the process: its size is that of the largest step.
- */
-export const NATIVE_ENVIRONMENT = {
-  MALLOC_MMAP_MAX_: "0",
-  MALLOC_TRIM_THRESHOLD_: "100000000000",
-  MALLOC_TOP_PAD_: "268435456",
-  TF_CPP_MIN_LOG_LEVEL: "2",
-};
 
 interface Waiting {
   readonly resolve: (reply: EngineReply) => void;
@@ -83,10 +76,11 @@ export class EngineProcess {
   #running(): ChildProcess {
     if (this.#child !== undefined) return this.#child;
     const { program = new URL("./main.js", import.meta.url), environment = {}, logger } = this.#options;
+    const { engines = enginesFolder(process.env) } = this.#options;
     const child = fork(program, [], {
       serialization: "advanced",
       execArgv: NODE_ARGUMENTS,
-      env: { ...(nativeInstalled() ? NATIVE_ENVIRONMENT : {}), ...environment },
+      env: { ...(nativeInstalled(engines) ? NATIVE_ENVIRONMENT : {}), [ENGINES_VARIABLE]: engines, ...environment },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.#child = child;
