@@ -1,4 +1,3 @@
-import { startBackend } from "@consilium/engine/backend";
 import { loadNetwork } from "@consilium/engine/network";
 import { clipRounding } from "@consilium/shared/contribution/grid";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
@@ -7,13 +6,10 @@ import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { clippedSum, rowsMax } from "./clippedSum.ts";
 import { l2Norm, oracleClippedSum, oracleGradient } from "./oracle.test-support.ts";
 import { SumBuffer } from "./sumBuffer.ts";
-
-beforeAll(async () => {
-  await startBackend("wasm");
-});
 
 interface Case {
   readonly name: string;
@@ -88,155 +84,159 @@ function distance(a: Float64Array, b: Float64Array): number {
   return l2Norm(a.map((value, i) => value - (b[i] ?? 0)));
 }
 
-describe("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
-  for (const recordsMax of [1, 4]) {
-    test.each(CASES)(`$name, up to ${recordsMax} records a patient`, ({ spec, features, classes }) => {
-      const parameters = trained(spec, 5);
-      // The oracle takes a quarter of a second for a wide patient.
-      const count = features === WIDE ? 6 : 40;
-      const patients = somePatients(6, count, features, classes, recordsMax);
-      for (const clippingNorm of [0.05, 1, 1000]) {
-        const expected = oracleClippedSum({ spec, parameters }, patients, all(count), clippingNorm);
-        const sum = sumOf(spec, parameters, patients, all(count), clippingNorm);
-        expect(distance(sum, expected)).toBeLessThan(3e-6 * Math.max(l2Norm(expected), 1e-3));
-      }
-    });
-  }
+describe.each(BACKENDS)("on %s", (backend) => {
+  beforeAll(() => startExactly(backend));
 
-  test("an initial logistic model, where every logit is exactly 0", () => {
-    const spec = modelSpecOf({ preset: "logistic" }, 21, 2);
-    const patients = somePatients(1, 30, 21, 2, 1);
-    const zero = new Float32Array(22);
-    expect(
-      distance(
-        sumOf(spec, zero, patients, all(30), 1),
-        oracleClippedSum({ spec, parameters: zero }, patients, all(30), 1),
-      ),
-    ).toBeLessThan(1e-6);
-  });
-});
-
-describe("[ENG2] one patient's part is never longer than C(1 + η), in float64", () => {
-  test.each(CASES)("$name", ({ spec, features, classes }) => {
-    const parameters = trained(spec, 8);
-    const patients = somePatients(9, 25, features, classes, 3);
-    const bound = 0.1 * (1 + clipRounding(parameterCount(spec)));
-    for (const patient of all(25)) {
-      expect(l2Norm(sumOf(spec, parameters, patients, Int32Array.of(patient), 0.1))).toBeLessThanOrEqual(bound);
+  describe("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
+    for (const recordsMax of [1, 4]) {
+      test.each(CASES)(`$name, up to ${recordsMax} records a patient`, ({ spec, features, classes }) => {
+        const parameters = trained(spec, 5);
+        // The oracle takes a quarter of a second for a wide patient.
+        const count = features === WIDE ? 6 : 40;
+        const patients = somePatients(6, count, features, classes, recordsMax);
+        for (const clippingNorm of [0.05, 1, 1000]) {
+          const expected = oracleClippedSum({ spec, parameters }, patients, all(count), clippingNorm);
+          const sum = sumOf(spec, parameters, patients, all(count), clippingNorm);
+          expect(distance(sum, expected)).toBeLessThan(3e-6 * Math.max(l2Norm(expected), 1e-3));
+        }
+      });
     }
-  });
 
-  test("records that cancel are clipped by the norm of their sum", () => {
-    const spec = modelSpecOf({ preset: "logistic" }, 4, 2);
-    const features = Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4.001);
-    const patients: PreparedPatients = {
-      featureCount: 4,
-      features,
-      labels: Int32Array.of(0, 1),
-      recordStart: Int32Array.of(0, 2),
-      parts: new Uint8Array(1),
-    };
-    const parameters = new Float32Array(5);
-    const exact = oracleGradient({ spec, parameters }, patients, 0);
-    expect(l2Norm(exact)).toBeLessThan(1e-3);
-    expect(distance(sumOf(spec, parameters, patients, all(1), 10), exact)).toBeLessThan(1e-6);
-  });
-});
-
-describe("[ENG3] adding one patient moves the sum by at most C(1 + η), whoever else is in the batch", () => {
-  test.each(CASES)("$name", ({ spec, features, classes }) => {
-    const parameters = trained(spec, 12);
-    const patients = somePatients(13, 70, features, classes, 2);
-    const bound = 1 + clipRounding(parameterCount(spec));
-    const whole = sumOf(spec, parameters, patients, all(70), 1);
-    for (const left of [0, 1, 33, 69]) {
-      const rest = sumOf(
-        spec,
-        parameters,
-        patients,
-        all(70).filter((i) => i !== left),
-        1,
-      );
-      const own = sumOf(spec, parameters, patients, Int32Array.of(left), 1);
-      expect(distance(whole, rest)).toBeLessThanOrEqual(bound);
+    test("an initial logistic model, where every logit is exactly 0", () => {
+      const spec = modelSpecOf({ preset: "logistic" }, 21, 2);
+      const patients = somePatients(1, 30, 21, 2, 1);
+      const zero = new Float32Array(22);
       expect(
         distance(
-          whole.map((value, i) => value - (rest[i] ?? 0)),
-          own,
+          sumOf(spec, zero, patients, all(30), 1),
+          oracleClippedSum({ spec, parameters: zero }, patients, all(30), 1),
         ),
-      ).toBeLessThan(1e-4);
-    }
+      ).toBeLessThan(1e-6);
+    });
   });
 
-  test("a patient's own part has the same bits whoever stands beside it", () => {
-    const { spec, features, classes } = CASES.at(-1) ?? CASES[0] ?? fail();
-    const patients = somePatients(17, 33, features, classes, 1);
-    const parameters = trained(spec, 18);
-    // Everyone but patient 20 is rejected: what is left is 20's own part, made in two quite different batches.
-    const broken = { ...patients, features: patients.features.slice() };
-    for (const i of all(33)) if (i !== 20) broken.features[i * features] = Number.NaN;
-    const alone = sumOf(spec, parameters, broken, Int32Array.of(20), 1);
-    expect(sumOf(spec, parameters, broken, all(33), 1)).toEqual(alone);
-  });
-});
+  describe("[ENG2] one patient's part is never longer than C(1 + η), in float64", () => {
+    test.each(CASES)("$name", ({ spec, features, classes }) => {
+      const parameters = trained(spec, 8);
+      const patients = somePatients(9, 25, features, classes, 3);
+      const bound = 0.1 * (1 + clipRounding(parameterCount(spec)));
+      for (const patient of all(25)) {
+        expect(l2Norm(sumOf(spec, parameters, patients, Int32Array.of(patient), 0.1))).toBeLessThanOrEqual(bound);
+      }
+    });
 
-describe("[ENG4] a patient whose gradient is not finite adds exactly zero", () => {
-  test.each(CASES)("$name", ({ spec, features, classes }) => {
-    const parameters = trained(spec, 21);
-    const patients = somePatients(22, 20, features, classes, 2);
-    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
+    test("records that cancel are clipped by the norm of their sum", () => {
+      const spec = modelSpecOf({ preset: "logistic" }, 4, 2);
+      const features = Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4.001);
+      const patients: PreparedPatients = {
+        featureCount: 4,
+        features,
+        labels: Int32Array.of(0, 1),
+        recordStart: Int32Array.of(0, 2),
+        parts: new Uint8Array(1),
+      };
+      const parameters = new Float32Array(5);
+      const exact = oracleGradient({ spec, parameters }, patients, 0);
+      expect(l2Norm(exact)).toBeLessThan(1e-3);
+      expect(distance(sumOf(spec, parameters, patients, all(1), 10), exact)).toBeLessThan(1e-6);
+    });
+  });
+
+  describe("[ENG3] adding one patient moves the sum by at most C(1 + η), whoever else is in the batch", () => {
+    test.each(CASES)("$name", ({ spec, features, classes }) => {
+      const parameters = trained(spec, 12);
+      const patients = somePatients(13, 70, features, classes, 2);
+      const bound = 1 + clipRounding(parameterCount(spec));
+      const whole = sumOf(spec, parameters, patients, all(70), 1);
+      for (const left of [0, 1, 33, 69]) {
+        const rest = sumOf(
+          spec,
+          parameters,
+          patients,
+          all(70).filter((i) => i !== left),
+          1,
+        );
+        const own = sumOf(spec, parameters, patients, Int32Array.of(left), 1);
+        expect(distance(whole, rest)).toBeLessThanOrEqual(bound);
+        expect(
+          distance(
+            whole.map((value, i) => value - (rest[i] ?? 0)),
+            own,
+          ),
+        ).toBeLessThan(1e-4);
+      }
+    });
+
+    test("a patient's own part has the same bits whoever stands beside it", () => {
+      const { spec, features, classes } = CASES.at(-1) ?? CASES[0] ?? fail();
+      const patients = somePatients(17, 33, features, classes, 1);
+      const parameters = trained(spec, 18);
+      // Everyone but patient 20 is rejected: what is left is 20's own part, made in two quite different batches.
       const broken = { ...patients, features: patients.features.slice() };
-      const first = (patients.recordStart[7] ?? 0) * features;
-      broken.features.fill(value, first, first + features);
-      const without = sumOf(
-        spec,
-        parameters,
-        patients,
-        all(20).filter((i) => i !== 7),
-        1,
-      );
-      const sum = sumOf(spec, parameters, broken, all(20), 1);
-      expect(sum.every(Number.isFinite)).toBe(true);
-      expect(distance(sum, without)).toBeLessThan(1e-5);
-    }
-  });
-});
-
-describe("[ENG5] an empty batch is a batch", () => {
-  test.each(CASES)("$name: zeros, also after a fuller batch", ({ spec, features, classes }) => {
-    const patients = somePatients(2, 9, features, classes, 1);
-    const network = loadNetwork(spec, trained(spec, 3));
-    const buffer = new SumBuffer(parameterCount(spec));
-    clippedSum(network, patients, { patients: all(9) }, 1, buffer);
-    const empty = clippedSum(network, patients, { patients: new Int32Array(0) }, 1, buffer);
-    network.dispose();
-    expect(empty.values.every((value) => value === 0)).toBe(true);
-    expect(empty.l2Sensitivity).toBe(1 + clipRounding(parameterCount(spec)));
-  });
-});
-
-describe("[ENG6] a logical batch of any size is cut physically, and its memory returns", () => {
-  const spec = modelSpecOf({ preset: "deeptype", hidden: [32], clusters: 3, clusterWeight: 0.1 }, 64, 3);
-
-  test("1,300 patients in several physical batches", () => {
-    const patients = somePatients(31, 1300, 64, 3, 1);
-    const parameters = trained(spec, 32);
-    expect(rowsMax(spec)).toBeLessThan(1300);
-    const expected = oracleClippedSum({ spec, parameters }, patients, all(1300), 1);
-    expect(distance(sumOf(spec, parameters, patients, all(1300), 1), expected)).toBeLessThan(1e-5 * l2Norm(expected));
+      for (const i of all(33)) if (i !== 20) broken.features[i * features] = Number.NaN;
+      const alone = sumOf(spec, parameters, broken, Int32Array.of(20), 1);
+      expect(sumOf(spec, parameters, broken, all(33), 1)).toEqual(alone);
+    });
   });
 
-  test("no tensor stays behind", () => {
-    const patients = somePatients(33, 50, 64, 3, 3);
-    const network = loadNetwork(spec, trained(spec, 34));
-    const buffer = new SumBuffer(parameterCount(spec));
-    const step = () => clippedSum(network, patients, { patients: all(50) }, 1, buffer);
-    step();
-    const before = tf.memory();
-    for (let i = 0; i < 5; i++) step();
-    expect(tf.memory().numTensors).toBe(before.numTensors);
-    expect(tf.memory().numBytes).toBe(before.numBytes);
-    network.dispose();
+  describe("[ENG4] a patient whose gradient is not finite adds exactly zero", () => {
+    test.each(CASES)("$name", ({ spec, features, classes }) => {
+      const parameters = trained(spec, 21);
+      const patients = somePatients(22, 20, features, classes, 2);
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
+        const broken = { ...patients, features: patients.features.slice() };
+        const first = (patients.recordStart[7] ?? 0) * features;
+        broken.features.fill(value, first, first + features);
+        const without = sumOf(
+          spec,
+          parameters,
+          patients,
+          all(20).filter((i) => i !== 7),
+          1,
+        );
+        const sum = sumOf(spec, parameters, broken, all(20), 1);
+        expect(sum.every(Number.isFinite)).toBe(true);
+        expect(distance(sum, without)).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  describe("[ENG5] an empty batch is a batch", () => {
+    test.each(CASES)("$name: zeros, also after a fuller batch", ({ spec, features, classes }) => {
+      const patients = somePatients(2, 9, features, classes, 1);
+      const network = loadNetwork(spec, trained(spec, 3));
+      const buffer = new SumBuffer(parameterCount(spec));
+      clippedSum(network, patients, { patients: all(9) }, 1, buffer);
+      const empty = clippedSum(network, patients, { patients: new Int32Array(0) }, 1, buffer);
+      network.dispose();
+      expect(empty.values.every((value) => value === 0)).toBe(true);
+      expect(empty.l2Sensitivity).toBe(1 + clipRounding(parameterCount(spec)));
+    });
+  });
+
+  describe("[ENG6] a logical batch of any size is cut physically, and its memory returns", () => {
+    const spec = modelSpecOf({ preset: "deeptype", hidden: [32], clusters: 3, clusterWeight: 0.1 }, 64, 3);
+
+    test("1,300 patients in several physical batches", () => {
+      const patients = somePatients(31, 1300, 64, 3, 1);
+      const parameters = trained(spec, 32);
+      expect(rowsMax(spec)).toBeLessThan(1300);
+      const expected = oracleClippedSum({ spec, parameters }, patients, all(1300), 1);
+      expect(distance(sumOf(spec, parameters, patients, all(1300), 1), expected)).toBeLessThan(1e-5 * l2Norm(expected));
+    });
+
+    test("no tensor stays behind", () => {
+      const patients = somePatients(33, 50, 64, 3, 3);
+      const network = loadNetwork(spec, trained(spec, 34));
+      const buffer = new SumBuffer(parameterCount(spec));
+      const step = () => clippedSum(network, patients, { patients: all(50) }, 1, buffer);
+      step();
+      const before = tf.memory();
+      for (let i = 0; i < 5; i++) step();
+      expect(tf.memory().numTensors).toBe(before.numTensors);
+      expect(tf.memory().numBytes).toBe(before.numBytes);
+      network.dispose();
+    });
   });
 });
 

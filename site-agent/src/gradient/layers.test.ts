@@ -1,4 +1,3 @@
-import { startBackend } from "@consilium/engine/backend";
 import { loadNetwork } from "@consilium/engine/network";
 import { clipRounding } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
@@ -12,13 +11,10 @@ import { squeezenet } from "@consilium/shared/model/zoo/squeezenet";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { clippedSum } from "./clippedSum.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 import { SumBuffer } from "./sumBuffer.ts";
-
-beforeAll(async () => {
-  await startBackend("wasm");
-});
 
 const CLASSES = 3;
 
@@ -292,80 +288,84 @@ const KINDS: Readonly<Record<string, fc.Arbitrary<Case>>> = {
   })),
 };
 
-describe.each(Object.entries(KINDS))("%s", (_, cases) => {
-  test("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
-    fc.assert(
-      fc.property(cases, seed, fc.constantFrom(1, 3), ({ spec, isIndices }, start, recordsMax) => {
-        const model = modelOf(spec, start);
-        const patients = patientsOf(spec, start + 1, recordsMax, isIndices === true);
-        // Records that cancel almost wholly are clipped a little more (`excessOf`): not at so wide a norm.
-        for (const clippingNorm of [recordsMax === 1 ? 0.05 : 0.5, 1000]) {
-          const expected = oracleClippedSum(model, patients, all(patients), clippingNorm);
-          const sum = sumOf(model, patients, all(patients), clippingNorm);
-          const apart = l2Norm(sum.map((value, i) => value - (expected[i] ?? 0)));
-          expect(apart).toBeLessThan(1e-4 * Math.max(l2Norm(expected), 1e-3));
-        }
-      }),
-      { numRuns: 25 },
-    );
+describe.each(BACKENDS)("on %s", (backend) => {
+  beforeAll(() => startExactly(backend));
+
+  describe.each(Object.entries(KINDS))("%s", (_, cases) => {
+    test("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
+      fc.assert(
+        fc.property(cases, seed, fc.constantFrom(1, 3), ({ spec, isIndices }, start, recordsMax) => {
+          const model = modelOf(spec, start);
+          const patients = patientsOf(spec, start + 1, recordsMax, isIndices === true);
+          // Records that cancel almost wholly are clipped a little more (`excessOf`): not at so wide a norm.
+          for (const clippingNorm of [recordsMax === 1 ? 0.05 : 0.5, 1000]) {
+            const expected = oracleClippedSum(model, patients, all(patients), clippingNorm);
+            const sum = sumOf(model, patients, all(patients), clippingNorm);
+            const apart = l2Norm(sum.map((value, i) => value - (expected[i] ?? 0)));
+            expect(apart).toBeLessThan(1e-4 * Math.max(l2Norm(expected), 1e-3));
+          }
+        }),
+        { numRuns: 25 },
+      );
+    });
+
+    test("[ENG2] one patient's part is never longer than C(1 + η), in float64", () => {
+      fc.assert(
+        fc.property(cases, seed, ({ spec, isIndices }, start) => {
+          const model = modelOf(spec, start);
+          const patients = patientsOf(spec, start + 1, 3, isIndices === true);
+          const bound = 0.01 * (1 + clipRounding(parameterCount(spec)));
+          for (const patient of all(patients)) {
+            expect(l2Norm(sumOf(model, patients, Int32Array.of(patient), 0.01))).toBeLessThanOrEqual(bound);
+          }
+        }),
+        { numRuns: 10 },
+      );
+    });
   });
 
-  test("[ENG2] one patient's part is never longer than C(1 + η), in float64", () => {
-    fc.assert(
-      fc.property(cases, seed, ({ spec, isIndices }, start) => {
-        const model = modelOf(spec, start);
-        const patients = patientsOf(spec, start + 1, 3, isIndices === true);
-        const bound = 0.01 * (1 + clipRounding(parameterCount(spec)));
-        for (const patient of all(patients)) {
-          expect(l2Norm(sumOf(model, patients, Int32Array.of(patient), 0.01))).toBeLessThanOrEqual(bound);
-        }
-      }),
-      { numRuns: 10 },
-    );
-  });
-});
+  /** Without dropout, whose masks are secret, and narrow: the oracle takes one number at a time. */
+  function narrowed(spec: ModelSpec): ModelSpec {
+    const layers = spec.layers.map((layer): LayerInput => {
+      if (layer.kind === "dropout") return { kind: "activation", name: layer.name, activation: "linear" };
+      return layer.kind === "dense" && layer.outputs > 100 ? { ...layer, outputs: 9 } : layer;
+    });
+    return ModelSpec.parse({ ...spec, layers });
+  }
 
-/** Without dropout, whose masks are secret, and narrow: the oracle takes one number at a time. */
-function narrowed(spec: ModelSpec): ModelSpec {
-  const layers = spec.layers.map((layer): LayerInput => {
-    if (layer.kind === "dropout") return { kind: "activation", name: layer.name, activation: "linear" };
-    return layer.kind === "dense" && layer.outputs > 100 ? { ...layer, outputs: 9 } : layer;
-  });
-  return ModelSpec.parse({ ...spec, layers });
-}
+  const ZOO: readonly { name: string; spec: ModelSpec }[] = [
+    { name: "small CNN", spec: cnn([14, 16, 1], CLASSES) },
+    { name: "AC-GAN discriminator", spec: narrowed(acganDiscriminator(2)) },
+    {
+      name: "ResNet-18, GroupNorm",
+      spec: resnet18({ input: [9, 8, 1], classes: CLASSES, norm: "group", trains: "full", width: 2 }),
+    },
+    {
+      name: "ResNet-18, published stem, last block",
+      spec: resnet18({ input: [64, 64, 1], classes: CLASSES, norm: "frozen-batch", trains: "last-block", width: 1 }),
+    },
+    {
+      name: "ResNet-20, frozen BatchNorm, full",
+      spec: resnet20({ input: [8, 8, 1], classes: CLASSES, norm: "frozen-batch", trains: "full", width: 2 }),
+    },
+    {
+      name: "SqueezeNet",
+      spec: narrowed(squeezenet({ input: [35, 35, 1], classes: CLASSES, trains: "full", narrowing: 16 })),
+    },
+  ];
 
-const ZOO: readonly { name: string; spec: ModelSpec }[] = [
-  { name: "small CNN", spec: cnn([14, 16, 1], CLASSES) },
-  { name: "AC-GAN discriminator", spec: narrowed(acganDiscriminator(2)) },
-  {
-    name: "ResNet-18, GroupNorm",
-    spec: resnet18({ input: [9, 8, 1], classes: CLASSES, norm: "group", trains: "full", width: 2 }),
-  },
-  {
-    name: "ResNet-18, published stem, last block",
-    spec: resnet18({ input: [64, 64, 1], classes: CLASSES, norm: "frozen-batch", trains: "last-block", width: 1 }),
-  },
-  {
-    name: "ResNet-20, frozen BatchNorm, full",
-    spec: resnet20({ input: [8, 8, 1], classes: CLASSES, norm: "frozen-batch", trains: "full", width: 2 }),
-  },
-  {
-    name: "SqueezeNet",
-    spec: narrowed(squeezenet({ input: [35, 35, 1], classes: CLASSES, trains: "full", narrowing: 16 })),
-  },
-];
-
-describe.each(ZOO)("$name", ({ spec }) => {
-  test("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
-    const model = modelOf(spec, 11);
-    const patients = patientsOf(spec, 12, 2, false);
-    for (const clippingNorm of [0.5, 1000]) {
-      const batch = Int32Array.of(0, 1, 2);
-      const expected = oracleClippedSum(model, patients, batch, clippingNorm);
-      const sum = sumOf(model, patients, batch, clippingNorm);
-      const apart = l2Norm(sum.map((value, i) => value - (expected[i] ?? 0)));
-      expect(l2Norm(expected)).toBeGreaterThan(0.01);
-      expect(apart).toBeLessThan(1e-4 * l2Norm(expected));
-    }
+  describe.each(ZOO)("$name", ({ spec }) => {
+    test("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
+      const model = modelOf(spec, 11);
+      const patients = patientsOf(spec, 12, 2, false);
+      for (const clippingNorm of [0.5, 1000]) {
+        const batch = Int32Array.of(0, 1, 2);
+        const expected = oracleClippedSum(model, patients, batch, clippingNorm);
+        const sum = sumOf(model, patients, batch, clippingNorm);
+        const apart = l2Norm(sum.map((value, i) => value - (expected[i] ?? 0)));
+        expect(l2Norm(expected)).toBeGreaterThan(0.01);
+        expect(apart).toBeLessThan(1e-4 * l2Norm(expected));
+      }
+    });
   });
 });
