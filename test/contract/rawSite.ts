@@ -77,6 +77,11 @@ export class RawSite {
     await this.exchange(this.frame({ type: "ready" }));
   }
 
+  /** A text as it would stand on the wire, whatever socket.io would make of it. */
+  sendText(text: string): void {
+    this.socket.io.engine.write(text);
+  }
+
   close(): void {
     this.socket.disconnect();
   }

@@ -145,6 +145,16 @@ describe("[HND6] whatever breaks a rule is refused with a signed reply and booke
     expect(consortium.codesOf(site.member.site)).toEqual(["session/none"]);
   });
 
+  test.each(["0null", "01", "0[]", "2null", "4null", "9{}", "2["])(
+    "a text that is no packet, %j: cut",
+    async (text) => {
+      const site = await raw();
+      await site.connected();
+      site.sendText(text);
+      await until(() => site.isCut, "the link is cut");
+    },
+  );
+
   test("a message after the welcome but before ready", async () => {
     const site = await raw();
     await site.greet();

@@ -19,10 +19,11 @@ const EventName = z.string().refine((name) => !RESERVED.has(name), "reserved");
 /** There are no namespaces but the first. */
 const nsp = z.literal("/");
 const Packet = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal(CONNECT), nsp, data: z.unknown().optional() }),
+  // socket.io reads fields of what comes with these two, without looking whether it is an object.
+  z.strictObject({ type: z.literal(CONNECT), nsp, data: z.looseObject({}).optional() }),
   z.strictObject({ type: z.literal(DISCONNECT), nsp }),
   z.strictObject({ type: z.literal(EVENT), nsp, data: z.tuple([EventName]).rest(z.unknown()) }),
-  z.strictObject({ type: z.literal(CONNECT_ERROR), nsp, data: z.unknown() }),
+  z.strictObject({ type: z.literal(CONNECT_ERROR), nsp, data: z.looseObject({ message: z.string() }) }),
 ]);
 
 /** What socket.io hands over; it fills in more fields than are sent. */
