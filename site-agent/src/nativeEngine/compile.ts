@@ -28,7 +28,7 @@ export interface CompileOptions {
   readonly output: string;
 }
 
-/** Two sources and one call: what the package's build description does through node-gyp, which needs Python and make. */
+/** Two sources and one call: the package's own way, node-gyp, does the same and needs Python and make. */
 export async function compile(options: CompileOptions): Promise<void> {
   const { compiler, binding, headers, library, output } = options;
   const lib = join(library, "lib");

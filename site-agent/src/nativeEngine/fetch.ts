@@ -24,7 +24,7 @@ export async function obtainWheel(
   await checkFetched(pin, folder);
 }
 
-/** Puts an npm package into a folder, brought along or fetched by npm: without its dependencies, without its scripts. */
+/** Puts an npm package into a folder, brought along or fetched by npm; no dependency comes and no script runs. */
 export async function obtainPackage(
   brought: string | null,
   pin: Pin,

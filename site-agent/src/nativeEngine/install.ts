@@ -98,7 +98,7 @@ function stepsOf(options: InstallOptions, pin: Pin, work: string, compiler: stri
   ];
 }
 
-/** A machine without an index uses the CUDA that it has: libtensorflow asks the system where it finds none beside it. */
+/** From files alone, the machine's own CUDA is used: libtensorflow asks the system where it finds none beside it. */
 function cudaStep({ inputs, ...around }: InstallOptions): Step {
   const isFetched = inputs.library === null;
   return {

@@ -17,7 +17,7 @@ export function targetInWheel(name: string): string | null {
   return isNeeded ? join("include", name.slice("tensorflow/include/".length)) : null;
 }
 
-/** Where a file of one of NVIDIA's wheels goes: libraries that are opened at run time, and the assembler beside them. */
+/** Where a file of one of NVIDIA's wheels goes: libraries opened at run time, and the assembler beside them. */
 export function targetInCudaWheel(name: string): string | null {
   return /^nvidia\/[^/]+\/(lib|bin|nvvm)\//.test(name) ? name.slice("nvidia/".length) : null;
 }

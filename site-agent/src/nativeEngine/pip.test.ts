@@ -20,6 +20,7 @@ describe("what pip says", () => {
 
   test.each([
     ["engine/no-index", "WARNING: Retrying … NewConnectionError('…: Temporary failure in name resolution')"],
+    ["engine/no-index", "ERROR: Could not find a version that satisfies … tensorflow-cpu (from versions: none)"],
     ["engine/no-wheel", "ERROR: No matching distribution found for tensorflow-cpu==2.21.0"],
     ["engine/no-room", "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"],
     ["engine/pip-failed", "ERROR: something that nobody has seen yet"],

@@ -100,6 +100,13 @@ export function pipFailure(requirement: string, { tail }: Pick<Ended, "tail">): 
       "See `pip config list`; or fetch the wheel elsewhere and use --from FILE.",
     );
   }
+  if (/\(from versions: none\)/.test(text)) {
+    return failure(
+      "engine/no-index",
+      "its package index knows no version of it, or can't be reached",
+      "See `pip config list`; or fetch the wheel elsewhere and use --from FILE.",
+    );
+  }
   if (/No matching distribution|Could not find a version/.test(text)) {
     return failure(
       "engine/no-wheel",
