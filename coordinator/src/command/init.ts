@@ -48,7 +48,7 @@ data:
   schema: ./schema.yaml # columns, public ranges, fills for missing values
   label: outcome # a category column of the schema
   patient: patientId # tells patients apart; without it one record is one patient
-model: { preset: logistic } # logistic | mlp | deeptype
+model: { preset: logistic } # logistic | mlp | deeptype | cnn | resnet18 | keras
 privacy:
   epsilon: 4 # cap at each site: training, metrics and audit together
   delta: 1e-5 # well below 1 / patients of the smallest site

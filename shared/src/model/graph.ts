@@ -81,9 +81,14 @@ function ownerOf(
   if (!("sharedWith" in layer) || layer.sharedWith === undefined) return index;
   const owner = nodes[indexOf.get(layer.sharedWith) ?? -1];
   const shapes = (parameters: LayerNode["parameters"]): string => JSON.stringify(parameters.map(({ shape }) => shape));
+  const groupsOf = (of: Layer): number => (of.kind === "conv" ? of.groups : 1);
   if (owner === undefined) fault(`shares parameters with ${layer.sharedWith}, which is no layer before it`);
-  else if (owner.layer.kind !== layer.kind || shapes(owner.parameters) !== shapes(own)) {
-    fault(`can't share parameters with ${layer.sharedWith}: kind, sizes or owner differ`);
+  else if (
+    owner.layer.kind !== layer.kind ||
+    groupsOf(owner.layer) !== groupsOf(layer) ||
+    shapes(owner.parameters) !== shapes(own)
+  ) {
+    fault(`can't share parameters with ${layer.sharedWith}: kind, sizes, groups or owner differ`);
   }
   return owner === undefined ? index : owner.owner;
 }

@@ -58,6 +58,12 @@ export const ModelSpec = z
       const message = `${nodes.at(-1)?.layer.name}: the loss takes [${logits}] logits, not [${last}]`;
       context.addIssue({ code: "custom", path: ["layers", nodes.length - 1], message });
     }
+    const ends = nodes.at(-1);
+    const isPlain = ends?.layer.kind === "dense" && ends.inputs[0]?.length === 1;
+    if (spec.loss.kind === "deeptype" && !isPlain) {
+      const message = `${ends?.layer.name}: DeepType's last layer is dense, on one vector a record`;
+      context.addIssue({ code: "custom", path: ["layers", nodes.length - 1], message });
+    }
     for (const { layer, why } of faults) context.addIssue({ code: "custom", path: ["layers", layer], message: why });
   });
 export type ModelSpec = z.infer<typeof ModelSpec>;

@@ -1,37 +1,13 @@
 import { z } from "zod";
+import { ModelChoice } from "../model/choice.ts";
+import { choiceFaults } from "../model/preset.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import { DataContract } from "./contract.ts";
+import { featureCount } from "./features.ts";
 
 /** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
 const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
-
-const hidden = z.array(z.number().int().positive()).min(1).max(10).describe("Units of each hidden layer.");
-
-export const ModelChoice = z.discriminatedUnion("preset", [
-  z.strictObject({ preset: z.literal("logistic") }).describe("Logistic regression: one layer and no other."),
-  z
-    .strictObject({
-      preset: z.literal("mlp"),
-      hidden,
-      activation: z.enum(["relu", "tanh"]).default("relu").describe("Of every hidden layer."),
-    })
-    .describe("Fully connected network."),
-  z
-    .strictObject({
-      preset: z.literal("deeptype"),
-      hidden: hidden.default([1024, 512]),
-      clusters: z
-        .number()
-        .int()
-        .min(2)
-        .max(1000)
-        .describe("Centroids in the last hidden layer, trained with the rest."),
-      clusterWeight: z.number().nonnegative().default(0.1).describe("Weight of the distance to the nearest centroid."),
-    })
-    .describe("DeepType: a classifier whose last hidden layer is pulled into clusters."),
-]);
-export type ModelChoice = z.infer<typeof ModelChoice>;
 
 const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
 const decay = z.number().min(0).lt(1);
@@ -178,6 +154,12 @@ export const StudyDocument = z
       if (study.sites.findIndex((other) => other.name === site.name) < i)
         refuse(["sites", i, "name"], `site ${site.name} is listed twice`);
     });
+    for (const { path, message } of choiceFaults(
+      study.model,
+      () => featureCount(study.data),
+      study.data.label.values.length,
+    ))
+      refuse(["model", ...path], message);
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.training.minSites > study.sites.length)

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { ModelFile } from "../model/choice.ts";
 import { Columns, Label, patientFields } from "./contract.ts";
-import { DurationMs, Evaluation, ModelChoice, Privacy, StudyDocument, Training } from "./document.ts";
+import { DurationMs, Evaluation, Privacy, StudyDocument, Training } from "./document.ts";
 
 /** `10 rounds` → 10. */
 const EveryRounds = z
@@ -36,7 +37,7 @@ const FileData = z.strictObject({
 export const StudyFile = z.strictObject({
   ...StudyDocument.shape,
   data: FileData,
-  model: ModelChoice,
+  model: ModelFile,
   privacy: z.strictObject({
     ...Privacy.shape,
     mechanism: z

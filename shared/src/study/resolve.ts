@@ -3,12 +3,15 @@ import { epsilonOfEvents } from "../accountant/convert.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { Failure } from "../failure/failure.ts";
 import { type Part, Part as Parts } from "../ledger/entry.ts";
+import type { ModelChoice } from "../model/choice.ts";
 import type { Digest } from "../units/identity.ts";
 import { plannedEvents } from "./charges.ts";
 import { studyDigest } from "./digest.ts";
 import { StudyDocument } from "./document.ts";
 import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
+import { resolveModel } from "./modelFile.ts";
+import { type ReadReference, readBeside } from "./reference.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
 
 /** A study file's text, and how to read the files that it names. */
@@ -17,7 +20,7 @@ export interface StudyText {
   readonly file: string;
   readonly text: string;
   /** Text of a file named relative to the study file; throws where it can't be read. */
-  readonly readReference: (path: string) => string;
+  readonly readReference: ReadReference;
 }
 
 export interface ResolvedStudy {
@@ -52,8 +55,9 @@ export function resolveStudy(input: StudyText): ResolvedStudy {
   const { value: file, findings } = parseSource(source, StudyFile, STUDY_HINTS);
   if (file === null) throw new InvalidStudy(findings);
   const data = resolveData(file, source, input.readReference);
-  refuseIfAny([...notInThisVersion(file, source), ...data.findings]);
-  const open = documentOf(file, data.contract, source, data.place);
+  const model = resolveModel(file.model, source, input.readReference);
+  refuseIfAny([...notInThisVersion(file, source), ...data.findings, ...model.findings]);
+  const open = documentOf({ ...file, model: model.choice }, data.contract, source, data.place);
   const noiseMultiplier = resolveNoise(file, open, source);
   const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
   return {
@@ -77,7 +81,7 @@ interface ResolvedData {
   readonly place: (path: Path) => { source: YamlSource; path: Path };
 }
 
-function resolveData(file: StudyFile, source: YamlSource, readReference: StudyText["readReference"]): ResolvedData {
+function resolveData(file: StudyFile, source: YamlSource, readReference: ReadReference): ResolvedData {
   const { schema, columns: inline, label, ...rest } = file.data;
   const none: ResolvedData = { contract: {}, findings: [], place: (path) => ({ source, path }) };
   if ((schema === undefined) === (inline === undefined)) {
@@ -127,16 +131,10 @@ function unusableLabel(source: YamlSource, label: string, columns: SchemaFile["c
   return source.finding("error", ["data", "label"], message, remedy);
 }
 
-/** Only files beside or below the study file: a study from elsewhere can't make its reader open others. */
-function openReference(path: string, source: YamlSource, readReference: StudyText["readReference"]): YamlSource | null {
-  const steps = path.split(/[\\/]/);
-  if (/^([\\/]|[A-Za-z]:)/.test(path) || steps.includes("..") || path.includes("\0")) return null;
-  try {
-    const slash = source.file.lastIndexOf("/");
-    return openYaml(`${source.file.slice(0, slash + 1)}${path.replace(/^\.\//, "")}`, readReference(path));
-  } catch {
-    return null;
-  }
+function openReference(path: string, source: YamlSource, readReference: ReadReference): YamlSource | null {
+  const text = readBeside(path, readReference);
+  const slash = source.file.lastIndexOf("/");
+  return text === null ? null : openYaml(`${source.file.slice(0, slash + 1)}${path.replace(/^\.\//, "")}`, text);
 }
 
 function notInThisVersion(file: StudyFile, source: YamlSource): Finding[] {
@@ -155,7 +153,7 @@ function notInThisVersion(file: StudyFile, source: YamlSource): Finding[] {
 
 /** The document with σ = 1 where the file says `auto`; everything else is checked here. */
 function documentOf(
-  file: StudyFile,
+  file: Omit<StudyFile, "model"> & { model: ModelChoice | null },
   contract: Record<string, unknown>,
   source: YamlSource,
   place: ResolvedData["place"],
