@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { createInterface } from "node:readline";
 import { nativeInstalled } from "@consilium/engine/backend";
 import { ENGINES_VARIABLE, enginesFolder } from "@consilium/engine/nativeEngine";
 import type { Refusal } from "@consilium/shared/failure/failure";
@@ -26,6 +27,13 @@ const GRACE_MS = 2000;
 
 /** JavaScript's own heap is small: patients, models and sums lie outside it. */
 const NODE_ARGUMENTS = ["--max-old-space-size=1024"];
+
+/** libtensorflow greets on standard error, where the agent's log is one JSON line after another; its errors pass. */
+const GREETING = /^(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} \d\d:)/;
+
+function handOn(line: string): void {
+  if (!GREETING.test(line)) process.stderr.write(`${line}\n`);
+}
 
 interface Waiting {
   readonly resolve: (reply: EngineReply) => void;
@@ -81,9 +89,10 @@ export class EngineProcess {
       serialization: "advanced",
       execArgv: NODE_ARGUMENTS,
       env: { ...(nativeInstalled(engines) ? NATIVE_ENVIRONMENT : {}), [ENGINES_VARIABLE]: engines, ...environment },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
     this.#child = child;
+    if (child.stderr !== null) createInterface(child.stderr).on("line", handOn);
     child.on("message", (message: unknown) => {
       const { id, reply } = EngineAnswer.parse(message);
       this.#settle(id, reply);
