@@ -1,6 +1,7 @@
-import { open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { access, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
+import { errnoOf, systemFailure } from "@consilium/shared/system/errno";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 
 /** Only the owner may read: keys, token files. */
@@ -29,9 +30,22 @@ export async function writeFileAtomically(path: string, contents: string | Uint8
   await syncFolder(dirname(path));
 }
 
+/** Whether a path exists. What this account may not look at is neither there nor absent: that is a failure. */
+export async function isThere(path: string, look: (path: string) => Promise<void> = access): Promise<boolean> {
+  try {
+    await look(path);
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return false;
+    throw systemFailure(error) ?? error;
+  }
+}
+
 /** Text of a key file. Refuses one that others on this machine may read. */
 export async function readSecretFile(path: string): Promise<string> {
   const { mode } = await stat(path).catch((cause: unknown) => {
+    if (errnoOf(cause) === "EACCES") throw systemFailure(cause);
     throw new Failure({
       code: "certificate/key-file-unreadable",
       kind: "config",

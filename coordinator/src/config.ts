@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
+import { errnoOf, systemFailure } from "@consilium/shared/system/errno";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 
@@ -100,6 +101,8 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
+    const refused = errnoOf(cause) === "EACCES" ? systemFailure(cause) : null;
+    if (refused !== null) throw refused;
     throw new Failure({
       code: "config/not-found",
       kind: "config",

@@ -10,10 +10,10 @@ import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import { type CoordinatorConfig, isLoopback, readConfig } from "./config.ts";
 import { Consortium } from "./consortium/consortium.ts";
-import { type CoordinatorKeys, readKeys, serverTls } from "./consortium/dataFolder.ts";
+import { type CoordinatorKeys, readKeys, type ServerTls, serverTls } from "./consortium/dataFolder.ts";
 import { ensureLeadToken } from "./consortium/leadToken.ts";
 import { type DataPaths, dataPaths } from "./consortium/paths.ts";
-import { readPorts, refuseIfRunning, writeRunning } from "./consortium/running.ts";
+import { notListening, readPorts, refuseIfRunning, writeRunning } from "./consortium/running.ts";
 import { createApp } from "./http/app.ts";
 import { Changes } from "./http/changes.ts";
 import { ENROLMENT_PATH } from "./http/enrolment.ts";
@@ -102,7 +102,11 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
   // Before anyone can connect: a site's first message finds its round.
   await studies.resumeAll();
   const handlers = handlersOf(world, studies, consortium);
-  const { agents, people } = await listen(parts, world, { studies, consortium, changes, store, handlers, late });
+  const opened = listen(parts, world, { studies, consortium, changes, store, handlers, late });
+  const { agents, people } = await opened.catch(async (error: unknown) => {
+    await studies.freeze();
+    throw error;
+  });
   await ensureLeadToken(sql, paths.leadToken, { now: now(), random });
   logger.info("coordinator-started", { agents: agents.url, people: people.url });
   return {
@@ -152,6 +156,8 @@ async function listen(
     uploadsFolder: paths.uploads,
     blobFor: (site, digest) => studies.fileFor(site, digest),
     handlers,
+  }).catch((cause: unknown) => {
+    throw notListening("agents", { host: config.listen.agents.host, port: ports.agents }, paths.config, cause);
   });
   late.server = server;
   const isSecure = !isLoopback(config.listen.people.host);
@@ -172,7 +178,11 @@ async function listen(
   };
   const host = isSecure ? config.hosts[0] : config.listen.people.host;
   const place = { host: config.listen.people.host, port: ports.people, publicHost: host ?? config.listen.people.host };
-  const people = await openPeopleServer(createApp(service), place, isSecure ? tls : null);
+  const people = await openPeopleServer(createApp(service), place, isSecure ? tls : null).catch(async (cause) => {
+    // Half a coordinator would hold its port and never end.
+    await server.close();
+    throw notListening("people", place, paths.config, cause);
+  });
   await writeFileAtomically(
     paths.ports,
     JSON.stringify({ agents: server.port, people: people.port }),
@@ -180,18 +190,26 @@ async function listen(
   );
   await writeRunning(paths, { agents: url, people: people.url });
   const renewal = setInterval(() => {
-    serverTls(paths, keys.authority, config.hosts, issuing())
-      .then((fresh) => {
-        server.useCertificate(fresh);
-        people.useCertificate(fresh);
-      })
-      .catch(() => logger.error("certificate-not-renewed"));
+    renewCertificate(() => serverTls(paths, keys.authority, config.hosts, issuing()), [server, people], logger);
   }, HOUR_MS).unref();
   const close = async (): Promise<void> => {
     clearInterval(renewal);
     await server.close();
   };
   return { agents: { url, close }, people };
+}
+
+/** Puts the certificate that is good by now to use at every listener; the one in use stays where that fails. */
+function renewCertificate(
+  fresh: () => Promise<ServerTls>,
+  listeners: readonly { useCertificate(tls: ServerTls): void }[],
+  logger: Logger,
+): void {
+  fresh()
+    .then((tls) => {
+      for (const listener of listeners) listener.useCertificate(tls);
+    })
+    .catch(() => logger.error("certificate-not-renewed"));
 }
 
 function linkOf(late: { readonly server: AgentServer | null }): SiteLink {

@@ -1,4 +1,5 @@
-import { Failure } from "@consilium/shared/failure/failure";
+import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
+import { systemFailure } from "@consilium/shared/system/errno";
 
 /** Results go to standard output: one JSON value with `--json`, else text for people. Talk goes to standard error. */
 export function print(isJson: boolean | undefined, value: unknown, text: string): void {
@@ -21,12 +22,18 @@ export function table(titles: readonly string[], rows: readonly (readonly string
   return [titles, ...rows].map(line).join("\n");
 }
 
-/** Tells a failure on standard error and gives its exit code. */
-export function reportFailure(error: unknown): number {
-  if (error instanceof Failure) {
-    process.stderr.write(`error: ${error.message}\n  next: ${error.remedy}\n  (${error.code})\n`);
-    return error.exitCode;
+/** Tells a failure on standard error, as one JSON value with `--json`, and gives its exit code. */
+export function reportFailure(error: unknown, isJson = false): number {
+  const failure = error instanceof Failure ? error : systemFailure(error);
+  if (failure !== null) {
+    const { code, kind, message, remedy, fields } = failure;
+    const value = { error: { code, kind, what: message, remedy, fields } };
+    process.stderr.write(isJson ? `${JSON.stringify(value)}\n` : `error: ${message}\n  next: ${remedy}\n  (${code})\n`);
+    return failure.exitCode;
   }
-  process.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  return 1;
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const remedy = "This is a bug: report it with this text.";
+  const value = { error: { code: "internal/fault", kind: "fault", what, remedy, fields: {} } };
+  process.stderr.write(isJson ? `${JSON.stringify(value)}\n` : `error: ${what}\n  next: ${remedy}\n`);
+  return FAILURE_EXIT_CODE.fault;
 }

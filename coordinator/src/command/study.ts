@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { resolveStudy } from "@consilium/shared/study/resolve";
+import { readStudyFile } from "@consilium/storage/studyFile";
 import type { Command } from "commander";
 import { StudyDetail, StudyList } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
@@ -34,12 +32,8 @@ const ACTIONS = [
 ] as const;
 
 async function propose(file: string, options: ClientOptions): Promise<void> {
+  const { document, digest, warnings } = readStudyFile(file);
   const client = await Client.of(options);
-  const { document, digest, warnings } = resolveStudy({
-    file,
-    text: readFileSync(file, "utf8"),
-    readReference: (path) => readFileSync(resolve(dirname(file), path), "utf8"),
-  });
   for (const warning of warnings) hint(`warning: ${warning.message}`);
   const detail = await client.post("/api/studies", document, StudyDetail);
   print(

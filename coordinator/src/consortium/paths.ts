@@ -1,5 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isThere } from "@consilium/certs/files";
 import { CONFIG_FILE } from "../config.ts";
 
 /** Where things lie in a coordinator's data folder. Keys and tokens are readable by their owner alone. */
@@ -27,9 +28,5 @@ export type DataPaths = ReturnType<typeof dataPaths>;
 
 /** Text of a file, or null where there is none. */
 export async function readIfThere(path: string): Promise<string | null> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? readFile(path, "utf8") : null;
+  return (await isThere(path)) ? readFile(path, "utf8") : null;
 }

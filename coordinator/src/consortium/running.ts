@@ -1,7 +1,7 @@
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { Failure } from "@consilium/shared/failure/failure";
 import { z } from "zod";
-import type { CoordinatorConfig } from "../config.ts";
+import { type CoordinatorConfig, ENVIRONMENT_PREFIX } from "../config.ts";
 import { type DataPaths, readIfThere } from "./paths.ts";
 
 const Ports = z.strictObject({ agents: z.number().int(), people: z.number().int() });
@@ -14,6 +14,33 @@ export async function readPorts(paths: DataPaths, listen: CoordinatorConfig["lis
   const text = await readIfThere(paths.ports);
   const last = text === null ? { agents: 0, people: 0 } : Ports.parse(JSON.parse(text));
   return { agents: listen.agents.port || last.agents, people: listen.people.port || last.people };
+}
+
+/** Each listener's clients, as a failure names them. */
+const CLIENTS = { agents: "the sites", people: "dashboard and REST" } as const;
+const WHY: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another process listens there",
+  EACCES: "this account may not listen there; ports below 1024 are the system's",
+  EADDRNOTAVAIL: "this machine has no such address",
+};
+
+/** Why a listener could not open, with the setting that moves it. */
+export function notListening(
+  listener: keyof typeof CLIENTS,
+  { host, port }: { readonly host: string; readonly port: number },
+  config: string,
+  cause: unknown,
+): Failure {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+  const variable = `${ENVIRONMENT_PREFIX}LISTEN__${listener.toUpperCase()}__PORT`;
+  return new Failure({
+    code: code === "EADDRINUSE" ? "coordinator/port-in-use" : "coordinator/not-listening",
+    kind: "config",
+    what: `The listener for ${CLIENTS[listener]} can't open port ${port} of ${host}: ${WHY[code] ?? code}.`,
+    remedy: `Free it (who holds it: ss -ltnp), or set listen.${listener} in ${config}; or for once ${variable}=PORT.`,
+    fields: { port, host },
+    cause,
+  });
 }
 
 export async function writeRunning(paths: DataPaths, place: { agents: string; people: string }): Promise<void> {

@@ -2,6 +2,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
+import { errnoOf } from "@consilium/shared/system/errno";
 
 /**
  * Reads a study file and the schema file beside or below it, links followed, and resolves both to the signed document.
@@ -24,10 +25,11 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
+    const errno = errnoOf(cause);
     throw new Failure({
       code: "study/unreadable",
       kind: "usage",
-      what: `${path} can't be read.`,
+      what: `${path} can't be read${errno === null ? "" : ` (${errno})`}.`,
       remedy: "Check the path; consilium init writes a study file to start from.",
       cause,
     });

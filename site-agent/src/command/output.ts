@@ -1,4 +1,5 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { systemFailure } from "@consilium/shared/system/errno";
 
 /** Where a command writes: results to `out`, talk to `talk`. */
 export interface Output {
@@ -34,13 +35,14 @@ export function table(header: readonly string[], rows: readonly (readonly string
 
 /** What, why and what next; returns the exit code of the failure's class. */
 export function reportFailure(error: unknown, talk: NodeJS.WritableStream, isJson: boolean): number {
-  if (error instanceof Failure) {
-    const { code, kind, message, remedy, fields } = error;
+  const failure = error instanceof Failure ? error : systemFailure(error);
+  if (failure !== null) {
+    const { code, kind, message, remedy, fields } = failure;
     const text = isJson
       ? JSON.stringify({ error: { code, kind, what: message, remedy, fields } })
       : `${message}\n→ ${remedy}`;
     talk.write(`${text}\n`);
-    return error.exitCode;
+    return failure.exitCode;
   }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const fault = {

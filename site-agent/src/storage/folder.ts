@@ -1,5 +1,6 @@
-import { access, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { isThere } from "@consilium/certs/files";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { DatasetId, Digest } from "@consilium/shared/units/identity";
 
@@ -45,12 +46,9 @@ export function preparedFile(folder: DataFolder, studyDigest: Digest, dataset: D
   return join(folder.prepared, `${studyDigest}.${dataset}.patients`);
 }
 
-/** Whether a site joined here: `site.yaml` is written last. */
-export async function isJoined(folder: DataFolder): Promise<boolean> {
-  return access(folder.config).then(
-    () => true,
-    () => false,
-  );
+/** Whether a site joined here: `site.yaml` is written last. A folder of another account is a failure, not absence. */
+export function isJoined(folder: DataFolder): Promise<boolean> {
+  return isThere(folder.config);
 }
 
 /** Refuses a folder in which no site has joined, with the command that makes one. */
