@@ -141,9 +141,14 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "training.optimizer.beta1: is not a key known here. Known here: name, learningRate, momentum.",
     ],
     [
-      "model.preset: must be one of logistic, mlp, deeptype, cnn, cnn-series, acgan-discriminator, resnet18, resnet20,",
-      "squeezenet, keras (got \"logistik\"). Did you mean 'logistic'?",
-    ].join(" "),
+      "preset: logistic",
+      "preset: logistik",
+      "logistik",
+      [
+        "model.preset: must be one of logistic, mlp, deeptype, cnn, cnn-series, acgan-discriminator, resnet18, resnet20,",
+        "squeezenet, keras (got \"logistik\"). Did you mean 'logistic'?",
+      ].join(" "),
+    ],
     ["unit: patient", "unit: record", "record\n", 'privacy.unit: must be patient (got "record").'],
     [
       "noiseMultiplier: 2.2",
