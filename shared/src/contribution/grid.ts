@@ -31,7 +31,7 @@ const SMALL_MODEL = 2 ** 20;
  * Relative bound η on what floating-point arithmetic adds to a clipped sum's sensitivity; public, of d alone.
  * A sum over N patients whose float32 parts hold b rows each errs by at most γ_b·N·C, γ_b = b·2⁻²⁴ / (1 − b·2⁻²⁴)
  * (Higham 2002, §3.1), and both neighbours err: 2·γ_b·N ≤ η. The gradient engine takes b from η and N
- * (`site-agent/src/gradient/rowsPerSum.ts`), so a larger η is speed for large models and a smaller one is accuracy
+ * (`site-agent/src/gradient/placesPerSum.ts`), so a larger η is speed for large models and a smaller one is accuracy
  * for small.
  */
 export function clipRounding(dimension: number): number {

@@ -9,7 +9,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { SamplingRate } from "@consilium/shared/units/privacy";
 import { poissonSample } from "../batch/poissonSampler.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { clippedSum } from "../gradient/clippedSum.ts";
+import { clippedSum, physicalRows } from "../gradient/clippedSum.ts";
 import type { SumBuffer } from "../gradient/sumBuffer.ts";
 
 export interface PrivateStep {
@@ -42,9 +42,10 @@ export interface PrivateStep {
 export function privateStep(step: PrivateStep): Contribution {
   const { grid, samplingRate, random, buffer } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
+  const rows = physicalRows(step.network.spec, samplingRate * step.trainPatients.length);
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
-    const sum = clippedSum(step.network, step.patients, batch, grid.clippingNorm, buffer);
+    const sum = clippedSum(step.network, step.patients, batch, grid.clippingNorm, buffer, rows);
     return packContribution(addGaussianNoise(sum, step.noise, grid, samplingRate), step.packed);
   } finally {
     batch.patients.fill(0);

@@ -51,7 +51,7 @@ function lookupNorms(
     for (const place of places) {
       const own = dot(delta, place * width, place * width, width);
       const row = Math.floor(place / positions);
-      norms.triangleSquared_R[row] = (norms.triangleSquared_R[row] ?? 0) + own * positions;
+      norms.triangleSquared_R[row] = (norms.triangleSquared_R[row] ?? 0) + own;
       norms.largest_R[row] = Math.max(norms.largest_R[row] ?? 0, Math.sqrt(own));
     }
     places.sort((a, b) => (index[a] ?? 0) - (index[b] ?? 0));

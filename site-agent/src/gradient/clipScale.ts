@@ -18,7 +18,7 @@ const NORM_ROUNDING = 2 ** -30;
  * A record whose activations or deltas are beyond this is treated as not finite: float32 products of it could
  * overflow.
  */
-const LARGEST = 2 ** 60;
+const LARGEST = 2 ** 30;
 
 /**
  * The factor by which a patient's gradient enters the sum: min(1, C / norm), so that ‖factor · gradient‖ ≤ C.
@@ -29,5 +29,6 @@ const LARGEST = 2 ** 60;
 export function clipScale(norm: PatientNorm, clippingNorm: number, excess: number): number {
   if (!(norm.largest <= LARGEST)) return 0;
   const raised = Math.sqrt(Math.max(0, norm.squared) + norm.triangle ** 2 * NORM_ROUNDING);
+  if (!(raised < Number.POSITIVE_INFINITY)) return 0;
   return Math.min(1, clippingNorm / raised, (excess * clippingNorm) / norm.triangle);
 }

@@ -1,8 +1,10 @@
 import type { Network } from "@consilium/engine/network";
 import { clippedSensitivity } from "@consilium/shared/contribution/grid";
 import { asClippedSum, type ClippedSum } from "@consilium/shared/contribution/stages";
+import { assert } from "@consilium/shared/failure/failure";
 import { layerGraph } from "@consilium/shared/model/graph";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import * as tf from "@tensorflow/tfjs-core";
 import { type PhysicalBatch, physicalBatches } from "../batch/physicalBatches.ts";
 import type { Batch } from "../batch/poissonSampler.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -12,7 +14,7 @@ import { clipScale } from "./clipScale.ts";
 import { dropoutMasks } from "./dropoutMask.ts";
 import { type BlockNorms, forPatients } from "./norms.ts";
 import { ROW_MULTIPLE, runPass, type Uses } from "./pass.ts";
-import { excessOf, placesPerSum } from "./placesPerSum.ts";
+import { cancellationMax, placesPerSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
 /** What the tensors of one physical batch may take on the device, its parameters apart. */
@@ -25,7 +27,7 @@ const ROWS_MAX = 512;
  *
  * Guarantee: adding or removing one patient moves the result's L2 norm by ≤ C(1 + η), η = `clipRounding(d)`:
  * each patient's part is a function of the model and that patient alone and at most C long (`clipScale`), and all float
- * sums together err within η (`rowsPerSum`). A patient with a number that is not finite adds exactly zero, and nothing
+ * sums together err within η (`placesPerSum`). A patient with a number that is not finite adds exactly zero, and nothing
  * else about the step differs. The result borrows `buffer` until its next `start`.
  */
 export function clippedSum(
@@ -34,17 +36,21 @@ export function clippedSum(
   batch: Batch,
   clippingNorm: number,
   buffer: SumBuffer,
+  rows = rowsMax(network.spec),
 ): ClippedSum {
   const { spec } = network;
   const dimension = parameterCount(spec);
-  const parts = physicalBatches(batch.patients, patients.recordStart, rowsMax(spec));
+  const parts = physicalBatches(batch.patients, patients.recordStart, rows);
   const isSequential = hasPositions(spec);
-  const excess = excessOf(isSequential, mostRecords(parts));
-  const placesInSum = placesPerSum(dimension, batch.patients.length, excess);
-  const products = parts.reduce((sum, part) => sum + Math.ceil(paddedRows(part) / placesInSum), 0);
+  const excess = cancellationMax(isSequential);
+  // Where each patient has one record and each record one position, nothing cancels, and sums may take more.
+  const isPlain = !isSequential && mostRecords(parts) <= 1;
+  const placesInSum = placesPerSum(dimension, batch.patients.length, isPlain ? 1 : excess);
+  const paddedTo = (part: PhysicalBatch): number => paddedRows(part, rows);
+  const products = parts.reduce((sum, part) => sum + Math.ceil(paddedTo(part) / placesInSum), 0);
   buffer.start(isSequential ? Number.POSITIVE_INFINITY : products);
   for (const part of parts) {
-    const { features, labels } = gather(patients, part);
+    const { features, labels } = gather(patients, part, paddedTo(part));
     const uses = runPass(network, features, labels, dropoutMasks);
     try {
       const scale_R = clipScales(uses, part, labels.length, clippingNorm, excess);
@@ -84,14 +90,31 @@ function mostRecords(parts: readonly PhysicalBatch[]): number {
   return most;
 }
 
-function paddedRows(part: PhysicalBatch): number {
-  return Math.ceil((part.rowStart.at(-1) ?? 0) / ROW_MULTIPLE) * ROW_MULTIPLE;
+/**
+ * Rows of a physical batch for about so many patients in a step, a public number: some more, so that most steps need
+ * one physical batch.
+ */
+export function physicalRows(spec: ModelSpec, expectedBatch: number): number {
+  const wanted = Math.ceil((expectedBatch + 2 * Math.sqrt(expectedBatch)) / ROW_MULTIPLE) * ROW_MULTIPLE;
+  return Math.max(ROW_MULTIPLE, Math.min(rowsMax(spec), wanted));
+}
+
+/**
+ * A record must come out the same whoever is beside it. wasm's kernels see to that for rows in multiples of
+ * `ROW_MULTIPLE`; libtensorflow's choose blocks and algorithms by size, so there every physical batch has the same.
+ */
+function paddedRows(part: PhysicalBatch, rows: number): number {
+  const multiple = tf.getBackend() === "wasm" ? ROW_MULTIPLE : rows;
+  return Math.ceil((part.rowStart.at(-1) ?? 0) / multiple) * multiple;
 }
 
 /** The patients' records as one matrix, filled up with rows of zeros that no patient owns. */
-function gather(patients: PreparedPatients, part: PhysicalBatch): { features: Float32Array; labels: Int32Array } {
+function gather(
+  patients: PreparedPatients,
+  part: PhysicalBatch,
+  rows: number,
+): { features: Float32Array; labels: Int32Array } {
   const width = patients.featureCount;
-  const rows = paddedRows(part);
   const features = new Float32Array(rows * width);
   const labels = new Int32Array(rows);
   for (const [index, patient] of part.patients.entries()) {
@@ -124,7 +147,9 @@ function clipScales(
       largest = Math.max(largest, ...norms.map(({ largest_R }) => largest_R[row] ?? Number.NaN));
     }
     const squared = over(({ squared_P }) => squared_P[patient] ?? Number.NaN);
-    scale_R.fill(clipScale({ squared, triangle, largest }, clippingNorm, excess), first, end);
+    const scale = clipScale({ squared, triangle, largest }, clippingNorm, excess);
+    assert(scale >= 0 && scale <= 1, "a clip factor only shortens");
+    scale_R.fill(scale, first, end);
   });
   return scale_R;
 }

@@ -35,7 +35,7 @@ export function forEachMaterialised(
   const input_RTI = tf.tidy(() => cut(use.input_RTI));
   try {
     for (let first = 0; first < records; ) {
-      const end = endOf(first, most, records, rowStart);
+      const end = chunkEnd(first, most, records, rowStart);
       const gradient_RIO = tf.tidy((): tf.Tensor3D => {
         const input = tf.slice(input_RTI, [first, 0, 0], [end - first, positions, inputs]);
         const delta = tf.slice(use.delta_RTO, [first, 0, 0], [end - first, positions, outputs]);
@@ -51,7 +51,7 @@ export function forEachMaterialised(
 }
 
 /** The last row + 1 of a chunk of about `most` rows that cuts no patient. */
-function endOf(first: number, most: number, records: number, rowStart: RowStart): number {
+export function chunkEnd(first: number, most: number, records: number, rowStart: RowStart): number {
   if (first + most >= records) return records;
   let end = first + most;
   for (let patient = 0; patient + 1 < rowStart.length; patient++) {

@@ -28,6 +28,9 @@ export function noNorms(patients: number, records: number): BlockNorms {
   };
 }
 
+/** What one float32 product can lose where it is too small for a normal number, on a device that flushes them to 0. */
+export const UNDERFLOW = 2 ** -126;
+
 /** Relative error of a float32 sum of n products, in whatever order: γ_n (Higham 2002, eq. 3.5). */
 export function float32Error(terms: number): number {
   return (terms * 2 ** -24) / (1 - terms * 2 ** -24);

@@ -29,7 +29,7 @@ export function layerOutput(
       const table = required(parameters[0]);
       return made(
         input.values.flatMap(({ at }) => {
-          const row = Math.max(0, Math.min(layer.vocabulary - 1, Math.trunc(at)));
+          const row = Math.max(0, Math.min(layer.vocabulary - 1, Math.floor(at)));
           return table.values.slice(row * layer.width, (row + 1) * layer.width);
         }),
       );

@@ -12,12 +12,11 @@ export const PATIENTS_PER_STEP_MAX = 2 ** 20;
 
 /**
  * Gradients of one patient's records, or positions, that cancel have summands larger than their sum; clipping keeps
- * Σ‖summand‖ ≤ κC for each patient (`clipScale`). Nothing cancels where a patient has one record and a record one
- * position; independent positions cancel by the square root of their number.
+ * Σ‖summand‖ ≤ κC for each patient (`clipScale`). Independent positions cancel by the square root of their number.
+ * Of the model alone: a κ that hung on the batch would let one patient change everybody's factor.
  */
-export function excessOf(hasPositions: boolean, recordsMax: number): number {
-  if (hasPositions) return 16;
-  return recordsMax > 1 ? 4 : 1;
+export function cancellationMax(hasPositions: boolean): number {
+  return hasPositions ? 16 : 4;
 }
 
 /**

@@ -3,7 +3,7 @@ import { numbersFrom } from "@consilium/engine/tensorData";
 import { cut, type ProductUse } from "@consilium/engine/use";
 import * as tf from "@tensorflow/tfjs-core";
 import { forEachMaterialised } from "./materialised.ts";
-import { type BlockNorms, dot, float32Error, forPatients, noNorms, type RowStart, read } from "./norms.ts";
+import { type BlockNorms, dot, float32Error, forPatients, noNorms, type RowStart, read, UNDERFLOW } from "./norms.ts";
 
 /**
  * One position a record: a kernel's gradient is input ⊗ delta and is never formed for its norm (Goodfellow 2015,
@@ -51,7 +51,7 @@ function frobenius(use: ProductUse): { input_R: Float64Array; delta_R: Float64Ar
     return Float64Array.from({ length: records }, (_, row) => {
       let sum = 0;
       for (let t = row * positions; t < (row + 1) * positions; t++) sum += rows[t] ?? 0;
-      return sum * (1 + float32Error(width + 2));
+      return sum * (1 + float32Error(width + 2)) + positions * width * UNDERFLOW;
     });
   };
   const input_R = numbersFrom(() => squares(cut(use.input_RTI), inputs));
@@ -79,9 +79,19 @@ export function ghostNorms(use: ProductUse, rowStart: RowStart): BlockNorms {
     let triangle = 0;
     for (let row = first; row < end; row++) triangle += Math.sqrt(norms.triangleSquared_R[row] ?? 0);
     const own = count === 1 ? (alone_R[first] ?? Number.NaN) : crossedGram(use, first, count);
-    norms.squared_P[patient] = own + float32Error(inputs + outputs + 3 * count * positions + 4) * triangle ** 2;
+    const places = count * positions;
+    norms.squared_P[patient] =
+      own +
+      float32Error(inputs + outputs + 3 * places + 4) * triangle ** 2 +
+      places ** 2 *
+        UNDERFLOW *
+        (1 + inputs * largestSquare(delta_R, first, end) + outputs * largestSquare(input_R, first, end));
   });
   return norms;
+}
+
+function largestSquare(squares: Float64Array, first: number, end: number): number {
+  return squares.subarray(first, end).reduce((largest, square) => Math.max(largest, square), 0);
 }
 
 /** The same Gram sum over all positions of several records of one patient. */
@@ -129,7 +139,7 @@ export function materialisedNorms(use: ProductUse, rowStart: RowStart): BlockNor
     return Float64Array.from({ length: count }, (_, row) => {
       let sum = 0;
       for (let i = row * width; i < (row + 1) * width; i++) sum += rows[i] ?? 0;
-      return sum * (1 + float32Error(outputs + 2));
+      return sum * (1 + float32Error(outputs + 2)) + width * outputs * UNDERFLOW;
     });
   };
   forEachMaterialised(use, rowStart, (gradient_RIO, first) => {

@@ -7,8 +7,11 @@ export function embedding({ inputs: [input], parameters: [table] }: LayerCall): 
   assert(input !== undefined && table !== undefined, "an embedding has an input and a table");
   const table_VO = table.tensor as tf.Tensor2D;
   const [vocabulary, width] = table_VO.shape;
-  // An index outside of the table would read another's memory on some backends.
-  const index_RT = tf.clipByValue(input, 0, vocabulary - 1) as tf.Tensor2D;
+  // Whole rows of the table and no others: what isn't one would read another's memory on some backends, and two indices
+  // within the same row would count as two rows for a patient's norm.
+  const isNumber = tf.equal(input, input);
+  const whole = tf.floor(tf.where(isNumber, input, tf.zerosLike(input)));
+  const index_RT = tf.clipByValue(whole, 0, vocabulary - 1) as tf.Tensor2D;
   const [records, positions] = index_RT.shape;
   const rows = tf.gather(table_VO, tf.cast(tf.reshape(index_RT, [records * positions]), "int32"));
   return {
