@@ -1,28 +1,64 @@
 import { type LayerNode, layerGraph } from "@consilium/shared/model/graph";
-import { type ModelSpec, parameterSlots } from "@consilium/shared/model/spec";
+import type { Layer } from "@consilium/shared/model/layer";
+import { frozenSlots, type ModelSpec, parameterCount, parameterSlots, sizeOf } from "@consilium/shared/model/spec";
 import { isMaterialised } from "../gradient/materialised.ts";
 
-/** One line for each layer with parameters: how a patient's part of them is clipped. None couples patients. */
+/**
+ * One line for each layer with parameters, or with those of another: how a patient's part of them is clipped. None
+ * couples patients. After them a line for what is beside the layers: centroids, a loss over two heads, what is frozen.
+ */
 export function layerLines(spec: ModelSpec, recordsMax: number): readonly string[] {
   const several = recordsMax > 1 ? ", crossed over the patient's records" : "";
-  const lines = layerGraph(spec).nodes.flatMap((node) => {
+  const { nodes } = layerGraph(spec);
+  const lines = nodes.flatMap((node, index) => {
+    const owner = nodes[node.owner];
+    if (node.owner !== index && owner !== undefined) {
+      return [`${described(node)}, parameters of ${owner.layer.name}; norm over all of their uses${several}`];
+    }
     const count = node.parameters.reduce((sum, { shape }) => sum + volume(shape), 0);
-    return count === 0 ? [] : [`${described(node)}, ${count} parameters; ${clippedBy(node)}${several}`];
+    if (count === 0) return [];
+    return [`${described(node)}, ${count} parameters; ${clippedBy(node)}${isFrozen(node) ? "" : several}`];
   });
+  return [...lines, ...beside(spec)];
+}
+
+function beside(spec: ModelSpec): string[] {
+  const lines: string[] = [];
   const centroids = parameterSlots(spec).find(({ name }) => name === "centroids")?.size ?? 0;
-  return centroids === 0
-    ? lines
-    : [...lines, `centroids: ${centroids} parameters, trained; norm from each record's distance to its nearest one`];
+  if (centroids > 0) {
+    lines.push(`centroids: ${centroids} parameters, trained; norm from each record's distance to its nearest one`);
+  }
+  if (spec.loss.kind === "acgan") {
+    lines.push("loss: real or made, plus which class; a sum over each patient's own records, clipped as one gradient");
+  }
+  const frozen = sizeOf(frozenSlots(spec));
+  if (frozen > 0) lines.push(`trained: ${parameterCount(spec)} parameters; frozen, so never sent: ${frozen}`);
+  return lines;
+}
+
+function isFrozen({ layer }: LayerNode): boolean {
+  return "frozen" in layer && layer.frozen === true;
 }
 
 function described({ layer, inputs, output }: LayerNode): string {
   const size = (shape: readonly number[] | undefined): string => (shape ?? []).join(" × ");
-  const kind = layer.kind === "recurrent" ? layer.cell : layer.kind;
+  const kind = kindOf(layer);
   return `${layer.name}: ${kind} ${size(inputs[0])} → ${size(output)}`;
 }
 
-function clippedBy({ layer, inputs, output }: LayerNode): string {
-  if ("frozen" in layer && layer.frozen === true) return "frozen: nothing to clip";
+/** What the field calls a layer where our word for it covers several. */
+function kindOf(layer: Layer): string {
+  if (layer.kind === "recurrent") return layer.cell;
+  if (layer.kind === "conv" && layer.groups > 1) return `conv in ${layer.groups} groups`;
+  if (layer.kind === "norm")
+    return layer.over === "channels" ? "norm at each position" : `norm in ${layer.groups} groups`;
+  if (layer.kind === "scale") return layer.frozen ? "batch norm, its statistics fixed" : "scale";
+  return layer.kind;
+}
+
+function clippedBy(node: LayerNode): string {
+  const { layer, inputs, output } = node;
+  if (isFrozen(node)) return "frozen: nothing to clip";
   const input = inputs[0] ?? [];
   const channels = input.at(-1) ?? 1;
   switch (layer.kind) {
