@@ -5,7 +5,7 @@ import { registerBudget } from "./command/budget.ts";
 import { registerCa } from "./command/ca.ts";
 import { registerCoordinator } from "./command/coordinator.ts";
 import { registerInit } from "./command/init.ts";
-import { reportFailure } from "./command/output.ts";
+import { rememberFolder, reportFailure } from "./command/output.ts";
 import { registerRelease } from "./command/release.ts";
 import { registerSchema } from "./command/schema.ts";
 import { registerStudy } from "./command/study.ts";
@@ -20,6 +20,10 @@ const program = new Command("consilium")
   .version(SOFTWARE_VERSION)
   .exitOverride()
   .showHelpAfterError();
+program.hook("preAction", (_program, action) => {
+  const { data } = action.opts();
+  rememberFolder(action.getOptionValueSource("data") === "cli" && typeof data === "string" ? data : null);
+});
 registerInit(program);
 registerValidate(program);
 registerSchema(program);

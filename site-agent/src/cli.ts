@@ -23,7 +23,7 @@ import {
   stewardFlags,
   yesOption,
 } from "./command/flags.ts";
-import { outputTo, reportFailure } from "./command/output.ts";
+import { outputTo, rememberFolder, reportFailure } from "./command/output.ts";
 import { dataFolder } from "./storage/folder.ts";
 
 /** Each is loaded when it is asked for: DuckDB and the tensor engine take longer to load than most commands to run. */
@@ -87,6 +87,13 @@ Examples:
   consilium-site start --data ./site
   consilium-site study approve heart-disease --data ./site`,
   );
+
+program.hook("preAction", (_program, action) => {
+  const { data } = action.opts();
+  // The `--data` of `study check FILE` is a table.
+  const isGiven = action.getOptionValueSource("data") === "cli" && action.name() !== "check";
+  rememberFolder(isGiven && typeof data === "string" ? data : null);
+});
 
 /** A command with the options that all of them share. */
 function command(parent: Command, nameAndArguments: string, description: string): Command {

@@ -169,8 +169,8 @@ function report(outcome) {
   screen.note("");
   for (const site of outcome.sites) {
     screen.note(
-      `  ${site.name.padEnd(12)} ε ${roundedUp(site.epsilon)} of ${site.cap} at δ ${site.delta} ` +
-        `(training ${roundedUp(site.trainingEpsilon)}, the rest metrics and audit)`,
+      `  ${site.name.padEnd(12)} ε ${roundedUp(site.epsilon)} of ${site.cap} at δ ${site.delta} for the patients ` +
+        `that pay most (training alone ${roundedUp(site.trainingEpsilon)})`,
     );
   }
   screen.note(

@@ -94,5 +94,5 @@ export function progressRow({ study, round, metrics, budgets, sites }, columns) 
 
 /** An ε is never shown smaller than it is. */
 export function roundedUp(epsilon) {
-  return (Math.ceil(epsilon * 100) / 100).toFixed(2);
+  return (Math.ceil(epsilon * 100 - 1e-9) / 100).toFixed(2);
 }

@@ -1,4 +1,5 @@
 import type { Figure } from "@consilium/shared/audit/report";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { AuditView } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
@@ -18,7 +19,7 @@ export function registerAudit(program: Command): void {
       const text = [
         view.report.verdict.words,
         `strongest attack's AUC: ${figureText(view.report.best)} (${view.report.label})`,
-        `ε charged at the site that paid most: ${view.claimedEpsilon.toFixed(3)} at δ = ${view.delta}`,
+        `ε charged to the patients that pay most, at the site that paid most: ${epsilonText(view.claimedEpsilon)} at δ = ${view.delta}`,
         "",
         table(["gate", "rule", "found", "required"], rules),
       ];

@@ -1,3 +1,4 @@
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { BudgetList, LEDGER_PAGE_MAX, LedgerPage, LedgerVerification } from "../http/views.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
@@ -27,15 +28,19 @@ async function show({ study, ...options }: ClientOptions & { study?: string }): 
   const rows = list.budgets.map((entry) => [
     entry.site,
     entry.dataset,
-    entry.spentEpsilon.toFixed(3),
-    ...(study === undefined ? [] : [(entry.trainingEpsilon ?? 0).toFixed(3)]),
+    epsilonText(entry.spentEpsilon),
+    ...(study === undefined ? [] : [epsilonText(entry.trainingEpsilon ?? 0)]),
     String(entry.cap),
     String(entry.delta),
   ]);
   // Training is told of one study alone: of several it would be a sum that no cap is held against.
   const share = study === undefined ? [] : [`ε training of ${study}`];
   print(options.json, list, table(["site", "data set", "ε spent, all studies", ...share, "ε cap", "δ"], rows));
-  if (study === undefined && options.json !== true) hint("one study's training: consilium budget show --study NAME");
+  if (options.json === true) return;
+  hint(
+    "Each cap is as its steward signed it with the newest approval; a lower one set since holds at the site already.",
+  );
+  if (study === undefined) hint("one study's training: consilium budget show --study NAME");
 }
 
 async function ledger({ after, ...options }: ClientOptions & { after: string }): Promise<void> {

@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { Failure } from "@consilium/shared/failure/failure";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { Delta, NoiseMultiplier, SamplingRate } from "@consilium/shared/units/privacy";
 import type { Command } from "commander";
 import { z } from "zod";
@@ -96,7 +97,7 @@ function describeAnswers(plans: readonly Plan[], answers: readonly PlanEpsilon[]
   return plans
     .map(({ delta }, index) => {
       const rdp = answers[index]?.rdp ?? null;
-      return `plan ${index}: ${rdp === null ? "no finite ε" : `ε = ${rdp.toFixed(4)}`} at δ = ${delta} (RDP)\n`;
+      return `plan ${index}: ${rdp === null ? "no finite ε" : `ε = ${epsilonText(rdp, 4)}`} at δ = ${delta} (RDP)\n`;
     })
     .join("");
 }

@@ -103,7 +103,7 @@ function notRunning(data: string): Failure {
     code: "coordinator/not-running",
     kind: "unreachable",
     what: `No coordinator runs on ${data}.`,
-    remedy: `Start it: consilium coordinator start --data ${data}; or name its folder with --data.`,
+    remedy: `Start it: consilium coordinator start --data ${data}; or name another folder with --data.`,
   });
 }
 

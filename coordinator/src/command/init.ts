@@ -50,7 +50,7 @@ data:
   patient: patientId # tells patients apart; without it one record is one patient
 model: { preset: logistic } # logistic | mlp | deeptype | cnn | resnet18 | keras
 privacy:
-  epsilon: 4 # cap at each site: training, metrics and audit together
+  epsilon: 4 # cap at each site, for the part of its patients that pays most
   delta: 1e-5 # well below 1 / patients of the smallest site
   clippingNorm: 1 # what one patient's gradient may weigh
   noiseMultiplier: auto # or a number: noise over clippingNorm; auto is the least that fits epsilon

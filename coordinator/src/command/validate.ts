@@ -1,5 +1,6 @@
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import type { Command } from "commander";
 
@@ -49,14 +50,13 @@ export function validate(file: string): Validation {
 
 function describeValidation(validation: Validation): string {
   const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, cap, delta, warnings } = validation;
-  const cost = (part: number): string => part.toFixed(3);
   return [
     ...warnings,
     `${file} is valid: study ${study}, digest ${digest}`,
     `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
     `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
-    `  training patients ${cost(epsilon.train)}, validation ${cost(epsilon.validation)}, ` +
-      `audit hold-out ${cost(epsilon.audit)}`,
+    `  training patients ${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
+      `audit hold-out ${epsilonText(epsilon.audit)}`,
     `Next: consilium study propose ${file}`,
     "",
   ].join("\n");

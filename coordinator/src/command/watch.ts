@@ -1,4 +1,5 @@
 import { FAILURE_EXIT_CODE } from "@consilium/shared/failure/failure";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { BudgetList, LiveRoundView, MetricSeries, StudyDetail } from "../http/views.ts";
 import { isEnded } from "../study/study.ts";
 import type { Client } from "./client.ts";
@@ -54,7 +55,7 @@ async function lookAt(client: Client, name: string): Promise<Look> {
 }
 
 function lineOf({ state, round, rounds, auc, epsilon, reason }: Look): string {
-  const parts = [state, `round ${round}/${rounds}`, `ε ${epsilon.toFixed(3)} at the site that spent most`];
+  const parts = [state, `round ${round}/${rounds}`, `ε ${epsilonText(epsilon)} at the site that spent most`];
   if (auc !== null) parts.splice(2, 0, `AUC ${auc.toFixed(3)}`);
   return reason === null ? parts.join(" | ") : `${parts.join(" | ")} | ${reason}`;
 }

@@ -1,5 +1,6 @@
 import type { PrivacyEvent } from "../event/event.ts";
 import { assert, Failure } from "../failure/failure.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import { NoiseMultiplier } from "../units/privacy.ts";
 import { epsilonOf } from "./convert.ts";
 import { ORDERS } from "./orders.ts";
@@ -60,7 +61,7 @@ function unaffordable(fixedEpsilon: number, plan: OpenPlan): Failure {
     kind: "config",
     what:
       `No noise makes ${plan.steps} steps fit under ε = ${plan.epsilon} at δ = ${plan.delta}: ` +
-      `what else the plan does to the same patients costs ε = ${fixedEpsilon.toPrecision(4)}.`,
+      `what else the plan does to the same patients costs ε = ${epsilonText(fixedEpsilon)}.`,
     remedy: "Raise privacy.epsilon, or lower the ε of the evaluation and the audit.",
     fields: { fixedEpsilon, epsilon: plan.epsilon, delta: plan.delta },
   });

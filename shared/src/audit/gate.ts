@@ -1,5 +1,6 @@
 import { within } from "../ledger/budget.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import type { AuditReport, Figure, GateResult, GateRule } from "./report.ts";
 
 /** What a gate weighs beside the audit report. */
@@ -57,11 +58,11 @@ function epsilonRule({ provenEpsilon, epsilonCap }: GateInput): GateRule {
   return {
     rule: "epsilon-within-cap",
     required: `ε ≤ ${epsilonCap}`,
-    found: `ε = ${provenEpsilon.toFixed(4)}`,
+    found: `ε = ${epsilonText(provenEpsilon, 4)}`,
     passed,
     why: passed
-      ? "Training, metrics and audit together stay within the study's cap."
-      : "The study spent more than its cap.",
+      ? "Even the part of patients that pays most, at any site, stays within the study's cap."
+      : "At some site a part of the patients paid more than the study's cap.",
   };
 }
 

@@ -2,6 +2,7 @@ import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { Failure } from "../failure/failure.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import type { Part } from "./entry.ts";
 import { accountOf, capOf, type LedgerState, NOTHING_SPENT, type ReservedBody } from "./state.ts";
@@ -77,7 +78,7 @@ function exceeded(body: ReservedBody, wouldSpend: number, cap: number, of: "data
     kind: "refused",
     what:
       `Round ${body.round} of study ${body.study} would bring ${body.site}'s data set ${body.dataset} ` +
-      `(${body.part} part) to ε = ${wouldSpend.toFixed(3)}; the cap ${whose} the data set is ${cap}.`,
+      `(${body.part} part) to ε = ${epsilonText(wouldSpend)}; the cap ${whose} the data set is ${cap}.`,
     remedy: "Release the current model, or have the site's steward raise the cap.",
     fields: { site: body.site, dataset: body.dataset, part: body.part, study: body.study, wouldSpend, cap },
   });

@@ -1,8 +1,9 @@
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import type { PrivacyStatement } from "./statement.ts";
-import { figureText, lines, sentence, upward } from "./texts.ts";
+import { figureText, lines, sentence } from "./texts.ts";
 
 /** What a model card tells. */
 export interface CardInput {
@@ -33,7 +34,7 @@ export function modelCard({ document, privacy, audit, gate, evaluation }: CardIn
     "## What is promised",
     "",
     sentence(
-      `- (ε, δ) = (${upward(privacy.consortium.disjointEpsilon)}, ${privacy.delta}) for each patient,`,
+      `- (ε, δ) = (${epsilonText(privacy.consortium.disjointEpsilon)}, ${privacy.delta}) for each patient,`,
       "under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).",
     ),
     `- Membership audit: ${audit.verdict.words} See [AUDIT.md](AUDIT.md). Gate: ${gate.passed ? "passed" : "refused"}.`,

@@ -1,4 +1,5 @@
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import type { PrivacyStatement } from "./statement.ts";
 
 const TRUST = {
@@ -10,27 +11,27 @@ const TRUST = {
 export function privacyText(statement: PrivacyStatement): string {
   const { consortium, sampler, delta } = statement;
   const rows = statement.sites.map((site) => {
-    const part = (name: string) => upward(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
+    const part = (name: string) => epsilonText(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
     return [
       site.site,
       site.dataset,
-      upward(site.trainingEpsilon),
+      epsilonText(site.trainingEpsilon),
       part("train"),
       part("validation"),
       part("audit"),
-      `**${upward(site.epsilon)}**`,
-      `${upward(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
+      `**${epsilonText(site.epsilon)}**`,
+      `${epsilonText(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
     ];
   });
   const overlap =
     consortium.twoSitesEpsilon === undefined
       ? ""
-      : ` A patient whose records lie at two sites pays at both: at most ε = ${upward(consortium.twoSitesEpsilon)}.`;
+      : ` A patient whose records lie at two sites pays at both: at most ε = ${epsilonText(consortium.twoSitesEpsilon)}.`;
   return lines(
     `# Privacy statement: ${statement.study}`,
     "",
     sentence(
-      `Whoever holds this release learns at most (ε, δ) = (**${upward(consortium.disjointEpsilon)}**, ${delta})`,
+      `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(consortium.disjointEpsilon)}**, ${delta})`,
       `about any one patient whose records lie at one site: the largest of the sites' figures below.${overlap}`,
     ),
     "",
@@ -40,7 +41,7 @@ export function privacyText(statement: PrivacyStatement): string {
     "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder.",
     sentence(
       `- Study ${statement.studyDigest}, as every site signed it.`,
-      `Its whole schedule would have cost ε = ${upward(statement.signedMaximumEpsilon)};`,
+      `Its whole schedule would have cost ε = ${epsilonText(statement.signedMaximumEpsilon)};`,
       "the figures here are for what was really done.",
     ),
     sentence(
@@ -123,11 +124,6 @@ export function auditText(report: AuditReport, gate: GateResult): string {
 export function figureText(figure: Figure): string {
   if (figure.state === "not-resolvable") return `not resolvable (${figure.why})`;
   return `${decimals(figure.value)} (${decimals(figure.low)} to ${decimals(figure.high)})`;
-}
-
-/** A bound never loses by rounding: up to the next thousandth. */
-export function upward(epsilon: number): string {
-  return (Math.ceil(epsilon * 1000 - 1e-9) / 1000).toFixed(3);
 }
 
 export function decimals(value: number): string {

@@ -4,6 +4,7 @@ import type { PrivacyEvent } from "../event/event.ts";
 import { Failure } from "../failure/failure.ts";
 import { type Part, Part as Parts } from "../ledger/entry.ts";
 import type { ModelChoice } from "../model/choice.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import type { Digest } from "../units/identity.ts";
 import { plannedEvents } from "./charges.ts";
 import { studyDigest } from "./digest.ts";
@@ -202,7 +203,7 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
     const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps: open.training.rounds, epsilon, delta });
     const least = withSamplerDistance(open, ideal);
     if (noiseMultiplier === "auto") return least;
-    const message = `each site's training patients would pay ε = ${cost.toFixed(3)}, above privacy.epsilon ${epsilon}`;
+    const message = `each site's training patients would pay ε = ${epsilonText(cost)}, above privacy.epsilon ${epsilon}`;
     const remedy = `Use σ ≥ ${least} or auto, fewer rounds, or a lower audit.epsilon.members.`;
     throw new InvalidStudy([source.finding("error", ["privacy", "noiseMultiplier"], message, remedy)]);
   } catch (error) {
@@ -237,7 +238,7 @@ function overspent(part: "validation" | "audit", cost: number, document: StudyDo
   const path = part === "validation" ? ["evaluation", "epsilon"] : ["audit", "epsilon", "nonMembers"];
   const times = eventsOf(document, part).reduce((total, event) => total + event.count, 0);
   const { epsilon } = document.privacy;
-  const message = `${times} histograms would cost the ${part} patients ε = ${cost.toFixed(3)}, above ${epsilon}`;
+  const message = `${times} histograms would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
   const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
   return source.finding("error", path, message, remedy);
 }

@@ -42,9 +42,21 @@ function refusalOf(state: LedgerState, policy: Policy, purse: Purse): Refusal | 
     requireAffordable(state, purse, plannedEvents(purse.document));
     return null;
   } catch (error) {
-    if (error instanceof Failure) return toRefusal(error);
-    throw error;
+    if (!(error instanceof Failure)) throw error;
+    const refusal = toRefusal(error);
+    return refusal.code.startsWith("budget/") ? { ...refusal, remedy: beforeSigning(refusal.code, purse) } : refusal;
   }
+}
+
+/** What a steward can do who hasn't approved yet: nothing runs that could be stopped. */
+function beforeSigning(code: string, { dataset, document }: Purse): string {
+  const cap = `consilium-site budget cap ${dataset} --epsilon E --delta D`;
+  if (code === "budget/no-cap") return `Set one: ${cap}`;
+  const reject = `consilium-site study reject ${document.name} --reason WHY`;
+  if (code === "budget/study-exceeded")
+    return `Reject it, and ask for a new proposal: ${reject}. Nothing was approved.`;
+  const perStudy = code === "budget/study-cap-exceeded" ? " --per-study E" : "";
+  return `Raise the cap (${cap}${perStudy}) or reject the study (${reject}). Nothing was approved.`;
 }
 
 /** What the study sends of the data, in words. */

@@ -1,10 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { fingerprintWords } from "@consilium/certs/fingerprint";
 import { Failure } from "@consilium/shared/failure/failure";
+import { COORDINATOR } from "@consilium/shared/units/identity";
+import { readConfig } from "../config.ts";
 import { AgentStatus } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
 import { runAgent } from "../main.ts";
-import { requireJoined } from "../storage/folder.ts";
+import { type DataFolder, requireJoined } from "../storage/folder.ts";
+import { readKeys } from "../storage/keys.ts";
 import type { CommandContext } from "./context.ts";
+import { runnable } from "./output.ts";
 
 /** Time in which a stopping agent is gone. */
 const STOP_TIMEOUT_MS = 20_000;
@@ -36,25 +41,47 @@ export async function stop({ folder, output }: CommandContext): Promise<void> {
   output.result({ stopped: true }, ["The agent has stopped."]);
 }
 
-export async function status({ folder, output }: CommandContext): Promise<void> {
+export async function status({ folder, environment, output }: CommandContext): Promise<void> {
   await requireJoined(folder);
+  const words = await wordsOf(folder, environment);
   const reply = await ask(folder.socket, { ask: "status" });
   if (reply === null) {
-    output.result({ running: false }, ["The agent is not running.", "Start it: consilium-site start"]);
+    output.result({ running: false, words }, [
+      "The agent is not running.",
+      ...wordLines(words),
+      runnable("Start it: consilium-site start"),
+    ]);
     return;
   }
   const agent = AgentStatus.parse(reply.answer);
   const link = agent.isConnected
     ? "connected"
     : `not connected${agent.lastRefusal ? `: ${agent.lastRefusal.what}` : ""}`;
-  output.result({ running: true, ...agent }, [
+  output.result({ running: true, ...agent, words }, [
     `site         ${agent.site}`,
     `process      ${agent.pid}, since ${agent.since}`,
     `coordinator  ${link}`,
     `engine       ${agent.backend}`,
     `certificate  until ${agent.certificateEnds}`,
     `steward      ${agent.steward}`,
+    ...wordLines(words),
   ]);
+}
+
+/** The ten words of each end's keys, which people compare by telephone: the same that the coordinator shows. */
+async function wordsOf(
+  folder: DataFolder,
+  environment: NodeJS.ProcessEnv,
+): Promise<{ site: string; coordinator: string }> {
+  const [config, keys] = await Promise.all([readConfig(folder.config, environment), readKeys(folder)]);
+  return {
+    site: fingerprintWords(config.name, [keys.identity.publicKey, keys.sealedSteward.publicKey]),
+    coordinator: fingerprintWords(COORDINATOR, [config.coordinator.key]),
+  };
+}
+
+function wordLines({ site, coordinator }: { site: string; coordinator: string }): string[] {
+  return ["words to compare by telephone:", `  this site    ${site}`, `  coordinator  ${coordinator}`];
 }
 
 async function isRunning(socket: string): Promise<boolean> {

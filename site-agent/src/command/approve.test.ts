@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fingerprintWords } from "@consilium/certs/fingerprint";
 import { ChargeId, LedgerBody } from "@consilium/shared/ledger/entry";
 import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
 import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
@@ -15,9 +16,10 @@ import { configText } from "../config.ts";
 import { openSite } from "../control/site.ts";
 import { sealKey } from "../steward/sealedKey.ts";
 import { dataFolder, makeFolders } from "../storage/folder.ts";
-import { newSecrets, writeAuthority, writeSecrets } from "../storage/keys.ts";
+import { newSecrets, readKeys, writeAuthority, writeSecrets } from "../storage/keys.ts";
 import { siteMigrations } from "../storage/migrations.ts";
 import { Records } from "../storage/records.ts";
+import { status } from "./agent.ts";
 import { setCap } from "./budget.ts";
 import type { CommandContext } from "./context.ts";
 import { register } from "./datasets.ts";
@@ -104,6 +106,27 @@ async function whileFileIs(text: string | null, run: () => Promise<void>): Promi
     await writeFile(records, whole);
   }
 }
+
+describe("before a study is approved", () => {
+  test("the status tells the words that are compared by telephone, as the coordinator lists them", async () => {
+    await status(context);
+    const { identity, sealedSteward } = await readKeys(context.folder);
+    const words = fingerprintWords(SiteName.parse("cleveland"), [identity.publicKey, sealedSteward.publicKey]);
+    expect(printed.join("\n")).toContain(`this site    ${words}`);
+  });
+
+  test("over the cap, the remedy is what a steward can do: nothing runs yet that could be stopped", async () => {
+    const small = { epsilon: 0.5, delta: 1e-4, perStudy: undefined, steward: with1("right") };
+    await setCap(context, "heart", small);
+    await expect(approveWith("right")).rejects.toMatchObject({
+      code: "budget/cap-exceeded",
+      remedy: expect.stringMatching(
+        /^Raise the cap \(consilium-site budget cap heart .*reject.*Nothing was approved\.$/,
+      ),
+    });
+    await setCap(context, "heart", { ...small, epsilon: 4 });
+  });
+});
 
 const approveWith = (password: "right" | "wrong") =>
   approve(context, document.name, { dataset: "heart", steward: with1(password) });

@@ -1,34 +1,35 @@
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { SignedHead } from "@consilium/shared/protocol/messages";
+import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { Cap } from "../steward/statement.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
-import { epsilonText, table } from "./output.ts";
+import { epsilonCell, runnable, table } from "./output.ts";
 
 export async function show(context: CommandContext): Promise<void> {
   const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
   const rows = budgets.map(({ dataset, cap, spending, left, frozen }) => [
     dataset,
-    epsilonText(spending?.epsilon ?? null),
-    epsilonText(spending?.reservedEpsilon ?? null),
+    epsilonCell(spending?.epsilon ?? null),
+    epsilonCell(spending?.reservedEpsilon ?? null),
     cap === null ? "none" : `${cap.epsilon} at δ = ${cap.delta}`,
-    epsilonText(cap === null ? null : left),
+    cap === null ? "-" : epsilonLeftText(left),
     frozen ? "frozen" : "",
   ]);
   const studies = budgets.flatMap(({ dataset, spending }) =>
     (spending?.studies ?? []).map(({ study, epsilon, trainingEpsilon }) => [
       dataset,
       study,
-      epsilonText(epsilon),
-      epsilonText(trainingEpsilon),
+      epsilonCell(epsilon),
+      epsilonCell(trainingEpsilon),
     ]),
   );
   context.output.result({ datasets: budgets }, [
     ...table(["data set", "ε spent", "with reserved", "cap (all studies)", "left", ""], rows),
     ...(studies.length === 0 ? [] : ["", ...table(["data set", "study", "ε", "training alone"], studies)]),
-    ...(budgets.length === 0 ? ["No data set yet: consilium-site data register NAME PATH"] : []),
+    ...(budgets.length === 0 ? [runnable("No data set yet: consilium-site data register NAME PATH")] : []),
   ]);
 }
 
@@ -46,7 +47,7 @@ export async function setCap(context: CommandContext, name: string, options: Cap
   const cap = Cap.parse({ epsilon, delta, ...(perStudy === undefined ? {} : { perStudy }) });
   const before = await budgetOf(context, dataset);
   const spentBefore = before?.spending?.epsilon ?? 0;
-  if (before?.cap != null) context.output.say(`Spent so far: ε ${spentBefore.toFixed(3)} at δ = ${before.cap.delta}`);
+  if (before?.cap != null) context.output.say(`Spent so far: ε ${epsilonCell(spentBefore)} at δ = ${before.cap.delta}`);
   const question = `Set the cap of ${dataset} to ε ≤ ${epsilon} at δ = ${delta}?`;
   const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "set-cap", dataset, cap }));
@@ -54,7 +55,7 @@ export async function setCap(context: CommandContext, name: string, options: Cap
   context.output.result({ dataset, cap, spent }, [
     `Cap of ${dataset} over all studies: ε ≤ ${epsilon} at δ = ${delta}.`,
     ...belowSpent(dataset, spent, epsilon),
-    "Next: consilium-site study list",
+    runnable("Next: consilium-site study list"),
   ]);
 }
 
@@ -67,7 +68,7 @@ async function budgetOf(context: CommandContext, dataset: DatasetId): Promise<Da
 function belowSpent(dataset: DatasetId, spent: number, cap: number): string[] {
   if (spent <= cap) return [];
   return [
-    `Below what is spent already (ε ${spent.toFixed(3)}): nothing more may be charged to ${dataset}, and any study that ` +
+    `Below what is spent already (ε ${epsilonCell(spent)}): nothing more may be charged to ${dataset}, and any study that ` +
       "still trains on it stops here. What was spent stays spent.",
   ];
 }

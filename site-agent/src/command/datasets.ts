@@ -7,7 +7,7 @@ import { contentOf } from "../contract/content.ts";
 import { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { openNamed } from "./localFile.ts";
-import { table } from "./output.ts";
+import { runnable, table } from "./output.ts";
 
 /** Rows of a preview. */
 const PREVIEW_ROWS = 5;
@@ -23,7 +23,7 @@ export async function register(context: CommandContext, name: string, path: stri
   const record = await askSite(context, request, DatasetRecord);
   context.output.result({ ...record, columns: columns.length }, [
     `Registered ${dataset}: ${columns.length} columns.`,
-    `Next: consilium-site budget cap ${dataset} --epsilon E --delta D`,
+    runnable(`Next: consilium-site budget cap ${dataset} --epsilon E --delta D`),
   ]);
 }
 
@@ -35,7 +35,7 @@ export async function list(context: CommandContext): Promise<void> {
     registeredAt,
     frozen ? "frozen" : "",
   ]);
-  const none = ["No data set yet: consilium-site data register NAME PATH"];
+  const none = [runnable("No data set yet: consilium-site data register NAME PATH")];
   context.output.result({ datasets }, rows.length === 0 ? none : table(["data set", "path", "registered", ""], rows));
 }
 

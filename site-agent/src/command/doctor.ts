@@ -12,7 +12,7 @@ import { ask } from "../control/socket.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
 import { readKeys, readTls } from "../storage/keys.ts";
 import { askSite, type CommandContext } from "./context.ts";
-import { table } from "./output.ts";
+import { runnable, table } from "./output.ts";
 
 interface Check {
   readonly name: string;
@@ -44,7 +44,7 @@ export async function doctor(context: CommandContext): Promise<void> {
   const rows = checks.map(({ name, passed, finding, remedy }) => [
     passed ? "pass" : "FAIL",
     name,
-    remedy === "" ? finding : `${finding} → ${remedy}`,
+    remedy === "" ? finding : `${finding} → ${runnable(remedy)}`,
   ]);
   const passed = checks.filter((check) => check.passed).length;
   output.result({ passed: passed === checks.length, checks }, [

@@ -1,5 +1,23 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { withDataFolder } from "@consilium/shared/system/commandHint";
 import { systemFailure } from "@consilium/shared/system/errno";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
+
+const WITH_DATA =
+  "start|stop|status|doctor|join|data (?:register|list|preview)|study (?:list|show|approve|reject)|" +
+  "budget (?:show|cap|freeze|ledger|verify)";
+
+/** What the command was given with `--data`; null where the default holds, as it will for the next command. */
+let folderGiven: string | null = null;
+
+export function rememberFolder(folder: string | null): void {
+  folderGiven = folder;
+}
+
+/** The commands in a text as they run here: with the data folder that this one was given. */
+export function runnable(text: string): string {
+  return withDataFolder(text, "consilium-site", WITH_DATA, folderGiven);
+}
 
 /** Where a command writes: results to `out`, talk to `talk`. */
 export interface Output {
@@ -37,7 +55,8 @@ export function table(header: readonly string[], rows: readonly (readonly string
 export function reportFailure(error: unknown, talk: NodeJS.WritableStream, isJson: boolean): number {
   const failure = error instanceof Failure ? error : systemFailure(error);
   if (failure !== null) {
-    const { code, kind, message, remedy, fields } = failure;
+    const { code, kind, message, fields } = failure;
+    const remedy = runnable(failure.remedy);
     const text = isJson
       ? JSON.stringify({ error: { code, kind, what: message, remedy, fields } })
       : `${message}\n→ ${remedy}`;
@@ -55,7 +74,7 @@ export function reportFailure(error: unknown, talk: NodeJS.WritableStream, isJso
   return 1;
 }
 
-/** ε to three digits after the point, as budgets are read. */
-export function epsilonText(epsilon: number | null): string {
-  return epsilon === null ? "-" : epsilon.toFixed(3);
+/** ε as budgets are read; a dash where there is none. */
+export function epsilonCell(epsilon: number | null): string {
+  return epsilon === null ? "-" : epsilonText(epsilon);
 }

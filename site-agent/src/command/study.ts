@@ -13,7 +13,7 @@ import { askSite, type CommandContext, decideAs, type StewardOptions, signApprov
 import { describeReport, misfit } from "./contractReport.ts";
 import { registeredDataset } from "./datasets.ts";
 import { openNamed } from "./localFile.ts";
-import { epsilonText, table } from "./output.ts";
+import { epsilonCell, runnable, table } from "./output.ts";
 
 export async function list(context: CommandContext): Promise<void> {
   const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
@@ -24,7 +24,7 @@ export async function list(context: CommandContext): Promise<void> {
     progress ?? "",
     refusedBy.length === 0 ? "" : `policy refuses: ${refusedBy.map(({ rule }) => rule).join(", ")}`,
   ]);
-  const none = ["No study was proposed yet. The agent hears of one as soon as it runs: consilium-site start"];
+  const none = [runnable("No study was proposed yet. The agent hears of one as soon as it runs: consilium-site start")];
   context.output.result({ studies }, rows.length === 0 ? none : table(["study", "state", "ε", "progress", ""], rows));
 }
 
@@ -52,7 +52,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
   output.say(`Study ${study.name}: ${study.purpose}`);
   output.say(`Digest ${study.digest}`);
   if (cap !== null) {
-    const [before, after] = [epsilonText(quote.before), epsilonText(quote.after)];
+    const [before, after] = [epsilonCell(quote.before), epsilonCell(quote.after)];
     output.say(
       `Data set ${dataset.dataset}, over all studies, for the patients that pay most: ε ${before} now, ${after} with ` +
         `this study; its cap is ${cap.epsilon} at δ = ${cap.delta}`,
@@ -81,7 +81,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
     { study: study.name, digest: study.digest, dataset: dataset.dataset, before, after, folder: folder.path },
     [
       `Approved ${study.name} on ${dataset.dataset}.`,
-      "Next: consilium-site status; the study starts when every site has answered.",
+      runnable("Next: consilium-site status; the study starts when every site has answered."),
     ],
   );
 }

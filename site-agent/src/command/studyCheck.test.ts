@@ -80,7 +80,7 @@ describe("[DAT12] study check, offline", () => {
     ]);
     expect(value.leaves.join(" ")).toMatch(/60 contributions of \d+ bytes/);
     expect(value.epsilon.train).toBeCloseTo(3.76, 2);
-    expect(text).toContain("of ε = 4 at δ = 0.0001: training patients 3.760");
+    expect(text).toContain("of ε = 4 at δ = 0.0001: training patients 3.761");
   });
 
   test("violated: a table with counts, no value, and exit code 3", async () => {

@@ -4,6 +4,7 @@ import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { StudyName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { leaves } from "../approval/quote.ts";
@@ -79,8 +80,8 @@ function writeReport(output: Output, document: StudyDocument, digest: string, re
     ...sends.map((line) => `  ${line}`),
     "",
     `Would cost, of ε = ${document.privacy.epsilon} at δ = ${document.privacy.delta}: training patients ` +
-      `${epsilon.train.toFixed(3)}, validation ${epsilon.validation.toFixed(3)}, ` +
-      `audit hold-out ${epsilon.audit.toFixed(3)}`,
+      `${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
+      `audit hold-out ${epsilonText(epsilon.audit)}`,
     "",
     ...describeReport(report),
   ]);

@@ -5,6 +5,7 @@ import { Part } from "@consilium/shared/ledger/entry";
 import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
 
 /** Whose budget is asked, and for which study. */
@@ -100,7 +101,7 @@ function exceeded({ code, who, whose, delta, epsilon }: Limit, part: Part, would
     code: `budget/${code}`,
     kind: "refused",
     what:
-      `With this, the ${PATIENTS_OF[part]} of ${who} would reach ε = ${wouldSpend.toFixed(3)} at δ = ${delta}; ` +
+      `With this, the ${PATIENTS_OF[part]} of ${who} would reach ε = ${epsilonText(wouldSpend)} at δ = ${delta}; ` +
       `${whose} is ${epsilon}.`,
     remedy: "Stop the study and keep its model so far, or have the steward decide on a higher cap.",
     fields: { limit: epsilon },

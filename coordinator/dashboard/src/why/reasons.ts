@@ -21,6 +21,11 @@ export const REASONS = {
         "Rényi DP summed over all charges (Mironov, Talwar & Zhang 2019), at δ by Canonne, Kamath & Steinke 2020.",
       ],
       ["Assumes", "neighbours differ by one patient with all records; no patient is at two sites. Shown rounded up."],
+      [
+        "As signed",
+        "a cap is shown as the steward signed it with the newest approval; a lower one set since holds at the site at " +
+          "once and is told with the next approval.",
+      ],
     ],
   },
   highest: {
@@ -29,6 +34,11 @@ export const REASONS = {
       ["What", "the largest ε over the study's sites. Sites' patients differ, so their figures never add."],
       ["Assumes", "no patient is at two sites; a patient at k of them may pay up to k times."],
       ["Cap", "each site's steward set its own; both the site and the coordinator refuse a round that would pass it."],
+      [
+        "As signed",
+        "a cap is shown as the steward signed it with the newest approval; a lower one set since holds at the site at " +
+          "once and is told with the next approval.",
+      ],
     ],
   },
   metric: {
@@ -51,8 +61,13 @@ export const REASONS = {
   claimed: {
     title: "Claimed ε",
     lines: [
-      ["What", "the largest ε that this study charged to any site's part: training, metrics and audit together."],
+      ["What", "the largest ε that this study charged to any one part of a site's patients: the part that pays most."],
       ["Accountant", "Rényi differential privacy at the study's δ; anyone can re-compute it from the ledger's events."],
+      [
+        "Parts",
+        "training patients pay for training and their half of the audit, validation patients for the metrics, the audit " +
+          "hold-out for the other half; a patient is in one part, so parts never add.",
+      ],
       ["Check", "consilium budget verify on the coordinator, consilium-site budget verify at each site."],
     ],
   },
