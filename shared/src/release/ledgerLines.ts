@@ -1,6 +1,5 @@
 import { encodeEntry, readChain } from "../ledger/chain.ts";
 import type { LedgerEntry, LedgerHead } from "../ledger/entry.ts";
-import { GENESIS_HASH } from "../ledger/entry.ts";
 import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
 import { verifyStatement } from "../signing/ed25519.ts";
 import { COORDINATOR, type PublicKey } from "../units/identity.ts";
@@ -26,6 +25,6 @@ export function headHolds(
   partyKey: PublicKey,
   entries: readonly LedgerEntry[],
 ): boolean {
-  const contained = head.writer !== COORDINATOR || (entries[head.sequence - 1]?.hash ?? GENESIS_HASH) === head.hash;
+  const contained = head.writer !== COORDINATOR || entries[head.sequence - 1]?.hash === head.hash;
   return contained && isCanonicalBase64(signature) && verifyStatement(partyKey, LEDGER_HEAD_DOMAIN, head, signature);
 }

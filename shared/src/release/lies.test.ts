@@ -12,14 +12,17 @@ import {
   ownHeads,
   parameters,
   roster,
+  SITES,
   seed,
 } from "../../../test/support/releaseFixture.ts";
 import { digestOf } from "../encoding/digest.ts";
-import type { LedgerBody } from "../ledger/entry.ts";
+import { GENESIS_HASH, type LedgerBody } from "../ledger/entry.ts";
 import { replay } from "../ledger/replay.ts";
 import { modelDigest } from "../model/modelDigest.ts";
+import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
+import { signStatement } from "../signing/ed25519.ts";
 import { StudyDocument } from "../study/document.ts";
-import { COORDINATOR } from "../units/identity.ts";
+import { COORDINATOR, Signature } from "../units/identity.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { buildRelease, type ReleaseInputs } from "./build.ts";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "./manifest.ts";
@@ -96,6 +99,15 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(forge({ witnessedHeads: ownHeads }))).toEqual([]);
     expect(failed(forge({ witnessedHeads: [] }))).toEqual(["heads"]);
     expect(failed(forge({ witnessedHeads: [first] }))).toEqual(["heads"]);
+    // Of no ledger at all: before the first entry, and past the last.
+    for (const sequence of [0, 999_999]) {
+      const nothing = { writer: COORDINATOR, sequence, hash: GENESIS_HASH } as const;
+      const empty = SITES.map(({ site, identity }) => {
+        const signature = Signature.parse(signStatement(identity, LEDGER_HEAD_DOMAIN, nothing));
+        return { party: site, head: nothing, signature };
+      });
+      expect(failed(forge({ witnessedHeads: empty }))).toEqual(["heads"]);
+    }
     const forged = ownHeads.map((head) => ({ ...head, signature: first.signature }));
     expect(failed(forge({ witnessedHeads: forged }))).toEqual(["heads"]);
   });
