@@ -121,11 +121,7 @@ export function activationOf(place: KerasPlace, name: string | null, outputs: nu
 export function frozenOf(place: KerasPlace, trainable: boolean): { frozen?: true } {
   if (trainable) return {};
   if (!place.hasWeights) {
-    refuseLayer(
-      place,
-      "it is not trainable, and no weights are given for it",
-      "Set trainable = True, or give weights.",
-    );
+    refuseLayer(place, "it is not trainable, and no weights are given for it", "Set trainable = True.");
   }
   return { frozen: true };
 }

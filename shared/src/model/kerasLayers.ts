@@ -229,7 +229,7 @@ function batchNormalization(place: KerasPlace): KerasResult {
   if (!place.hasWeights) {
     const why =
       "in training mode its means and variances over a batch couple the patients in it, so none can be clipped";
-    refuseLayer(place, why, "Use GroupNormalization, or give the model's weights: its statistics then stay fixed.");
+    refuseLayer(place, why, "Use GroupNormalization or LayerNormalization: they work within each record.");
   }
   return { layers: [{ kind: "scale", name: place.name, frozen: true }], epsilon };
 }

@@ -18,7 +18,7 @@ export function activate(activation: Activation, z: tf.Tensor): tf.Tensor {
   }
 }
 
-/** ∂loss/∂z from ∂loss/∂output: each derivative is a function of the output. At a kink it is the smaller of its two sides. */
+/** ∂loss/∂z from ∂loss/∂output: each derivative is a function of the output. At a kink it is the smaller side. */
 export function throughActivation(activation: Activation, upstream: tf.Tensor, output: tf.Tensor): tf.Tensor {
   switch (activation) {
     case "linear":

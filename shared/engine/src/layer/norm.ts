@@ -6,9 +6,9 @@ import type { LayerCall, LayerResult } from "./ops.ts";
 
 /**
  * y = scale · x̂ + shift, x̂ = (x − μ)/√(v + ε), μ and v over all positions and channels of a group of one record (Wu &
- * He 2018, arXiv:1803.08494, eq. 1–2), or over the group's channels at one position. Backward, with ĝ = upstream · scale
- * and means over the group: ∂x = (ĝ − mean(ĝ) − x̂ · mean(ĝ · x̂)) / √(v + ε). Both means follow from sums over positions,
- * which are the derivatives of shift and scale: nothing is summed twice.
+ * He 2018, arXiv:1803.08494, eq. 1–2), or over the group's channels at one position. Backward, with ĝ = upstream ·
+ * scale and means over the group: ∂x = (ĝ − mean(ĝ) − x̂ · mean(ĝ · x̂)) / √(v + ε). Both means follow from sums over
+ * positions, which are the derivatives of shift and scale: nothing is summed twice.
  */
 export function norm(layer: NormLayer, { inputs: [input], parameters: [factor, shift] }: LayerCall): LayerResult {
   assert(input !== undefined && factor !== undefined && shift !== undefined, "a norm has scale and shift");

@@ -3,8 +3,8 @@ import { ModelSpec } from "../spec.ts";
 import type { ImageShape } from "./parts.ts";
 
 /**
- * Small network for images such as 28×28 (Papernot et al. 2021, arXiv:2007.14191, table 1, in the form of Tramèr & Boneh
- * 2021, arXiv:2011.11660, table 9): tanh, whose bounded activations lose less to clipping than rectifiers'.
+ * Small network for images such as 28×28 (Papernot et al. 2021, arXiv:2007.14191, table 1, in the form of Tramèr &
+ * Boneh 2021, arXiv:2011.11660, table 9): tanh, whose bounded activations lose less to clipping than rectifiers'.
  */
 export function cnn(input: ImageShape, classes: number): ModelSpec {
   const { logits, loss } = classifierOf(classes);

@@ -18,8 +18,8 @@ const STEM_SIDE_MIN = 64;
 const BLOCKS_PER_STAGE = 2;
 
 /**
- * ResNet-18 (He et al. 2016, arXiv:1512.03385, table 1): 7×7 stem of stride 2 and 3×3 max pool, four stages of two basic
- * blocks, projection shortcuts. Below 64 pixels the stem is a 3×3 convolution without a pool, as in their §4.2.
+ * ResNet-18 (He et al. 2016, arXiv:1512.03385, table 1): 7×7 stem of stride 2 and 3×3 max pool, four stages of two
+ * basic blocks, projection shortcuts. Below 64 pixels the stem is a 3×3 convolution without a pool, as in their §4.2.
  */
 export function resnet18({ input, classes, norm, trains, width = 64 }: ResNet18): ModelSpec {
   const { logits, loss } = classifierOf(classes);
