@@ -244,7 +244,7 @@ function handlersOf(world: StudyWorld, studies: Studies, consortium: Consortium)
       studies.onDisconnected(site);
     },
     onRefusal: ({ site, code, refusal, address }) => {
-      if (site === null) refusals.noteStranger(address, code, refusal.what);
+      if (site === null) refusals.noteStranger(address, code);
       else refusals.note(site, code, refusal.what);
     },
     onFault: (error) => logger.error("listener-fault", { why: String(error).slice(0, 300) }),
