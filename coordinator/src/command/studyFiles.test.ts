@@ -36,6 +36,15 @@ function codeOf(work: () => unknown): string {
   throw new Error("expected a Failure");
 }
 
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Error) return error.message;
+  }
+  throw new Error("expected an error");
+}
+
 describe("[STU29] what init writes is a valid study", () => {
   test("validates without a warning, with the σ that auto finds", async () => {
     const target = join(folder, "new", "study");
@@ -46,6 +55,20 @@ describe("[STU29] what init writes is a valid study", () => {
     expect(validation.epsilon.train).toBeLessThanOrEqual(validation.cap);
     expect(JSON.parse(await run("validate", join(target, "study.yaml"), "--json"))).toEqual(validation);
     expect(await run("validate", join(target, "study.yaml"))).toContain("the least that fits (auto)");
+  });
+
+  test("a file that is no text is named as such; nothing of it reaches the terminal", () => {
+    const path = join(folder, "model.bin");
+    for (const bytes of [
+      [0x7f, 0x45, 0x4c, 0x46, 0, 1],
+      [0x50, 0xff, 0xfe, 0x4b],
+      [0x61, 0x1b, 0x5b, 0x32, 0x4a],
+    ]) {
+      writeFileSync(path, Buffer.from(bytes));
+      expect(() => validate(path)).toThrow(`${path}:1:1 is not a text file. Name the study file (YAML, UTF-8).`);
+    }
+    writeFileSync(path, `[*${"x".repeat(5000)}]`);
+    expect(messageOf(() => validate(path)).length).toBeLessThan(path.length + 200);
   });
 
   test("files that are there stay as they are", () => {

@@ -45,13 +45,18 @@ export interface YamlSource {
 
 /** More than a study with 30,000 described columns needs. */
 const TEXT_LENGTH_MAX = 16 * 1024 * 1024;
+/** Control characters that no YAML text holds, or bytes that are no UTF-8: a table, an archive, a program. */
+const NO_TEXT = /[^\P{Cc}\t\n\r\u0085]|\uFFFD/u;
+/** What a message quotes of a file is for orientation. */
+const MESSAGE_LENGTH_MAX = 120;
 /** YAML aliases can make a small text a huge value. */
 const ALIASES_MAX = 100;
 
 export function openYaml(file: string, text: string): YamlSource {
   const lines = new LineCounter();
   const tooLong = text.length > TEXT_LENGTH_MAX;
-  const document = parseDocument(tooLong ? "" : text.replace(/^\uFEFF/, ""), {
+  const isBinary = !tooLong && NO_TEXT.test(text);
+  const document = parseDocument(tooLong || isBinary ? "" : text.replace(/^\uFEFF/, ""), {
     lineCounter: lines,
     prettyErrors: false,
   });
@@ -80,6 +85,7 @@ export function openYaml(file: string, text: string): YamlSource {
     findings.push(
       findingAt(0, [], "error", "is longer than any study file", "Give wide data a schema file of their own."),
     );
+  if (isBinary) findings.push(findingAt(0, [], "error", "is not a text file", "Name the study file (YAML, UTF-8)."));
   let value: unknown;
   try {
     value = findings.length === 0 ? document.toJS({ maxAliasCount: ALIASES_MAX }) : undefined;
@@ -143,5 +149,6 @@ function startOf(node: unknown): number {
 
 function lowerFirst(text: string): string {
   const sentence = text.split("\n")[0]?.replace(/[.:]$/, "") ?? "";
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+  const short = sentence.length > MESSAGE_LENGTH_MAX ? `${sentence.slice(0, MESSAGE_LENGTH_MAX - 1)}…` : sentence;
+  return short.charAt(0).toLowerCase() + short.slice(1);
 }

@@ -86,7 +86,8 @@ async function requireVerified(files: Files, key: PublicKey): Promise<void> {
   const [first] = checks.filter(({ passed }) => !passed);
   throw new Failure({
     code: "release/not-verified",
-    kind: "refused",
+    // As `consilium verify`: a release that can't be trusted is a fault, not a policy's refusal.
+    kind: "fault",
     what: `The release does not verify (${first?.name}): ${first?.problems.join("; ")}.`.slice(0, 1000),
     remedy: `${first?.remedy} Predictions are made from verified releases alone.`,
   });
