@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type Cut, cutOut } from "./layer/window.ts";
 
-/** A tensor, or windows of one: cut out when they are needed, since nine copies of an image take nine times its room. */
+/** A tensor, or windows of one: cut out when needed, since nine copies of an image take nine times its room. */
 export interface View {
   readonly source: tf.Tensor;
   /** Without them all of `source`; with them `source` is [R, height, width, channels], their channels side by side. */

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { initialParameters } from "@consilium/shared/model/initial";
 import type { ModelSpec } from "@consilium/shared/model/spec";
 import { EFFICIENTNET_LITE_NAMES, pytorchNames, SQUEEZENET_NAMES } from "@consilium/shared/model/weightNames";
 import { readWeights, type WeightsWanted } from "@consilium/shared/model/weights";
+import { acganDiscriminator } from "@consilium/shared/model/zoo/acganDiscriminator";
 import { efficientnetLite0 } from "@consilium/shared/model/zoo/efficientnetLite0";
 import { resnet18 } from "@consilium/shared/model/zoo/resnet18";
 import { resnet20 } from "@consilium/shared/model/zoo/resnet20";
@@ -13,6 +15,7 @@ import { z } from "zod";
 import { startBackend } from "./backend.ts";
 import { forward } from "./forward.ts";
 import { loadNetwork } from "./network.ts";
+import { predict } from "./predict.ts";
 
 beforeAll(async () => {
   await startBackend("wasm");
@@ -125,4 +128,24 @@ describe.each(real)("[ENG15] real weights of $network", ({ network, input, outpu
     if (built === undefined) throw new Error(`${network} is not in the zoo`);
     expectSame(answer(built, readFileSync(path), FEATURES[network] ?? ""), output);
   });
+});
+
+test("[ENG15] of a discriminator's two heads a prediction is the class alone", () => {
+  const spec = acganDiscriminator(2);
+  const parameters = initialParameters(spec, 5);
+  const records = formula(2 * 36);
+  const probabilities = predict(spec, parameters, records);
+  const network = loadNetwork(spec, parameters);
+  const logits = tf.tidy(() =>
+    forward(network, tf.tensor2d(records, [2, 36]))
+      .results.at(-1)
+      ?.output.dataSync(),
+  );
+  network.dispose();
+  expect(logits).toHaveLength(6);
+  for (const record of [0, 1]) {
+    const [first = 0, second = 0] = [logits?.[3 * record + 1], logits?.[3 * record + 2]];
+    expect(probabilities[2 * record + 1]).toBeCloseTo(1 / (1 + Math.exp(first - second)), 6);
+    expect((probabilities[2 * record] ?? 0) + (probabilities[2 * record + 1] ?? 0)).toBeCloseTo(1, 6);
+  }
 });

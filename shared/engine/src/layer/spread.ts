@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** Zeros between neighbours, so that they lie a stride apart; none after the last. By joining: quick on every backend. */
+/** Zeros between neighbours, so that they lie a stride apart; none after the last. Joined: quick on every backend. */
 export function spread(values: tf.Tensor4D, down: number, right: number): tf.Tensor4D {
   if (down === 1 && right === 1) return values;
   const [records, height, width, channels] = values.shape;
