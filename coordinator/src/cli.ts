@@ -19,7 +19,22 @@ const program = new Command("consilium")
   .description("train one private model across hospitals, audit it, release it with proof")
   .version(SOFTWARE_VERSION)
   .exitOverride()
-  .showHelpAfterError();
+  .showHelpAfterError("(--help shows every option)")
+  .addHelpText(
+    "after",
+    `
+In order:
+  consilium coordinator init --data ./consortium
+  consilium coordinator start --data ./consortium
+  consilium account invite NAME --role lead --data ./consortium
+  consilium ca invite SITE --data ./consortium
+  consilium init my-study
+  consilium validate my-study/study.yaml
+  consilium study propose my-study/study.yaml --data ./consortium
+  consilium study start my-study --data ./consortium
+  consilium study watch my-study --data ./consortium
+  consilium verify ./consortium/releases/my-study --key ./consortium/consortium.pub`,
+  );
 program.hook("preAction", (_program, action) => {
   const { data } = action.opts();
   rememberFolder(action.getOptionValueSource("data") === "cli" && typeof data === "string" ? data : null);

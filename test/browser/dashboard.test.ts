@@ -141,6 +141,34 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     expect(coordinator.asked).not.toContain("/api/studies/heart-disease/audit");
   });
 
+  test("the study that was chosen stays chosen on pages of no one study, and after a reload", async () => {
+    const page = await open("/");
+    const chosen = page.getByLabel("Study", { exact: true }).and(page.locator("input"));
+    await chosen.click();
+    await page.getByRole("option", { name: "heart-disease-pilot" }).click();
+    for (const link of ["Sites", "Budget and ledger"]) {
+      await page.getByRole("link", { name: link }).click();
+      await page.getByRole("heading", { level: 1, name: link }).waitFor();
+      expect(await chosen.inputValue()).toBe("heart-disease-pilot");
+    }
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "Budget and ledger" }).waitFor();
+    expect(await chosen.inputValue()).toBe("heart-disease-pilot");
+    await page.getByRole("link", { name: "Overview" }).click();
+    expect(new URL(page.url()).pathname).toBe("/studies/heart-disease-pilot");
+  });
+
+  test("beside a long text the sign keeps its size, and a table that goes on sideways shows it", async () => {
+    const page = await open("/");
+    await page.setViewportSize({ width: 400, height: 800 });
+    const sign = page.getByRole("region", { name: "Needs attention" }).locator("svg").first();
+    expect(await sign.boundingBox()).toMatchObject({ width: 18, height: 18 });
+    await page.goto(`${address}/sites`);
+    await page.getByRole("table").first().waitFor();
+    const shadow = `getComputedStyle(document.querySelector("table").closest("[tabindex='0']")).backgroundImage`;
+    expect(await page.evaluate(shadow)).toContain("linear-gradient");
+  });
+
   test("text from the ledger is shown as text", async () => {
     const page = await open("/budget");
     await page.getByText("hungarian: round/late: <b>after</b> the deadline").waitFor();

@@ -116,7 +116,7 @@ describe("npm run demo -- --headless --json", () => {
     const { code: refusal } = await processes.run("consilium-site", [
       ...["predict", "--release", broken, "--in", recordsOf("heart", "va"), "--key", key, "--out", refused],
     ]);
-    expect(refusal).not.toBe(0);
+    expect(refusal).toBe(1);
     expect(() => statSync(refused)).toThrow();
   });
 

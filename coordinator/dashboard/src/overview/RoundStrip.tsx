@@ -5,7 +5,8 @@ import { PlotCard } from "../plot/PlotCard.tsx";
 import { useRunnable } from "../shell/CommandLine.tsx";
 
 const ROW = 26;
-const HEAD = 20;
+/** Two lines: what a column is, and below it the number of every tenth training round. */
+const HEAD = 34;
 const FOOT = 30;
 const NAMES = 132;
 const CELL_MAX = 22;
@@ -65,7 +66,13 @@ function Strip({ sites, rounds }: { readonly sites: readonly string[]; readonly 
       >
         {shown.map((round, column) => (
           <g key={nameOf(round)} transform={`translate(${NAMES + column * cell} 0)`}>
-            <text x={cell / 2} y={13} textAnchor="middle" className="quiet" fontSize={11}>
+            <text
+              x={cell / 2}
+              y={round.key.purpose === "train" && round.outcome !== "abandoned" ? 28 : 12}
+              textAnchor="middle"
+              className="quiet"
+              fontSize={11}
+            >
               {markOf(round)}
             </text>
             {sites.map((site, row) => (

@@ -15,7 +15,7 @@ import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import type { SessionView } from "../../../src/http/views.ts";
 import { api } from "../live/api.ts";
-import { useCurrentStudy } from "./currentStudy.ts";
+import { carrying, useCurrentStudy } from "./currentStudy.ts";
 import { Icon } from "./Icon.tsx";
 import { LiveDot } from "./LiveDot.tsx";
 import { StudySwitcher } from "./StudySwitcher.tsx";
@@ -74,20 +74,25 @@ function Pages({ onChoose }: { readonly onChoose: () => void }) {
   const [location] = useLocation();
   const study = useCurrentStudy();
   const pages = [
-    { label: "Overview", icon: "overview", path: study === null ? "/" : `/studies/${study}` },
-    { label: "Audit and release", icon: "audit", path: study === null ? "/audit" : `/studies/${study}/audit` },
-    { label: "Sites", icon: "sites", path: "/sites" },
-    { label: "Budget and ledger", icon: "budget", path: "/budget" },
+    { label: "Overview", icon: "overview", path: study === null ? "/" : `/studies/${study}`, carries: false },
+    {
+      label: "Audit and release",
+      icon: "audit",
+      path: study === null ? "/audit" : `/studies/${study}/audit`,
+      carries: false,
+    },
+    { label: "Sites", icon: "sites", path: "/sites", carries: true },
+    { label: "Budget and ledger", icon: "budget", path: "/budget", carries: true },
   ] as const;
   return (
     <nav aria-label="Pages">
-      {pages.map(({ label, icon, path }) => {
+      {pages.map(({ label, icon, path, carries }) => {
         const here = location === path || (label === "Overview" && location === "/");
         return (
           <NavLink
             key={label}
             component={Link}
-            href={path}
+            href={carries ? carrying(path, study) : path}
             label={label}
             leftSection={<Icon name={icon} />}
             active={here}

@@ -25,6 +25,8 @@ export function Icon({ name, size = 18 }: { readonly name: keyof typeof PATHS; r
       strokeLinecap="round"
       strokeLinejoin="round"
       aria-hidden="true"
+      // Beside a long text it would shrink to a dot.
+      style={{ flexShrink: 0 }}
     >
       <path d={PATHS[name]} />
     </svg>
