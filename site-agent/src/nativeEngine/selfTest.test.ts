@@ -28,7 +28,8 @@ describe("[ENG22] the self-test", () => {
     let calls = 0;
     vi.spyOn(backend, "readSync").mockImplementation((id) => {
       const isSpoilt = calls++ === nth;
-      return Float32Array.from(read(id), (value) => (isSpoilt ? spoil(Number(value)) : Number(value)));
+      const values = Float32Array.from(Array.from(read(id), Number));
+      return isSpoilt ? values.map(spoil) : values;
     });
     const errors = selfTest();
     const wrong = Object.entries(errors).filter(([, error]) => !(error <= SELF_TEST_ERROR_MAX));
