@@ -22,6 +22,7 @@ export async function openDatabase<Tables = unknown>(
   migrations: Record<string, Migration>,
 ): Promise<Database<Tables>> {
   const connection = new SqliteDatabase(path);
+  keepStatements(connection);
   try {
     if (path !== ":memory:") chmodSync(path, 0o600);
     makeDurable(connection);
@@ -38,12 +39,38 @@ export async function openDatabase<Tables = unknown>(
  * On every open: a WAL database that is opened again would else fall back to NORMAL, which can lose the last commits.
  */
 function makeDurable(connection: Connection): void {
-  connection.pragma("journal_mode = WAL");
-  connection.pragma("synchronous = FULL");
-  connection.pragma("foreign_keys = ON");
-  connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  assert(connection.pragma("synchronous", { simple: true }) === SYNCHRONOUS_FULL, "commits are fsynced");
-  assert(connection.pragma("foreign_keys", { simple: true }) === 1, "foreign keys are enforced");
+  pragma(connection, "journal_mode = WAL");
+  pragma(connection, "synchronous = FULL");
+  pragma(connection, "foreign_keys = ON");
+  pragma(connection, `busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  assert(pragma(connection, "synchronous") === SYNCHRONOUS_FULL, "commits are fsynced");
+  assert(pragma(connection, "foreign_keys") === 1, "foreign keys are enforced");
+}
+
+/** As a statement of ours, which is kept; the library's own `pragma` makes one that isn't. */
+function pragma(connection: Connection, text: string): unknown {
+  const statement = connection.prepare(`pragma ${text}`);
+  return statement.reader ? statement.pluck().get() : statement.run();
+}
+
+/** Statements of every database of this process, by connection and text. */
+const kept = new Map<Connection, Map<string, SqliteDatabase.Statement>>();
+
+/**
+ * Prepares each text once and keeps it as long as the process: where a statement is collected, better-sqlite3 12 ends
+ * the process on Node 24.19 and later (an assertion in `RemoveEnvironmentCleanupHook`), and 13 doesn't run on Node 20.
+ */
+function keepStatements(connection: Connection): void {
+  const statements = new Map<string, SqliteDatabase.Statement>();
+  kept.set(connection, statements);
+  const prepare = connection.prepare.bind(connection);
+  Object.assign(connection, {
+    prepare: (sql: string): SqliteDatabase.Statement => {
+      const statement = statements.get(sql) ?? prepare(sql);
+      statements.set(sql, statement);
+      return statement;
+    },
+  });
 }
 
 async function migrate<Tables>(build: Kysely<Tables>, migrations: Record<string, Migration>): Promise<void> {

@@ -104,7 +104,15 @@ export class LedgerStore {
   }
 
   *#lines(after: number): Generator<string> {
-    for (const { line } of this.#statements.lines.iterate(after)) yield line;
+    // Some at a time, and not by an iterator of the library's: on Node 24.19 and later one that is collected ends the
+    // process (see `keepStatements`).
+    for (let from = after; ; ) {
+      const page = this.#statements.lines.all(from);
+      for (const { line } of page) yield line;
+      const last = page.at(-1);
+      if (last === undefined) return;
+      from = last.sequence;
+    }
   }
 
   #headAt(sequence: number): LedgerHead {
@@ -129,7 +137,7 @@ export class LedgerStore {
 interface Statements {
   readonly insert: Statement<[number, string, string]>;
   readonly last: Statement<[], { sequence: number }>;
-  readonly lines: Statement<[number], { line: string }>;
+  readonly lines: Statement<[number], { sequence: number; line: string }>;
   readonly hashAt: Statement<[number], { hash: Digest }>;
 }
 
@@ -137,7 +145,7 @@ function prepare({ connection }: LedgerDatabase): Statements {
   return {
     insert: connection.prepare("insert into ledger_entry (sequence, hash, line) values (?, ?, ?)"),
     last: connection.prepare("select sequence from ledger_entry order by sequence desc limit 1"),
-    lines: connection.prepare("select line from ledger_entry where sequence > ? order by sequence"),
+    lines: connection.prepare("select sequence, line from ledger_entry where sequence > ? order by sequence limit 500"),
     hashAt: connection.prepare("select hash from ledger_entry where sequence = ?"),
   };
 }
