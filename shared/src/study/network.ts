@@ -9,9 +9,14 @@ export function modelSpecOfStudy(document: StudyDocument): ModelSpec {
   return modelSpecOf(document.model, featureCount(document.data), document.data.label.values.length);
 }
 
+/** Patients in a step at the largest site, on average, by the numbers that the study states publicly. */
+export function expectedBatchOf({ privacy, sites }: StudyDocument): number {
+  return privacy.samplingRate * Math.max(...sites.map((site) => site.patients));
+}
+
 /** The one grid of a study: packed values must hold the expected batch of the largest site. All of it is public. */
 export function gridOfStudy(document: StudyDocument): Grid {
-  const { clippingNorm, noiseMultiplier, samplingRate } = document.privacy;
-  const patients = Math.max(...document.sites.map((site) => site.patients));
-  return gridOf(parameterCount(modelSpecOfStudy(document)), clippingNorm, noiseMultiplier, samplingRate * patients);
+  const { clippingNorm, noiseMultiplier } = document.privacy;
+  const dimension = parameterCount(modelSpecOfStudy(document));
+  return gridOf(dimension, clippingNorm, noiseMultiplier, expectedBatchOf(document));
 }

@@ -34,6 +34,13 @@ describe("[LED7] every commit is on the disk before it is spoken of", () => {
     expect(statSync(join(folder, "settings.db")).mode & 0o777).toBe(0o600);
   });
 
+  test("each text is one statement, which is kept: collected ones end a process on newer versions of Node", async () => {
+    const { connection } = await openDatabase(":memory:", {});
+    expect(connection.prepare("select 1 as one")).toBe(connection.prepare("select 1 as one"));
+    expect(connection.prepare("select 2 as two")).not.toBe(connection.prepare("select 1 as one"));
+    connection.close();
+  });
+
   test("migrations run once, also those that come later and sort before the last", async () => {
     const path = join(folder, "migrations.db");
     (await openDatabase(path, migrations)).close();

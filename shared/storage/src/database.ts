@@ -94,7 +94,6 @@ export class Database<Tables = unknown> {
   /** What takes memory back to the last commit, oldest first. */
   readonly #undos: (() => void)[] = [];
   #depth = 0;
-  readonly #prepared = new Map<string, SqliteDatabase.Statement>();
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -113,7 +112,7 @@ export class Database<Tables = unknown> {
 
   run(query: Compilable<unknown>): void {
     const { sql, parameters } = query.compile();
-    this.#prepare(sql).run(...parameters);
+    this.connection.prepare(sql).run(...parameters);
   }
 
   /**
@@ -143,13 +142,5 @@ export class Database<Tables = unknown> {
 
   close(): void {
     this.connection.close();
-  }
-
-  #prepare(sql: string): SqliteDatabase.Statement {
-    const known = this.#prepared.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.connection.prepare(sql);
-    this.#prepared.set(sql, statement);
-    return statement;
   }
 }

@@ -51,6 +51,15 @@ describe("a ledger's store", () => {
     again.close();
   });
 
+  test("is read whole, however many entries it has", async () => {
+    const { database, store } = await opened("long.db");
+    store.append(Array.from({ length: 1203 }, (_, index) => noted(String(index))));
+    expect(store.entries().map(({ sequence }) => sequence)).toEqual(Array.from({ length: 1203 }, (_, i) => i + 1));
+    expect(store.entries(499)).toHaveLength(704);
+    expect(store.verify()).toBe(1203);
+    database.close();
+  });
+
   test("an append that is refused, or whose transaction fails later, leaves nothing", async () => {
     const { database, store } = await opened("refused.db");
     store.append(cap);

@@ -58,6 +58,7 @@ const open = (patients: Extract<EngineRequest, { type: "open" }>["patients"]): E
   spec,
   grid,
   samplingRate,
+  expectedBatch: 4,
   classes: 2,
   patients,
 });

@@ -113,10 +113,11 @@ export class Engine {
   }
 
   #contribution({ request, model, source, packed }: OpenStudy, noise: GaussianNoise): Contribution {
-    const { grid, samplingRate } = request;
+    const { grid, samplingRate, expectedBatch } = request;
     if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
     const { random } = this.#parts;
-    return privateStep({ ...source, network: model.network(), samplingRate, grid, noise, random, packed });
+    const ofStudy = { network: model.network(), samplingRate, expectedBatch, grid };
+    return privateStep({ ...source, ...ofStudy, noise, random, packed });
   }
 
   #score(request: Score): EngineReply {

@@ -23,6 +23,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
     spec: ModelSpec,
     grid: Grid,
     samplingRate: SamplingRate,
+    /** Patients in a step on average, by the study's public numbers: never the site's own count. */
+    expectedBatch: z.number().positive(),
     classes: z.number().int().min(2),
     patients: z.discriminatedUnion("source", [
       z.strictObject({ source: z.literal("prepared"), path }),

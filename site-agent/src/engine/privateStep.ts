@@ -19,6 +19,8 @@ export interface PrivateStep {
   /** Indices of the training part's patients: the data set that is charged. */
   readonly trainPatients: Int32Array;
   readonly samplingRate: SamplingRate;
+  /** Patients in a step on average, by the study's public numbers: the shape of a physical batch follows from it. */
+  readonly expectedBatch: number;
   readonly grid: Grid;
   /** Drawn for this attempt alone. */
   readonly noise: GaussianNoise;
@@ -42,7 +44,7 @@ export interface PrivateStep {
 export function privateStep(step: PrivateStep): Contribution {
   const { grid, samplingRate, random, buffer } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
-  const rows = physicalRows(step.network.spec, samplingRate * step.trainPatients.length);
+  const rows = physicalRows(step.network.spec, step.expectedBatch);
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
     const sum = clippedSum(step.network, step.patients, batch, grid.clippingNorm, buffer, rows);

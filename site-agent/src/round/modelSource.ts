@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
-import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
+import { expectedBatchOf, gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Digest, StudyName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
@@ -68,6 +68,7 @@ export class ModelSource {
       spec: modelSpecOfStudy(document),
       grid: gridOfStudy(document),
       samplingRate: document.privacy.samplingRate,
+      expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
     });

@@ -86,6 +86,7 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
   const memory = { buffer: new SumBuffer(grid.dimension), packed };
   const everyone = { patients, trainPatients: Int32Array.from(patients.parts, (_, i) => i) };
   const samplingRate = SamplingRate.parse(1);
+  const expectedBatch = patients.parts.length;
   let round = 1;
   const key = (of: number) => RoundKey.parse({ study: "bench", purpose: "train", round: of, attempt: 1 });
   return async () => {
@@ -94,7 +95,16 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
     const start = performance.now();
     if (kind === "private, noise made alongside") noises.prepare(key(round + 1), grid);
     noise ??= await noises.take(key(round), grid);
-    privateStep({ network, ...everyone, samplingRate, grid, noise, random: operatingSystemRandom, ...memory });
+    privateStep({
+      network,
+      ...everyone,
+      samplingRate,
+      expectedBatch,
+      grid,
+      noise,
+      random: operatingSystemRandom,
+      ...memory,
+    });
     noises.release(noise);
     round++;
     return performance.now() - start;
