@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: source },
   test: {
     testTimeout: 120_000,
+    setupFiles: ["test/propertySeed.ts"],
     projects: [
       {
         extends: true,

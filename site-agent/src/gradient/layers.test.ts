@@ -1,4 +1,5 @@
 import { clipRounding } from "@consilium/shared/contribution/grid";
+import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { acganDiscriminator } from "@consilium/shared/model/zoo/acganDiscriminator";
@@ -10,7 +11,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { all, CLASSES, KINDS, modelOf, patientsOf, seed, sumOf } from "./layerCases.test-support.ts";
-import { l2Norm, oracleClippedSum } from "./oracle.test-support.ts";
+import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 
 describe.each(BACKENDS)("on %s", (backend) => {
   beforeAll(() => startExactly(backend));
@@ -79,6 +80,15 @@ describe.each(BACKENDS)("on %s", (backend) => {
     },
   ];
 
+  /**
+   * The model with every parameter one float32 rounding off, up or down by chance: how far its gradient moves says what
+   * a deep network makes of rounding. Processors with other vector units round otherwise, some by several times that.
+   */
+  function nudged(model: OracleModel, start: number): OracleModel {
+    const next = publicUniform(start);
+    return { ...model, parameters: model.parameters.map((value) => value * (1 + (next() < 0.5 ? -1 : 1) * 2 ** -23)) };
+  }
+
   describe.each(ZOO)("$name", ({ spec }) => {
     test("[ENG1] the clipped sum agrees with the slow oracle, one gradient a patient", () => {
       const model = modelOf(spec, 11);
@@ -88,8 +98,11 @@ describe.each(BACKENDS)("on %s", (backend) => {
         const expected = oracleClippedSum(model, patients, batch, clippingNorm);
         const sum = sumOf(model, patients, batch, clippingNorm);
         const apart = l2Norm(sum.map((value, i) => value - (expected[i] ?? 0)));
+        const nearby = oracleClippedSum(nudged(model, 13), patients, batch, clippingNorm);
+        const conditioning = l2Norm(nearby.map((value, i) => value - (expected[i] ?? 0)));
         expect(l2Norm(expected)).toBeGreaterThan(0.01);
-        expect(apart).toBeLessThan(1e-4 * l2Norm(expected));
+        // Raised norms make clipped gradients a little short; the rest is what float32 does to such a model.
+        expect(apart).toBeLessThan(2e-5 * l2Norm(expected) + 16 * conditioning);
       }
     });
   });
