@@ -9,6 +9,8 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { readPrepared } from "../contract/preparedFile.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { ownDevice } from "../device/sumDevice.ts";
+import { physicalRows } from "../gradient/clippedSum.ts";
 import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
 import type { NoiseStore } from "../noise/noiseStore.ts";
@@ -105,19 +107,20 @@ export class Engine {
     const noise = await this.#parts.noise.take(request.key, study.request.grid);
     let contribution: Contribution;
     try {
-      contribution = this.#contribution(study, noise);
+      contribution = await this.#contribution(study, noise);
     } finally {
       this.#parts.noise.release(noise);
     }
     return { type: "written", ...writeDurably(request.path, contribution.bytes), events: [contribution.event] };
   }
 
-  #contribution({ request, model, source, packed }: OpenStudy, noise: GaussianNoise): Contribution {
-    const { grid, samplingRate, expectedBatch } = request;
+  async #contribution({ request, model, source, packed }: OpenStudy, noise: GaussianNoise): Promise<Contribution> {
+    const { spec, grid, samplingRate, expectedBatch } = request;
     if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
-    const { random } = this.#parts;
-    const ofStudy = { network: model.network(), samplingRate, expectedBatch, grid };
-    return privateStep({ ...source, ...ofStudy, noise, random, packed });
+    const { trainPatients } = source;
+    const rows = physicalRows(spec, expectedBatch);
+    const device = ownDevice({ ...source, network: model.network(), rows });
+    return privateStep({ device, trainPatients, samplingRate, grid, noise, random: this.#parts.random, packed });
   }
 
   #score(request: Score): EngineReply {

@@ -1,4 +1,3 @@
-import type { Network } from "@consilium/engine/network";
 import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
 import type { Grid } from "@consilium/shared/contribution/grid";
@@ -8,24 +7,18 @@ import { assert } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { SamplingRate } from "@consilium/shared/units/privacy";
 import { poissonSample } from "../batch/poissonSampler.ts";
-import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { clippedSum, physicalRows } from "../gradient/clippedSum.ts";
-import type { SumBuffer } from "../gradient/sumBuffer.ts";
+import type { SumDevice } from "../device/sumDevice.ts";
 
 export interface PrivateStep {
-  /** The public model of this round. */
-  readonly network: Network;
-  readonly patients: PreparedPatients;
+  /** Holds the study's patients and the public model of this round. */
+  readonly device: SumDevice;
   /** Indices of the training part's patients: the data set that is charged. */
   readonly trainPatients: Int32Array;
   readonly samplingRate: SamplingRate;
-  /** Patients in a step on average, by the study's public numbers: the shape of a physical batch follows from it. */
-  readonly expectedBatch: number;
   readonly grid: Grid;
   /** Drawn for this attempt alone. */
   readonly noise: GaussianNoise;
   readonly random: RandomSource;
-  readonly buffer: SumBuffer;
   /** Memory of the packed contribution, until the next step. */
   readonly packed: Uint8Array;
 }
@@ -41,16 +34,15 @@ export interface PrivateStep {
  * the event that it carries. What follows the noise (coarse grid, saturation, packing) is post-processing. Batch, sum
  * and noise are forgotten here.
  */
-export function privateStep(step: PrivateStep): Contribution {
-  const { grid, samplingRate, random, buffer } = step;
+export async function privateStep(step: PrivateStep): Promise<Contribution> {
+  const { device, grid, samplingRate, random } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
-  const rows = physicalRows(step.network.spec, step.expectedBatch);
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
-    const sum = clippedSum(step.network, step.patients, batch, grid.clippingNorm, buffer, rows);
+    const sum = await device.clippedSum(batch, grid.clippingNorm);
     return packContribution(addGaussianNoise(sum, step.noise, grid, samplingRate), step.packed);
   } finally {
     batch.patients.fill(0);
-    buffer.wipe();
+    device.wipe();
   }
 }

@@ -12,7 +12,9 @@ import { RoundKey } from "@consilium/shared/protocol/messages";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { SamplingRate } from "@consilium/shared/units/privacy";
 import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
+import { ownDevice } from "@consilium/site-agent/device/sumDevice";
 import { privateStep } from "@consilium/site-agent/engine/privateStep";
+import { physicalRows } from "@consilium/site-agent/gradient/clippedSum";
 import { SumBuffer } from "@consilium/site-agent/gradient/sumBuffer";
 import { NoiseStore } from "@consilium/site-agent/noise/noiseStore";
 import * as tf from "@tensorflow/tfjs-core";
@@ -83,10 +85,10 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
   const grid = gridOf(parameterCount(spec), 1, 1, patients.parts.length);
   const noises = new NoiseStore(operatingSystemRandom);
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
-  const memory = { buffer: new SumBuffer(grid.dimension), packed };
-  const everyone = { patients, trainPatients: Int32Array.from(patients.parts, (_, i) => i) };
+  const rows = physicalRows(spec, patients.parts.length);
+  const device = ownDevice({ network, patients, buffer: new SumBuffer(grid.dimension), rows });
+  const trainPatients = Int32Array.from(patients.parts, (_, i) => i);
   const samplingRate = SamplingRate.parse(1);
-  const expectedBatch = patients.parts.length;
   let round = 1;
   const key = (of: number) => RoundKey.parse({ study: "bench", purpose: "train", round: of, attempt: 1 });
   return async () => {
@@ -95,16 +97,7 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
     const start = performance.now();
     if (kind === "private, noise made alongside") noises.prepare(key(round + 1), grid);
     noise ??= await noises.take(key(round), grid);
-    privateStep({
-      network,
-      ...everyone,
-      samplingRate,
-      expectedBatch,
-      grid,
-      noise,
-      random: operatingSystemRandom,
-      ...memory,
-    });
+    await privateStep({ device, trainPatients, samplingRate, grid, noise, random: operatingSystemRandom, packed });
     noises.release(noise);
     round++;
     return performance.now() - start;
