@@ -83,6 +83,61 @@ export function adamStep(
   } while (parameters < end);
 }
 
+/**
+ * Zaheer et al. 2018, algorithm 2 (FedYogi of Reddi et al. 2021, algorithm 2): the second moment moves towards g² by a
+ * step that g² alone sets. No bias is taken out of the moments: `second` begins at ε².
+ */
+export function yogiStep(
+  parameters: usize,
+  aggregate: usize,
+  first: usize,
+  second: usize,
+  count: i32,
+  scale: f64,
+  rate: f64,
+  beta1: f64,
+  beta2: f64,
+  epsilon: f64,
+): void {
+  const end = parameters + ((<usize>count) << 2);
+  do {
+    const integers = v128.load(aggregate);
+    const lowG = lowGradient(integers, scale);
+    const highG = highGradient(integers, scale);
+    const oldFirst = v128.load(first);
+    const oldSecond = v128.load(second);
+    const newFirst = stored(decayed(low(oldFirst), lowG, beta1), decayed(high(oldFirst), highG, beta1));
+    const newSecond = stored(approached(low(oldSecond), lowG, beta2), approached(high(oldSecond), highG, beta2));
+    v128.store(first, newFirst);
+    v128.store(second, newSecond);
+    descend(
+      parameters,
+      yogiMove(low(newFirst), low(newSecond), rate, epsilon),
+      yogiMove(high(newFirst), high(newSecond), rate, epsilon),
+    );
+    parameters += 16;
+    aggregate += 16;
+    first += 16;
+    second += 16;
+  } while (parameters < end);
+}
+
+/** v − sign(v − g²) · ((1 − β) · g²). */
+function approached(moment: v128, gradient: v128, beta: f64): v128 {
+  const square = f64x2.mul(gradient, gradient);
+  const one = f64x2.splat(1.0);
+  const above = v128.and(f64x2.gt(moment, square), one);
+  const below = v128.and(f64x2.lt(moment, square), one);
+  const change = f64x2.mul(f64x2.splat(1.0 - beta), square);
+  return f64x2.sub(moment, f64x2.mul(f64x2.sub(above, below), change));
+}
+
+/** (rate · m) / (√v + ε). */
+function yogiMove(first: v128, second: v128, rate: f64, epsilon: f64): v128 {
+  const spread = f64x2.add(f64x2.sqrt(second), f64x2.splat(epsilon));
+  return f64x2.div(f64x2.mul(f64x2.splat(rate), first), spread);
+}
+
 /** β · moment + (1 − β) · value. */
 function decayed(moment: v128, value: v128, beta: f64): v128 {
   return f64x2.add(f64x2.mul(f64x2.splat(beta), moment), f64x2.mul(f64x2.splat(1.0 - beta), value));

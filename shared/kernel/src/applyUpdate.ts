@@ -10,10 +10,13 @@ export interface Step {
   readonly rate: number;
 }
 
-export interface AdamRates {
+export interface YogiRates {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
+}
+
+export interface AdamRates extends YogiRates {
   /** 1 − β^step. */
   readonly firstBias: number;
   readonly secondBias: number;
@@ -33,25 +36,35 @@ export function momentumStep(step: Step, velocity: Float32Array, momentum: numbe
 
 /** Kingma & Ba 2015, algorithm 1, on both moments. */
 export function adamStep(step: Step, first: Float32Array, second: Float32Array, rates: AdamRates): void {
-  const states = [
-    { memory: first, at: FIRST },
-    { memory: second, at: SECOND },
-  ];
-  const addresses = [PARAMETERS, AGGREGATE, FIRST, SECOND] as const;
   const { beta1, beta2, epsilon, firstBias, secondBias } = rates;
   const numbers = [step.scale, step.rate, beta1, beta2, epsilon, firstBias, secondBias] as const;
-  byPieces(step, states, (count) => kernel.adamStep(...addresses, count, ...numbers));
+  byPieces(step, momentsOf(first, second), (count) => kernel.adamStep(...ADDRESSES, count, ...numbers));
+}
+
+/** Zaheer et al. 2018, algorithm 2, on both moments. */
+export function yogiStep(step: Step, first: Float32Array, second: Float32Array, rates: YogiRates): void {
+  const { beta1, beta2, epsilon } = rates;
+  const numbers = [step.scale, step.rate, beta1, beta2, epsilon] as const;
+  byPieces(step, momentsOf(first, second), (count) => kernel.yogiStep(...ADDRESSES, count, ...numbers));
 }
 
 const PARAMETERS = region(0);
 const AGGREGATE = region(1);
 const FIRST = region(2);
 const SECOND = region(3);
+const ADDRESSES = [PARAMETERS, AGGREGATE, FIRST, SECOND] as const;
 
 /** What an optimizer remembers of each parameter, and where the kernel expects a piece of it. */
 interface Remembered {
   readonly memory: Float32Array;
   readonly at: number;
+}
+
+function momentsOf(first: Float32Array, second: Float32Array): readonly Remembered[] {
+  return [
+    { memory: first, at: FIRST },
+    { memory: second, at: SECOND },
+  ];
 }
 
 function byPieces(step: Step, states: readonly Remembered[], run: (count: number) => void): void {

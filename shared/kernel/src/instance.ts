@@ -42,6 +42,18 @@ interface Kernel {
     firstBias: number,
     secondBias: number,
   ): void;
+  yogiStep(
+    atParameters: number,
+    atAggregate: number,
+    atFirst: number,
+    atSecond: number,
+    count: number,
+    scale: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+  ): void;
 }
 
 type RoundAndAdd = (

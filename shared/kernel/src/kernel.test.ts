@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addPacked } from "./addPacked.ts";
-import { adamStep, momentumStep, type Step, sgdStep } from "./applyUpdate.ts";
+import { adamStep, momentumStep, type Step, sgdStep, yogiStep } from "./applyUpdate.ts";
 import { drawOnce, drawTwice } from "./drawFromTable.ts";
 import { bytes, region } from "./instance.ts";
 import { packIntegers } from "./packIntegers.ts";
@@ -144,6 +144,7 @@ describe("optimizer steps", () => {
           [sgdStep, plain.plainSgd],
           [(step, m) => momentumStep(step, m, decay), (step, m) => plain.plainMomentum(step, m, decay)],
           [(step, m, v) => adamStep(step, m, v, adam), (step, m, v) => plain.plainAdam(step, m, v, adam)],
+          [(step, m, v) => yogiStep(step, m, v, adam), (step, m, v) => plain.plainYogi(step, m, v, adam)],
         ];
         for (const [kernel, loop] of runs) {
           const step = stepOf(count, seed, scale, rate, isInPlace);

@@ -1,5 +1,5 @@
 /** What each kernel stands for, as plain as it can be said; the kernels' results are the same bit for bit. */
-import type { AdamRates, Step } from "./applyUpdate.ts";
+import type { AdamRates, Step, YogiRates } from "./applyUpdate.ts";
 import type { DrawTable } from "./drawFromTable.ts";
 import type { Rounding } from "./roundAndAdd.ts";
 
@@ -67,6 +67,19 @@ export function plainAdam(step: Step, first: Float32Array, second: Float32Array,
     const rise = (first[i] ?? 0) / firstBias;
     const spread = Math.sqrt((second[i] ?? 0) / secondBias) + epsilon;
     into[i] = (parameters[i] ?? 0) - (rate * rise) / spread;
+  }
+}
+
+export function plainYogi(step: Step, first: Float32Array, second: Float32Array, rates: YogiRates): void {
+  const { parameters, into, aggregate, scale, rate } = step;
+  const { beta1, beta2, epsilon } = rates;
+  for (let i = 0; i < parameters.length; i++) {
+    const value = (aggregate[i] ?? 0) * scale;
+    const [square, before] = [value * value, second[i] ?? 0];
+    const sign = (before > square ? 1 : 0) - (before < square ? 1 : 0);
+    first[i] = beta1 * (first[i] ?? 0) + (1 - beta1) * value;
+    second[i] = before - sign * ((1 - beta2) * square);
+    into[i] = (parameters[i] ?? 0) - (rate * (first[i] ?? 0)) / (Math.sqrt(second[i] ?? 0) + epsilon);
   }
 }
 

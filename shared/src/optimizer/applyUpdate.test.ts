@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { initialParameters } from "../model/initial.ts";
 import { modelBytes, modelDigest } from "../model/modelDigest.ts";
@@ -13,6 +14,8 @@ const AGGREGATES = [
 ];
 const STEP = 0.25;
 const DIVISOR = 8;
+
+const YOGI = { name: "yogi", learningRate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-3 } as const;
 
 function run(optimizer: Optimizer): { parameters: Float32Array; state: OptimizerState } {
   const parameters = Float32Array.of(1, -1, 0.5, 0);
@@ -63,8 +66,47 @@ describe("[RND14] the optimizer is the same function of public numbers everywher
     expect(first[1]).toBeCloseTo(0.1, 6);
   });
 
+  test("Yogi, against its recurrence in float64", () => {
+    const gradients = fc.array(fc.integer({ min: -20_000, max: 20_000 }), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(gradients, fc.double({ min: -3, max: 3, noNaN: true }), (sums, start) => {
+        const parameters = Float32Array.of(start);
+        let state = initialState(YOGI, 1);
+        let [value, first, second] = [Math.fround(start), 0, YOGI.epsilon ** 2];
+        for (const sum of sums) {
+          state = applyUpdate(YOGI, state, parameters, Int32Array.of(sum), STEP, DIVISOR);
+          const gradient = (sum * STEP) / DIVISOR;
+          // Next to the sign's jump float32 may fall on its other side.
+          fc.pre(sum === 0 || Math.abs(second / gradient ** 2 - 1) > 1e-5);
+          first = YOGI.beta1 * first + (1 - YOGI.beta1) * gradient;
+          second -= (1 - YOGI.beta2) * gradient ** 2 * Math.sign(second - gradient ** 2);
+          value -= (YOGI.learningRate * first) / (Math.sqrt(second) + YOGI.epsilon);
+        }
+        expect(Math.abs((parameters[0] ?? 0) - value)).toBeLessThan(1e-4 * (1 + Math.abs(value)));
+        expect(state).toMatchObject({ step: sums.length, beta1Power: 1, beta2Power: 1 });
+      }),
+    );
+  });
+
+  test("Yogi's memory stays where it is the gradient's square", () => {
+    const state = { ...initialState(YOGI, 4), second: new Float32Array(4).fill(0.25) };
+    applyUpdate(YOGI, state, new Float32Array(4), Int32Array.of(16, -16, 17, 15), STEP, DIVISOR);
+    expect([...state.second.subarray(0, 2)]).toEqual([0.25, 0.25]);
+    expect((state.second[2] ?? 0) > 0.25 && (state.second[3] ?? 1) < 0.25).toBe(true);
+  });
+
+  test("the rate is the schedule's for the step", () => {
+    const schedule = { name: "step", everyRounds: 1, factor: 0.5 } as const;
+    const { parameters } = run({ name: "sgd", learningRate: 0.5, momentum: 0, schedule });
+    for (const [i, start] of [1, -1, 0.5, 0].entries()) {
+      const moved = AGGREGATES.reduce((sum, values, t) => sum + ((values[i] ?? 0) * STEP) / DIVISOR / 2 ** (t + 1), 0);
+      expect(parameters[i]).toBe(start - moved);
+    }
+  });
+
   test("replay gives the same bits", () => {
     for (const optimizer of [
+      YOGI,
       { name: "sgd", learningRate: 0.3, momentum: 0.9 },
       { name: "adam", learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     ] satisfies Optimizer[]) {
@@ -82,7 +124,7 @@ describe("[RND14] the optimizer is the same function of public numbers everywher
   test("an aggregate that comes in parts makes the same model, and a part too many or too few none", () => {
     const momentum: Optimizer = { name: "sgd", learningRate: 0.5, momentum: 0.9 };
     const adam: Optimizer = { name: "adam", learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-    for (const optimizer of [{ ...momentum, momentum: 0 }, momentum, adam]) {
+    for (const optimizer of [{ ...momentum, momentum: 0 }, momentum, adam, YOGI]) {
       const parameters = Float32Array.of(1, -1, 0.5, 0);
       let state = initialState(optimizer, 4);
       for (const values of AGGREGATES) {

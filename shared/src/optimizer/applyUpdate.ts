@@ -1,16 +1,17 @@
-import { adamStep, momentumStep, type Step, sgdStep } from "@consilium/kernel/applyUpdate";
+import { adamStep, momentumStep, type Step, sgdStep, yogiStep } from "@consilium/kernel/applyUpdate";
 import { assert } from "../failure/failure.ts";
 import type { Optimizer } from "../study/document.ts";
+import { learningRateAt } from "./learningRate.ts";
 
 /** What an optimizer remembers between steps; made from public aggregates alone. */
 export interface OptimizerState {
   /** Steps taken. */
   readonly step: number;
-  /** Momentum's velocity, or Adam's first moment; empty where there is none. */
+  /** Momentum's velocity, or Adam's or Yogi's first moment; empty where there is none. */
   readonly first: Float32Array;
-  /** Adam's second moment; empty where there is none. */
+  /** Adam's or Yogi's second moment; empty where there is none. */
   readonly second: Float32Array;
-  /** β₁^step and β₂^step, by repeated multiplication. */
+  /** Adam's β₁^step and β₂^step, by repeated multiplication. */
   readonly beta1Power: number;
   readonly beta2Power: number;
 }
@@ -20,10 +21,16 @@ export function initialState(optimizer: Optimizer, count: number): OptimizerStat
   return {
     step: 0,
     first: new Float32Array(first),
-    second: new Float32Array(second),
+    // Reddi et al. 2021, algorithm 2: v₋₁ ≥ τ², here its least value.
+    second: new Float32Array(second).fill(optimizer.name === "yogi" ? optimizer.epsilon * optimizer.epsilon : 0),
     beta1Power: 1,
     beta2Power: 1,
   };
+}
+
+/** Whether a step depends on what earlier ones left behind, their number apart. */
+export function remembers(optimizer: Optimizer): boolean {
+  return sizesOf(optimizer, 1).first > 0;
 }
 
 /**
@@ -31,7 +38,8 @@ export function initialState(optimizer: Optimizer, count: number): OptimizerStat
  * parameters go to `into`, by default where the old ones are. Returns the new state, which shares its arrays with the
  * old. Coordinator and every site run exactly this: each operation is one of + − × ÷ √ in float64, rounded to float32
  * where it is stored, so that every platform gets the same bits. Heavy ball: v ← μv + g, p ← p − ηv (Sutskever et al.
- * 2013, with the rate outside the velocity). Adam: Kingma & Ba 2015, algorithm 1.
+ * 2013, with the rate outside the velocity). Adam: Kingma & Ba 2015, algorithm 1. Yogi: Zaheer et al. 2018,
+ * algorithm 2; as a server's optimizer Reddi et al. 2021, arXiv:2003.00295, algorithm 2.
  */
 export function applyUpdate(
   optimizer: Optimizer,
@@ -55,6 +63,7 @@ export class UpdateByParts {
   readonly #after: OptimizerState;
   readonly #parameters: Float32Array;
   readonly #scale: number;
+  readonly #rate: number;
   readonly #into: Float32Array;
   #at = 0;
 
@@ -78,6 +87,7 @@ export class UpdateByParts {
     this.#after = { ...state, step: state.step + 1, ...powersAfter(optimizer, state) };
     this.#parameters = parameters;
     this.#scale = scale;
+    this.#rate = learningRateAt(optimizer.learningRate, optimizer.schedule, state.step);
     this.#into = into;
   }
 
@@ -89,9 +99,10 @@ export class UpdateByParts {
     const optimizer = this.#optimizer;
     const into = this.#into.subarray(from, end);
     const parameters = this.#parameters.subarray(from, end);
-    const step: Step = { parameters, into, aggregate, scale: this.#scale, rate: optimizer.learningRate };
-    const first = this.#before.first.subarray(from, end);
-    if (optimizer.name === "adam") this.#adam(optimizer, step, first, this.#before.second.subarray(from, end));
+    const step: Step = { parameters, into, aggregate, scale: this.#scale, rate: this.#rate };
+    const [first, second] = [this.#before.first.subarray(from, end), this.#before.second.subarray(from, end)];
+    if (optimizer.name === "adam") this.#adam(optimizer, step, first, second);
+    else if (optimizer.name === "yogi") yogiStep(step, first, second, optimizer);
     else if (optimizer.momentum > 0) momentumStep(step, first, optimizer.momentum);
     else sgdStep(step);
     return into;
@@ -112,7 +123,7 @@ type Adam = Extract<Optimizer, { name: "adam" }>;
 
 /** Values that an optimizer remembers, of each kind. */
 function sizesOf(optimizer: Optimizer, count: number): { first: number; second: number } {
-  if (optimizer.name === "adam") return { first: count, second: count };
+  if (optimizer.name !== "sgd") return { first: count, second: count };
   return { first: optimizer.momentum > 0 ? count : 0, second: 0 };
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ModelChoice } from "../model/choice.ts";
 import { choiceFaults } from "../model/preset.ts";
+import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import { DataContract } from "./contract.ts";
@@ -16,14 +17,24 @@ export const Optimizer = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("sgd"),
     learningRate,
+    schedule: Schedule.optional(),
     momentum: decay.default(0).describe("Heavy-ball momentum; 0 is plain SGD."),
   }),
   z.strictObject({
     name: z.literal("adam"),
     learningRate,
+    schedule: Schedule.optional(),
     beta1: decay.default(0.9),
     beta2: decay.default(0.999),
     epsilon: z.number().positive().default(1e-8).describe("Adam's own ε, no privacy figure."),
+  }),
+  z.strictObject({
+    name: z.literal("yogi"),
+    learningRate,
+    schedule: Schedule.optional(),
+    beta1: decay.default(0.9),
+    beta2: decay.default(0.99),
+    epsilon: z.number().positive().default(1e-3).describe("Yogi's own ε, no privacy figure; its memory begins at ε²."),
   }),
 ]);
 export type Optimizer = z.infer<typeof Optimizer>;

@@ -88,7 +88,7 @@ export const STUDY_HINTS: Readonly<Record<string, string>> = {
   "training.rounds": "Typical: 50..5000.",
   "training.answerAfter": "Typical: 250ms for a small model, 10s for a large one.",
   "training.minSites": "Typical: all sites but one.",
-  "training.optimizer.learningRate": "Typical: 0.01..1 for sgd, 1e-4..1e-2 for adam.",
+  "training.optimizer.learningRate": "Typical: 0.01..1 for sgd, 1e-4..1e-2 for adam and yogi.",
   "training.optimizer.momentum": "Typical: 0.9.",
   "evaluation.every": "Typical: a tenth of all rounds, written `10 rounds`.",
   "evaluation.epsilon": "Typical: 0.2..1; charged at each evaluation.",

@@ -138,7 +138,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "momentum: 0.9",
       "beta1: 0.9",
       "beta1",
-      "training.optimizer.beta1: is not a key known here. Known here: name, learningRate, momentum.",
+      "training.optimizer.beta1: is not a key known here. Known here: name, learningRate, schedule, momentum.",
     ],
     [
       "preset: logistic",

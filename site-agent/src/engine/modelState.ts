@@ -7,7 +7,7 @@ import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
 import { modelBytes } from "@consilium/shared/model/modelDigest";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
-import { initialState, type OptimizerState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
+import { initialState, type OptimizerState, remembers, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import type { Optimizer } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import type { EngineRequest } from "./message.ts";
@@ -137,8 +137,7 @@ function readWhole(file: number, into: Uint8Array): void {
 function optimizerBefore(optimizer: Optimizer, held: Held, step: number): OptimizerState {
   const { optimizer: state, parameters } = held;
   if (state?.step === step) return { ...state, first: state.first.slice(), second: state.second.slice() };
-  const remembers = optimizer.name === "adam" || optimizer.momentum > 0;
-  if (step === 0 || !remembers) return { ...initialState(optimizer, parameters.length), step };
+  if (step === 0 || !remembers(optimizer)) return { ...initialState(optimizer, parameters.length), step };
   throw refused(
     "optimizer-behind",
     "doesn't know what the optimizer remembers at this step",
