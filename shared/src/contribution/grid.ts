@@ -63,16 +63,24 @@ export function aggregateBits(bits: number, sites: number): number {
 
 /**
  * Grid of a study: d coordinates, clipping norm C, noise multiplier σ and a site's expected batch B̄ = q·n (all
- * public). Bits: ⌈log₂(32(B̄/σ + 7))⌉, the privacy design's figure for values within B̄C + 7σΔ at steps of σΔ/16.
+ * public). Bits: ⌈log₂(32(B̄/σ + 7))⌉, the privacy design's figure for values within B̄C + 7σΔ at steps of σΔ/16;
+ * of k local steps together within kB̄C + 7√k σΔ.
  */
-export function gridOf(dimension: number, clippingNorm: number, noiseMultiplier: number, expectedBatch: number): Grid {
+export function gridOf(
+  dimension: number,
+  clippingNorm: number,
+  noiseMultiplier: number,
+  expectedBatch: number,
+  localSteps = 1,
+): Grid {
   const finest = Math.min((0.02 * clippingNorm) / Math.sqrt(dimension), clippingNorm / FINE_STEPS_MIN);
   const fineStep = 2 ** Math.floor(Math.log2(finest));
   const l2Sensitivity = clippedSensitivity(dimension, clippingNorm) + fineStep * Math.sqrt(dimension);
   const stdDev = noiseMultiplier * l2Sensitivity;
   assert(stdDev / fineStep <= NOISE_STD_DEV_MAX, "noise of this multiplier fits 32 bits on this model's grid");
   const coarseShift = Math.max(0, Math.floor(Math.log2(stdDev / 16 / fineStep)));
-  const largest = (expectedBatch * clippingNorm + 7 * stdDev) / (fineStep * 2 ** coarseShift);
+  const sumMax = localSteps * expectedBatch * clippingNorm;
+  const largest = (sumMax + 7 * Math.sqrt(localSteps) * stdDev) / (fineStep * 2 ** coarseShift);
   const bits = Math.min(24, Math.ceil(Math.log2(2 * largest + 2)));
   return { dimension, clippingNorm, noiseMultiplier, fineStep, l2Sensitivity, coarseShift, bits };
 }

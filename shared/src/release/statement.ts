@@ -173,11 +173,13 @@ function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
 
 function mechanismsOf(document: StudyDocument): string[] {
   const { noiseMultiplier, samplingRate, clippingNorm } = document.privacy;
+  const { localSteps } = document.training;
   const { members, nonMembers } = document.audit.epsilon;
   const training = [
     `Training: DP-SGD. Each patient joins a step with probability ${samplingRate};`,
     `all of a patient's gradients together are clipped to norm ${clippingNorm};`,
     `every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
+    ...(localSteps > 1 ? [`A round is ${localSteps} such steps at each site, each with noise of its own.`] : []),
   ];
   const metrics = [
     "Metrics: histogram of scores on the validation part with discrete Laplace noise,",

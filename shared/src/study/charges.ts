@@ -17,8 +17,8 @@ export interface PlannedCharge {
 
 /**
  * What one round of a purpose does at each site, from the signed study alone: both ledgers book exactly this.
- * All values made from one sample are ONE event. An audit's histograms are pure ε = 1 / scale each, sensitivity 1:
- * every patient is counted once in each.
+ * All values made from one sample are ONE event; each local step of a round has a sample and an event of its own. An
+ * audit's histograms are pure ε = 1 / scale each, sensitivity 1: every patient is counted once in each.
  */
 export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): readonly PlannedCharge[] {
   switch (purpose) {
@@ -31,7 +31,7 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
             adjacency: "add-remove",
             samplingRate: document.privacy.samplingRate,
             noiseMultiplier: document.privacy.noiseMultiplier,
-            count: 1,
+            count: document.training.localSteps,
             samplerDistance: samplerDistanceOf(document),
           }),
         },

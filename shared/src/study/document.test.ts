@@ -9,4 +9,20 @@ describe("[STU34] a document promises only what this version does", () => {
     const issues = StudyDocument.safeParse({ ...document, privacy }).error?.issues;
     expect(issues?.map(({ path }) => path.join("."))).toEqual(["privacy.trust"]);
   });
+
+  test("local steps want a site's own rate, a pull that stays this side of the model, and noise of the site's own", () => {
+    const faultsOf = (training: Record<string, unknown>, trust = "local") => {
+      const changed = { ...document, privacy: { ...document.privacy, trust } };
+      const issues = StudyDocument.safeParse({ ...changed, training: { ...document.training, ...training } }).error
+        ?.issues;
+      return (issues ?? []).map(({ path }) => path.join("."));
+    };
+    const local = { learningRate: 0.5, proximal: 0.2 };
+    expect(faultsOf({ localSteps: 3, local })).toEqual([]);
+    expect(faultsOf({ localSteps: 3 })).toEqual(["training.local"]);
+    expect(faultsOf({ localSteps: 1, local })).toEqual(["training.local"]);
+    expect(faultsOf({ localSteps: 3, local: { ...local, proximal: 2.1 } })).toEqual(["training.local.proximal"]);
+    expect(faultsOf({ localSteps: 0 })).toEqual(["training.localSteps"]);
+    expect(faultsOf({ localSteps: 3, local }, "distributed")).toEqual(["privacy.trust", "training.localSteps"]);
+  });
 });

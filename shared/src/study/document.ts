@@ -70,9 +70,28 @@ export const Privacy = z.strictObject({
   ),
 });
 
+export const Local = z.strictObject({
+  learningRate: z
+    .number()
+    .positive()
+    .describe("A site's own step length; sgd with the same rate at the server makes FedAvg of it."),
+  proximal: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe("μ of FedProx: pull back to the round's model; 0 is FedAvg's local SGD."),
+});
+
 export const Training = z.strictObject({
-  rounds: z.number().int().positive().max(1_000_000).describe("Training rounds T, one noised step each."),
-  localSteps: z.literal(1).default(1).describe("Steps a site takes in a round."),
+  rounds: z.number().int().positive().max(1_000_000).describe("Training rounds T: exchanges of noised steps."),
+  localSteps: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe("Steps that a site takes in a round, each with its own sample, noise and charge."),
+  local: Local.optional().describe("How a site steps between two exchanges; where localSteps is above 1."),
   answerAfterMs: z
     .number()
     .positive()
@@ -173,6 +192,9 @@ export const StudyDocument = z
       refuse(["model", ...path], message);
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
+    if (study.privacy.trust !== "local" && study.training.localSteps > 1)
+      refuse(["training", "localSteps"], "must be 1 under distributed: a share of noise doesn't protect inner steps");
+    for (const { path, message } of localFaults(study.training)) refuse(["training", ...path], message);
     if (study.training.minSites > study.sites.length)
       refuse(
         ["training", "minSites"],
@@ -184,3 +206,13 @@ export const StudyDocument = z
       refuse(["audit", "attacks"], "names an attack twice, which would charge it twice");
   });
 export type StudyDocument = z.infer<typeof StudyDocument>;
+
+function localFaults({ localSteps, local }: z.infer<typeof Training>): { path: string[]; message: string }[] {
+  if (localSteps > 1 && local === undefined)
+    return [{ path: ["local"], message: "is missing: with localSteps above 1 a site needs its own learningRate" }];
+  if (localSteps === 1 && local !== undefined)
+    return [{ path: ["local"], message: "means nothing with one local step: remove it, or set localSteps above 1" }];
+  if (local !== undefined && local.learningRate * local.proximal > 1)
+    return [{ path: ["local", "proximal"], message: "times learningRate must be ≤ 1, or it pulls beyond the model" }];
+  return [];
+}

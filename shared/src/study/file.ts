@@ -51,6 +51,7 @@ export const StudyFile = z.strictObject({
   training: z.strictObject({
     rounds: Training.shape.rounds,
     localSteps: Training.shape.localSteps,
+    local: Training.shape.local,
     answerAfter: DurationMs.describe(
       "Fixed, public time from a round's announcement at which every site starts to answer: 250ms, 2s.",
     ),
@@ -88,6 +89,9 @@ export const STUDY_HINTS: Readonly<Record<string, string>> = {
   "training.rounds": "Typical: 50..5000.",
   "training.answerAfter": "Typical: 250ms for a small model, 10s for a large one.",
   "training.minSites": "Typical: all sites but one.",
+  "training.localSteps": "Typical: 1..10.",
+  "training.local.learningRate": "Typical: 0.01..1.",
+  "training.local.proximal": "Typical: 0, or 0.001..1.",
   "training.optimizer.learningRate": "Typical: 0.01..1 for sgd, 1e-4..1e-2 for adam and yogi.",
   "training.optimizer.momentum": "Typical: 0.9.",
   "evaluation.every": "Typical: a tenth of all rounds, written `10 rounds`.",

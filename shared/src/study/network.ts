@@ -18,5 +18,6 @@ export function expectedBatchOf({ privacy, sites }: StudyDocument): number {
 export function gridOfStudy(document: StudyDocument): Grid {
   const { clippingNorm, noiseMultiplier } = document.privacy;
   const dimension = parameterCount(modelSpecOfStudy(document));
-  return gridOf(dimension, clippingNorm, noiseMultiplier, expectedBatchOf(document));
+  const { localSteps } = document.training;
+  return gridOf(dimension, clippingNorm, noiseMultiplier, expectedBatchOf(document), localSteps);
 }

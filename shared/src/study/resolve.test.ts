@@ -88,6 +88,14 @@ describe("[STU22] σ: auto is the least with which every part stays within epsil
     expect(plannedEpsilons(less).train).toBeGreaterThan(4);
   });
 
+  test("auto charges each local step", () => {
+    const local = "localSteps: 4\n  local: { learningRate: 0.1 }";
+    const rounds = resolve(auto.replace("rounds: 60", `rounds: 15\n  ${local}`)).document;
+    expect(rounds.training).toMatchObject({ localSteps: 4, local: { learningRate: 0.1, proximal: 0 } });
+    const once = resolve(auto.replace("evaluation: { every: 20 rounds", "evaluation: { every: 80 rounds")).document;
+    expect(rounds.privacy.noiseMultiplier).toBe(once.privacy.noiseMultiplier);
+  });
+
   test("a fixed σ that is too small is refused with the least one", () => {
     const [fault] = faults(heart.replace("noiseMultiplier: 2.2", "noiseMultiplier: 1.5"));
     expect(fault).toMatch(

@@ -200,7 +200,8 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   if (noiseMultiplier !== "auto" && cost <= epsilon) return noiseMultiplier;
   const fixed = eventsOf(open, "train").filter((event) => event.kind !== "poisson-gaussian");
   try {
-    const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps: open.training.rounds, epsilon, delta });
+    const steps = open.training.rounds * open.training.localSteps;
+    const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps, epsilon, delta });
     const least = withSamplerDistance(open, ideal);
     if (noiseMultiplier === "auto") return least;
     const message = `each site's training patients would pay ε = ${epsilonText(cost)}, above privacy.epsilon ${epsilon}`;

@@ -7,13 +7,14 @@ import { StudyDocument } from "./document.ts";
 import {
   divisorOf,
   lastAffordableRound,
+  localStepsOf,
   NOTHING_SPENT,
   roundAfter,
   type ScheduledRound,
   scheduleOf,
 } from "./schedule.ts";
 
-function study(rounds: number, everyRounds: number): StudyDocument {
+function study(rounds: number, everyRounds: number, local: Record<string, unknown> = {}): StudyDocument {
   return StudyDocument.parse({
     apiVersion: "consilium/v1",
     kind: "Study",
@@ -29,6 +30,7 @@ function study(rounds: number, everyRounds: number): StudyDocument {
       minSites: 1,
       optimizer: { name: "sgd", learningRate: 0.1 },
       initialSeed: 1,
+      ...local,
     },
     evaluation: { everyRounds, metrics: ["auc"], epsilon: 0.2 },
     audit: {
@@ -113,6 +115,23 @@ describe("[ACC7] the last affordable round is computed, not guessed", () => {
       expect(spentBy(last)).toBeLessThanOrEqual(cap);
       expect(spentBy(last + 1)).toBeGreaterThan(cap);
     }
+  });
+
+  test("a round of k local steps costs k times, in its charge, its plan and what is affordable", () => {
+    const local = { localSteps: 4, local: { learningRate: 0.1 } };
+    const four = study(60, 10, local);
+    const [one, charge] = [document, four].map((each) => plannedCharges(each, "train")[0]?.event);
+    expect(charge).toEqual({ ...one, count: 4 });
+    expect(plannedEvents(four)[0]?.event.count).toBe(240);
+    const cap = 3;
+    expect(lastAffordableRound(four, cap, 1e-4)).toBe(Math.floor(lastAffordableRound(document, cap, 1e-4) / 4));
+    expect(localStepsOf(four, SiteName.parse("b"))).toEqual({
+      steps: 4,
+      learningRate: 0.1,
+      proximal: 0,
+      expectedBatch: divisorOf(four, [SiteName.parse("b")]),
+    });
+    expect(localStepsOf(document, SiteName.parse("b"))).toBeUndefined();
   });
 
   test("what other studies spent on a part counts, be it train, validation or audit", () => {

@@ -1,4 +1,5 @@
 import { epsilonOfEvents } from "../accountant/convert.ts";
+import type { LocalSteps } from "../contribution/pseudoGradient.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import type { Part } from "../ledger/entry.ts";
@@ -75,6 +76,13 @@ export function divisorOf(document: StudyDocument, contributors: readonly SiteNa
   assert(new Set(contributors).size === contributors.length, "each contributor counts once");
   assert(patients > 0, "a step has contributors of its study");
   return document.privacy.samplingRate * patients;
+}
+
+/** What a site does between two exchanges, by the public numbers of the signed study; undefined for one step. */
+export function localStepsOf(document: StudyDocument, site: SiteName): LocalSteps | undefined {
+  const { localSteps: steps, local } = document.training;
+  if (local === undefined) return undefined;
+  return { steps, ...local, expectedBatch: divisorOf(document, [site]) };
 }
 
 function fits(document: StudyDocument, rounds: number, epsilon: number, delta: number, spent: SpentEvents): boolean {

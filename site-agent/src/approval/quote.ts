@@ -68,7 +68,8 @@ export function leaves(document: StudyDocument): string[] {
   const { members, nonMembers } = audit.epsilon;
   return [
     `${training.rounds} contributions of ${bytes} bytes: sums of clipped gradients over a random sample of patients ` +
-      `(q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}`,
+      `(q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
+      (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`),
     `${evaluations} noised histograms of the model's scores on validation patients, ε = ${evaluation.epsilon} each`,
     `1 audit: ${audit.attacks.length} noised histograms of attack scores, ε = ${members} each on training patients ` +
       `and ${nonMembers} each on audit patients`,

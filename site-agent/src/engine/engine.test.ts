@@ -157,6 +157,36 @@ describe("[ENG10] the engine is a process of its own: file names, digests and ev
   });
 });
 
+describe("[ENG25] a round of local steps, as it crosses to the agent", () => {
+  const local = { steps: 9, learningRate: 1, proximal: 0, expectedBatch: 40 };
+
+  test("bears the noise of all its steps, is charged for them, and follows the model between them", async () => {
+    await loadModel(initialParameters(spec, 0));
+    const rounds = 30;
+    const sums = new Float64Array(grid.dimension);
+    const squares = new Float64Array(grid.dimension);
+    for (let i = 0; i < rounds; i++) {
+      const reply = written(await engine.request({ type: "step", key: key(200 + i), path: at("local"), local }));
+      expect(reply).toMatchObject({ bytes: packedBytes(grid.dimension, grid.bits), events: [{ count: 9 }] });
+      const values = new Int32Array(grid.dimension);
+      unpackInto(values, grid.bits, await readFile(at("local")));
+      for (const [j, value] of values.entries()) {
+        sums[j] = (sums[j] ?? 0) + value / rounds;
+        squares[j] = (squares[j] ?? 0) + value ** 2 / rounds;
+      }
+    }
+    const unit = (grid.noiseMultiplier * grid.l2Sensitivity) / coarseStep(grid);
+    const variances = squares.map((square, j) => square - (sums[j] ?? 0) ** 2);
+    const ratio = variances.reduce((a, b) => a + b, 0) / grid.dimension / (9 * unit ** 2);
+    // 660 draws: 6 standard errors are 33 %. Sampling adds a little; what the model followed takes some of it back.
+    expect(ratio).toBeGreaterThan(0.5);
+    expect(ratio).toBeLessThan(1.5);
+    // Nine steps all the same way would carry nine gradients of the zero model; some are used up on the way.
+    const mean = sums.subarray(0, FEATURES).reduce((a, b) => a + b, 0) / FEATURES;
+    expect(mean).toBeLessThan((-6 * 3 * unit) / Math.sqrt(FEATURES * rounds));
+  }, 60_000);
+});
+
 describe("[ENG11] a model advances by replaying the public update, or not at all", () => {
   const sites = ["zurich", "basel"].map((name) => SiteName.parse(name));
   const bits = aggregateBits(grid.bits, sites.length);

@@ -1,10 +1,11 @@
 import type { Backend } from "@consilium/engine/backend";
-import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
 import { packedBytes } from "@consilium/shared/contribution/pack";
+import type { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import type { Contribution } from "@consilium/shared/contribution/stages";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import { featureCount, parameterCount } from "@consilium/shared/model/spec";
+import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { readPrepared } from "../contract/preparedFile.ts";
@@ -16,6 +17,7 @@ import { SumBuffer } from "../gradient/sumBuffer.ts";
 import type { NoiseStore } from "../noise/noiseStore.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import { ModelState } from "./modelState.ts";
+import { type NoiseBlocks, type PrivateRound, privateRound } from "./privateRound.ts";
 import { privateStep } from "./privateStep.ts";
 import { RandomSums } from "./randomSums.ts";
 import { patientsOf, score } from "./score.ts";
@@ -41,6 +43,8 @@ interface OpenStudy {
   readonly source: Source;
   /** Memory of its contributions: each is in its file before the next is packed. */
   readonly packed: Uint8Array;
+  /** Memory of the site's own model between local steps; got when first needed. */
+  own: Float32Array | undefined;
 }
 
 export interface EngineParts {
@@ -104,23 +108,57 @@ export class Engine {
 
   async #step(request: Step): Promise<EngineReply> {
     const study = this.#study(request.key.study);
-    const noise = await this.#parts.noise.take(request.key, study.request.grid);
-    let contribution: Contribution;
-    try {
-      contribution = await this.#contribution(study, noise);
-    } finally {
-      this.#parts.noise.release(noise);
-    }
+    const { key, local } = request;
+    const contribution = await (local === undefined ? this.#oneStep(study, key) : this.#localSteps(study, key, local));
     return { type: "written", ...writeDurably(request.path, contribution.bytes), events: [contribution.event] };
   }
 
-  async #contribution({ request, model, source, packed }: OpenStudy, noise: GaussianNoise): Promise<Contribution> {
+  async #oneStep({ request, model, source, packed }: OpenStudy, key: RoundKey): Promise<Contribution> {
     const { spec, grid, samplingRate, expectedBatch } = request;
-    if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
+    const { noise: store, random } = this.#parts;
+    const noise = await store.take(key, grid);
+    try {
+      if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
+      const { trainPatients } = source;
+      const device = ownDevice({ ...source, network: model.network(), rows: physicalRows(spec, expectedBatch) });
+      return await privateStep({ device, trainPatients, samplingRate, grid, noise, random, packed });
+    } finally {
+      store.release(noise);
+    }
+  }
+
+  async #localSteps(study: OpenStudy, key: RoundKey, local: LocalSteps): Promise<Contribution> {
+    const { request, model, source, packed } = study;
+    const { spec, grid, samplingRate, expectedBatch } = request;
+    if (source.kind === "random-sums") throw noRecords();
     const { trainPatients } = source;
+    const { noise: store, random } = this.#parts;
+    const start = model.parameters;
+    study.own ??= new Float32Array(start.length);
     const rows = physicalRows(spec, expectedBatch);
-    const device = ownDevice({ ...source, network: model.network(), rows });
-    return privateStep({ device, trainPatients, samplingRate, grid, noise, random: this.#parts.random, packed });
+    const noise: NoiseBlocks = {
+      take: (step) => {
+        // Made while this step is computed: three blocks are alive at most, however many steps there are.
+        if (step + 1 < local.steps) store.prepare(key, grid, step + 1);
+        return store.take(key, grid, step);
+      },
+      release: (block) => store.release(block),
+    };
+    const withDevice: PrivateRound["withDevice"] = async (parameters, use) => {
+      if (parameters === start) return use(ownDevice({ ...source, network: model.network(), rows }));
+      const network = model.networkAt(parameters);
+      try {
+        return await use(ownDevice({ ...source, network, rows }));
+      } finally {
+        network.dispose();
+      }
+    };
+    const ofStudy = { trainPatients, samplingRate, grid, random, packed, start, own: study.own };
+    try {
+      return await privateRound({ ...ofStudy, local, noise, withDevice });
+    } finally {
+      store.abandon(key);
+    }
   }
 
   #score(request: Score): EngineReply {
@@ -147,7 +185,7 @@ function openStudy(request: Open): OpenStudy {
   const { spec, grid } = request;
   if (parameterCount(spec) !== grid.dimension) throw unfit("the grid has another dimension than the model");
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
-  return { request, model: new ModelState(spec, grid), source: openSource(request), packed };
+  return { request, model: new ModelState(spec, grid), source: openSource(request), packed, own: undefined };
 }
 
 function openSource({ spec, grid, classes, patients: from }: Open): Source {

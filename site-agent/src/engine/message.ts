@@ -4,6 +4,7 @@
  */
 
 import { Grid } from "@consilium/shared/contribution/grid";
+import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { Refusal } from "@consilium/shared/failure/failure";
 import { ModelSpec } from "@consilium/shared/model/spec";
@@ -49,9 +50,9 @@ export const EngineRequest = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("prepare-noise"), key: RoundKey }),
   /**
    * Sample → clip → sum → round → noise → pack; writes the contribution to `path`, fsynced. The ledger is `acting`
-   * before.
+   * before. With `local` there are several such steps, and what they add up to is written.
    */
-  z.strictObject({ type: z.literal("step"), key: RoundKey, path }),
+  z.strictObject({ type: z.literal("step"), key: RoundKey, path, local: LocalSteps.optional() }),
   /** Scores patients with the model in memory and writes noised histograms (canonical JSON) to `path`, fsynced. */
   z.strictObject({
     type: z.literal("score"),

@@ -37,9 +37,20 @@ export class ModelState {
 
   /** The model on the device, as of now. */
   network(): Network {
-    if (this.#held === undefined) throw refused("no-model", "holds no model of this study", "Load the full model.");
+    if (this.#held === undefined) throw noModel();
     this.#network ??= loadNetwork(this.#spec, this.#held.parameters);
     return this.#network;
+  }
+
+  /** The model's numbers, as of now; nobody else changes them. */
+  get parameters(): Float32Array {
+    if (this.#held === undefined) throw noModel();
+    return this.#held.parameters;
+  }
+
+  /** The study's network with other numbers on the device: the caller's, to dispose. */
+  networkAt(parameters: Float32Array): Network {
+    return loadNetwork(this.#spec, parameters);
   }
 
   async load(path: string, digest: Digest): Promise<void> {
@@ -143,6 +154,10 @@ function optimizerBefore(optimizer: Optimizer, held: Held, step: number): Optimi
     "doesn't know what the optimizer remembers at this step",
     "Load the full model; updates can be replayed again from the study's first model on only.",
   );
+}
+
+function noModel(): Failure {
+  return refused("no-model", "holds no model of this study", "Load the full model.");
 }
 
 function refused(what: string, why: string, remedy: string): Failure {

@@ -2,7 +2,7 @@ import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
 import type { Grid } from "@consilium/shared/contribution/grid";
 import { packContribution } from "@consilium/shared/contribution/pack";
-import type { Contribution } from "@consilium/shared/contribution/stages";
+import type { Contribution, NoisySum } from "@consilium/shared/contribution/stages";
 import { assert } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { SamplingRate } from "@consilium/shared/units/privacy";
@@ -35,12 +35,17 @@ export interface PrivateStep {
  * and noise are forgotten here.
  */
 export async function privateStep(step: PrivateStep): Promise<Contribution> {
+  return packContribution(await noisedSum(step), step.packed);
+}
+
+/** The step before it is packed: all of its guarantee. */
+export async function noisedSum(step: Omit<PrivateStep, "packed">): Promise<NoisySum> {
   const { device, grid, samplingRate, random } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
     const sum = await device.clippedSum(batch, grid.clippingNorm);
-    return packContribution(addGaussianNoise(sum, step.noise, grid, samplingRate), step.packed);
+    return addGaussianNoise(sum, step.noise, grid, samplingRate);
   } finally {
     batch.patients.fill(0);
     device.wipe();

@@ -59,6 +59,22 @@ describe("[ENG9] noise made ahead belongs to one attempt of one round, is used o
     await store.stop();
   });
 
+  test("each local step of an attempt has a block of its own; all of them go with the attempt", async () => {
+    const store = new NoiseStore(forbidden, program.noiseWorker);
+    store.prepare(key(1), grid, 1);
+    store.prepare(key(1), grid, 2);
+    const second = await store.take(key(1), grid, 2);
+    const first = await store.take(key(1), grid, 1);
+    expect([...first.values]).not.toEqual([...second.values]);
+    await expect(store.take(key(1), grid, 1)).rejects.toThrow(/made here/);
+    store.prepare(key(1), grid, 3);
+    store.prepare(key(11), grid, 3);
+    store.abandon(key(1));
+    await expect(store.take(key(1), grid, 3)).rejects.toThrow(/made here/);
+    expect((await store.take(key(11), grid, 3)).spent).toBe(false);
+    await store.stop();
+  });
+
   test("abandoned or displaced noise is gone", async () => {
     const store = new NoiseStore(forbidden, program.noiseWorker);
     for (const round of [1, 2, 3, 4]) store.prepare(key(round), grid);

@@ -5,7 +5,7 @@ import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { NoiseMade, type NoiseOrder } from "./order.ts";
 
-/** A block under way or ready, for one attempt of one round. */
+/** A block under way or ready, for one step of one attempt of one round. */
 interface Prepared {
   readonly memory: SharedArrayBuffer;
   readonly made: Promise<GaussianNoise>;
@@ -15,8 +15,8 @@ interface Prepared {
 const PREPARED_MAX = 2;
 
 /**
- * Noise made ahead of the step that will use it. A block belongs to one attempt of one round, is handed out once,
- * lives in memory alone, and is overwritten when it was used, abandoned or displaced.
+ * Noise made ahead of the step that will use it. A block belongs to one step of one attempt of a round, is handed out
+ * once, lives in memory alone, and is overwritten when it was used, abandoned or displaced.
  */
 export class NoiseStore {
   readonly #random: RandomSource;
@@ -32,9 +32,9 @@ export class NoiseStore {
     this.#workerFile = workerFile;
   }
 
-  /** Starts to make noise for this attempt in the worker; a second call for it does nothing. */
-  prepare(key: RoundKey, grid: Grid): void {
-    const name = nameOf(key);
+  /** Starts to make noise for a step of this attempt in the worker; a second call for it does nothing. */
+  prepare(key: RoundKey, grid: Grid, step = 0): void {
+    const name = nameOf(key, step);
     if (this.#prepared.has(name)) return;
     for (const oldest of [...this.#prepared.keys()].slice(0, Math.max(0, this.#prepared.size + 1 - PREPARED_MAX))) {
       this.#drop(oldest);
@@ -46,9 +46,9 @@ export class NoiseStore {
     this.#prepared.set(name, { memory, made });
   }
 
-  /** This attempt's noise: the prepared block, or a fresh one where there is none or its worker failed. */
-  async take(key: RoundKey, grid: Grid): Promise<GaussianNoise> {
-    const name = nameOf(key);
+  /** Noise of a step: the prepared block, or a fresh one where there is none or its worker failed. */
+  async take(key: RoundKey, grid: Grid, step = 0): Promise<GaussianNoise> {
+    const name = nameOf(key, step);
     const prepared = this.#prepared.get(name);
     this.#prepared.delete(name);
     try {
@@ -68,7 +68,7 @@ export class NoiseStore {
 
   /** Forgets what was prepared for an attempt that will not come. */
   abandon(key: RoundKey): void {
-    this.#drop(nameOf(key));
+    for (const name of [...this.#prepared.keys()]) if (name.startsWith(attemptOf(key))) this.#drop(name);
   }
 
   async stop(): Promise<void> {
@@ -124,6 +124,10 @@ export class NoiseStore {
   }
 }
 
-function nameOf(key: RoundKey): string {
-  return `${key.study}/${key.purpose}-${key.round}.${key.attempt}`;
+function nameOf(key: RoundKey, step: number): string {
+  return `${attemptOf(key)}${step}`;
+}
+
+function attemptOf({ study, purpose, round, attempt }: RoundKey): string {
+  return `${study}/${purpose}-${round}.${attempt}/`;
 }

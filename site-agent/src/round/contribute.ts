@@ -6,6 +6,8 @@ import { assert, type Refusal, unreachable } from "@consilium/shared/failure/fai
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { BlobReference, RoundKey, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { localStepsOf } from "@consilium/shared/study/schedule";
+import type { SiteName } from "@consilium/shared/units/identity";
 import type { EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { RoundEngine, RoundLink } from "./ports.ts";
@@ -19,8 +21,9 @@ export async function contribute(
   { document, charges }: StudyStanding,
   key: RoundKey,
   path: string,
+  site: SiteName,
 ): Promise<BlobReference | null> {
-  const reply = await engine.request(engineRequest(document, key, path));
+  const reply = await engine.request(engineRequest(document, key, path, site));
   if (reply.type !== "written") return null;
   const planned = charges[key.purpose].map(({ event }) => event);
   const isPlanned = canonicalJson(reply.events) === canonicalJson(planned);
@@ -62,10 +65,11 @@ export function attemptAfter(key: RoundKey, outcome: "committed" | "abandoned"):
   return outcome === "committed" ? { ...key, round: key.round + 1, attempt: 1 } : { ...key, attempt: key.attempt + 1 };
 }
 
-function engineRequest({ evaluation, audit }: StudyDocument, key: RoundKey, path: string): EngineRequest {
+function engineRequest(document: StudyDocument, key: RoundKey, path: string, site: SiteName): EngineRequest {
+  const { evaluation, audit } = document;
   switch (key.purpose) {
     case "train":
-      return { type: "step", key, path };
+      return { type: "step", key, path, local: localStepsOf(document, site) };
     case "evaluate": {
       const { epsilon, bins } = evaluation;
       return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };

@@ -193,8 +193,8 @@ export class Rounds {
   }
 
   async #compute(key: RoundKey): Promise<void> {
-    const { engine, models } = this.#options;
-    const content = await contribute(engine, this.#standing(key), key, contributionFile(this.#options.outbox, key));
+    const { engine, models, outbox, site } = this.#options;
+    const content = await contribute(engine, this.#standing(key), key, contributionFile(outbox, key), site);
     if (content === null) {
       models.forget(key.study);
       this.#dispatch({ type: "computing-failed", key });
