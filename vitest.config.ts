@@ -17,7 +17,7 @@ export default defineConfig({
           include: [
             "{shared,certs,coordinator,site-agent}/**/src/**/*.test.ts",
             "test/*.test.ts",
-            "test/{contract,simulation,privacy}/**/*.test.ts",
+            "test/{bench,contract,simulation,privacy}/**/*.test.ts",
           ],
           exclude: ["**/node_modules/**", "**/dist/**"],
         },

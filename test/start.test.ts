@@ -17,7 +17,8 @@ describe("the starters refuse what they don't know, before anything is installed
     ["test", ["unit"]],
     ["bench", ["round", "--nope"]],
     ["bench", ["--nope"]],
-    ["bench", ["engine", "--only", "wasm"]],
+    ["bench", ["heart", "--only", "wasm"]],
+    ["bench", ["round", "--write"]],
     ["demo", ["--nope"]],
     ["demo", ["somewhere"]],
   ])("%s %j", (name, args) => {

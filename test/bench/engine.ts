@@ -1,89 +1,76 @@
 /**
- * `npm run bench -- engine [--json]`: one private step against the same engine's step without privacy, per backend.
- * Each measurement has a process of its own, so that peak memory is its own.
+ * `npm run bench -- engine [--json] [--write] [--only CASE]`: private steps beside the same engine's steps without
+ * privacy, per backend, and beside PyTorch's and Opacus' steps of the same models where a Python has them.
  */
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { type BackendName, nativeInstalled, startBackend } from "@consilium/engine/backend";
-import { NATIVE_ENVIRONMENT } from "@consilium/site-agent/engine/nativeEnvironment";
-import { z } from "zod";
-import { type ModelName, STEPS, type StepKind, timeSteps } from "./measure/engineSteps.ts";
-import { type BenchCase, printReport, quantile, skippedCase } from "./measure/report.ts";
+import { loadavg } from "node:os";
+import { benchOptions, chosen, runCommand } from "./measure/command.ts";
+import { enginePage } from "./measure/enginePage.ts";
+import { ENGINE_PLANS, type EnginePlan, STEADY, smallCnn } from "./measure/enginePlans.ts";
+import { type Measured, type MeasuredPlan, sideBySide } from "./measure/engineReport.ts";
+import { factsOf, type Probed } from "./measure/facts.ts";
+import { BACKENDS, type MeasuredBackend, probe, timeSteps, watchMemory } from "./measure/ownProcess.ts";
+import { writeSection } from "./measure/page.ts";
+import { findPeers, type PeerKind, type Peers, timePeer } from "./measure/peers.ts";
+import { printReport, skippedCase } from "./measure/report.ts";
+import { type SteadyCase, steadyCase } from "./measure/steadyReport.ts";
 
-const BACKENDS = ["tensorflow-gpu", "tensorflow", "wasm"] as const satisfies readonly BackendName[];
+const STEADY_NAME = "memory over many steps";
 
-const PLANS: readonly { model: ModelName; batch: number; runs: number }[] = [
-  { model: "deeptype 20000-1024-512-6", batch: 64, runs: 9 },
-  { model: "deeptype 20000-1024-512-6", batch: 256, runs: 5 },
-  { model: "logistic 21", batch: 64, runs: 200 },
-];
+const PEER_STEP: Readonly<Record<PeerKind, readonly [backend: string, kind: string]>> = {
+  "non-private": ["pytorch", "non-private"],
+  opacus: ["opacus", "private, per-record gradients"],
+  "opacus-ghost": ["opacus", "private, ghost clipping"],
+};
 
-const Order = z.strictObject({
-  backend: z.enum(BACKENDS),
-  model: z.enum(["deeptype 20000-1024-512-6", "logistic 21"]),
-  batch: z.number(),
-  runs: z.number(),
-  kind: z.enum(STEPS),
+await runCommand(() => {
+  const names = [...ENGINE_PLANS.map(({ name }) => name), STEADY_NAME];
+  const options = benchOptions(process.argv.slice(2), names);
+  const wanted = chosen(names, options.only);
+  const [date, [loadBefore = 0]] = [new Date(), loadavg()];
+  const peers = findPeers(process.env, (line) => process.stderr.write(`${line}\n`));
+  const probed = BACKENDS.map((backend) => ({ backend, found: probe(backend) }));
+  const present = probed.flatMap(({ backend, found }) => ("skipped" in found ? [] : [backend]));
+  const plans = ENGINE_PLANS.filter(({ name }) => wanted.includes(name)).map((plan) => measure(plan, present, peers));
+  const steady = wanted.includes(STEADY_NAME) ? present.map(watch) : [];
+  const cases = [...absent(probed), ...plans.flatMap((plan) => plan.cases), ...steady];
+  const report = printReport("engine", cases, options.json);
+  if (!options.write) return;
+  const facts = factsOf(report, { date, loadBefore, probed, peers });
+  writeSection("engine", enginePage(facts, plans, steady));
 });
-type Order = z.infer<typeof Order>;
 
-const Outcome = z.union([
-  z.strictObject({ times: z.array(z.number()), peakRssMiB: z.number() }),
-  z.strictObject({ skipped: z.string() }),
-]);
-type Outcome = z.infer<typeof Outcome>;
-
-export async function run({ json }: { json: boolean }): Promise<void> {
-  const cases = BACKENDS.flatMap((backend) => PLANS.flatMap((plan) => casesOf(backend, plan)));
-  printReport("engine", cases, json);
+/** One line for each backend that isn't here, in place of one for each of its cases. */
+function absent(probed: readonly Probed[]) {
+  return probed.flatMap(({ backend, found }) =>
+    "skipped" in found ? [skippedCase("all cases", backend, found.skipped)] : [],
+  );
 }
 
-function casesOf(backend: BackendName, plan: (typeof PLANS)[number]): BenchCase[] {
-  const name = `${plan.model}, batch ${plan.batch}`;
-  let reference: BenchCase["reference"] = null;
-  const cases: BenchCase[] = [];
-  for (const kind of STEPS) {
-    const outcome = measure({ backend, ...plan, kind });
-    if ("skipped" in outcome) return [skippedCase(name, backend, outcome.skipped)];
-    const { times, peakRssMiB } = outcome;
-    const median = quantile(times, 0.5);
-    const figures = { median, p10: quantile(times, 0.1), p90: quantile(times, 0.9), runs: times.length, peakRssMiB };
-    const compared = reference && { ...reference, ratio: median / reference.median };
-    cases.push({ name: `${name}, ${kind}`, backend, unit: "ms", ...figures, reference: compared, skipped: null });
-    reference ??= { name: kind, median, ratio: 1 };
-  }
-  return cases;
+function measure(plan: EnginePlan, present: readonly MeasuredBackend[], peers: Peers | null): MeasuredPlan {
+  const own = present.flatMap((backend) => plan.kinds.map((kind) => measureOwn(plan, backend, kind)));
+  const others = peers === null ? [] : plan.peers.map((kind) => measurePeer(plan, peers, kind));
+  return sideBySide(plan, [...own, ...others]);
 }
 
-function measure(order: Order): Outcome {
-  const native = order.backend !== "wasm";
-  if (native && !nativeInstalled()) return { skipped: "not installed: consilium-site engine install" };
-  process.stderr.write(`engine: ${order.backend}, ${order.model}, batch ${order.batch}, ${order.kind}\n`);
-  const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--measure", JSON.stringify(order)], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...(native ? NATIVE_ENVIRONMENT : {}) },
-  });
-  if (child.status !== 0) throw new Error(`the measuring process ended with ${child.status ?? child.signal}`);
-  return Outcome.parse(JSON.parse(child.stdout.trim().split("\n").at(-1) ?? ""));
+function measureOwn(plan: EnginePlan, backend: MeasuredBackend, kind: EnginePlan["kinds"][number]): Measured {
+  const repeats = backend === "wasm" ? plan.wasm : plan.repeats;
+  if (typeof repeats === "string") return { backend, kind, outcome: { skipped: repeats } };
+  tell(backend, plan.name, kind);
+  return { backend, kind, outcome: timeSteps({ backend, spec: plan.spec(), batch: plan.batch, kind, repeats }) };
 }
 
-async function measureHere(order: Order): Promise<Outcome> {
-  const backend = await startBackend(order.backend);
-  if (backend.name !== order.backend) {
-    return { skipped: backend.notUsed.find((line) => line.startsWith(`${order.backend}:`)) ?? "not in use" };
-  }
-  const kind: StepKind = order.kind;
-  const times = await timeSteps(order.model, order.batch, kind, order.runs);
-  return { times, peakRssMiB: process.resourceUsage().maxRSS / 1024 };
+function measurePeer(plan: EnginePlan, peers: Peers, of: PeerKind): Measured {
+  const [backend, kind] = PEER_STEP[of];
+  tell(backend, plan.name, kind);
+  return { backend, kind, outcome: timePeer(peers, of, plan.spec(), plan.batch, plan.repeats) };
 }
 
-const [first, order] = process.argv.slice(2);
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (first === "--measure") {
-    const outcome = await measureHere(Order.parse(JSON.parse(order ?? "")));
-    process.stdout.write(`${JSON.stringify(outcome)}\n`);
-    process.exit(0);
-  }
-  await run({ json: process.argv.includes("--json") });
+function watch(backend: MeasuredBackend): SteadyCase {
+  const { batch, steps, every } = STEADY;
+  tell(backend, STEADY.name, `${steps} steps`);
+  return steadyCase(backend, watchMemory({ backend, spec: smallCnn(), batch, steps, every }));
+}
+
+function tell(backend: string, name: string, kind: string): void {
+  process.stderr.write(`engine: ${backend}, ${name}, ${kind}\n`);
 }

@@ -10,7 +10,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { centralLogistic, exactMetrics, labelOf, type Row, type Scored } from "./measure/centralLogistic.ts";
-import { printReport, quantile } from "./measure/report.ts";
+import { quantile } from "./measure/quantile.ts";
+import { printReport } from "./measure/report.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DATA = join(ROOT, "shared", "studies", "heart", "data");

@@ -6,14 +6,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { type BenchOptions, benchOptions, chosen, runCommand } from "./measure/command.ts";
 import { type Measured, measureRounds } from "./measure/meteredConsortium.ts";
-import { printReport, quantile, type TimedCase } from "./measure/report.ts";
+import { quantile } from "./measure/quantile.ts";
+import { printReport, type TimedCase } from "./measure/report.ts";
 import { parametersOf, type RoundPlan, SITES } from "./measure/roundStudy.ts";
 import { timeUploads } from "./measure/uploadFloor.ts";
 
 const SMALL: RoundPlan = { name: "small", hidden: [98, 98], answerAfterMs: 20, rounds: 220, warmUp: 20 };
 const LARGE: RoundPlan = { name: "large", hidden: [4580, 4580], answerAfterMs: 2500, rounds: 12, warmUp: 2 };
+const NAMES = [SMALL.name, LARGE.name];
 
 const INTERRUPTED_EXIT_CODE = 130;
 
@@ -31,9 +33,10 @@ interface RoundCase extends TimedCase {
   readonly loadBefore: number;
 }
 
-export async function run({ json, only }: { json: boolean; only: string | undefined }): Promise<void> {
+async function run({ json, only }: BenchOptions): Promise<void> {
   const cases: RoundCase[] = [];
-  for (const plan of [SMALL, LARGE].filter(({ name }) => only === undefined || only === name)) {
+  const wanted = chosen(NAMES, only);
+  for (const plan of [SMALL, LARGE].filter(({ name }) => wanted.includes(name))) {
     process.stderr.write(`round: ${parametersOf(plan)} parameters, ${plan.rounds} rounds\n`);
     const folder = mkdtempSync(join(tmpdir(), "consilium-bench-"));
     // At the exit too, so that Ctrl-C leaves nothing behind.
@@ -87,8 +90,5 @@ function notesOf(one: RoundCase): string {
   );
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
-  const at = process.argv.indexOf("--only");
-  await run({ json: process.argv.includes("--json"), only: at < 0 ? undefined : process.argv[at + 1] });
-}
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(INTERRUPTED_EXIT_CODE));
+await runCommand(() => run(benchOptions(process.argv.slice(2), NAMES)));

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [--json]`: runs one benchmark of test/bench; without a name lists them. */
+/** `npm run bench -- NAME [OPTIONS]`: runs one benchmark of test/bench; without a name lists them. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,12 @@ import { parseArgs } from "node:util";
 import { howItEnded } from "./checks.mjs";
 import { prepare, root, say } from "./prepare.mjs";
 
-const USAGE = "Usage: npm run bench -- NAME [--json] [--only CASE]; --only is for the bench round";
+const USAGE = [
+  "Usage: npm run bench -- NAME [--json] [--only CASE] [--write]",
+  "  --json   one line of JSON at the end of standard output, the table on standard error",
+  "  --only   cases whose names contain this: engine, growth, round",
+  "  --write  puts the figures into docs/benchmarks.md: engine, growth",
+].join("\n");
 const [name, ...args] = process.argv.slice(2);
 refuseUnknown();
 await prepare();
@@ -27,8 +32,11 @@ if (name !== undefined && names.includes(name)) {
 /** Before anything is installed: an option that nobody reads would be taken for one that was heeded. */
 function refuseUnknown() {
   try {
-    const only = name === "round" ? { only: { type: "string" } } : {};
-    parseArgs({ args: name?.startsWith("-") ? [name] : args, options: { json: { type: "boolean" }, ...only } });
+    const writes = name === "engine" || name === "growth";
+    const only = writes || name === "round" ? { only: { type: "string" } } : {};
+    const write = writes ? { write: { type: "boolean" } } : {};
+    const options = { json: { type: "boolean" }, ...only, ...write };
+    parseArgs({ args: name?.startsWith("-") ? [name] : args, options });
     if (!name?.startsWith("-")) return;
     say(USAGE);
   } catch (error) {

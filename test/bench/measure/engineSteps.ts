@@ -6,8 +6,7 @@ import { cut, type ParameterUse } from "@consilium/engine/use";
 import { gridOf } from "@consilium/shared/contribution/grid";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
-import { modelSpecOf } from "@consilium/shared/model/preset";
-import { featureCount, type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import { featureCount, type LossSpec, type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { RoundKey } from "@consilium/shared/protocol/messages";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { SamplingRate } from "@consilium/shared/units/privacy";
@@ -19,32 +18,22 @@ import { SumBuffer } from "@consilium/site-agent/gradient/sumBuffer";
 import { NoiseStore } from "@consilium/site-agent/noise/noiseStore";
 import * as tf from "@tensorflow/tfjs-core";
 
-export const MODELS = {
-  "deeptype 20000-1024-512-6": () =>
-    modelSpecOf({ preset: "deeptype", hidden: [1024, 512], clusters: 6, clusterWeight: 0.1 }, 20_000, 6),
-  "logistic 21": () => modelSpecOf({ preset: "logistic" }, 21, 2),
-} satisfies Record<string, () => ModelSpec>;
-export type ModelName = keyof typeof MODELS;
-
 /** Ways to take one step of the same model on the same records. */
 export const STEPS = ["non-private", "private, noise ready", "private, noise made alongside"] as const;
 export type StepKind = (typeof STEPS)[number];
 
-/**
- * Times `runs` steps after two to warm up; milliseconds each. Sampling takes everyone (q = 1), so the batch is exact.
- */
-export async function timeSteps(model: ModelName, batch: number, kind: StepKind, runs: number): Promise<number[]> {
-  const spec = MODELS[model]();
+/** Milliseconds of one step. */
+export type Step = () => Promise<number>;
+
+/** Sampling takes everyone (q = 1), so the batch is exact. */
+export function stepOf(spec: ModelSpec, batch: number, kind: StepKind): Step {
   const patients = randomPatients(spec, batch);
   const network = loadNetwork(spec, initialParameters(spec, 1));
-  const step = kind === "non-private" ? plainStep(network, patients) : noisedStep(network, patients, kind);
-  const times: number[] = [];
-  for (let i = -2; i < runs; i++) times.push(await step());
-  return times.slice(2);
+  return kind === "non-private" ? plainStep(network, patients) : noisedStep(network, patients, kind);
 }
 
 /** Forward, backward, sum of gradients read back: what training without privacy computes before its update. */
-function plainStep(network: Network, patients: PreparedPatients): () => Promise<number> {
+function plainStep(network: Network, patients: PreparedPatients): Step {
   const sum = new Float32Array(parameterCount(network.spec));
   return async () => {
     const start = performance.now();
@@ -69,7 +58,7 @@ function meanlessSum(use: ParameterUse): tf.Tensor {
     case "product": {
       const [records, positions, inputs] = use.input_RTI.shape;
       const flat = (tensor: tf.Tensor, width: number): tf.Tensor2D => tf.reshape(tensor, [records * positions, width]);
-      return tf.matMul(tf.transpose(flat(cut(use.input_RTI), inputs)), flat(use.delta_RTO, use.delta_RTO.shape[2]));
+      return tf.matMul(flat(cut(use.input_RTI), inputs), flat(use.delta_RTO, use.delta_RTO.shape[2]), true);
     }
     case "lookup":
       return tf.sum(use.delta_RTO, [0, 1]);
@@ -80,7 +69,7 @@ function meanlessSum(use: ParameterUse): tf.Tensor {
  * Sample, clip, sum, round, noise, pack. "Noise ready": made before, while a round would wait. "Alongside": ordered
  * for the next step when this one starts, so that a step waits for whatever is not yet done.
  */
-function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind): () => Promise<number> {
+function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind): Step {
   const { spec } = network;
   const grid = gridOf(parameterCount(spec), 1, 1, patients.parts.length);
   const noises = new NoiseStore(operatingSystemRandom);
@@ -107,12 +96,26 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
 function randomPatients(spec: ModelSpec, count: number): PreparedPatients {
   const next = publicUniform(2);
   const width = featureCount(spec);
-  const classes = spec.loss.kind === "sigmoid-cross-entropy" ? 2 : spec.loss.classes;
+  const features = new Float32Array(count * width);
+  for (let i = 0; i < features.length; i++) features[i] = 2 * next() - 1;
   return {
     featureCount: width,
-    features: Float32Array.from({ length: count * width }, () => 2 * next() - 1),
-    labels: Int32Array.from({ length: count }, (_, i) => i % classes),
+    features,
+    labels: labelsOf(spec.loss, count),
     recordStart: Int32Array.from({ length: count + 1 }, (_, i) => i),
     parts: new Uint8Array(count),
   };
+}
+
+/** Classes in turn; for a discriminator, whose labels from `classes` on are of made records, real and made in turn. */
+export function labelsOf(loss: LossSpec, count: number): Int32Array<ArrayBuffer> {
+  const labels = Int32Array.from({ length: count }, (_, i) => i);
+  switch (loss.kind) {
+    case "sigmoid-cross-entropy":
+      return labels.map((i) => i % 2);
+    case "acgan":
+      return labels.map((i) => (i % 2) * loss.classes + (Math.floor(i / 2) % loss.classes));
+    default:
+      return labels.map((i) => i % loss.classes);
+  }
 }

@@ -1,0 +1,133 @@
+/** Small multiples with two logarithmic axes, as an SVG file that needs nothing else and follows light and dark. */
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Line {
+  readonly name: string;
+  readonly points: readonly Point[];
+}
+
+export interface Panel {
+  readonly title: string;
+  readonly xName: string;
+  readonly yName: string;
+  readonly lines: readonly Line[];
+}
+
+const PANEL = { width: 300, height: 220, left: 54, right: 14, top: 34, bottom: 42 } as const;
+const LEGEND_HEIGHT = 34;
+const LEGEND_STEP = 170;
+/** Okabe & Ito 2008: told apart by people who see few colours too; shapes of the dots tell them apart in grey. */
+const STYLE = `
+  text { font: 12px system-ui, sans-serif; fill: #24292f }
+  .quiet { fill: #57606a; font-size: 11px }
+  .title { font-weight: 600 }
+  .rule { stroke: #d0d7de; stroke-width: 1 }
+  .line { fill: none; stroke-width: 2 }
+  .s0 { stroke: #0072b2 } .s1 { stroke: #d55e00 } .s2 { stroke: #009e73 } .s3 { stroke: #cc79a7 }
+  .dot { fill: #ffffff; stroke-width: 2 }
+  .page { fill: #ffffff }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 } .quiet { fill: #9198a1 } .rule { stroke: #3d444d } .page, .dot { fill: #0d1117 }
+    .s0 { stroke: #56b4e9 } .s1 { stroke: #e69f00 } .s2 { stroke: #2fbf95 } .s3 { stroke: #e5a5c8 }
+  }`;
+const STYLES = 4;
+
+/** `panels` row by row, `columns` of them in each. A line bears one style in all panels, by its name. */
+export function logPlotSvg(label: string, panels: readonly Panel[], columns: number): string {
+  const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))];
+  if (names.length > STYLES) throw new RangeError(`${names.length} lines, and styles for ${STYLES}`);
+  const width = columns * PANEL.width;
+  const height = LEGEND_HEIGHT + Math.ceil(panels.length / columns) * PANEL.height;
+  const drawn = panels.map((panel, index) => {
+    const [x, y] = [(index % columns) * PANEL.width, LEGEND_HEIGHT + Math.floor(index / columns) * PANEL.height];
+    return `<g transform="translate(${x} ${y})">\n${panelSvg(panel, names)}\n</g>`;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(label)}">`,
+    `<style>${STYLE}\n</style>`,
+    `<rect class="page" width="${width}" height="${height}"/>`,
+    ...names.map(legendSvg),
+    ...drawn,
+    "</svg>\n",
+  ].join("\n");
+}
+
+function legendSvg(name: string, index: number): string {
+  const x = PANEL.left + index * LEGEND_STEP;
+  const line = `<path class="line s${index}" d="M${x} 20h28"/>${dot(index, x + 14, 20)}`;
+  return `${line}<text x="${x + 36}" y="24">${escaped(name)}</text>`;
+}
+
+function panelSvg({ title, xName, yName, lines }: Panel, names: readonly string[]): string {
+  const points = lines.flatMap((line) => line.points);
+  const [left, right] = [PANEL.left, PANEL.width - PANEL.right];
+  const [top, bottom] = [PANEL.top, PANEL.height - PANEL.bottom];
+  const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
+  const yTicks = logTicks(points.map(({ y }) => y));
+  const atX = logScale(xs, left + 12, right - 12);
+  const atY = logScale(yTicks, bottom, top);
+  return [
+    `<text class="title" x="${left}" y="18">${escaped(title)}</text>`,
+    ...yTicks.map((tick) => `<path class="rule" d="M${left} ${atY(tick)}H${right}"/>`),
+    ...yTicks.map((tick) => text(numeral(tick), left - 6, atY(tick) + 4, "end")),
+    ...xs.map((x) => text(numeral(x), atX(x), bottom + 16, "middle")),
+    text(xName, (left + right) / 2, bottom + 34, "middle"),
+    text(yName, left - 6, top - 12, "end"),
+    ...lines.map((line) => lineSvg(line, names.indexOf(line.name), atX, atY)),
+  ].join("\n");
+}
+
+function lineSvg({ points }: Line, style: number, atX: (x: number) => number, atY: (y: number) => number): string {
+  const path = points.map(({ x, y }, index) => `${index === 0 ? "M" : "L"}${atX(x)} ${atY(y)}`).join("");
+  const dots = points.map(({ x, y }) => dot(style, atX(x), atY(y))).join("");
+  return points.length === 0 ? "" : `<path class="line s${style}" d="${path}"/>${dots}`;
+}
+
+/** Circle, square, triangle, diamond. */
+function dot(style: number, x: number, y: number): string {
+  const shapes = [
+    `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z`,
+    `M${x - 3.5} ${y - 3.5}h7v7h-7z`,
+    `M${x} ${y - 4.5}l4.5 8h-9z`,
+    `M${x} ${y - 5}l5 5l-5 5l-5 -5z`,
+  ];
+  return `<path class="dot s${style}" d="${shapes[style] ?? ""}"/>`;
+}
+
+function text(content: string, x: number, y: number, anchor: "middle" | "end"): string {
+  return `<text class="quiet" x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
+}
+
+/** Maps the smallest value to `start` and the largest to `end`, by their logarithms; one decimal. */
+function logScale(values: readonly number[], start: number, end: number): (value: number) => number {
+  const [low, high] = [Math.log(Math.min(...values)), Math.log(Math.max(...values))];
+  const share = (value: number): number => (high === low ? 0.5 : (Math.log(value) - low) / (high - low));
+  return (value) => Math.round(10 * (start + share(value) * (end - start))) / 10;
+}
+
+/** Powers of ten, with 2 and 5 between where they are few, that enclose all values. */
+export function logTicks(values: readonly number[]): number[] {
+  if (values.some((value) => !(value > 0 && Number.isFinite(value)))) throw new RangeError("no logarithm");
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const steps = high / low < 100 ? [1, 2, 5] : [1];
+  const ticks: number[] = [];
+  for (let decade = Math.floor(Math.log10(low)) - 1; decade <= Math.ceil(Math.log10(high)) + 1; decade++) {
+    ticks.push(...steps.map((step) => Number(`${step}e${decade}`)));
+  }
+  const first = ticks.findLastIndex((tick) => tick <= low);
+  const last = ticks.findIndex((tick) => tick >= high);
+  return ticks.slice(first, Math.max(last, first + 1) + 1);
+}
+
+function numeral(value: number): string {
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+}
+
+function escaped(content: string): string {
+  const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  return content.replace(/[&<>"]/g, (character) => entities[character] ?? character);
+}
