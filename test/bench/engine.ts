@@ -9,7 +9,7 @@ import { ENGINE_PLANS, type EnginePlan, STEADY, smallCnn } from "./measure/engin
 import { type Measured, type MeasuredPlan, sideBySide } from "./measure/engineReport.ts";
 import { factsOf, type Probed } from "./measure/facts.ts";
 import { BACKENDS, type MeasuredBackend, probe, timeSteps, watchMemory } from "./measure/ownProcess.ts";
-import { writeSection } from "./measure/page.ts";
+import { assertSection, writeSection } from "./measure/page.ts";
 import { findPeers, type PeerKind, type Peers, timePeer } from "./measure/peers.ts";
 import { printReport, skippedCase } from "./measure/report.ts";
 import { type SteadyCase, steadyCase } from "./measure/steadyReport.ts";
@@ -26,6 +26,7 @@ await runCommand(() => {
   const names = [...ENGINE_PLANS.map(({ name }) => name), STEADY_NAME];
   const options = benchOptions(process.argv.slice(2), names);
   const wanted = chosen(names, options.only);
+  if (options.write) assertSection("engine");
   const [date, [loadBefore = 0]] = [new Date(), loadavg()];
   const peers = findPeers(process.env, (line) => process.stderr.write(`${line}\n`));
   const probed = BACKENDS.map((backend) => ({ backend, found: probe(backend) }));
@@ -47,9 +48,14 @@ function absent(probed: readonly Probed[]) {
 }
 
 function measure(plan: EnginePlan, present: readonly MeasuredBackend[], peers: Peers | null): MeasuredPlan {
-  const own = present.flatMap((backend) => plan.kinds.map((kind) => measureOwn(plan, backend, kind)));
+  const own = present.flatMap((backend) => kindsOn(backend, plan).map((kind) => measureOwn(plan, backend, kind)));
   const others = peers === null ? [] : plan.peers.map((kind) => measurePeer(plan, peers, kind));
   return sideBySide(plan, [...own, ...others]);
+}
+
+/** WebAssembly's steps are so long that noise drawn alongside is always ready. */
+function kindsOn(backend: MeasuredBackend, { kinds }: EnginePlan): EnginePlan["kinds"] {
+  return backend === "wasm" ? kinds.filter((kind) => kind !== "private, noise ready") : kinds;
 }
 
 function measureOwn(plan: EnginePlan, backend: MeasuredBackend, kind: EnginePlan["kinds"][number]): Measured {

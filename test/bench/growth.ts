@@ -8,7 +8,7 @@ import { factsOf } from "./measure/facts.ts";
 import { GROWTH_PICTURE, type GrowthCase, type GrowthLine, growthPage, growthPicture } from "./measure/growthPage.ts";
 import { allShapes, perceptron, type Shape, shapeName } from "./measure/growthPlans.ts";
 import { BACKENDS, type MeasuredBackend, probe, type Skipped, type Timed, timeSteps } from "./measure/ownProcess.ts";
-import { writePicture, writeSection } from "./measure/page.ts";
+import { assertSection, writePicture, writeSection } from "./measure/page.ts";
 import { findPeers, type Peers, timePeer } from "./measure/peers.ts";
 import { type Comparison, printReport, skippedCase, timedCase } from "./measure/report.ts";
 
@@ -24,6 +24,7 @@ await runCommand(() => {
   const shapes = allShapes();
   const options = benchOptions(process.argv.slice(2), shapes.map(shapeName));
   const wanted = chosen(shapes.map(shapeName), options.only);
+  if (options.write) assertSection("growth");
   const [date, [loadBefore = 0]] = [new Date(), loadavg()];
   const peers = findPeers(process.env, (line) => process.stderr.write(`${line}\n`));
   const probed = BACKENDS.map((backend) => ({ backend, found: probe(backend) }));

@@ -19,7 +19,7 @@ export interface Panel {
 
 const PANEL = { width: 300, height: 220, left: 54, right: 14, top: 34, bottom: 42 } as const;
 const LEGEND_HEIGHT = 34;
-const LEGEND_STEP = 170;
+const LEGEND_STEP = 190;
 /** Okabe & Ito 2008: told apart by people who see few colours too; shapes of the dots tell them apart in grey. */
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f }

@@ -7,9 +7,15 @@ import { Failure } from "@consilium/shared/failure/failure";
 const DOCS = fileURLToPath(new URL("../../../../docs/", import.meta.url));
 const PAGE = "benchmarks.md";
 
+const FILE = path.join(DOCS, PAGE);
+
+/** Before minutes of measuring: whether there is a place for the figures. */
+export function assertSection(name: string): void {
+  withSection(readFileSync(FILE, "utf8"), name, "");
+}
+
 export function writeSection(name: string, text: string): void {
-  const file = path.join(DOCS, PAGE);
-  writeFileSync(file, withSection(readFileSync(file, "utf8"), name, text));
+  writeFileSync(FILE, withSection(readFileSync(FILE, "utf8"), name, text));
 }
 
 export function writePicture(name: string, svg: string): void {

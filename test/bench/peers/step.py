@@ -103,7 +103,13 @@ def check_parameters(model, order: dict) -> None:
 
 
 def free_gib() -> float:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    """What the system says could be had without swapping; where it doesn't say, all memory there is."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            line = next(line for line in lines if line.startswith("MemAvailable:"))
+            return int(line.split()[1]) / 2**20
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
 def peak_rss_mib() -> float:
