@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
+import { RoundSpec } from "@consilium/shared/protocol/messages";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy } from "@consilium/shared/study/network";
+import BetterSqlite3 from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Consortium } from "../start/consortium.mjs";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
@@ -32,6 +34,8 @@ describe("[HND7] DeepType at real sites, its contributions, aggregates and model
       set: {
         ...{
           "model.hidden": HIDDEN,
+          // One coordinate more than parameters, and a norm that every announcement names anew.
+          "privacy.clipping": { mode: "adaptive", rate: 1 },
           "training.rounds": ROUNDS,
           "training.minSites": 2,
           "training.deadline": "60s",
@@ -59,5 +63,20 @@ describe("[HND7] DeepType at real sites, its contributions, aggregates and model
     const { document } = await consortium.view(`/api/studies/${STUDY}`);
     const { dimension, bits } = gridOfStudy(StudyDocument.parse(document));
     expect(packedBytes(dimension, bits)).toBeGreaterThan(INLINE_BYTES_MAX);
+  });
+
+  test("[CLP4] each round named the norm that follows from the noised counts before", () => {
+    const database = new BetterSqlite3(join(consortium.coordinatorFolder, "coordinator.db"), { readonly: true });
+    const query = database.prepare<[string], { spec: string }>(
+      "select spec from round where study = ? and purpose = 'train' and state = 'committed' order by round",
+    );
+    const norms = query.all(STUDY).map(({ spec }) => RoundSpec.parse(JSON.parse(spec)).roundNorm ?? Number.NaN);
+    database.close();
+    expect(norms).toHaveLength(ROUNDS);
+    expect(norms[0]).toBe(1);
+    expect(new Set(norms).size).toBe(ROUNDS);
+    for (const [i, norm] of norms.slice(1).entries()) {
+      expect(Math.abs(Math.log(norm / (norms[i] ?? Number.NaN)))).toBeLessThanOrEqual(0.5000001);
+    }
   });
 });

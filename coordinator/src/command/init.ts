@@ -53,6 +53,7 @@ privacy:
   epsilon: 4 # cap at each site, for the part of its patients that pays most
   delta: 1e-5 # well below 1 / patients of the smallest site
   clippingNorm: 1 # what one patient's gradient may weigh
+  clipping: { mode: flat } # or per-layer, automatic, adaptive: the norm then follows the patients' own
   noiseMultiplier: auto # or a number: noise over clippingNorm; auto is the least that fits epsilon
   samplingRate: 0.1 # probability with which a patient joins a round
 training:

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { countWeight, nextClippingNorm } from "@consilium/shared/clipping/adaptiveNorm";
 import { coarseStep, type Grid } from "@consilium/shared/contribution/grid";
 import { packIntegers } from "@consilium/shared/contribution/pack";
 import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
@@ -13,6 +14,7 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
 import { fileChunks } from "@consilium/storage/fileChunks";
 import { bitsOfAggregate, packedChunks } from "../aggregate/packedAggregate.ts";
 import { RunningSum } from "../aggregate/runningSum.ts";
@@ -66,6 +68,7 @@ export class ModelLine {
       update: null,
       aggregate: null,
       checkpoint: null,
+      roundNorm: document.privacy.clipping.mode === "adaptive" ? document.privacy.clippingNorm : null,
     };
   }
 
@@ -98,9 +101,10 @@ export class ModelLine {
       step: from.version,
       contributors: [...contributors],
       aggregate: reference,
+      ...(from.roundNorm === null ? {} : { roundNorm: from.roundNorm }),
     };
     // The disk takes the aggregate while the step is computed.
-    const [digest] = await Promise.all([this.#stepped(contributors), durable]);
+    const [digest] = await Promise.all([this.#stepped(update), durable]);
     this.#newest = {
       version: from.version + 1,
       digest,
@@ -108,13 +112,23 @@ export class ModelLine {
       update,
       aggregate: inline,
       checkpoint: null,
+      roundNorm: this.#normAfter(from.roundNorm, contributors),
     };
     return this.#newest;
   }
 
-  async #stepped(contributors: readonly SiteName[]): Promise<Digest> {
+  async #stepped(update: ModelUpdate): Promise<Digest> {
     await this.#readers;
-    return this.#apply(this.sum.values, contributors);
+    return this.#apply(this.sum.values, update);
+  }
+
+  /** Norm of the next round, by the noised count that came with this one's sum. */
+  #normAfter(norm: ClippingNorm | null, contributors: readonly SiteName[]): ClippingNorm | null {
+    const { clipping, clippingNorm } = this.#document.privacy;
+    if (norm === null || clipping.mode !== "adaptive") return null;
+    const counted = (this.sum.values[this.#parameters.length] ?? 0) * coarseStep(this.grid);
+    const mean = counted / (countWeight(clipping) * clippingNorm) / divisorOf(this.#document, contributors);
+    return ClippingNorm.parse(nextClippingNorm(clipping, norm, mean, clippingNorm));
   }
 
   /** Writes model and optimizer state as files, fsynced; a step that comes meanwhile waits. */
@@ -148,13 +162,14 @@ export class ModelLine {
   }
 
   /** Steps in place; returns the new model's digest, made while each part of it is in the processor's cache. */
-  #apply(sum: Int32Array, contributors: readonly SiteName[]): Digest {
+  #apply(sum: Int32Array, { contributors, roundNorm }: ModelUpdate): Digest {
     const { optimizer } = this.#document.training;
-    const scale = coarseStep(this.grid) / divisorOf(this.#document, contributors);
+    const scale = coarseStep(this.grid) / divisorOf(this.#document, contributors, roundNorm);
     const update = new UpdateByParts(optimizer, this.#state, this.#parameters, scale);
     const digest = new RunningDigest();
-    for (let from = 0; from < sum.length; from += PART_VALUES) {
-      digest.add(modelBytes(update.push(sum.subarray(from, from + PART_VALUES))));
+    const { length } = this.#parameters;
+    for (let from = 0; from < length; from += PART_VALUES) {
+      digest.add(modelBytes(update.push(sum.subarray(from, Math.min(length, from + PART_VALUES)))));
     }
     this.#state = update.finish();
     return digest.end();
@@ -197,7 +212,7 @@ export class ModelLine {
     const bits = bitsOfAggregate(this.grid, row.update.contributors.length);
     if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
     else await this.sum.addChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
-    const digest = this.#apply(this.sum.values, row.update.contributors);
+    const digest = this.#apply(this.sum.values, row.update);
     this.sum.reset();
     assert(digest === row.digest, "a replayed model is the one that was committed");
     this.#newest = row;

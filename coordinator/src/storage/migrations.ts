@@ -9,6 +9,11 @@ export const coordinatorMigrations: Record<string, Migration> = {
       await createRounds(db);
     },
   },
+  "0110-adaptive-clipping": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable("model").addColumn("round_norm", "real").execute();
+    },
+  },
 };
 
 async function createConsortium(db: Kysely<unknown>): Promise<void> {

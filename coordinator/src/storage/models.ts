@@ -1,6 +1,7 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { ModelUpdate } from "@consilium/shared/protocol/messages";
 import { Digest, type StudyName } from "@consilium/shared/units/identity";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
 import type { Sql } from "./sql.ts";
 import type { ModelRow } from "./tables.ts";
 
@@ -14,6 +15,8 @@ export interface ModelRecord {
   readonly aggregate: Uint8Array | null;
   /** Digest of the optimizer state's file, where model and state stand as files. */
   readonly checkpoint: Digest | null;
+  /** Norm that a round from this version on clips to, where clipping is adaptive. */
+  readonly roundNorm: ClippingNorm | null;
 }
 
 export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): void {
@@ -26,6 +29,7 @@ export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): voi
       lineage: model.update === null ? null : canonicalJson(model.update),
       aggregate: model.aggregate,
       checkpoint: model.checkpoint,
+      round_norm: model.roundNorm,
     }),
   );
 }
@@ -105,5 +109,6 @@ function recordOf(row: ModelRow): ModelRecord {
     update: row.lineage === null ? null : ModelUpdate.parse(JSON.parse(row.lineage)),
     aggregate: row.aggregate === null ? null : new Uint8Array(row.aggregate),
     checkpoint: row.checkpoint === null ? null : Digest.parse(row.checkpoint),
+    roundNorm: row.round_norm === null ? null : ClippingNorm.parse(row.round_norm),
   };
 }

@@ -94,4 +94,6 @@ export interface ModelRow {
   aggregate: Uint8Array | null;
   /** Digest of the optimizer state's file where model and state stand as files; null for any version between. */
   checkpoint: string | null;
+  /** Norm of the next round with adaptive clipping: a float64, as SQLite keeps it. */
+  round_norm: number | null;
 }

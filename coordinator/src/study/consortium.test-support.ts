@@ -29,6 +29,7 @@ export interface StudyChanges {
   readonly maxAttackAucUpper?: number;
   readonly answerMs?: number;
   readonly optimizer?: unknown;
+  readonly clipping?: unknown;
 }
 
 export function smallStudy(changes: StudyChanges = {}): StudyDocument {
@@ -46,7 +47,14 @@ export function smallStudy(changes: StudyChanges = {}): StudyDocument {
       label: { name: "disease", values: [0, 1] },
     },
     model: { preset: "mlp", hidden: [3] },
-    privacy: { epsilon, delta: 1e-4, clippingNorm: 1, noiseMultiplier: 2, samplingRate: 0.2 },
+    privacy: {
+      epsilon,
+      delta: 1e-4,
+      clippingNorm: 1,
+      clipping: changes.clipping,
+      noiseMultiplier: 2,
+      samplingRate: 0.2,
+    },
     training: {
       rounds,
       answerAfterMs: answerMs,

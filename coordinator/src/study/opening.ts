@@ -55,7 +55,7 @@ type Affording = Parameters<Parameters<typeof chooseCohort>[0]["affords"]>;
 function reserve(world: StudyWorld, position: Position, choice: Extract<CohortChoice, { kind: "round" }>): RoundSpec {
   const { document, digest: studyDigest, model } = position;
   const { step, cohort } = choice;
-  const { digest, bytes, update } = model;
+  const { digest, bytes, update, roundNorm } = model;
   const { answerAfterMs, deadlineMs } = document.training;
   const key: RoundKey = {
     study: document.name,
@@ -68,6 +68,7 @@ function reserve(world: StudyWorld, position: Position, choice: Extract<CohortCh
     cohort: [...cohort.keys()],
     model: { digest, bytes },
     ...(update === null ? {} : { update }),
+    ...(step.purpose === "train" && roundNorm !== null ? { roundNorm } : {}),
     answerAfterMs,
     deadlineMs,
   };

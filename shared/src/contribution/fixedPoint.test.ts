@@ -28,30 +28,30 @@ function fixedNoise(grid: Grid, value: (i: number) => number): GaussianNoise {
 }
 
 const sumOf = (grid: Grid, values: Float32Array | Float64Array) =>
-  asClippedSum(values, clippedSensitivity(grid.dimension, grid.clippingNorm));
+  asClippedSum(values, clippedSensitivity(grid.dimension, grid.patientNorm));
 
 const grids = fc
   .record({
     dimension: fc.integer({ min: 1, max: 5000 }),
-    clippingNorm: fc.double({ min: 0.01, max: 50, noNaN: true }),
+    patientNorm: fc.double({ min: 0.01, max: 50, noNaN: true }),
     noiseMultiplier: fc.double({ min: 0.3, max: 20, noNaN: true }),
     expectedBatch: fc.double({ min: 1, max: 4096, noNaN: true }),
   })
-  .map((g) => ({ ...g, grid: gridOf(g.dimension, g.clippingNorm, g.noiseMultiplier, g.expectedBatch) }));
+  .map((g) => ({ ...g, grid: gridOf(g.dimension, g.patientNorm, g.noiseMultiplier, g.expectedBatch) }));
 
 describe("[RND12] the public grids follow from the signed study", () => {
   test("γ√d ≤ 0.02 C, a power of two; Δ covers rounding; coarse steps of σΔ/16 to σΔ/32; range B̄C + 7σΔ", () => {
     fc.assert(
-      fc.property(grids, ({ grid, dimension, clippingNorm, noiseMultiplier, expectedBatch }) => {
+      fc.property(grids, ({ grid, dimension, patientNorm, noiseMultiplier, expectedBatch }) => {
         expect(Number.isInteger(Math.log2(grid.fineStep))).toBe(true);
-        expect(grid.fineStep * Math.sqrt(dimension)).toBeLessThanOrEqual(0.02 * clippingNorm);
-        const rounded = clippedSensitivity(dimension, clippingNorm) + grid.fineStep * Math.sqrt(dimension);
+        expect(grid.fineStep * Math.sqrt(dimension)).toBeLessThanOrEqual(0.02 * patientNorm);
+        const rounded = clippedSensitivity(dimension, patientNorm) + grid.fineStep * Math.sqrt(dimension);
         expect(grid.l2Sensitivity).toBeGreaterThanOrEqual(rounded);
         const stdDev = noiseMultiplier * grid.l2Sensitivity;
         expect(coarseStep(grid)).toBeLessThanOrEqual(stdDev / 16);
         expect(coarseStep(grid)).toBeGreaterThan(stdDev / 32);
         const range = (2 ** (grid.bits - 1) - 1) * coarseStep(grid);
-        expect(range).toBeGreaterThanOrEqual(expectedBatch * clippingNorm + 7 * stdDev - coarseStep(grid));
+        expect(range).toBeGreaterThanOrEqual(expectedBatch * patientNorm + 7 * stdDev - coarseStep(grid));
       }),
     );
   });
@@ -64,12 +64,12 @@ describe("[RND12] the public grids follow from the signed study", () => {
 describe("[RND13] a sum is clamped, rounded once, noised in full, then made coarse and saturated", () => {
   test("neighbouring sums within C(1 + η) become integers within Δ/γ", () => {
     fc.assert(
-      fc.property(grids, fc.integer(), ({ grid, dimension, clippingNorm }, seed) => {
+      fc.property(grids, fc.integer(), ({ grid, dimension, patientNorm }, seed) => {
         const next = publicUniform(seed);
         const direction = Float64Array.from({ length: dimension }, () => next() - 0.5);
         const length = Math.hypot(...direction);
-        const reach = clippedSensitivity(dimension, clippingNorm) / Math.max(length, 1e-9);
-        const a = Float64Array.from({ length: dimension }, () => (next() - 0.5) * clippingNorm);
+        const reach = clippedSensitivity(dimension, patientNorm) / Math.max(length, 1e-9);
+        const a = Float64Array.from({ length: dimension }, () => (next() - 0.5) * patientNorm);
         const b = a.map((value, i) => value + (direction[i] ?? 0) * reach);
         // A grid without a coarse step shows the fine integers themselves.
         const fine = { ...grid, coarseShift: 0, bits: 24 };
@@ -91,9 +91,9 @@ describe("[RND13] a sum is clamped, rounded once, noised in full, then made coar
 
   test("each value is the exact sum of rounded input and noise, to half a coarse step", () => {
     fc.assert(
-      fc.property(grids, fc.integer(), ({ grid, dimension, clippingNorm }, seed) => {
+      fc.property(grids, fc.integer(), ({ grid, dimension, patientNorm }, seed) => {
         const next = publicUniform(seed);
-        const values = Float32Array.from({ length: dimension }, () => (next() - 0.5) * clippingNorm);
+        const values = Float32Array.from({ length: dimension }, () => (next() - 0.5) * patientNorm);
         const noise = fixedNoise(grid, () => Math.round((next() - 0.5) * 6 * noiseStdDev(grid)));
         const draws = noise.values.slice();
         const noisy = addGaussianNoise(sumOf(grid, values), noise, grid, rate);

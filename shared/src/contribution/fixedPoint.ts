@@ -27,7 +27,7 @@ export function addGaussianNoise(
     "sum, noise and grid have the same dimension",
   );
   assert(
-    sum.l2Sensitivity <= clippedSensitivity(grid.dimension, grid.clippingNorm),
+    sum.l2Sensitivity <= clippedSensitivity(grid.dimension, grid.patientNorm),
     "the grid's noise covers the sum's sensitivity",
   );
   noise.spent = true;

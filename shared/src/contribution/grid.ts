@@ -8,11 +8,12 @@ import { assert } from "../failure/failure.ts";
 export const Grid = z.strictObject({
   /** Number of coordinates d. */
   dimension: z.number().int().positive(),
-  clippingNorm: z.number().positive(),
+  /** L2 norm that one patient's part of the vector has at most: C, or more where a count rides along. */
+  patientNorm: z.number().positive(),
   noiseMultiplier: z.number().positive(),
   /** Fine grid step γ, a power of two with γ√d ≤ 0.02 C. */
   fineStep: z.number().positive(),
-  /** L2 sensitivity of the rounded sum: C(1 + η) + γ√d. */
+  /** L2 sensitivity of the rounded sum: C(1 + η) + γ√d, C the patient norm. */
   l2Sensitivity: z.number().positive(),
   /** Coarse step = fineStep · 2^coarseShift, about σΔ/16. */
   coarseShift: z.number().int().nonnegative(),
@@ -38,9 +39,9 @@ export function clipRounding(dimension: number): number {
   return dimension > SMALL_MODEL ? 1 / 64 : 1 / 1024;
 }
 
-/** L2 sensitivity C(1 + η) of a clipped sum before it is rounded. */
-export function clippedSensitivity(dimension: number, clippingNorm: number): number {
-  return clippingNorm * (1 + clipRounding(dimension));
+/** L2 sensitivity C(1 + η) of a clipped sum before it is rounded, C the longest part of one patient. */
+export function clippedSensitivity(dimension: number, patientNorm: number): number {
+  return patientNorm * (1 + clipRounding(dimension));
 }
 
 /** Width of one step of the integers that leave a site. */
@@ -62,25 +63,25 @@ export function aggregateBits(bits: number, sites: number): number {
 }
 
 /**
- * Grid of a study: d coordinates, clipping norm C, noise multiplier σ and a site's expected batch B̄ = q·n (all
+ * Grid of a study: d coordinates, patient norm C, noise multiplier σ and a site's expected batch B̄ = q·n (all
  * public). Bits: ⌈log₂(32(B̄/σ + 7))⌉, the privacy design's figure for values within B̄C + 7σΔ at steps of σΔ/16;
  * of k local steps together within kB̄C + 7√k σΔ.
  */
 export function gridOf(
   dimension: number,
-  clippingNorm: number,
+  patientNorm: number,
   noiseMultiplier: number,
   expectedBatch: number,
   localSteps = 1,
 ): Grid {
-  const finest = Math.min((0.02 * clippingNorm) / Math.sqrt(dimension), clippingNorm / FINE_STEPS_MIN);
+  const finest = Math.min((0.02 * patientNorm) / Math.sqrt(dimension), patientNorm / FINE_STEPS_MIN);
   const fineStep = 2 ** Math.floor(Math.log2(finest));
-  const l2Sensitivity = clippedSensitivity(dimension, clippingNorm) + fineStep * Math.sqrt(dimension);
+  const l2Sensitivity = clippedSensitivity(dimension, patientNorm) + fineStep * Math.sqrt(dimension);
   const stdDev = noiseMultiplier * l2Sensitivity;
   assert(stdDev / fineStep <= NOISE_STD_DEV_MAX, "noise of this multiplier fits 32 bits on this model's grid");
   const coarseShift = Math.max(0, Math.floor(Math.log2(stdDev / 16 / fineStep)));
-  const sumMax = localSteps * expectedBatch * clippingNorm;
+  const sumMax = localSteps * expectedBatch * patientNorm;
   const largest = (sumMax + 7 * Math.sqrt(localSteps) * stdDev) / (fineStep * 2 ** coarseShift);
   const bits = Math.min(24, Math.ceil(Math.log2(2 * largest + 2)));
-  return { dimension, clippingNorm, noiseMultiplier, fineStep, l2Sensitivity, coarseShift, bits };
+  return { dimension, patientNorm, noiseMultiplier, fineStep, l2Sensitivity, coarseShift, bits };
 }

@@ -19,7 +19,7 @@ function noisy(grid: Grid, values: readonly number[]): NoisySum {
     drawDistance: { maxLogRatio: 0, totalVariation: 2 ** -70 },
     spent: false,
   };
-  const zeros = asClippedSum(new Float32Array(grid.dimension), clippedSensitivity(grid.dimension, grid.clippingNorm));
+  const zeros = asClippedSum(new Float32Array(grid.dimension), clippedSensitivity(grid.dimension, grid.patientNorm));
   return addGaussianNoise(zeros, noise, grid, rate);
 }
 

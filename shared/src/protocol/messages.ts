@@ -10,6 +10,7 @@ import { ChargeId, LedgerHead } from "../ledger/entry.ts";
 import { Approval } from "../study/approval.ts";
 import { StudyDocument } from "../study/document.ts";
 import { Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
+import { ClippingNorm } from "../units/privacy.ts";
 
 /** Bytes that a message speaks of. */
 export const BlobReference = z.strictObject({ digest: Digest, bytes: z.number().int().nonnegative() });
@@ -43,6 +44,8 @@ export const ModelUpdate = z.strictObject({
   /** Sites whose contributions the aggregate holds: their public patients times q are the divisor. */
   contributors: z.array(SiteName).min(1),
   aggregate: BlobReference,
+  /** Norm that its contributions were clipped to, where clipping is adaptive. */
+  roundNorm: ClippingNorm.optional(),
 });
 export type ModelUpdate = z.infer<typeof ModelUpdate>;
 
@@ -54,6 +57,8 @@ export const RoundSpec = z.strictObject({
   model: BlobReference,
   /** Absent at the first round and wherever a full model is quicker. */
   update: ModelUpdate.optional(),
+  /** Norm that a training round clips to, where clipping is adaptive; any norm is as private. */
+  roundNorm: ClippingNorm.optional(),
   answerAfterMs: z.number().positive(),
   deadlineMs: z.number().positive(),
 });

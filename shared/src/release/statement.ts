@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { jointNorm } from "../clipping/adaptiveNorm.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { PrivacyEvent } from "../event/event.ts";
+import { unreachable } from "../failure/failure.ts";
 import { Part } from "../ledger/entry.ts";
 import { spendingOf } from "../ledger/spent.ts";
 import type { Charge, ChargeState, LedgerState } from "../ledger/state.ts";
@@ -172,12 +174,12 @@ function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
 }
 
 function mechanismsOf(document: StudyDocument): string[] {
-  const { noiseMultiplier, samplingRate, clippingNorm } = document.privacy;
+  const { noiseMultiplier, samplingRate } = document.privacy;
   const { localSteps } = document.training;
   const { members, nonMembers } = document.audit.epsilon;
   const training = [
     `Training: DP-SGD. Each patient joins a step with probability ${samplingRate};`,
-    `all of a patient's gradients together are clipped to norm ${clippingNorm};`,
+    clippingOf(document),
     `every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
     ...(localSteps > 1 ? [`A round is ${localSteps} such steps at each site, each with noise of its own.`] : []),
   ];
@@ -190,4 +192,24 @@ function mechanismsOf(document: StudyDocument): string[] {
     `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
   ];
   return [training, metrics, audit].map((clauses) => clauses.join(" "));
+}
+
+/** What the noise is measured by: the norm that one patient's part of a contribution has at most. */
+function clippingOf({ privacy }: StudyDocument): string {
+  const { clipping, clippingNorm } = privacy;
+  switch (clipping.mode) {
+    case "flat":
+      return `all of a patient's gradients together are clipped to norm ${clippingNorm};`;
+    case "per-layer":
+      return `a patient's gradient is clipped layer by layer, to norm ${clippingNorm} over all layers;`;
+    case "automatic":
+      return `every patient's gradient is normalised, to norm ${clippingNorm} at most;`;
+    case "adaptive":
+      return (
+        `gradients are clipped to a norm that follows a quantile of theirs (${clipping.quantile}); scaled to the signed ` +
+        `${clippingNorm} and with the count of those below it, a patient's part has norm ${jointNorm(clipping, clippingNorm)};`
+      );
+    default:
+      return unreachable(clipping);
+  }
 }

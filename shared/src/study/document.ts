@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Clipping } from "../clipping/clipping.ts";
 import { ModelChoice } from "../model/choice.ts";
 import { choiceFaults } from "../model/preset.ts";
 import { Schedule } from "../optimizer/learningRate.ts";
@@ -63,6 +64,7 @@ export const Privacy = z.strictObject({
     .describe("Who adds noise: each site all of it (local), or a share under secure aggregation (distributed)."),
   mechanism: z.literal("dp-sgd").default("dp-sgd"),
   clippingNorm: ClippingNorm.describe("C: the largest L2 norm that one patient's gradient keeps."),
+  clipping: Clipping.default({ mode: "flat" }).describe("How a patient's gradient is brought to that norm."),
   /** In a document always a number: `auto` in the file is replaced by the least σ that fits. */
   noiseMultiplier: NoiseMultiplier.describe("σ: noise standard deviation over the clipped sum's sensitivity."),
   samplingRate: SamplingRate.describe(
@@ -195,6 +197,8 @@ export const StudyDocument = z
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)
       refuse(["training", "localSteps"], "must be 1 under distributed: a share of noise doesn't protect inner steps");
     for (const { path, message } of localFaults(study.training)) refuse(["training", ...path], message);
+    if (study.privacy.clipping.mode === "adaptive" && study.training.localSteps > 1)
+      refuse(["privacy", "clipping"], "adaptive takes one local step a round: between them no norm is agreed on");
     if (study.training.minSites > study.sites.length)
       refuse(
         ["training", "minSites"],

@@ -68,14 +68,21 @@ export function lastAffordableRound(
   return affordable;
 }
 
-/** Divisor of a step: the expected batch of its contributors, q times their public patients, never the realised one. */
-export function divisorOf(document: StudyDocument, contributors: readonly SiteName[]): number {
+/**
+ * Divisor of a step: the expected batch of its contributors, q times their public patients, never the realised one.
+ * Sums clipped to another norm than the signed C came scaled by C / it (`ClipRule`), which the divisor takes back.
+ */
+export function divisorOf(
+  document: StudyDocument,
+  contributors: readonly SiteName[],
+  roundNorm = document.privacy.clippingNorm,
+): number {
   const patients = document.sites
     .filter(({ name }) => contributors.includes(name))
     .reduce((total, site) => total + site.patients, 0);
   assert(new Set(contributors).size === contributors.length, "each contributor counts once");
   assert(patients > 0, "a step has contributors of its study");
-  return document.privacy.samplingRate * patients;
+  return document.privacy.samplingRate * patients * (document.privacy.clippingNorm / roundNorm);
 }
 
 /** What a site does between two exchanges, by the public numbers of the signed study; undefined for one step. */

@@ -1,4 +1,5 @@
 import type { Network } from "@consilium/engine/network";
+import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import type { ClippedSum } from "@consilium/shared/contribution/stages";
 import type { Batch } from "../batch/poissonSampler.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -8,7 +9,7 @@ import type { SumBuffer } from "../gradient/sumBuffer.ts";
 /** What computes the clipped sums of one study at one model: this process, or its workers (`workers.ts`). */
 export interface SumDevice {
   /** The sum of `gradient/clippedSum.ts` with its guarantee, borrowed until the next one or `wipe`. */
-  clippedSum(batch: Batch, clippingNorm: number): Promise<ClippedSum>;
+  clippedSum(batch: Batch, rule: ClipRule): Promise<ClippedSum>;
   /** Forgets the last sum: it lives for one step. */
   wipe(): void;
 }
@@ -24,7 +25,7 @@ export interface OwnDevice {
 /** The device of this very process. */
 export function ownDevice({ network, patients, buffer, rows }: OwnDevice): SumDevice {
   return {
-    clippedSum: async (batch, clippingNorm) => clippedSum(network, patients, batch, clippingNorm, buffer, rows),
+    clippedSum: async (batch, rule) => clippedSum(network, patients, batch, rule, buffer, rows),
     wipe: () => buffer.wipe(),
   };
 }

@@ -15,7 +15,7 @@ import { RoundKey } from "@consilium/shared/protocol/messages";
 import { Optimizer } from "@consilium/shared/study/document";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import { SiteName, StudyName } from "@consilium/shared/units/identity";
-import { Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
+import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writePrepared } from "../contract/preparedFile.ts";
 import { PART_CODE, type PreparedPatients } from "../contract/preparedPatients.ts";
@@ -57,6 +57,8 @@ const open = (patients: Extract<EngineRequest, { type: "open" }>["patients"]): E
   study,
   spec,
   grid,
+  clipping: { mode: "flat" },
+  clippingNorm: ClippingNorm.parse(grid.patientNorm),
   samplingRate,
   expectedBatch: 4,
   classes: 2,

@@ -1,4 +1,5 @@
 import type { Backend } from "@consilium/engine/backend";
+import { clipRuleOf } from "@consilium/shared/clipping/clipping";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import type { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import type { Contribution } from "@consilium/shared/contribution/stages";
@@ -108,12 +109,13 @@ export class Engine {
 
   async #step(request: Step): Promise<EngineReply> {
     const study = this.#study(request.key.study);
-    const { key, local } = request;
-    const contribution = await (local === undefined ? this.#oneStep(study, key) : this.#localSteps(study, key, local));
+    const contribution = await (request.local === undefined
+      ? this.#oneStep(study, request)
+      : this.#localSteps(study, request.key, request.local));
     return { type: "written", ...writeDurably(request.path, contribution.bytes), events: [contribution.event] };
   }
 
-  async #oneStep({ request, model, source, packed }: OpenStudy, key: RoundKey): Promise<Contribution> {
+  async #oneStep({ request, model, source, packed }: OpenStudy, { key, roundNorm }: Step): Promise<Contribution> {
     const { spec, grid, samplingRate, expectedBatch } = request;
     const { noise: store, random } = this.#parts;
     const noise = await store.take(key, grid);
@@ -121,7 +123,8 @@ export class Engine {
       if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
       const { trainPatients } = source;
       const device = ownDevice({ ...source, network: model.network(), rows: physicalRows(spec, expectedBatch) });
-      return await privateStep({ device, trainPatients, samplingRate, grid, noise, random, packed });
+      const rule = clipRuleOf(request, roundNorm);
+      return await privateStep({ device, trainPatients, samplingRate, rule, grid, noise, random, packed });
     } finally {
       store.release(noise);
     }
@@ -153,7 +156,8 @@ export class Engine {
         network.dispose();
       }
     };
-    const ofStudy = { trainPatients, samplingRate, grid, random, packed, start, own: study.own };
+    const rule = clipRuleOf(request);
+    const ofStudy = { trainPatients, samplingRate, rule, grid, random, packed, start, own: study.own };
     try {
       return await privateRound({ ...ofStudy, local, noise, withDevice });
     } finally {
@@ -182,8 +186,9 @@ export class Engine {
 }
 
 function openStudy(request: Open): OpenStudy {
-  const { spec, grid } = request;
-  if (parameterCount(spec) !== grid.dimension) throw unfit("the grid has another dimension than the model");
+  const { spec, grid, clipping } = request;
+  if (parameterCount(spec) + (clipping.mode === "adaptive" ? 1 : 0) !== grid.dimension)
+    throw unfit("the grid has another dimension than the model");
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
   return { request, model: new ModelState(spec, grid), source: openSource(request), packed, own: undefined };
 }

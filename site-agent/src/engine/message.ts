@@ -3,6 +3,7 @@
  * a gradient or an un-noised number. One request is under way at a time; `prepare-noise` alone runs beside others.
  */
 
+import { Clipping } from "@consilium/shared/clipping/clipping";
 import { Grid } from "@consilium/shared/contribution/grid";
 import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import { PrivacyEvent } from "@consilium/shared/event/event";
@@ -11,7 +12,7 @@ import { ModelSpec } from "@consilium/shared/model/spec";
 import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
 import { AttackName, Optimizer } from "@consilium/shared/study/document";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
-import { Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
+import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 
 const path = z.string().min(1);
@@ -23,6 +24,9 @@ export const EngineRequest = z.discriminatedUnion("type", [
     study: StudyName,
     spec: ModelSpec,
     grid: Grid,
+    clipping: Clipping,
+    /** C as signed: no patient's gradient is longer in any contribution. */
+    clippingNorm: ClippingNorm,
     samplingRate: SamplingRate,
     /** Patients in a step on average, by the study's public numbers: never the site's own count. */
     expectedBatch: z.number().positive(),
@@ -41,7 +45,7 @@ export const EngineRequest = z.discriminatedUnion("type", [
     update: ModelUpdate,
     /** Packed aggregate of the update. */
     path,
-    /** q times the public patients of all contributors. */
+    /** `divisorOf` the step's contributors and norm. */
     divisor: z.number().positive(),
     optimizer: Optimizer,
     to: Digest,
@@ -52,7 +56,14 @@ export const EngineRequest = z.discriminatedUnion("type", [
    * Sample → clip → sum → round → noise → pack; writes the contribution to `path`, fsynced. The ledger is `acting`
    * before. With `local` there are several such steps, and what they add up to is written.
    */
-  z.strictObject({ type: z.literal("step"), key: RoundKey, path, local: LocalSteps.optional() }),
+  z.strictObject({
+    type: z.literal("step"),
+    key: RoundKey,
+    path,
+    local: LocalSteps.optional(),
+    /** Norm that an adaptive round clips to; else the signed one. */
+    roundNorm: ClippingNorm.optional(),
+  }),
   /** Scores patients with the model in memory and writes noised histograms (canonical JSON) to `path`, fsynced. */
   z.strictObject({
     type: z.literal("score"),

@@ -115,6 +115,7 @@ export class ModelState {
   /** The sum of the contributors' integers, part by part as the file is read; a part's memory serves the next. */
   *#aggregateParts({ path, update }: Advance): Generator<Int32Array> {
     const { dimension } = this.#grid;
+    const parameters = parameterCount(this.#spec);
     const bits = this.#aggregateBits(update);
     const file = openSync(path, "r");
     try {
@@ -125,7 +126,8 @@ export class ModelState {
         const bytes = packed.subarray(0, packedBytes(part.length, bits));
         readWhole(file, bytes);
         unpackInto(part, bits, bytes);
-        yield part;
+        // A count that follows the gradient moves no parameter.
+        yield part.subarray(0, Math.max(0, parameters - from));
       }
     } finally {
       closeSync(file);

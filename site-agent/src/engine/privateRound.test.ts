@@ -9,6 +9,7 @@ import { SamplingRate } from "@consilium/shared/units/privacy";
 import { describe, expect, test } from "vitest";
 import { poissonSample } from "../batch/poissonSampler.ts";
 import type { SumDevice } from "../device/sumDevice.ts";
+import { ruleOf } from "../gradient/layerCases.test-support.ts";
 import { privateRound } from "./privateRound.ts";
 
 const PATIENTS = 60;
@@ -72,6 +73,7 @@ async function run(fail = false) {
     own,
     trainPatients,
     samplingRate,
+    rule: ruleOf(1),
     grid,
     random,
     packed: new Uint8Array(packedBytes(DIMENSION, grid.bits)),

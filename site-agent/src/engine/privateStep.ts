@@ -1,3 +1,4 @@
+import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
 import type { Grid } from "@consilium/shared/contribution/grid";
@@ -15,6 +16,7 @@ export interface PrivateStep {
   /** Indices of the training part's patients: the data set that is charged. */
   readonly trainPatients: Int32Array;
   readonly samplingRate: SamplingRate;
+  readonly rule: ClipRule;
   readonly grid: Grid;
   /** Drawn for this attempt alone. */
   readonly noise: GaussianNoise;
@@ -28,11 +30,11 @@ export interface PrivateStep {
  *
  * Joint guarantee. Let D and D′ differ by one training patient. Each patient joins the batch with probability q on
  * its own (`poissonSample`); on the same sample of the others, the two sums differ by at most C(1 + η) in L2 norm
- * when the patient joins and are equal when not (`clippedSum`); rounding makes of this at most Δ/γ integer steps, and
- * every coordinate gets a discrete Gaussian of standard deviation σΔ/γ (`addGaussianNoise`). So the contribution is
- * one Poisson-subsampled Gaussian of sampling rate q and noise multiplier σ, up to the sampler's distance: exactly
- * the event that it carries. What follows the noise (coarse grid, saturation, packing) is post-processing. Batch, sum
- * and noise are forgotten here.
+ * when the patient joins and are equal when not (`clippedSum`; C is the grid's, whatever norm the round clips to);
+ * rounding makes of this at most Δ/γ integer steps, and every coordinate gets a discrete Gaussian of standard deviation
+ * σΔ/γ (`addGaussianNoise`). So the contribution is one Poisson-subsampled Gaussian of sampling rate q and noise
+ * multiplier σ, up to the sampler's distance: exactly the event that it carries. What follows the noise (coarse grid,
+ * saturation, packing) is post-processing. Batch, sum and noise are forgotten here.
  */
 export async function privateStep(step: PrivateStep): Promise<Contribution> {
   return packContribution(await noisedSum(step), step.packed);
@@ -40,11 +42,11 @@ export async function privateStep(step: PrivateStep): Promise<Contribution> {
 
 /** The step before it is packed: all of its guarantee. */
 export async function noisedSum(step: Omit<PrivateStep, "packed">): Promise<NoisySum> {
-  const { device, grid, samplingRate, random } = step;
+  const { device, grid, rule, samplingRate, random } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
-    const sum = await device.clippedSum(batch, grid.clippingNorm);
+    const sum = await device.clippedSum(batch, rule);
     return addGaussianNoise(sum, step.noise, grid, samplingRate);
   } finally {
     batch.patients.fill(0);

@@ -16,10 +16,10 @@ export class RandomSums {
 
   constructor(grid: Grid, seed: number) {
     const next = publicUniform(seed);
-    const spread = (4 * grid.clippingNorm) / Math.sqrt(grid.dimension);
+    const spread = (4 * grid.patientNorm) / Math.sqrt(grid.dimension);
     const values = new Float32Array(grid.dimension);
     for (let i = 0; i < values.length; i++) values[i] = (2 * next() - 1) * spread;
-    this.#sum = asClippedSum(values, clippedSensitivity(grid.dimension, grid.clippingNorm));
+    this.#sum = asClippedSum(values, clippedSensitivity(grid.dimension, grid.patientNorm));
   }
 
   step(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate, packed: Uint8Array): Contribution {

@@ -1,11 +1,38 @@
-/** A patient's norms, as far as clipping needs them. */
-interface PatientNorm {
-  /** ‖gradient of the sum of the patient's losses‖², over all parameters. */
+import type { ClipRule } from "@consilium/shared/clipping/clipping";
+import { unreachable } from "@consilium/shared/failure/failure";
+
+/** A patient's norms over one group of parameters that is clipped together, as far as clipping needs them. */
+export interface PatientNorm {
+  /** ‖gradient of the sum of the patient's losses‖², over the group's parameters. */
   readonly squared: number;
   /** Σ over records of what float32 sums add for each: the norm without cancellation. */
   readonly triangle: number;
   /** Largest of all records' ‖input‖ and ‖delta‖; NaN or ∞ where a number is not finite. */
   readonly largest: number;
+}
+
+/** What a group's gradients are brought to: factor · ‖g‖ = bound · ‖g‖ / (max(‖g‖, threshold) + stability) ≤ bound. */
+export interface ClipLimit {
+  readonly bound: number;
+  readonly threshold: number;
+  readonly stability: number;
+}
+
+/** Limit of each of `groups` groups; the squares of all bounds together are C². */
+export function clipLimit({ clipping, clippingNorm, roundNorm }: ClipRule, groups: number): ClipLimit {
+  switch (clipping.mode) {
+    case "flat":
+    case "adaptive":
+      return { bound: clippingNorm, threshold: roundNorm, stability: 0 };
+    case "per-layer": {
+      const bound = clippingNorm / Math.sqrt(groups);
+      return { bound, threshold: bound, stability: 0 };
+    }
+    case "automatic":
+      return { bound: clippingNorm, threshold: 0, stability: clipping.stability };
+    default:
+      return unreachable(clipping);
+  }
 }
 
 /**
@@ -20,15 +47,21 @@ const NORM_ROUNDING = 2 ** -30;
  */
 const LARGEST = 2 ** 30;
 
+/** A norm that is surely not below the true one; ∞ for a gradient with a number that is not finite. */
+export function raisedNorm({ squared, triangle, largest }: PatientNorm): number {
+  if (!(largest <= LARGEST)) return Number.POSITIVE_INFINITY;
+  const raised = Math.sqrt(Math.max(0, squared) + triangle ** 2 * NORM_ROUNDING);
+  return Number.isNaN(raised) ? Number.POSITIVE_INFINITY : raised;
+}
+
 /**
- * The factor by which a patient's gradient enters the sum: min(1, C / norm), so that ‖factor · gradient‖ ≤ C.
- * Abadi et al. 2016, arXiv:1607.00133, §3.1. Exactly 0 for a patient with a number that is not finite; 1 for a
- * gradient of zero. Also ≤ `excess` · C over the norm without cancellation, which bounds what float32 sums can add
- * (`placesPerSum`).
+ * The factor by which a patient's gradient enters the sum, so that ‖factor · gradient‖ ≤ bound (`ClipLimit`). Exactly 0
+ * for a patient with a number that is not finite. Also ≤ `excess` · bound over the norm without cancellation, which
+ * bounds what float32 sums can add (`placesPerSum`).
  */
-export function clipScale(norm: PatientNorm, clippingNorm: number, excess: number): number {
-  if (!(norm.largest <= LARGEST)) return 0;
-  const raised = Math.sqrt(Math.max(0, norm.squared) + norm.triangle ** 2 * NORM_ROUNDING);
-  if (!(raised < Number.POSITIVE_INFINITY)) return 0;
-  return Math.min(1, clippingNorm / raised, (excess * clippingNorm) / norm.triangle);
+export function clipScale(norm: PatientNorm, { bound, threshold, stability }: ClipLimit, excess: number): number {
+  const raised = raisedNorm(norm);
+  if (raised === Number.POSITIVE_INFINITY) return 0;
+  const divisor = Math.max(raised, threshold) + stability;
+  return Math.min(bound / divisor, norm.triangle > 0 ? (excess * bound) / norm.triangle : Number.POSITIVE_INFINITY);
 }

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { clippedSum, rowsMax } from "./clippedSum.ts";
+import { ruleOf, sumOf as sumOfModel } from "./layerCases.test-support.ts";
 import { l2Norm, oracleClippedSum, oracleGradient } from "./oracle.test-support.ts";
 import { SumBuffer } from "./sumBuffer.ts";
 
@@ -69,16 +70,8 @@ function trained(spec: ModelSpec, seed: number): Float32Array {
 
 const all = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
 
-/** A copy of the engine's sum. */
-function sumOf(spec: ModelSpec, parameters: Float32Array, patients: PreparedPatients, batch: Int32Array, c: number) {
-  const network = loadNetwork(spec, parameters);
-  try {
-    const buffer = new SumBuffer(parameterCount(spec));
-    return Float64Array.from(clippedSum(network, patients, { patients: batch }, c, buffer).values);
-  } finally {
-    network.dispose();
-  }
-}
+const sumOf = (spec: ModelSpec, parameters: Float32Array, patients: PreparedPatients, batch: Int32Array, c: number) =>
+  sumOfModel({ spec, parameters }, patients, batch, c);
 
 function distance(a: Float64Array, b: Float64Array): number {
   return l2Norm(a.map((value, i) => value - (b[i] ?? 0)));
@@ -208,8 +201,8 @@ describe.each(BACKENDS)("on %s", (backend) => {
       const patients = somePatients(2, 9, features, classes, 1);
       const network = loadNetwork(spec, trained(spec, 3));
       const buffer = new SumBuffer(parameterCount(spec));
-      clippedSum(network, patients, { patients: all(9) }, 1, buffer);
-      const empty = clippedSum(network, patients, { patients: new Int32Array(0) }, 1, buffer);
+      clippedSum(network, patients, { patients: all(9) }, ruleOf(1), buffer);
+      const empty = clippedSum(network, patients, { patients: new Int32Array(0) }, ruleOf(1), buffer);
       network.dispose();
       expect(empty.values.every((value) => value === 0)).toBe(true);
       expect(empty.l2Sensitivity).toBe(1 + clipRounding(parameterCount(spec)));
@@ -231,7 +224,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
       const patients = somePatients(33, 50, 64, 3, 3);
       const network = loadNetwork(spec, trained(spec, 34));
       const buffer = new SumBuffer(parameterCount(spec));
-      const step = () => clippedSum(network, patients, { patients: all(50) }, 1, buffer);
+      const step = () => clippedSum(network, patients, { patients: all(50) }, ruleOf(1), buffer);
       step();
       const before = tf.memory();
       for (let i = 0; i < 5; i++) step();

@@ -1,19 +1,20 @@
 import type { Network } from "@consilium/engine/network";
+import { countWeight, jointNorm } from "@consilium/shared/clipping/adaptiveNorm";
+import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { clippedSensitivity } from "@consilium/shared/contribution/grid";
 import { asClippedSum, type ClippedSum } from "@consilium/shared/contribution/stages";
-import { assert } from "@consilium/shared/failure/failure";
 import { layerGraph } from "@consilium/shared/model/graph";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
 import { type PhysicalBatch, physicalBatches } from "../batch/physicalBatches.ts";
 import type { Batch } from "../batch/poissonSampler.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { blockNorms } from "./blockNorm.ts";
 import { addBlock } from "./blockSum.ts";
-import { clipScale } from "./clipScale.ts";
+import { clipGroups } from "./clipGroups.ts";
+import { clipScales } from "./clipScales.ts";
 import { dropoutMasks } from "./dropoutMask.ts";
-import { type BlockNorms, forPatients } from "./norms.ts";
-import { ROW_MULTIPLE, runPass, type Uses } from "./pass.ts";
+import { forPatients } from "./norms.ts";
+import { ROW_MULTIPLE, runPass } from "./pass.ts";
 import { cancellationMax, placesPerSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
@@ -23,43 +24,57 @@ const PHYSICAL_BATCH_BYTES = 256 * 2 ** 20;
 const ROWS_MAX = 512;
 
 /**
- * Σ over the batch's patients of clip(∇ of the sum of the patient's losses, C); an empty batch gives zeros.
+ * Σ over the batch's patients of clip(∇ of the sum of the patient's losses); an empty batch gives zeros. With adaptive
+ * clipping the weighted count of patients below the round's norm follows as one more coordinate (`countWeight`).
  *
- * Guarantee: adding or removing one patient moves the result's L2 norm by ≤ C(1 + η), η = `clipRounding(d)`:
- * each patient's part is a function of the model and that patient alone and at most C long (`clipScale`), and all float
- * sums together err within η (`placesPerSum`). A patient with a number that is not finite adds exactly zero, and nothing
- * else about the step differs. The result borrows `buffer` until its next `start`.
+ * Guarantee: adding or removing one patient moves the result's L2 norm by ≤ C(1 + η), η = `clipRounding(d)`, C the
+ * signed norm or, with a count, `jointNorm`: each patient's part is a function of model, rule and that patient alone and
+ * at most C long (`clipScale`, and ρ/2 of the signed norm for the count), and all float sums together err within η
+ * (`placesPerSum`). A patient with a number that is not finite adds exactly zero, and nothing else about the step
+ * differs. The result borrows `buffer` until its next `start`.
  */
 export function clippedSum(
   network: Network,
   patients: PreparedPatients,
   batch: Batch,
-  clippingNorm: number,
+  rule: ClipRule,
   buffer: SumBuffer,
   rows = rowsMax(network.spec),
 ): ClippedSum {
   const { spec } = network;
-  const dimension = parameterCount(spec);
+  const { clipping, clippingNorm } = rule;
+  const parameters = parameterCount(spec);
+  const groups = clipGroups(spec, clipping);
   const parts = physicalBatches(batch.patients, patients.recordStart, rows);
   const isSequential = hasPositions(spec);
   const excess = cancellationMax(isSequential);
   // Where each patient has one record and each record one position, nothing cancels, and sums may take more.
   const isPlain = !isSequential && mostRecords(parts) <= 1;
-  const placesInSum = placesPerSum(dimension, batch.patients.length, isPlain ? 1 : excess);
+  const placesInSum = placesPerSum(parameters, batch.patients.length, isPlain ? 1 : excess);
   const paddedTo = (part: PhysicalBatch): number => paddedRows(part, rows);
   const products = parts.reduce((sum, part) => sum + Math.ceil(paddedTo(part) / placesInSum), 0);
-  buffer.start(isSequential ? Number.POSITIVE_INFINITY : products);
+  // A count is exact in float64 alone.
+  buffer.start(isSequential || clipping.mode === "adaptive" ? Number.POSITIVE_INFINITY : products);
+  let count = 0;
   for (const part of parts) {
     const { features, labels } = gather(patients, part, paddedTo(part));
     const uses = runPass(network, features, labels, dropoutMasks);
     try {
-      const scale_R = clipScales(uses, part, labels.length, clippingNorm, excess);
-      for (const use of uses.blocks) addBlock(use, { scale_R, rowStart: part.rowStart, placesInSum, buffer });
+      const scales = clipScales(uses, part.rowStart, labels.length, rule, groups, excess);
+      count += scales.count;
+      for (const use of uses.blocks) {
+        const scale_R = scales.groups_R[groups.of(use.offset)] ?? new Float64Array(labels.length);
+        addBlock(use, { scale_R, rowStart: part.rowStart, placesInSum, buffer });
+      }
     } finally {
       uses.dispose();
     }
   }
-  return asClippedSum(buffer.values, clippedSensitivity(dimension, clippingNorm));
+  if (clipping.mode !== "adaptive") {
+    return asClippedSum(buffer.values, clippedSensitivity(parameters, clippingNorm));
+  }
+  buffer.add(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count));
+  return asClippedSum(buffer.values, clippedSensitivity(parameters + 1, jointNorm(clipping, clippingNorm)));
 }
 
 /** Whether some kernel is used at several positions of a record. */
@@ -125,31 +140,4 @@ function gather(
     labels.set(patients.labels.subarray(first, end), row);
   }
   return { features, labels };
-}
-
-/** Each row's factor: its patient's, and 0 for rows that no patient owns. */
-function clipScales(
-  { blocks }: Uses,
-  { rowStart }: PhysicalBatch,
-  rows: number,
-  clippingNorm: number,
-  excess: number,
-): Float64Array {
-  const norms = blocks.map((use) => blockNorms(use, rowStart));
-  const over = (of: (norm: BlockNorms) => number): number => norms.reduce((sum, norm) => sum + of(norm), 0);
-  const scale_R = new Float64Array(rows);
-  forPatients(rowStart, (patient, first, end) => {
-    let triangle = 0;
-    let largest = 0;
-    for (let row = first; row < end; row++) {
-      triangle += Math.sqrt(over(({ triangleSquared_R }) => triangleSquared_R[row] ?? Number.NaN));
-      // Not Math.max over finite values alone: NaN must come through.
-      largest = Math.max(largest, ...norms.map(({ largest_R }) => largest_R[row] ?? Number.NaN));
-    }
-    const squared = over(({ squared_P }) => squared_P[patient] ?? Number.NaN);
-    const scale = clipScale({ squared, triangle, largest }, clippingNorm, excess);
-    assert(scale >= 0 && scale <= 1, "a clip factor only shortens");
-    scale_R.fill(scale, first, end);
-  });
-  return scale_R;
 }

@@ -1,8 +1,10 @@
 /** Random small networks of every kind of layer, their numbers and their patients. */
 import { loadNetwork } from "@consilium/engine/network";
+import { type Clipping, type ClipRule, clipRuleOf } from "@consilium/shared/clipping/clipping";
 import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { featureCount, frozenSlots, ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
 import fc from "fast-check";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { clippedSum } from "./clippedSum.ts";
@@ -46,17 +48,23 @@ export function patientsOf(spec: ModelSpec, seed: number, recordsMax: number, is
   };
 }
 
+/** The rule of a step that clips to `c`, by default all parameters together. */
+export function ruleOf(c: number, clipping: Clipping = { mode: "flat" }, roundNorm = c): ClipRule {
+  return clipRuleOf({ clipping, clippingNorm: ClippingNorm.parse(c) }, ClippingNorm.parse(roundNorm));
+}
+
+/** A copy of the engine's sum. */
 export function sumOf(
   { spec, parameters, frozen }: OracleModel,
   patients: PreparedPatients,
   batch: Int32Array,
-  c: number,
-) {
+  c: number | ClipRule,
+): Float64Array {
+  const rule = typeof c === "number" ? ruleOf(c) : c;
   const loaded = loadNetwork(spec, parameters, frozen);
+  const buffer = new SumBuffer(parameterCount(spec) + (rule.clipping.mode === "adaptive" ? 1 : 0));
   try {
-    return Float64Array.from(
-      clippedSum(loaded, patients, { patients: batch }, c, new SumBuffer(parameterCount(spec))).values,
-    );
+    return Float64Array.from(clippedSum(loaded, patients, { patients: batch }, rule, buffer).values);
   } finally {
     loaded.dispose();
   }

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
-import { clipScale } from "./clipScale.ts";
-import { all, KINDS, modelOf, network, patientsOf, seed, sumOf } from "./layerCases.test-support.ts";
+import { clipLimit, clipScale } from "./clipScale.ts";
+import { all, KINDS, modelOf, network, patientsOf, ruleOf, seed, sumOf } from "./layerCases.test-support.ts";
 import { chunkEnd } from "./materialised.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 
@@ -151,18 +151,20 @@ describe.each(BACKENDS)("%s", (backend) => {
 describe("[ENG2] a clip factor", () => {
   test("is 0 for whatever isn't a number, overflows, or is past what products can hold", () => {
     const fine = { squared: 4, triangle: 2, largest: 1 };
-    expect(clipScale(fine, 1, 4)).toBeCloseTo(0.5, 6);
+    const limit = clipLimit(ruleOf(1), 1);
+    expect(clipScale(fine, limit, 4)).toBeCloseTo(0.5, 6);
     const wrong = [Number.NaN, Number.POSITIVE_INFINITY];
     for (const value of wrong) {
       for (const field of ["squared", "triangle", "largest"]) {
-        expect(clipScale({ ...fine, [field]: value }, 1, 4), `${field} ${value}`).toBe(0);
+        expect(clipScale({ ...fine, [field]: value }, limit, 4), `${field} ${value}`).toBe(0);
       }
     }
-    expect(clipScale({ ...fine, largest: 2 ** 31 }, 1, 4)).toBe(0);
+    expect(clipScale({ ...fine, largest: 2 ** 31 }, limit, 4)).toBe(0);
   });
 
   test("keeps the norm without cancellation below κC", () => {
-    expect(clipScale({ squared: 1e-6, triangle: 100, largest: 1 }, 1, 4)).toBeCloseTo(0.04, 9);
+    const limit = clipLimit(ruleOf(1), 1);
+    expect(clipScale({ squared: 1e-6, triangle: 100, largest: 1 }, limit, 4)).toBeCloseTo(0.04, 9);
   });
 });
 

@@ -68,6 +68,13 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
   if (spec.answerAfterMs !== training.answerAfterMs || spec.deadlineMs !== training.deadlineMs) {
     return refusal("round/times-differ", "The round's answer time or deadline is not the study's.");
   }
+  const isAdaptive = key.purpose === "train" && document.privacy.clipping.mode === "adaptive";
+  if (isAdaptive !== (spec.roundNorm !== undefined)) {
+    return refusal(
+      "round/norm-not-planned",
+      "A round names its own clipping norm where the study adapts it, nowhere else.",
+    );
+  }
   if (spec.model.bytes !== standing.parameterCount * Float32Array.BYTES_PER_ELEMENT) {
     return refusal("round/model-size-differs", "The round's model is not of the study's size.");
   }

@@ -4,7 +4,7 @@ import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, type Refusal, unreachable } from "@consilium/shared/failure/failure";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
-import type { BlobReference, RoundKey, SiteMessage } from "@consilium/shared/protocol/messages";
+import type { BlobReference, RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { localStepsOf } from "@consilium/shared/study/schedule";
 import type { SiteName } from "@consilium/shared/units/identity";
@@ -19,11 +19,12 @@ import type { RoundEngine, RoundLink } from "./ports.ts";
 export async function contribute(
   engine: RoundEngine,
   { document, charges }: StudyStanding,
-  key: RoundKey,
+  spec: RoundSpec,
   path: string,
   site: SiteName,
 ): Promise<BlobReference | null> {
-  const reply = await engine.request(engineRequest(document, key, path, site));
+  const { key } = spec;
+  const reply = await engine.request(engineRequest(document, spec, path, site));
   if (reply.type !== "written") return null;
   const planned = charges[key.purpose].map(({ event }) => event);
   const isPlanned = canonicalJson(reply.events) === canonicalJson(planned);
@@ -65,11 +66,12 @@ export function attemptAfter(key: RoundKey, outcome: "committed" | "abandoned"):
   return outcome === "committed" ? { ...key, round: key.round + 1, attempt: 1 } : { ...key, attempt: key.attempt + 1 };
 }
 
-function engineRequest(document: StudyDocument, key: RoundKey, path: string, site: SiteName): EngineRequest {
+function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, site: SiteName): EngineRequest {
   const { evaluation, audit } = document;
+  const { key, roundNorm } = spec;
   switch (key.purpose) {
     case "train":
-      return { type: "step", key, path, local: localStepsOf(document, site) };
+      return { type: "step", key, path, local: localStepsOf(document, site), roundNorm };
     case "evaluate": {
       const { epsilon, bins } = evaluation;
       return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };

@@ -67,6 +67,8 @@ export class ModelSource {
       study,
       spec: modelSpecOfStudy(document),
       grid: gridOfStudy(document),
+      clipping: document.privacy.clipping,
+      clippingNorm: document.privacy.clippingNorm,
       samplingRate: document.privacy.samplingRate,
       expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
@@ -88,7 +90,7 @@ export class ModelSource {
         study: key.study,
         update,
         path,
-        divisor: divisorOf(standing.document, update.contributors),
+        divisor: divisorOf(standing.document, update.contributors, update.roundNorm),
         optimizer: standing.document.training.optimizer,
         to: model.digest,
       });

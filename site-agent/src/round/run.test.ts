@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { announcement, dataset, document, headAt, SiteBench, World } from "./siteBench.test-support.ts";
 
@@ -117,6 +118,11 @@ describe("[RND26] a site acts only as the study that its steward approved says, 
       code: "round/not-planned",
     },
     { why: "another answer time", changes: { answerAfterMs: 1 }, code: "round/times-differ" },
+    {
+      why: "[CLP4] its own clipping norm, which the study doesn't adapt",
+      changes: { roundNorm: ClippingNorm.parse(2) },
+      code: "round/norm-not-planned",
+    },
     {
       why: "another model size",
       changes: { model: { digest: digestOf("m"), bytes: 8 } },

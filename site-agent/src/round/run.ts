@@ -194,7 +194,8 @@ export class Rounds {
 
   async #compute(key: RoundKey): Promise<void> {
     const { engine, models, outbox, site } = this.#options;
-    const content = await contribute(engine, this.#standing(key), key, contributionFile(outbox, key), site);
+    const { spec } = this.#announcements.of(key);
+    const content = await contribute(engine, this.#standing(key), spec, contributionFile(outbox, key), site);
     if (content === null) {
       models.forget(key.study);
       this.#dispatch({ type: "computing-failed", key });

@@ -3,13 +3,14 @@ import { forward } from "@consilium/engine/forward";
 import { loadNetwork, type Network } from "@consilium/engine/network";
 import { borrowData } from "@consilium/engine/tensorData";
 import { cut, type ParameterUse } from "@consilium/engine/use";
+import { clipRuleOf } from "@consilium/shared/clipping/clipping";
 import { gridOf } from "@consilium/shared/contribution/grid";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
 import { featureCount, type LossSpec, type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { RoundKey } from "@consilium/shared/protocol/messages";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { SamplingRate } from "@consilium/shared/units/privacy";
+import { ClippingNorm, SamplingRate } from "@consilium/shared/units/privacy";
 import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
 import { ownDevice } from "@consilium/site-agent/device/sumDevice";
 import { privateStep } from "@consilium/site-agent/engine/privateStep";
@@ -78,6 +79,7 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
   const device = ownDevice({ network, patients, buffer: new SumBuffer(grid.dimension), rows });
   const trainPatients = Int32Array.from(patients.parts, (_, i) => i);
   const samplingRate = SamplingRate.parse(1);
+  const rule = clipRuleOf({ clipping: { mode: "flat" }, clippingNorm: ClippingNorm.parse(1) });
   let round = 1;
   const key = (of: number) => RoundKey.parse({ study: "bench", purpose: "train", round: of, attempt: 1 });
   return async () => {
@@ -86,7 +88,16 @@ function noisedStep(network: Network, patients: PreparedPatients, kind: StepKind
     const start = performance.now();
     if (kind === "private, noise made alongside") noises.prepare(key(round + 1), grid);
     noise ??= await noises.take(key(round), grid);
-    await privateStep({ device, trainPatients, samplingRate, grid, noise, random: operatingSystemRandom, packed });
+    await privateStep({
+      device,
+      trainPatients,
+      samplingRate,
+      rule,
+      grid,
+      noise,
+      random: operatingSystemRandom,
+      packed,
+    });
     noises.release(noise);
     round++;
     return performance.now() - start;

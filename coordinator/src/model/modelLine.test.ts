@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { countWeight, nextClippingNorm } from "@consilium/shared/clipping/adaptiveNorm";
+import { Clipping } from "@consilium/shared/clipping/clipping";
+import { coarseStep } from "@consilium/shared/contribution/grid";
+import { publicUniform } from "@consilium/shared/model/initial";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { BlobFolder } from "../storage/blobFolder.ts";
+import type { ModelRecord } from "../storage/models.ts";
+import { SITES, smallStudy } from "../study/consortium.test-support.ts";
+import { ModelLine } from "./modelLine.ts";
+
+const clipping = Clipping.parse({ mode: "adaptive", quantile: 0.6, rate: 0.5 });
+const document = smallStudy({ clipping });
+let folder: string;
+let blobs: BlobFolder;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consilium-line-"));
+  blobs = await BlobFolder.open(folder);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A step on made-up gradients, whose count says that `meanCount` of the expected batch was below the norm, less ½. */
+async function step(line: ModelLine, seed: number, meanCount: number): Promise<ModelRecord> {
+  const next = publicUniform(seed);
+  line.sum.reset();
+  for (let i = 0; i < line.parameters.length; i++) line.sum.values[i] = Math.round(40 * (next() - 0.5));
+  const batch = document.privacy.samplingRate * document.sites.reduce((sum, { patients }) => sum + patients, 0);
+  if (clipping.mode === "adaptive") {
+    const counted = countWeight(clipping) * document.privacy.clippingNorm * meanCount * batch;
+    line.sum.values[line.parameters.length] = Math.round(counted / coarseStep(line.grid));
+  }
+  return line.step(SITES);
+}
+
+describe("[CLP4] the norm of adaptive rounds", () => {
+  test("follows from the counts, and what is replayed or loaded goes on from the same norm and bits", async () => {
+    const line = await ModelLine.open(document, blobs, []);
+    expect(line.newest.roundNorm).toBe(1);
+    const rows = [line.newest, await step(line, 1, -0.5), await step(line, 2, 0.5)];
+    const [, after1, after2] = rows.map(({ roundNorm }) => roundNorm ?? Number.NaN);
+    if (clipping.mode !== "adaptive") throw new Error("not adaptive");
+    // Rounded to the coarse grid, as every aggregate is.
+    expect(after1).toBeCloseTo(nextClippingNorm(clipping, 1, -0.5, 1), 1);
+    expect(after1).toBeGreaterThan(1.2);
+    expect(after2).toBeLessThan(after1 ?? 0);
+    const replayed = await ModelLine.open(document, blobs, rows);
+    expect(replayed.newest).toEqual(line.newest);
+    const { state } = await line.checkpoint();
+    const loaded = await ModelLine.open(document, blobs, [{ ...line.newest, checkpoint: state }]);
+    const again = await Promise.all([line, replayed, loaded].map((own) => step(own, 3, 0.1)));
+    expect(new Set(again.map(({ digest }) => digest)).size).toBe(1);
+    expect(new Set(again.map(({ roundNorm }) => roundNorm)).size).toBe(1);
+  });
+
+  test("a sum that was clipped to another norm moves the model by as much as one clipped to C", async () => {
+    const [flat, adapted] = await Promise.all([
+      ModelLine.open(smallStudy(), blobs, []),
+      ModelLine.open(document, blobs, []),
+    ]);
+    const start = adapted.parameters.slice();
+    await step(adapted, 1, -0.5);
+    const norm = adapted.newest.roundNorm ?? Number.NaN;
+    const between = adapted.parameters.slice();
+    await step(adapted, 4, 0);
+    expect(flat.newest.roundNorm).toBeNull();
+    // Momentum .9: v₂ = .9 v₁ + g₂, and g₂ is in units of the signed norm over the round's.
+    const next = publicUniform(4);
+    const scale = coarseStep(adapted.grid) * norm;
+    const batch = document.privacy.samplingRate * document.sites.reduce((sum, { patients }) => sum + patients, 0);
+    for (const [i, value] of adapted.parameters.entries()) {
+      const gradient = (Math.round(40 * (next() - 0.5)) * scale) / batch;
+      const first = (start[i] ?? 0) - (between[i] ?? 0);
+      expect((between[i] ?? 0) - value).toBeCloseTo(0.9 * first + 0.5 * gradient, 5);
+    }
+  });
+});
