@@ -19,7 +19,12 @@ export function registerAudit(program: Command): void {
       const text = [
         view.report.verdict.words,
         `strongest attack's AUC: ${figureText(view.report.best)} (${view.report.label})`,
-        `ε charged to the patients that pay most, at the site that paid most: ${epsilonText(view.claimedEpsilon)} at δ = ${view.delta}`,
+        `ε charged to the patients that pay most, at the site that paid most: ${epsilonText(view.spentEpsilon)} at δ = ${view.delta}`,
+        ...(view.claimedEpsilon === view.spentEpsilon
+          ? []
+          : [
+              `ε guaranteed, of all signed rounds, since a metric may end training: ${epsilonText(view.claimedEpsilon)}`,
+            ]),
         "",
         table(["gate", "rule", "found", "required"], rules),
       ];

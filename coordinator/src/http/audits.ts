@@ -17,9 +17,9 @@ export function auditEndpoints({ studies, world }: Service): Endpoint[] {
         const { name, document } = studies.record(params.study ?? "");
         const audit = auditOf(world.sql, name);
         if (audit === undefined) throw notAudited(name);
-        const { gate, claimedEpsilon } = gateOf(world, document, audit.report, approvalsOf(world, name));
+        const { gate, claimedEpsilon, spentEpsilon } = gateOf(world, document, audit.report, approvalsOf(world, name));
         const { delta } = document.privacy;
-        return { auditedAt: audit.at, report: audit.report, gate, claimedEpsilon, delta };
+        return { auditedAt: audit.at, report: audit.report, gate, claimedEpsilon, spentEpsilon, delta };
       },
     }),
   ];

@@ -222,8 +222,13 @@ export const AuditView = z
     auditedAt: at,
     report: AuditReport,
     gate: GateResult,
-    /** The largest ε that this study charged to any site's part, by RDP at `delta`. */
+    /**
+     * What a release guarantees, by RDP at `delta`: the largest ε that this study charged to any site's part, or that of
+     * all signed rounds where a metric may end training early.
+     */
     claimedEpsilon: Epsilon,
+    /** The largest ε that this study really charged to any site's part. */
+    spentEpsilon: Epsilon,
     delta: Delta,
   })
   .meta({ id: "Audit" });

@@ -9,7 +9,7 @@ import type { Digest } from "@consilium/shared/units/identity";
 import { siteRecord } from "../storage/consortium.ts";
 import { auditOf, metricsOf, saveRelease } from "../storage/results.ts";
 import { move } from "../study/moves.ts";
-import { approvalsOf } from "../study/opening.ts";
+import { approvalsOf, stopOf } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import type { StudyWorld } from "../study/world.ts";
 import { writeReleaseFolder } from "./releaseFolder.ts";
@@ -72,6 +72,7 @@ async function writeRelease(
       witnessedHeads: witnessedHeads(world, document),
       audit,
       evaluation: metricsOf(world.sql, document.name).at(-1)?.metric,
+      stop: stopOf(world.sql, document) ?? undefined,
       createdAt: world.clock.now().toISOString(),
       softwareVersion: world.softwareVersion,
     },

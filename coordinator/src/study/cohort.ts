@@ -12,6 +12,8 @@ export interface CohortInput {
   readonly isPresent: (site: SiteName) => boolean;
   /** Sites that declined a round and have not come back since. */
   readonly declined: ReadonlySet<SiteName>;
+  /** Training ends after this round, by the study's early stop; null where it goes on. */
+  readonly stopAfter: number | null;
   readonly affords: (site: SiteName, dataset: DatasetId, charges: readonly PlannedCharge[]) => boolean;
 }
 
@@ -28,9 +30,9 @@ export type CohortChoice =
  * the audit, which must stay possible: the schedule is then the shorter study's.
  */
 export function chooseCohort(input: CohortInput, done: ScheduledRound | null, isAuditing: boolean): CohortChoice {
-  const { document, approvals, declined } = input;
+  const { document, approvals, declined, stopAfter } = input;
   const { minSites } = document.training;
-  const scheduled = roundAfter(document, done, isAuditing && done !== null ? done.round : undefined);
+  const scheduled = roundAfter(document, done, (isAuditing ? done?.round : stopAfter) ?? undefined);
   if (scheduled === null) return { kind: "finished" };
   let step = scheduled;
   let able = ableSites(input, step);

@@ -30,6 +30,7 @@ export interface StudyChanges {
   readonly answerMs?: number;
   readonly optimizer?: unknown;
   readonly clipping?: unknown;
+  readonly earlyStop?: unknown;
 }
 
 export function smallStudy(changes: StudyChanges = {}): StudyDocument {
@@ -61,6 +62,7 @@ export function smallStudy(changes: StudyChanges = {}): StudyDocument {
       deadlineMs: 400,
       minSites,
       optimizer: changes.optimizer ?? { name: "sgd", learningRate: 0.5, momentum: 0.9 },
+      ...(changes.earlyStop === undefined ? {} : { earlyStop: changes.earlyStop }),
       initialSeed: 7,
     },
     evaluation: { everyRounds: 5, metrics: ["auc", "accuracy"], epsilon: 1 },

@@ -1,10 +1,12 @@
 import type { RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { Approval } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { type StopReason, stopReason, stopRound, stopText } from "@consilium/shared/study/earlyStop";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { announcementBodies } from "../ledger/bookings.ts";
 import type { ModelRecord } from "../storage/models.ts";
+import { metricsOf } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
 import { findStudy, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort } from "./cohort.ts";
@@ -28,8 +30,10 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   const { document, done, declined } = position;
   const { link, ledger, sql } = world;
   const state = findStudy(sql, document.name)?.standing.state;
+  const stop = stopOf(sql, document);
   const input = {
     document,
+    stopAfter: (stop === null ? undefined : stopRound(stop)) ?? null,
     approvals: approvalsOf(world, document.name),
     declined,
     isPresent: (site: SiteName) => link.isConnected(site),
@@ -37,12 +41,16 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   };
   const choice = chooseCohort(input, done, state !== "training");
   if (choice.kind !== "round") return choice;
-  if (choice.step.purpose === "audit" && state === "training")
-    move(world, document.name, { type: "trained" }, BY_SCHEDULE);
-  if (choice.step.purpose === "audit" && state !== "auditing") {
-    move(world, document.name, { type: "audit-started" }, BY_SCHEDULE);
-  }
-  return { kind: "opened", spec: reserve(world, position, choice) };
+  if (choice.step.purpose !== "audit") return { kind: "opened", spec: reserve(world, position, choice) };
+  const why = stop === null ? BY_SCHEDULE : { by: "coordinator", reason: stopText(stop) };
+  if (state === "training") move(world, document.name, { type: "trained" }, why);
+  if (state !== "auditing") move(world, document.name, { type: "audit-started" }, why);
+  return { kind: "opened", spec: reserve(world, position, choice, stop) };
+}
+
+/** Why training ends early, if it does: again the same after a restart, from the metrics in the database. */
+export function stopOf(sql: StudyWorld["sql"], { name, training: { earlyStop } }: StudyDocument): StopReason | null {
+  return earlyStop === undefined ? null : stopReason(earlyStop, metricsOf(sql, name));
 }
 
 /** Sites that approved this exact study, in the order of their names. */
@@ -52,7 +60,12 @@ export function approvalsOf(world: StudyWorld, study: StudyName): readonly Appro
 
 type Affording = Parameters<Parameters<typeof chooseCohort>[0]["affords"]>;
 
-function reserve(world: StudyWorld, position: Position, choice: Extract<CohortChoice, { kind: "round" }>): RoundSpec {
+function reserve(
+  world: StudyWorld,
+  position: Position,
+  choice: Extract<CohortChoice, { kind: "round" }>,
+  stop: StopReason | null = null,
+): RoundSpec {
   const { document, digest: studyDigest, model } = position;
   const { step, cohort } = choice;
   const { digest, bytes, update, roundNorm } = model;
@@ -69,6 +82,7 @@ function reserve(world: StudyWorld, position: Position, choice: Extract<CohortCh
     model: { digest, bytes },
     ...(update === null ? {} : { update }),
     ...(step.purpose === "train" && roundNorm !== null ? { roundNorm } : {}),
+    ...(stop === null ? {} : { stop }),
     answerAfterMs,
     deadlineMs,
   };

@@ -77,9 +77,11 @@ export function gateOf(
   document: StudyDocument,
   report: AuditReport,
   approvals: readonly Approval[],
-): { gate: GateResult; claimedEpsilon: number } {
+): { gate: GateResult; claimedEpsilon: number; spentEpsilon: number } {
   const privacy = privacyStatementOf(document, world.ledger.state(), approvals);
-  return { gate: releaseGate(document, report, privacy), claimedEpsilon: privacy.consortium.disjointEpsilon };
+  const { guarantee, consortium } = privacy;
+  const gate = releaseGate(document, report, privacy);
+  return { gate, claimedEpsilon: guarantee.epsilon, spentEpsilon: consortium.disjointEpsilon };
 }
 
 function sumCollector(line: ModelLine): Collector {

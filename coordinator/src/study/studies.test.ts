@@ -6,15 +6,17 @@ import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { applyUpdate, initialState } from "@consilium/shared/optimizer/applyUpdate";
+import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "@consilium/shared/release/manifest";
 import { verifyRelease } from "@consilium/shared/release/verify";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
-import type { SiteName } from "@consilium/shared/units/identity";
+import { type SiteName, StudyName } from "@consilium/shared/units/identity";
 import { afterEach, describe, expect, test } from "vitest";
 import { latestModel } from "../storage/models.ts";
 import { listReleases, metricsOf } from "../storage/results.ts";
 import { newestRounds } from "../storage/rounds.ts";
+import { movesOf } from "../storage/studies.ts";
 import { Consortium, coordinatorSigner, smallStudy } from "./consortium.test-support.ts";
 import type { FakeSite } from "./fakeSite.test-support.ts";
 
@@ -52,6 +54,20 @@ function replayed(
   return modelDigest(parameters);
 }
 
+async function releaseOf({ sql }: Consortium["world"]): Promise<Map<string, Uint8Array>> {
+  const path = listReleases(sql)[0]?.path ?? "";
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
+  return new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(path, name))] as const)));
+}
+
+function failedChecks(files: ReadonlyMap<string, Uint8Array>): string[] {
+  const { checks } = verifyRelease((name) => files.get(name) ?? null, [...files.keys()], coordinatorSigner.publicKey);
+  return checks.filter(({ passed }) => !passed).map(({ name }) => name);
+}
+
 describe("[STU2] a study is walked along its signed schedule", () => {
   test("from proposal to a release that verifies offline, its model replayed exactly", async () => {
     const consortium = await newConsortium();
@@ -69,19 +85,39 @@ describe("[STU2] a study is walked along its signed schedule", () => {
     const states = [...store.state.charges.values()].map(({ state }) => state);
     expect(states).toHaveLength(3 * (12 + 2 + 2));
     expect(new Set(states)).toEqual(new Set(["committed"]));
-    const release = listReleases(world.sql)[0];
-    const path = release?.path ?? "";
-    const entries = await readdir(path, { recursive: true, withFileTypes: true });
-    const names = entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
-    const contents = new Map(
-      await Promise.all(names.map(async (name) => [name, await readFile(join(path, name))] as const)),
-    );
-    const verification = verifyRelease((name) => contents.get(name) ?? null, names, coordinatorSigner.publicKey);
-    expect(verification.checks.filter(({ passed }) => !passed)).toEqual([]);
+    expect(failedChecks(await releaseOf(world))).toEqual([]);
     expect(sites[0]?.heard.some(({ type }) => type === "release-published")).toBe(true);
     expect(consortium.errors).toEqual([]);
+    await consortium.crash();
+  });
+
+  test("[STU40] stops early for a reason that sites hear and its release proves", async () => {
+    const consortium = await newConsortium();
+    const { world, sites, store } = consortium;
+    const earlyStop = { metric: "accuracy", patience: 1, minDelta: 0.3 };
+    await consortium.begin(smallStudy({ rounds: 40, earlyStop }));
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const rounds = [...newestRounds(world.sql, StudyName.parse("heart"), 100)].reverse();
+    expect(rounds.map(({ key }) => `${key.purpose[0]}${key.round}`).join(" ")).toBe(
+      "t1 t2 t3 t4 t5 e5 t6 t7 t8 t9 t10 e10 a10",
+    );
+    // What was not run was never booked: the caps have it still.
+    expect(store.state.charges.size).toBe(3 * (10 + 2 + 2));
+    const heard = sites[0]?.heard.flatMap((message) => (message.type === "round-announced" ? [message.round] : []));
+    expect(heard?.filter(({ stop }) => stop !== undefined).map(({ key }) => key.purpose)).toEqual(["audit"]);
+    expect(heard?.at(-1)?.stop).toMatchObject({ metric: "accuracy", best: { round: 5 }, since: [{ round: 10 }] });
+    const trained = movesOf(world.sql, StudyName.parse("heart")).find(({ to }) => to === "trained");
+    expect(trained?.reason).toMatch(/^Stopped early: the best accuracy was 0\.\d+ after round 5;/);
+    const files = await releaseOf(world);
+    expect(failedChecks(files)).toEqual([]);
+    const card = new TextDecoder().decode(files.get(RELEASE_PATHS.card));
+    expect(card).toContain("This is the last model, not that of the best evaluation.");
+    expect(card).toMatch(/Really spent: ε = \d/);
+    const signed = readJson(files.get(RELEASE_PATHS.manifest) ?? new Uint8Array(), SignedManifest);
+    if (signed?.manifest.stop === undefined) throw new Error("the manifest says why training ended");
+    const better = { ...signed.manifest.stop, best: { round: 5, value: 0.1 } };
+    const forged = jsonBytes(signManifest({ ...signed.manifest, stop: better }, coordinatorSigner));
+    expect(failedChecks(new Map(files).set(RELEASE_PATHS.manifest, forged))).toEqual(["stop", "texts"]);
     await consortium.crash();
   });
 

@@ -9,6 +9,7 @@ import { Refusal } from "../failure/failure.ts";
 import { ChargeId, LedgerHead } from "../ledger/entry.ts";
 import { Approval } from "../study/approval.ts";
 import { StudyDocument } from "../study/document.ts";
+import { StopReason } from "../study/earlyStop.ts";
 import { Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm } from "../units/privacy.ts";
 
@@ -59,6 +60,8 @@ export const RoundSpec = z.strictObject({
   update: ModelUpdate.optional(),
   /** Norm that a training round clips to, where clipping is adaptive; any norm is as private. */
   roundNorm: ClippingNorm.optional(),
+  /** Of the audit alone: why training ended before its last round, where it did so by the study's early stop. */
+  stop: StopReason.optional(),
   answerAfterMs: z.number().positive(),
   deadlineMs: z.number().positive(),
 });

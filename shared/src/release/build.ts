@@ -14,6 +14,7 @@ import { type Signer, signStatement } from "../signing/ed25519.ts";
 import type { Approval } from "../study/approval.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
+import type { StopReason } from "../study/earlyStop.ts";
 import { COORDINATOR } from "../units/identity.ts";
 import { modelCard } from "./card.ts";
 import { ledgerBytes } from "./ledgerLines.ts";
@@ -44,6 +45,8 @@ export interface ReleaseInputs {
   readonly audit: AuditReport;
   /** The last noised evaluation, if there was one. */
   readonly evaluation?: Evaluation | undefined;
+  /** Why training ended before its last round, where it did so by the study's early stop. */
+  readonly stop?: StopReason | undefined;
   readonly createdAt: string;
   readonly softwareVersion: string;
 }
@@ -54,7 +57,7 @@ export function releaseGate(document: StudyDocument, audit: AuditReport, privacy
     report: audit,
     gates: document.audit.gates,
     minSites: document.training.minSites,
-    provenEpsilon: privacy.consortium.disjointEpsilon,
+    provenEpsilon: privacy.guarantee.epsilon,
     epsilonCap: document.privacy.epsilon,
   });
 }
@@ -79,7 +82,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.audit, jsonBytes(audit)],
     [RELEASE_PATHS.auditText, text(auditText(audit, verdict))],
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
-    [RELEASE_PATHS.card, text(modelCard({ document, privacy, audit, gate: verdict, evaluation: inputs.evaluation }))],
+    [RELEASE_PATHS.card, text(modelCard({ ...inputs, privacy, gate: verdict }))],
   ]);
   const { head } = state;
   const manifest = ReleaseManifest.parse({
@@ -97,6 +100,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     audit: { best: audit.best, verdict: audit.verdict },
     gate: verdict,
     ...(inputs.evaluation === undefined ? {} : { evaluation: inputs.evaluation }),
+    ...(inputs.stop === undefined ? {} : { stop: inputs.stop }),
     ledgerHead: head,
     ledgerHeadSignature: signStatement(coordinator, LEDGER_HEAD_DOMAIN, head),
     witnessedHeads: [...inputs.witnessedHeads],

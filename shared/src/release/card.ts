@@ -1,6 +1,7 @@
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { type StopReason, stopText } from "../study/earlyStop.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { PrivacyStatement } from "./statement.ts";
 import { figureText, lines, sentence } from "./texts.ts";
@@ -13,10 +14,11 @@ export interface CardInput {
   readonly gate: GateResult;
   /** The last noised evaluation, if there was one. */
   readonly evaluation?: Evaluation | undefined;
+  readonly stop?: StopReason | undefined;
 }
 
 /** README.md: a model card with Hugging Face front matter. */
-export function modelCard({ document, privacy, audit, gate, evaluation }: CardInput): string {
+export function modelCard({ document, privacy, audit, gate, evaluation, stop }: CardInput): string {
   const classes = document.data.label.values.map(String).join(", ");
   return lines(
     ...frontMatter(document),
@@ -29,13 +31,17 @@ export function modelCard({ document, privacy, audit, gate, evaluation }: CardIn
       `Trained across ${privacy.sites.length} hospitals whose records never left them,`,
       `in ${audit.round} rounds of differentially private gradient descent.`,
       "Released after an audit passed the gate that every site had signed beforehand.",
+      ...(stop === undefined ? [] : [stopText(stop), "This is the last model, not that of the best evaluation."]),
     ),
     "",
     "## What is promised",
     "",
     sentence(
-      `- (ε, δ) = (${epsilonText(privacy.consortium.disjointEpsilon)}, ${privacy.delta}) for each patient,`,
+      `- (ε, δ) = (${epsilonText(privacy.guarantee.epsilon)}, ${privacy.delta}) for each patient,`,
       "under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).",
+      ...(privacy.guarantee.basis === "spent"
+        ? []
+        : [`Really spent: ε = ${epsilonText(privacy.consortium.disjointEpsilon)}.`]),
     ),
     `- Membership audit: ${audit.verdict.words} See [AUDIT.md](AUDIT.md). Gate: ${gate.passed ? "passed" : "refused"}.`,
     sentence(

@@ -9,6 +9,7 @@ import { APPROVAL_DOMAIN, type Approval } from "../study/approval.ts";
 import { plannedCharges } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { isFounded, stopRound } from "../study/earlyStop.ts";
 import type { PublicKey } from "../units/identity.ts";
 import { releaseGate, studyAudit } from "./build.ts";
 import { modelCard } from "./card.ts";
@@ -75,6 +76,12 @@ export const CONTENT_CHECKS: readonly {
     explanation:
       "Each training step of the model was charged at enough sites, and so was each site's part in the evaluation and audit.",
     holds: stepsHold,
+  },
+  {
+    name: "stop",
+    explanation:
+      "Training that ended early ended where the study's own rule ends it, by figures of charged evaluations.",
+    holds: stopHolds,
   },
   {
     name: "privacy",
@@ -196,6 +203,18 @@ function stepsHold({ manifest, document, audit, state }: Contents): boolean {
   );
 }
 
+function stopHolds({ manifest: { stop, model }, document, state }: Contents): boolean {
+  if (stop === undefined) return true;
+  const { training, evaluation } = document;
+  const evaluated = committedCharges(state, document.name).filter(({ part }) => part === "validation");
+  return (
+    training.earlyStop !== undefined &&
+    stopRound(stop) === model.round &&
+    isFounded(training.earlyStop, evaluation.everyRounds, stop) &&
+    [stop.best, ...stop.since].every(({ round }) => evaluated.some((body) => body.round === round))
+  );
+}
+
 function privacyHolds({ manifest, document, state, privacy }: Contents): boolean {
   return nearlyEqual(privacyStatementOf(document, state, manifest.approvals), privacy);
 }
@@ -218,11 +237,11 @@ function auditHolds({ manifest, document, audit }: Contents): boolean {
 }
 
 /** The wording belongs to format version 1: a changed wording is a new format. */
-function textsHold({ manifest: { gate, evaluation }, document, privacy, audit, read }: Contents): boolean {
+function textsHold({ manifest: { gate, evaluation, stop }, document, privacy, audit, read }: Contents): boolean {
   return (
     sameText(privacyText(privacy), read(RELEASE_PATHS.privacyText)) &&
     sameText(auditText(audit, gate), read(RELEASE_PATHS.auditText)) &&
-    sameText(modelCard({ document, privacy, audit, gate, evaluation }), read(RELEASE_PATHS.card))
+    sameText(modelCard({ document, privacy, audit, gate, evaluation, stop }), read(RELEASE_PATHS.card))
   );
 }
 

@@ -60,8 +60,14 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
   };
 
   test("a smaller ε in the privacy statement", () => {
-    const files = forge({}, RELEASE_PATHS.privacy, edit(/"disjointEpsilon":[\d.]+/, '"disjointEpsilon":0.5'));
+    const files = forge(
+      {},
+      RELEASE_PATHS.privacy,
+      edit(/"basis":"spent","epsilon":[\d.]+/, '"basis":"spent","epsilon":0.5'),
+    );
     expect(failed(files)).toEqual(["privacy", "gate", "texts"]);
+    const spent = forge({}, RELEASE_PATHS.privacy, edit(/"disjointEpsilon":[\d.]+/, '"disjointEpsilon":0.5'));
+    expect(failed(spent)).toEqual(["privacy"]);
   });
 
   test("a smaller AUC in the audit report, or histograms that don't give it", () => {
@@ -69,6 +75,11 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(shown)).toContain("audit");
     const histograms = forge({}, RELEASE_PATHS.audit, edit(/"counts":\[40,/, '"counts":[90,'));
     expect(failed(histograms)).toContain("audit");
+  });
+
+  test("an early stop that the study doesn't know", () => {
+    const stop = { metric: "auc", best: { round: 1, value: 0.9 }, since: [{ round: 3, value: 0.8 }] } as const;
+    expect(failed(forge({ stop: { ...stop, since: [...stop.since] } }))).toEqual(["stop"]);
   });
 
   test("a soothing text", () => {

@@ -6,6 +6,7 @@ import { Evaluation } from "../metric/evaluation.ts";
 import { SignedRoster } from "../protocol/roster.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
 import { Approval } from "../study/approval.ts";
+import { StopReason } from "../study/earlyStop.ts";
 import { COORDINATOR, Digest, PartyName, PublicKey, Signature, StudyName } from "../units/identity.ts";
 
 /** Where things lie in a release. Every release has exactly these files. */
@@ -49,6 +50,8 @@ export const ReleaseManifest = z.strictObject({
   gate: GateResult,
   /** The last noised evaluation, if there was one. */
   evaluation: Evaluation.optional(),
+  /** Why training ended before its last round, where it did so by the study's early stop. */
+  stop: StopReason.optional(),
   /** The coordinator's head, and heads of sites' own ledgers or their countersignatures of the coordinator's. */
   ledgerHead: LedgerHead,
   ledgerHeadSignature: Signature,

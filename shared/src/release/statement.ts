@@ -51,6 +51,16 @@ export const PrivacyStatement = z.strictObject({
   }),
   /** ε of the schedule that every site signed, had all of it been run. */
   signedMaximumEpsilon: epsilon,
+  /**
+   * What a patient may rely on: the consortium's figures; or, where a metric decided when training stopped, those of
+   * all signed rounds: where outputs choose the moment to stop, ε spent by then is no bound of a fixed mechanism, the
+   * filter's is (Rogers et al. 2016, arXiv:1605.08294).
+   */
+  guarantee: z.strictObject({
+    basis: z.enum(["spent", "signed-maximum"]),
+    epsilon,
+    twoSitesEpsilon: epsilon.optional(),
+  }),
   /** Distance of the samplers from the ideal distributions, already charged above; summed at the worst site. */
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
   /** Data that left a site without noise. */
@@ -95,6 +105,12 @@ export function privacyStatementOf(
   const worst = curves.reduce(pointwiseMax, ZERO_CURVE);
   const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
   const sites = approved.map((statement) => siteStatement(document, statement, state));
+  const planned = Part.options.map((part) => plannedCurve(document, part)).reduce(pointwiseMax, ZERO_CURVE);
+  const consortium = {
+    disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
+    ...(sites.length > 1 ? { twoSitesEpsilon: at(scaleCurve(worst, 2)) } : {}),
+  };
+  const signedMaximumEpsilon = Math.max(...Part.options.map((part) => at(plannedCurve(document, part))));
   return {
     formatVersion: 1,
     study: document.name,
@@ -106,13 +122,29 @@ export function privacyStatementOf(
     accountant: "rdp",
     mechanisms: mechanismsOf(document),
     sites,
-    consortium: {
-      disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
-      ...(sites.length > 1 ? { twoSitesEpsilon: at(scaleCurve(worst, 2)) } : {}),
-    },
-    signedMaximumEpsilon: Math.max(...Part.options.map((part) => at(plannedCurve(document, part)))),
+    consortium,
+    signedMaximumEpsilon,
+    guarantee: guaranteeOf(document, consortium, signedMaximumEpsilon, at(scaleCurve(planned, 2))),
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
+  };
+}
+
+/** Repeated rounds may have cost more than the plan: then that counts. */
+function guaranteeOf(
+  document: StudyDocument,
+  { disjointEpsilon, twoSitesEpsilon }: PrivacyStatement["consortium"],
+  signedMaximum: number,
+  signedMaximumTwice: number,
+): PrivacyStatement["guarantee"] {
+  const twice = (epsilonTwice: (spent: number) => number) =>
+    twoSitesEpsilon === undefined ? {} : { twoSitesEpsilon: epsilonTwice(twoSitesEpsilon) };
+  if (document.training.earlyStop === undefined)
+    return { basis: "spent", epsilon: disjointEpsilon, ...twice((spent) => spent) };
+  return {
+    basis: "signed-maximum",
+    epsilon: Math.max(signedMaximum, disjointEpsilon),
+    ...twice((spent) => Math.max(signedMaximumTwice, spent)),
   };
 }
 

@@ -9,7 +9,7 @@ const TRUST = {
 
 /** PRIVACY.md: the statement for people. */
 export function privacyText(statement: PrivacyStatement): string {
-  const { consortium, sampler, delta } = statement;
+  const { guarantee, sampler, delta } = statement;
   const rows = statement.sites.map((site) => {
     const part = (name: string) => epsilonText(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
     return [
@@ -24,15 +24,15 @@ export function privacyText(statement: PrivacyStatement): string {
     ];
   });
   const overlap =
-    consortium.twoSitesEpsilon === undefined
+    guarantee.twoSitesEpsilon === undefined
       ? ""
-      : ` A patient whose records lie at two sites pays at both: at most ε = ${epsilonText(consortium.twoSitesEpsilon)}.`;
+      : ` A patient whose records lie at two sites pays at both: at most ε = ${epsilonText(guarantee.twoSitesEpsilon)}.`;
   return lines(
     `# Privacy statement: ${statement.study}`,
     "",
     sentence(
-      `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(consortium.disjointEpsilon)}**, ${delta})`,
-      `about any one patient whose records lie at one site: the largest of the sites' figures below.${overlap}`,
+      `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(guarantee.epsilon)}**, ${delta})`,
+      `about any one patient whose records lie at one site: ${basisText(statement)}.${overlap}`,
     ),
     "",
     "- Unit: one patient with all of the patient's records.",
@@ -72,6 +72,14 @@ export function privacyText(statement: PrivacyStatement): string {
     "## Mechanisms",
     "",
     ...statement.mechanisms.map((mechanism) => `- ${mechanism}`),
+  );
+}
+
+function basisText({ guarantee, consortium }: PrivacyStatement): string {
+  if (guarantee.basis === "spent") return "the largest of the sites' figures below";
+  return sentence(
+    "that is the whole schedule that was signed, because a noised metric could end training early.",
+    `Really spent, at the site that spent most: ε = ${epsilonText(consortium.disjointEpsilon)}`,
   );
 }
 

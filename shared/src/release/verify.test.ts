@@ -11,10 +11,12 @@ import {
   verify,
 } from "../../../test/support/releaseFixture.ts";
 import { replay } from "../ledger/replay.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import { COORDINATOR } from "../units/identity.ts";
 import { buildRelease } from "./build.ts";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, withSiteSignature } from "./manifest.ts";
 import { privacyStatementOf } from "./statement.ts";
+import { privacyText } from "./texts.ts";
 
 let release: ReadonlyMap<string, Uint8Array>;
 beforeAll(() => {
@@ -26,7 +28,7 @@ describe("[REL1] a release as it was built", () => {
     const { verified, checks } = verify(release);
     expect(checks.filter(({ passed }) => !passed)).toEqual([]);
     expect(verified).toBe(true);
-    expect(checks.length).toBe(16);
+    expect(checks.length).toBe(17);
   });
 
   test("holds exactly the files of the format, the same from the same inputs", () => {
@@ -45,6 +47,28 @@ describe("[REL1] a release as it was built", () => {
     ]);
     const text = new TextDecoder().decode(release.get(RELEASE_PATHS.privacyText));
     expect(text).toContain("Unprotected disclosures: none.");
+  });
+
+  test("[STU40] where a metric may end training, what is guaranteed is the signed maximum, spent ε beside it", () => {
+    const state = replay(COORDINATOR, ledger);
+    const spent = privacyStatementOf(document, state, approvals);
+    expect(spent.guarantee).toEqual({
+      basis: "spent",
+      epsilon: spent.consortium.disjointEpsilon,
+      twoSitesEpsilon: spent.consortium.twoSitesEpsilon,
+    });
+    const earlyStop = { metric: "auc", patience: 1, minDelta: 0 } as const;
+    const stopping = { ...document, training: { ...document.training, earlyStop } };
+    const statement = privacyStatementOf(stopping, state, approvals);
+    expect(statement.consortium).toEqual(spent.consortium);
+    expect(statement.guarantee).toMatchObject({ basis: "signed-maximum", epsilon: spent.signedMaximumEpsilon });
+    expect(statement.guarantee.twoSitesEpsilon).toBeGreaterThan(spent.consortium.twoSitesEpsilon ?? Infinity);
+    const text = privacyText(statement);
+    expect(text).toContain(`(**${epsilonText(spent.signedMaximumEpsilon)}**, 0.0001)`);
+    expect(text).toContain(`spent most: ε = ${epsilonText(spent.consortium.disjointEpsilon)}.`);
+    // A plan of one round that was tried three times: what was spent is more, and counts.
+    const short = { ...stopping, training: { ...stopping.training, rounds: 1 } };
+    expect(privacyStatementOf(short, state, approvals).guarantee.epsilon).toBe(spent.consortium.disjointEpsilon);
   });
 
   test("a site's signature may be added, and must hold", () => {

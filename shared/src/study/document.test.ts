@@ -10,7 +10,7 @@ describe("[STU34] a document promises only what this version does", () => {
     expect(issues?.map(({ path }) => path.join("."))).toEqual(["privacy.trust"]);
   });
 
-  test("local steps want a site's own rate, a pull that stays this side of the model, and noise of the site's own", () => {
+  test("local steps want a site's own rate, pull and noise; early stop wants a metric that is evaluated", () => {
     const faultsOf = (training: Record<string, unknown>, trust = "local") => {
       const changed = { ...document, privacy: { ...document.privacy, trust } };
       const issues = StudyDocument.safeParse({ ...changed, training: { ...document.training, ...training } }).error
@@ -23,6 +23,9 @@ describe("[STU34] a document promises only what this version does", () => {
     expect(faultsOf({ localSteps: 1, local })).toEqual(["training.local"]);
     expect(faultsOf({ localSteps: 3, local: { ...local, proximal: 2.1 } })).toEqual(["training.local.proximal"]);
     expect(faultsOf({ localSteps: 0 })).toEqual(["training.localSteps"]);
+    const earlyStop = { metric: "auc", patience: 2 };
+    expect(faultsOf({ earlyStop })).toEqual([]);
+    expect(faultsOf({ earlyStop: { ...earlyStop, metric: "accuracy" } })).toEqual(["training.earlyStop.metric"]);
     expect(faultsOf({ localSteps: 3, local }, "distributed")).toEqual(["privacy.trust", "training.localSteps"]);
   });
 });

@@ -6,6 +6,7 @@ import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import { DataContract } from "./contract.ts";
+import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
 
 /** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
@@ -108,6 +109,7 @@ export const Training = z.strictObject({
     .default("continue")
     .describe("When a site drops out of a round: go on with the rest, or wait for it."),
   optimizer: Optimizer,
+  earlyStop: EarlyStop.optional(),
   initialSeed: z
     .number()
     .int()
@@ -199,6 +201,11 @@ export const StudyDocument = z
     for (const { path, message } of localFaults(study.training)) refuse(["training", ...path], message);
     if (study.privacy.clipping.mode === "adaptive" && study.training.localSteps > 1)
       refuse(["privacy", "clipping"], "adaptive takes one local step a round: between them no norm is agreed on");
+    const stopMetric = study.training.earlyStop?.metric;
+    if (stopMetric !== undefined && !study.evaluation.metrics.includes(stopMetric))
+      refuse(["training", "earlyStop", "metric"], `is not among evaluation.metrics: add ${stopMetric} there`);
+    if (stopMetric === "auc" && study.data.label.values.length !== 2)
+      refuse(["training", "earlyStop", "metric"], "must be accuracy: there is no AUC of more than two classes");
     if (study.training.minSites > study.sites.length)
       refuse(
         ["training", "minSites"],

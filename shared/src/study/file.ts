@@ -59,6 +59,7 @@ export const StudyFile = z.strictObject({
     minSites: Training.shape.minSites,
     onDropout: Training.shape.onDropout,
     optimizer: Training.shape.optimizer,
+    earlyStop: Training.shape.earlyStop,
     initialSeed: Training.shape.initialSeed,
   }),
   evaluation: z.strictObject({
@@ -92,6 +93,8 @@ export const STUDY_HINTS: Readonly<Record<string, string>> = {
   "training.localSteps": "Typical: 1..10.",
   "training.local.learningRate": "Typical: 0.01..1.",
   "training.local.proximal": "Typical: 0, or 0.001..1.",
+  "training.earlyStop.patience": "Typical: 2..5; more where an evaluation's noise is large.",
+  "training.earlyStop.minDelta": "Typical: 0..0.02.",
   "training.optimizer.learningRate": "Typical: 0.01..1 for sgd, 1e-4..1e-2 for adam and yogi.",
   "training.optimizer.momentum": "Typical: 0.9.",
   "evaluation.every": "Typical: a tenth of all rounds, written `10 rounds`.",

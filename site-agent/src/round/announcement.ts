@@ -2,6 +2,7 @@ import { Failure, type Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import {
   LEDGER_HEAD_DOMAIN,
+  type RoundKey,
   type RoundPurpose,
   type RoundSpec,
   type SignedHead,
@@ -9,6 +10,7 @@ import {
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { isFounded, type StopReason, stopRound } from "@consilium/shared/study/earlyStop";
 import {
   COORDINATOR,
   type DatasetId,
@@ -65,6 +67,12 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
   if (!isPlanned(document, key.purpose, key.round)) {
     return refusal("round/not-planned", `The study plans no ${key.purpose} round ${key.round}.`);
   }
+  if (spec.stop !== undefined && !stopHolds(document, key, spec.stop)) {
+    return refusal(
+      "round/stop-unfounded",
+      "By the figures that it names, the study's early stop doesn't end training here.",
+    );
+  }
   if (spec.answerAfterMs !== training.answerAfterMs || spec.deadlineMs !== training.deadlineMs) {
     return refusal("round/times-differ", "The round's answer time or deadline is not the study's.");
   }
@@ -79,6 +87,13 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
     return refusal("round/model-size-differs", "The round's model is not of the study's size.");
   }
   return null;
+}
+
+/** Whether the figures that the coordinator names end training at the audited round, by this site's own copy. */
+function stopHolds({ training, evaluation }: StudyDocument, { purpose, round }: RoundKey, stop: StopReason): boolean {
+  const rule = training.earlyStop;
+  const isOfAudit = purpose === "audit" && stopRound(stop) === round;
+  return rule !== undefined && isOfAudit && isFounded(rule, evaluation.everyRounds, stop);
 }
 
 /** Whether the study, as signed, has such a round. An evaluation or audit bears the round of its model. */

@@ -9,6 +9,7 @@ import type {
   SignedHead,
 } from "@consilium/shared/protocol/messages";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
+import { stopText } from "@consilium/shared/study/earlyStop";
 import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
 import { Announcements } from "./announcements.ts";
 import { contribute, contributionFile, offerContribution } from "./contribute.ts";
@@ -50,7 +51,11 @@ export class Rounds {
     this.#announcements.keep({ spec, head, aggregate, receivedAtMs });
     const isTrusted = headRefusal(head.head, this.#options.book.countersigned()) === null;
     if (message.ended !== undefined && isTrusted) this.#close(message.ended, head);
-    this.#dispatch({ type: "announced", key: spec.key, refusal: this.#refusalOf(spec, head) });
+    const refusal = this.#refusalOf(spec, head);
+    this.#dispatch({ type: "announced", key: spec.key, refusal });
+    if (spec.stop !== undefined && refusal === null) {
+      this.#options.logger.info("training-stopped", { study: spec.key.study, why: stopText(spec.stop) });
+    }
     return ACCEPTED;
   }
 

@@ -307,6 +307,7 @@ function audit() {
       ],
     },
     claimedEpsilon: ALL_EPSILON,
+    spentEpsilon: ALL_EPSILON,
     delta: 1e-4,
   });
 }

@@ -83,7 +83,7 @@ function Findings({ audit }: { readonly audit: AuditView }) {
 }
 
 function Verdict({ audit }: { readonly audit: AuditView }) {
-  const { gate, report, claimedEpsilon, delta, auditedAt } = audit;
+  const { gate, report, claimedEpsilon, spentEpsilon, delta, auditedAt } = audit;
   const { best } = report;
   return (
     <Card component="section" aria-label="Verdict" h="100%">
@@ -123,6 +123,7 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
             <span className="big figure">{epsilonText(claimedEpsilon)}</span>
             <Text size="sm" c="dimmed" className="figure">
               δ = {deltaText(delta)}, per patient, whole study
+              {spentEpsilon < claimedEpsilon && `; really spent ${epsilonText(spentEpsilon)}`}
             </Text>
           </Stack>
         </Group>

@@ -1,0 +1,66 @@
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { RoundKey, type RoundSpec } from "@consilium/shared/protocol/messages";
+import { studyDigest } from "@consilium/shared/study/digest";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { DatasetId, SiteName } from "@consilium/shared/units/identity";
+import { describe, expect, test } from "vitest";
+import { heartStudy } from "../ledger/study.test-support.ts";
+import { announcementRefusal, type StudyStanding } from "./announcement.ts";
+
+const site = SiteName.parse("basel");
+const stop = {
+  metric: "auc" as const,
+  best: { round: 10, value: 0.7 },
+  since: [
+    { round: 20, value: 0.69 },
+    { round: 30, value: 0.71 },
+  ],
+};
+
+function standingOf(earlyStop?: unknown): StudyStanding {
+  const { training, ...rest } = heartStudy();
+  const document = StudyDocument.parse({ ...rest, training: { ...training, earlyStop } });
+  return {
+    document,
+    digest: studyDigest(document),
+    state: "approved",
+    dataset: DatasetId.parse("heart"),
+    frozen: false,
+    parameterCount: 3,
+    charges: { train: [], evaluate: [], audit: [] },
+  };
+}
+
+function refusalOf(standing: StudyStanding, changes: Partial<RoundSpec>): string | undefined {
+  const { document, digest } = standing;
+  const spec: RoundSpec = {
+    key: RoundKey.parse({ study: document.name, purpose: "audit", round: 30, attempt: 1 }),
+    studyDigest: digest,
+    cohort: document.sites.map(({ name }) => name),
+    model: { digest: digestOf("model"), bytes: 12 },
+    answerAfterMs: document.training.answerAfterMs,
+    deadlineMs: document.training.deadlineMs,
+    ...changes,
+  };
+  return announcementRefusal(spec, standing, site)?.code;
+}
+
+describe("[STU40] a site checks an early stop by its own copy of the study", () => {
+  const patient = standingOf({ metric: "auc", patience: 2, minDelta: 0.02 });
+
+  test("a reason that the study's rule gives, or none: a budget may have ended training too", () => {
+    expect(refusalOf(patient, { stop })).toBeUndefined();
+    expect(refusalOf(patient, {})).toBeUndefined();
+  });
+
+  test.each([
+    { why: "figures that rose", standing: standingOf({ metric: "auc", patience: 2 }), changes: {} },
+    { why: "too few evaluations", standing: standingOf({ metric: "auc", patience: 3, minDelta: 0.02 }), changes: {} },
+    { why: "a study without the rule", standing: standingOf(), changes: {} },
+    { why: "another round", standing: patient, changes: { round: 40 } },
+    { why: "a round of training", standing: patient, changes: { purpose: "train" as const } },
+  ])("$why: round/stop-unfounded", ({ standing, changes }) => {
+    const key = RoundKey.parse({ study: "heart", purpose: "audit", round: 30, attempt: 1, ...changes });
+    expect(refusalOf(standing, { stop, key })).toBe("round/stop-unfounded");
+  });
+});
