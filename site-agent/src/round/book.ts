@@ -1,6 +1,7 @@
 import { assert, Failure } from "@consilium/shared/failure/failure";
 import type { ChargeId, LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
+import { parameterCount } from "@consilium/shared/model/spec";
 import {
   type BlobReference,
   LEDGER_HEAD_DOMAIN,
@@ -10,7 +11,7 @@ import {
 } from "@consilium/shared/protocol/messages";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge, plannedCharges } from "@consilium/shared/study/charges";
-import { gridOfStudy } from "@consilium/shared/study/network";
+import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import type { SiteName, StudyName } from "@consilium/shared/units/identity";
 import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
@@ -187,7 +188,8 @@ export class Book implements RoundBook {
       evaluate: plannedCharges(document, "evaluate"),
       audit: plannedCharges(document, "audit"),
     };
-    return { document, digest, state, dataset, frozen, charges, parameterCount: gridOfStudy(document).dimension };
+    const parameters = parameterCount(modelSpecOfStudy(document));
+    return { document, digest, state, dataset, frozen, charges, parameterCount: parameters };
   }
 }
 
