@@ -5,7 +5,7 @@
 import { loadavg } from "node:os";
 import { benchOptions, chosen, runCommand } from "./measure/command.ts";
 import { enginePage } from "./measure/enginePage.ts";
-import { ENGINE_PLANS, type EnginePlan, STEADY, smallCnn } from "./measure/enginePlans.ts";
+import { ENGINE_PLANS, type EnginePlan, OPACUS_REPEATS, STEADY, steadyModel } from "./measure/enginePlans.ts";
 import { type Measured, type MeasuredPlan, sideBySide } from "./measure/engineReport.ts";
 import { factsOf, type Probed } from "./measure/facts.ts";
 import { BACKENDS, type MeasuredBackend, probe, timeSteps, watchMemory } from "./measure/ownProcess.ts";
@@ -68,13 +68,14 @@ function measureOwn(plan: EnginePlan, backend: MeasuredBackend, kind: EnginePlan
 function measurePeer(plan: EnginePlan, peers: Peers, of: PeerKind): Measured {
   const [backend, kind] = PEER_STEP[of];
   tell(backend, plan.name, kind);
-  return { backend, kind, outcome: timePeer(peers, of, plan.spec(), plan.batch, plan.repeats) };
+  const repeats = of === "non-private" ? plan.repeats : OPACUS_REPEATS;
+  return { backend, kind, outcome: timePeer(peers, of, plan.spec(), plan.batch, repeats) };
 }
 
 function watch(backend: MeasuredBackend): SteadyCase {
   const { batch, steps, every } = STEADY;
   tell(backend, STEADY.name, `${steps} steps`);
-  return steadyCase(backend, watchMemory({ backend, spec: smallCnn(), batch, steps, every }));
+  return steadyCase(backend, watchMemory({ backend, spec: steadyModel(), batch, steps, every }));
 }
 
 function tell(backend: string, name: string, kind: string): void {

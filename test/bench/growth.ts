@@ -12,7 +12,7 @@ import { assertSection, writePicture, writeSection } from "./measure/page.ts";
 import { findPeers, type Peers, timePeer } from "./measure/peers.ts";
 import { type Comparison, printReport, skippedCase, timedCase } from "./measure/report.ts";
 
-const REPEATS = { warmUp: 2, least: 3, most: 30, seconds: 1 };
+const REPEATS = { warmUp: 2, least: 3, most: 30, seconds: 0.6 };
 
 const OWN_LINE: Readonly<Record<MeasuredBackend, string>> = {
   "tensorflow-gpu": "private, GPU",

@@ -1,5 +1,6 @@
 import { STEADY } from "./enginePlans.ts";
 import type { Skipped } from "./ownProcess.ts";
+import { figure } from "./page.ts";
 import { quantile } from "./quantile.ts";
 import { type SkippedCase, skippedCase, type TimedCase } from "./report.ts";
 import type { Held, SteadyMemory } from "./steadyMemory.ts";
@@ -9,7 +10,7 @@ export type SteadyCase = SkippedCase | (TimedCase & { readonly held: { readonly 
 /** Memory over many steps as a case: its reference is what was held after the first of them, its ratio the growth. */
 export function steadyCase(backend: string, outcome: SteadyMemory | Skipped): SteadyCase {
   const { name: model, batch, steps, every } = STEADY;
-  const name = `${model}, batch ${batch}: memory over ${steps} private steps`;
+  const name = `${model}, batch ${batch}: memory over ${figure(steps)} private steps`;
   if ("skipped" in outcome) return { ...skippedCase(name, backend, outcome.skipped), unit: "MiB" };
   const [first, ...rest] = outcome.held;
   const last = rest.at(-1);
