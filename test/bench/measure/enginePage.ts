@@ -27,7 +27,7 @@ function summary(plans: readonly MeasuredPlan[]): string {
     "aim",
     "PyTorch, no privacy",
     "Opacus, ghost clipping",
-    "WebAssembly",
+    "WebAssembly, × libtensorflow",
   ];
   return table(head, plans.map(summaryRow));
 }
