@@ -12,6 +12,12 @@ export function borrowData(tensor: tf.Tensor): Float32Array {
   return data;
 }
 
+/** A float tensor's numbers, that outlast further operations; never to be written, for a tensor may share them. */
+export function ownData(tensor: tf.Tensor): Float32Array {
+  const data = borrowData(tensor);
+  return hasHeap(tf.backend()) ? data.slice() : data;
+}
+
 /** Numbers that a computation found; every tensor that it made is gone. */
 export function numbersFrom<Numbers>(compute: () => Numbers): Numbers {
   const found: { numbers?: Numbers } = {};

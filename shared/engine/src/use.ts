@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Cut, cutOut } from "./layer/window.ts";
+import { patches } from "./layer/patches.ts";
+import type { Cut } from "./layer/window.ts";
 
 /** A tensor, or windows of one: cut out when needed, since nine copies of an image take nine times its room. */
 export interface View {
@@ -35,12 +36,27 @@ export type ParameterUse =
 
 export type ProductUse = Extract<ParameterUse, { kind: "product" }>;
 
-/** The numbers of a view, as a new tensor. */
-export function cut({ source, cuts, shape }: View): tf.Tensor3D {
+/** The numbers of a view, or of `count` of its records from `first` on, as a new tensor. */
+export function cut({ source, cuts, shape }: View, first = 0, count = shape[0]): tf.Tensor3D {
+  const [records, positions, inputs] = shape;
   return tf.tidy(() => {
-    const windows = cuts?.map((own) => cutOut(source as tf.Tensor4D, own)) ?? [source];
-    return tf.reshape(windows.length === 1 ? (windows[0] ?? source) : tf.concat(windows, 3), [...shape]);
+    const some = count === records ? source : recordsOf(source, first, count);
+    return tf.reshape(cuts === undefined ? some : patches(some as tf.Tensor4D, cuts), [count, positions, inputs]);
   });
+}
+
+function recordsOf(source: tf.Tensor, first: number, count: number): tf.Tensor {
+  const others = source.shape.slice(1);
+  return tf.slice(source, [first, ...others.map(() => 0)], [count, ...others]);
+}
+
+/**
+ * The same view of another source: one number a pixel in place of the channels, [R, height, width, 1]. A place of the
+ * window then sees one number, so a position has as many as the window has places.
+ */
+export function withoutChannels(view: View & { readonly cuts: readonly Cut[] }, source: tf.Tensor4D): View {
+  const cuts = view.cuts.map((own) => ({ ...own, channel: 0, channels: 1 }));
+  return { source, cuts, shape: [view.shape[0], view.shape[1], cuts.length] };
 }
 
 /** Tensors that a use holds. */

@@ -1,7 +1,7 @@
 import { type LayerNode, layerGraph } from "@consilium/shared/model/graph";
 import type { Layer } from "@consilium/shared/model/layer";
 import { frozenSlots, type ModelSpec, parameterCount, parameterSlots, sizeOf } from "@consilium/shared/model/spec";
-import { isMaterialised } from "../gradient/materialised.ts";
+import { isFormed } from "../gradient/formedGradients.ts";
 
 /**
  * One line for each layer with parameters, or with those of another: how a patient's part of them is clipped. None
@@ -65,7 +65,11 @@ function clippedBy(node: LayerNode): string {
     case "dense":
       return productNorm(volume(input) / channels, channels, layer.outputs);
     case "conv":
-      return productNorm(volume(output) / layer.outputs, channels / layer.groups, layer.outputs / layer.groups);
+      return productNorm(
+        volume(output) / layer.outputs,
+        (volume(layer.kernel) * channels) / layer.groups,
+        layer.outputs / layer.groups,
+      );
     case "recurrent":
       return productNorm(input[0] ?? 1, channels, layer.units * (layer.cell === "lstm" ? 4 : 3));
     case "embedding":
@@ -77,9 +81,9 @@ function clippedBy(node: LayerNode): string {
 
 function productNorm(positions: number, inputs: number, outputs: number): string {
   if (positions === 1) return "norm from its inputs and output gradients, no patient's gradient is formed";
-  return isMaterialised(positions, inputs, outputs)
+  return isFormed(positions, inputs, outputs)
     ? `norm from gradients formed a few records at a time, over ${positions} positions`
-    : `norm from pairs of its ${positions} positions, no patient's gradient is formed`;
+    : `norm from pairs of its ${positions} positions`;
 }
 
 function volume(shape: readonly number[]): number {

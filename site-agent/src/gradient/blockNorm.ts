@@ -1,18 +1,19 @@
+import { ownData } from "@consilium/engine/tensorData";
 import type { ParameterUse } from "@consilium/engine/use";
-import { materialises } from "./materialised.ts";
-import { type BlockNorms, dot, forPatients, noNorms, type RowStart, read, squaredNorm } from "./norms.ts";
-import { denseNorms, ghostNorms, materialisedNorms } from "./productNorm.ts";
+import { type FormedGradients, hasFormedNorm } from "./formedGradients.ts";
+import { type BlockNorms, dot, forPatients, noNorms, type RowStart, squaredNorm } from "./norms.ts";
+import { denseNorms, formedNorms, ghostNorms } from "./productNorm.ts";
 
 /** Norms of one block for every patient of a physical batch; rows that no patient owns count for nobody. */
-export function blockNorms(use: ParameterUse, rowStart: RowStart): BlockNorms {
+export function blockNorms(use: ParameterUse, rowStart: RowStart, formed: FormedGradients): BlockNorms {
   switch (use.kind) {
     case "direct":
-      return directNorms(read(use.gradient_RS), use.gradient_RS.shape, rowStart);
+      return directNorms(ownData(use.gradient_RS), use.gradient_RS.shape, rowStart);
     case "lookup":
-      return lookupNorms(read(use.index_RT), read(use.delta_RTO), use.delta_RTO.shape, rowStart);
+      return lookupNorms(ownData(use.index_RT), ownData(use.delta_RTO), use.delta_RTO.shape, rowStart);
     case "product":
       if (use.input_RTI.shape[1] === 1) return denseNorms(use, rowStart);
-      return materialises(use) ? materialisedNorms(use, rowStart) : ghostNorms(use, rowStart);
+      return hasFormedNorm(use) ? formedNorms(use, rowStart, formed) : ghostNorms(use, rowStart);
   }
 }
 

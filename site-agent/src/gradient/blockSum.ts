@@ -1,24 +1,27 @@
-import { borrowData, numbersFrom } from "@consilium/engine/tensorData";
+import { batchTimes, transposedBatchTimes, transposedTimes } from "@consilium/engine/product";
+import { borrowData, numbersFrom, ownData } from "@consilium/engine/tensorData";
 import { cut, type ParameterUse, type ProductUse } from "@consilium/engine/use";
 import * as tf from "@tensorflow/tfjs-core";
-import { forEachMaterialised, materialises } from "./materialised.ts";
-import { type RowStart, read } from "./norms.ts";
-import { ROW_MULTIPLE } from "./pass.ts";
+import { type FormedGradients, hasFormedNorm } from "./formedGradients.ts";
+import { type Places, rowsOfSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
 /** Numbers in one block of a kernel's gradient: the device never holds a second copy of the whole. */
 const BLOCK_NUMBERS = 4 * 2 ** 20;
-/** Multiplications that plain JavaScript does in the time of a few tensor operations. */
-const EXACT_PRODUCTS = 2 ** 21;
-const SMALL_KERNEL = 2 ** 16;
+/** Multiplications for one record that plain JavaScript does about as quickly as the device is called. */
+const EXACT_PRODUCTS = 2 ** 12;
+/** Rows in a sum below which as many sums cost more than forming each record's gradient. */
+const ROWS_WORTH_A_SUM = 4;
 
 /** What a step's sums share. */
 export interface Summing {
   /** Each row's clip factor: its patient's, and 0 for rows that count for nobody. */
   readonly scale_R: Float64Array;
-  readonly rowStart: RowStart;
-  /** Most places (rows times positions, or formed gradients) that one float32 sum may take. */
-  readonly placesInSum: number;
+  /** Whether every row's inputs and deltas are finite: 0 times them is then 0. */
+  readonly areFinite: boolean;
+  /** Most additions in one float32 sum. */
+  readonly places: Places;
+  readonly formed: FormedGradients;
   readonly buffer: SumBuffer;
 }
 
@@ -28,15 +31,14 @@ export function addBlock(use: ParameterUse, summing: Summing): void {
   switch (use.kind) {
     case "direct": {
       const size = use.gradient_RS.shape[1];
-      buffer.add(use.offset, columnSums(scaleRows(read(use.gradient_RS), size, scale_R), size));
+      buffer.add(use.offset, columnSums(scaleRows(ownData(use.gradient_RS), size, scale_R), size));
       return;
     }
     case "lookup":
       addLookup(use, summing);
       return;
     case "product":
-      if (materialises(use)) addMaterialised(use, summing);
-      else addProduct(use, summing);
+      addProduct(use, summing);
       return;
   }
 }
@@ -63,8 +65,8 @@ function columnSums(values: Float32Array, width: number): Float64Array {
 /** Row by row of the table, in float64. */
 function addLookup(use: Extract<ParameterUse, { kind: "lookup" }>, { scale_R, buffer }: Summing): void {
   const [, positions, width] = use.delta_RTO.shape;
-  const index = read(use.index_RT);
-  const scaled = scaleRows(read(use.delta_RTO), positions * width, scale_R);
+  const index = ownData(use.index_RT);
+  const scaled = scaleRows(ownData(use.delta_RTO), positions * width, scale_R);
   const rows = new Map<number, Float64Array>();
   for (const [place, row] of index.entries()) {
     if (scale_R[Math.floor(place / positions)] === 0) continue;
@@ -75,44 +77,44 @@ function addLookup(use: Extract<ParameterUse, { kind: "lookup" }>, { scale_R, bu
   for (const [row, sum] of rows) buffer.add(use.offset + row * width, sum);
 }
 
-/** Σ scale · G over formed gradients, at most `placesInSum` of them in one float32 sum. */
-function addMaterialised(use: ProductUse, { scale_R, rowStart, placesInSum, buffer }: Summing): void {
-  const [inputs, outputs] = [use.input_RTI.shape[2], use.delta_RTO.shape[2]];
-  forEachMaterialised(use, rowStart, (gradient_RIO, start) => {
+function addProduct(use: ProductUse, summing: Summing): void {
+  const [records, positions, inputs] = use.input_RTI.shape;
+  const outputs = use.delta_RTO.shape[2];
+  const places = positions === 1 ? summing.places.whole : summing.places.several;
+  const { groups, rowsInGroup } = rowsOfSum(records, positions, places);
+  const isFew = positions > 1 && groups * rowsInGroup < Math.min(records, ROWS_WORTH_A_SUM);
+  if (positions * inputs * outputs <= EXACT_PRODUCTS) addExactly(use, summing);
+  else if (isFew || hasFormedNorm(use)) addFormed(use, summing);
+  else addKernel(use, places, summing);
+}
+
+/** Σ scale · G over formed gradients, at most `places.whole` of them in one float32 sum. */
+function addFormed(use: ProductUse, { scale_R, areFinite, places, formed, buffer }: Summing): void {
+  const size = use.input_RTI.shape[2] * use.delta_RTO.shape[2];
+  formed.forSum(use, (gradient_RIO, start) => {
     const count = gradient_RIO.shape[0];
-    for (let first = 0; first < count; first += placesInSum) {
-      const taken = Math.min(placesInSum, count - first);
-      const scale = Float32Array.from(scale_R.subarray(start + first, start + first + taken));
-      const sum = tf.tidy(() => {
-        const some = tf.reshape(tf.slice(gradient_RIO, [first, 0, 0], [taken, -1, -1]), [taken, inputs * outputs]);
-        const isKept = tf.tensor2d(scale.map(Math.sign), [taken, 1], "float32");
-        const kept = scale.includes(0) ? tf.where(tf.greater(isKept, 0), some, tf.zerosLike(some)) : some;
-        return tf.matMul(tf.tensor2d(scale, [1, taken]), kept);
+    for (let first = 0; first < count; ) {
+      const rows = Math.min(places.whole, count - first);
+      const groups = Math.floor((count - first) / rows);
+      const scale = scale_R.subarray(start + first, start + first + groups * rows);
+      const sums = tf.tidy(() => {
+        const some = tf.slice(gradient_RIO, [first, 0, 0], [groups * rows, -1, -1]);
+        const kept = areFinite ? some : onlyKept(some, scale);
+        const scale_G1R = tf.tensor3d(Float32Array.from(scale), [groups, 1, rows]);
+        return batchTimes(scale_G1R, tf.reshape(kept, [groups, rows, size]));
       });
-      addRows(buffer, use, 0, borrowData(sum));
-      sum.dispose();
+      const values = borrowData(sums);
+      for (let at = 0; at < values.length; at += size) addRows(buffer, use, 0, values.subarray(at, at + size));
+      sums.dispose();
+      first += groups * rows;
     }
   });
 }
 
-/** aᵀ(scale ⊙ delta) over all rows and positions. */
-function addProduct(use: ProductUse, summing: Summing): void {
-  const { scale_R, placesInSum, buffer } = summing;
-  const [, positions, inputs] = use.input_RTI.shape;
-  const rowsInSum = Math.max(1, Math.floor(placesInSum / positions));
-  const outputs = use.delta_RTO.shape[2];
-  const scaled = scaleRows(read(use.delta_RTO), positions * outputs, scale_R);
-  if (worthNoTensors(use, rowsInSum)) {
-    const input = numbersFrom(() => read(cut(use.input_RTI)));
-    addRows(buffer, use, 0, exactKernel(input, scaled, { inputs, outputs, positions }, scale_R));
-    return;
-  }
-  const input = cleaned(use, scale_R);
-  try {
-    addKernel(input, scaled, use, rowsInSum, buffer);
-  } finally {
-    input.dispose();
-  }
+/** 0 · NaN is NaN: a row with factor 0 becomes zeros, whatever it held. */
+function onlyKept(values: tf.Tensor3D, scale_R: Float64Array): tf.Tensor3D {
+  const isKept = tf.tensor3d(Float32Array.from(scale_R, Math.sign), [scale_R.length, 1, 1]);
+  return tf.where(tf.greater(isKept, 0), values, tf.zerosLike(values));
 }
 
 /** Puts rows of O numbers where they belong: one after another, or apart where other groups lie between. */
@@ -128,17 +130,13 @@ function addRows(buffer: SumBuffer, use: ProductUse, firstRow: number, values: F
   }
 }
 
-/**
- * Whether plain float64 sums are as quick as tensors: small layers, and products so short that calls cost more than
- * sums.
- */
-function worthNoTensors({ input_RTI, delta_RTO }: ProductUse, rowsInSum: number): boolean {
-  const [records, positions, inputs] = input_RTI.shape;
-  const outputs = delta_RTO.shape[2];
-  return (
-    records * positions * inputs * outputs <= EXACT_PRODUCTS ||
-    (rowsInSum * positions < ROW_MULTIPLE && inputs * outputs < SMALL_KERNEL)
-  );
+/** aᵀ(scale ⊙ delta) in float64: small layers, for which calls to the device cost more than sums. */
+function addExactly(use: ProductUse, { scale_R, buffer }: Summing): void {
+  const [, positions, inputs] = use.input_RTI.shape;
+  const outputs = use.delta_RTO.shape[2];
+  const scaled = scaleRows(ownData(use.delta_RTO), positions * outputs, scale_R);
+  const input = numbersFrom(() => ownData(cut(use.input_RTI)));
+  addRows(buffer, use, 0, exactKernel(input, scaled, { inputs, outputs, positions }, scale_R));
 }
 
 interface KernelSize {
@@ -168,50 +166,60 @@ function exactKernel(
   return sums;
 }
 
-/** The block's input; rows with factor 0 that aren't finite become zeros (∞ · 0 is NaN). */
-function cleaned(use: ProductUse, scale_R: Float64Array): tf.Tensor3D {
-  const input = cut(use.input_RTI);
-  if (!scale_R.includes(0)) return input;
-  const [records, positions, inputs] = use.input_RTI.shape;
-  const values = borrowData(input);
-  const width = positions * inputs;
-  let clean: Float32Array | undefined;
-  for (const [row, scale] of scale_R.entries()) {
-    if (scale > 0 || values.subarray(row * width, (row + 1) * width).every(Number.isFinite)) continue;
-    clean ??= values.slice();
-    clean.fill(0, row * width, (row + 1) * width);
+/** aᵀ(scale ⊙ delta) in as few float32 sums as `places` allow, each in blocks of the kernel's rows. */
+function addKernel(use: ProductUse, places: number, { scale_R, areFinite, buffer }: Summing): void {
+  const [records, positions] = use.input_RTI.shape;
+  for (let row = 0; row < records; ) {
+    const sum = rowsOfSum(records - row, positions, places);
+    const count = sum.groups * sum.rowsInGroup;
+    const scale = scale_R.subarray(row, row + count);
+    const clean = (values: tf.Tensor3D): tf.Tensor3D => (areFinite ? values : onlyKept(values, scale));
+    const [input, scaled] = tf.tidy(() => {
+      const delta = clean(tf.slice(use.delta_RTO, [row, 0, 0], [count, -1, -1]));
+      const scale_R11 = tf.tensor3d(Float32Array.from(scale), [count, 1, 1]);
+      return [clean(cut(use.input_RTI, row, count)), tf.mul(delta, scale_R11)] as const;
+    });
+    try {
+      addBlocks(input, scaled, use, sum.groups, buffer);
+    } finally {
+      tf.dispose([input, scaled]);
+    }
+    row += count;
   }
-  if (clean === undefined) return input;
-  input.dispose();
-  return tf.tensor3d(clean, [records, positions, inputs]);
 }
 
-/** aᵀ(scale ⊙ delta) in products of at most `rowsInSum` records, each in blocks of the kernel's rows. */
-function addKernel(
+/** aᵀg as a sum of products of `groups` groups of rows. */
+function addBlocks(
   input_RTI: tf.Tensor3D,
-  scaled: Float32Array,
+  delta_RTO: tf.Tensor3D,
   use: ProductUse,
-  rowsInSum: number,
+  groups: number,
   buffer: SumBuffer,
 ): void {
   const [records, positions, inputs] = input_RTI.shape;
-  const outputs = use.delta_RTO.shape[2];
-  const blockInputs = Math.max(1, Math.floor(BLOCK_NUMBERS / outputs));
-  const width = positions * outputs;
-  for (let row = 0; row < records; row += rowsInSum) {
-    const taken = Math.min(rowsInSum, records - row);
-    const places = taken * positions;
-    const part_IN = tf.tidy(() => {
-      const part = tf.slice(input_RTI, [row, 0, 0], [taken, positions, inputs]);
-      return tf.transpose(tf.reshape(part, [places, inputs]));
-    });
-    const part_NO = tf.tensor2d(scaled.subarray(row * width, (row + taken) * width), [places, outputs]);
+  const outputs = delta_RTO.shape[2];
+  const places = (records / groups) * positions;
+  const blockInputs = Math.max(1, Math.floor(BLOCK_NUMBERS / (outputs * groups)));
+  tf.tidy(() => {
+    const input_GPI: tf.Tensor3D = tf.reshape(input_RTI, [groups, places, inputs]);
+    const delta_GPO: tf.Tensor3D = tf.reshape(delta_RTO, [groups, places, outputs]);
     for (let from = 0; from < inputs; from += blockInputs) {
       const length = Math.min(blockInputs, inputs - from);
-      const block_IO = tf.tidy(() => tf.matMul(tf.slice(part_IN, [from, 0], [length, places]), part_NO));
-      addRows(buffer, use, from, borrowData(block_IO));
-      block_IO.dispose();
+      const part = length === inputs ? input_GPI : tf.slice(input_GPI, [0, 0, from], [groups, places, length]);
+      const block = tf.tidy(() => sumOfProducts(part, delta_GPO));
+      addRows(buffer, use, from, borrowData(block));
+      tf.dispose(length === inputs ? [block] : [block, part]);
     }
-    tf.dispose([part_IN, part_NO]);
+  });
+}
+
+/** Σ over groups of aᵀg, [I, O]. */
+function sumOfProducts(input_GPI: tf.Tensor3D, delta_GPO: tf.Tensor3D): tf.Tensor {
+  const [groups, places, inputs] = input_GPI.shape;
+  const outputs = delta_GPO.shape[2];
+  if (groups === 1) {
+    return transposedTimes(tf.reshape(input_GPI, [places, inputs]), tf.reshape(delta_GPO, [places, outputs]));
   }
+  const parts_GN = tf.reshape(transposedBatchTimes(input_GPI, delta_GPO), [groups, inputs * outputs]);
+  return tf.matMul(tf.ones<tf.Rank.R2>([1, groups]), parts_GN);
 }

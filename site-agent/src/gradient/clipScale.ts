@@ -49,7 +49,7 @@ const LARGEST = 2 ** 30;
 
 /** A norm that is surely not below the true one; ∞ for a gradient with a number that is not finite. */
 export function raisedNorm({ squared, triangle, largest }: PatientNorm): number {
-  if (!(largest <= LARGEST)) return Number.POSITIVE_INFINITY;
+  if (!isWithinRange(largest)) return Number.POSITIVE_INFINITY;
   const raised = Math.sqrt(Math.max(0, squared) + triangle ** 2 * NORM_ROUNDING);
   return Number.isNaN(raised) ? Number.POSITIVE_INFINITY : raised;
 }
@@ -64,4 +64,9 @@ export function clipScale(norm: PatientNorm, { bound, threshold, stability }: Cl
   if (raised === Number.POSITIVE_INFINITY) return 0;
   const divisor = Math.max(raised, threshold) + stability;
   return Math.min(bound / divisor, norm.triangle > 0 ? (excess * bound) / norm.triangle : Number.POSITIVE_INFINITY);
+}
+
+/** Whether numbers of this length are finite, and their products too; false of NaN. */
+export function isWithinRange(largest: number): boolean {
+  return largest <= LARGEST;
 }

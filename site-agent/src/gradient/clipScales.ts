@@ -2,7 +2,8 @@ import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { assert } from "@consilium/shared/failure/failure";
 import { blockNorms } from "./blockNorm.ts";
 import type { ClipGroups } from "./clipGroups.ts";
-import { clipLimit, clipScale, raisedNorm } from "./clipScale.ts";
+import { clipLimit, clipScale, isWithinRange, raisedNorm } from "./clipScale.ts";
+import type { FormedGradients } from "./formedGradients.ts";
 import { type BlockNorms, forPatients, type RowStart } from "./norms.ts";
 import type { Uses } from "./pass.ts";
 
@@ -11,6 +12,8 @@ export interface ClipScales {
   readonly groups_R: readonly Float64Array[];
   /** Σ over patients of ½ where all of the gradient is within the round's norm, else −½; 0 for a rejected one. */
   readonly count: number;
+  /** Whether every row's inputs and deltas are finite, rows that no patient owns among them. */
+  readonly areFinite: boolean;
 }
 
 /** What each of a physical batch's `rows` rows is multiplied by. A patient is rejected as a whole or not at all. */
@@ -21,11 +24,12 @@ export function clipScales(
   rule: ClipRule,
   groups: ClipGroups,
   excess: number,
+  formed: FormedGradients,
 ): ClipScales {
   const groups_R = Array.from({ length: groups.count }, () => new Float64Array(rows));
   const limit = clipLimit(rule, groups.count);
   const norms = groups_R.map((): BlockNorms[] => []);
-  for (const use of blocks) norms[groups.of(use.offset)]?.push(blockNorms(use, rowStart));
+  for (const use of blocks) norms[groups.of(use.offset)]?.push(blockNorms(use, rowStart, formed));
   let count = 0;
   forPatients(rowStart, (patient, first, end) => {
     const ofGroups = norms.map((blockNorms) => patientNorm(blockNorms, patient, first, end));
@@ -38,7 +42,8 @@ export function clipScales(
       groups_R[group]?.fill(scale, first, end);
     }
   });
-  return { groups_R, count };
+  const areFinite = norms.flat().every(({ largest_R }) => largest_R.every(isWithinRange));
+  return { groups_R, count, areFinite };
 }
 
 /** One patient's norms over the blocks of one group. */

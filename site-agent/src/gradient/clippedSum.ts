@@ -13,9 +13,10 @@ import { addBlock } from "./blockSum.ts";
 import { clipGroups } from "./clipGroups.ts";
 import { clipScales } from "./clipScales.ts";
 import { dropoutMasks } from "./dropoutMask.ts";
+import { FormedGradients } from "./formedGradients.ts";
 import { forPatients } from "./norms.ts";
 import { ROW_MULTIPLE, runPass } from "./pass.ts";
-import { cancellationMax, placesPerSum } from "./placesPerSum.ts";
+import { cancellationMax, placesPerSum, rowsOfSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
 /** What the tensors of one physical batch may take on the device, its parameters apart. */
@@ -48,25 +49,38 @@ export function clippedSum(
   const parts = physicalBatches(batch.patients, patients.recordStart, rows);
   const isSequential = hasPositions(spec);
   const excess = cancellationMax(isSequential);
-  // Where each patient has one record and each record one position, nothing cancels, and sums may take more.
-  const isPlain = !isSequential && mostRecords(parts) <= 1;
-  const placesInSum = placesPerSum(parameters, batch.patients.length, isPlain ? 1 : excess);
+  const summands = { hasPositions: isSequential, isSingle: mostRecords(parts) <= 1 };
+  const places = placesPerSum(parameters, batch.patients.length, summands);
   const paddedTo = (part: PhysicalBatch): number => paddedRows(part, rows);
-  const products = parts.reduce((sum, part) => sum + Math.ceil(paddedTo(part) / placesInSum), 0);
+  const isOneSum = parts.every((part) => {
+    const sum = rowsOfSum(paddedTo(part), 1, places.whole);
+    return sum.groups * sum.rowsInGroup === paddedTo(part);
+  });
   // A count is exact in float64 alone.
-  buffer.start(isSequential || clipping.mode === "adaptive" ? Number.POSITIVE_INFINITY : products);
+  const isDouble = isSequential || !isOneSum || clipping.mode === "adaptive";
+  buffer.start(isDouble ? Number.POSITIVE_INFINITY : parts.length);
   let count = 0;
   for (const part of parts) {
     const { features, labels } = gather(patients, part, paddedTo(part));
     const uses = runPass(network, features, labels, dropoutMasks);
+    const formed = new FormedGradients(part.rowStart);
     try {
-      const scales = clipScales(uses, part.rowStart, labels.length, rule, groups, excess);
+      const { groups_R, areFinite, ...scales } = clipScales(
+        uses,
+        part.rowStart,
+        labels.length,
+        rule,
+        groups,
+        excess,
+        formed,
+      );
       count += scales.count;
       for (const use of uses.blocks) {
-        const scale_R = scales.groups_R[groups.of(use.offset)] ?? new Float64Array(labels.length);
-        addBlock(use, { scale_R, rowStart: part.rowStart, placesInSum, buffer });
+        const scale_R = groups_R[groups.of(use.offset)] ?? new Float64Array(labels.length);
+        addBlock(use, { scale_R, areFinite, places, formed, buffer });
       }
     } finally {
+      formed.dispose();
       uses.dispose();
     }
   }

@@ -101,8 +101,9 @@ describe.each(BACKENDS)("on %s", (backend) => {
         const nearby = oracleClippedSum(nudged(model, 13), patients, batch, clippingNorm);
         const conditioning = l2Norm(nearby.map((value, i) => value - (expected[i] ?? 0)));
         expect(l2Norm(expected)).toBeGreaterThan(0.01);
-        // Raised norms make clipped gradients a little short; the rest is what float32 does to such a model.
-        expect(apart).toBeLessThan(2e-5 * l2Norm(expected) + 16 * conditioning);
+        // Raised norms make clipped gradients a little short, γ of a kernel's inputs and outputs; the rest is what
+        // float32 does to such a model.
+        expect(apart).toBeLessThan(4e-5 * l2Norm(expected) + 16 * conditioning);
       }
     });
   });

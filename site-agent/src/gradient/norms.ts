@@ -1,6 +1,3 @@
-import { borrowData } from "@consilium/engine/tensorData";
-import type * as tf from "@tensorflow/tfjs-core";
-
 /** What clipping needs to know of the records' gradients in one block of parameters, or in all. */
 export interface BlockNorms {
   /** ‖gradient of the sum of the patient's losses‖², never too small; one for each patient. */
@@ -13,11 +10,6 @@ export interface BlockNorms {
 
 /** Rows of patient i: rowStart[i] … rowStart[i + 1] − 1. */
 export type RowStart = Int32Array;
-
-/** A copy: borrowed numbers last until the next tensor operation. */
-export function read(tensor: tf.Tensor): Float32Array {
-  return borrowData(tensor).slice();
-}
 
 /** Norms of nothing. */
 export function noNorms(patients: number, records: number): BlockNorms {

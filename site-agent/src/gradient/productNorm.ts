@@ -1,9 +1,9 @@
-import { batchMatMul } from "@consilium/engine/batchMatMul";
-import { numbersFrom } from "@consilium/engine/tensorData";
-import { cut, type ProductUse } from "@consilium/engine/use";
+import { gram } from "@consilium/engine/product";
+import { numbersFrom, ownData } from "@consilium/engine/tensorData";
+import { cut, type ProductUse, type View, withoutChannels } from "@consilium/engine/use";
 import * as tf from "@tensorflow/tfjs-core";
-import { forEachMaterialised } from "./materialised.ts";
-import { type BlockNorms, dot, float32Error, forPatients, noNorms, type RowStart, read, UNDERFLOW } from "./norms.ts";
+import type { FormedGradients } from "./formedGradients.ts";
+import { type BlockNorms, dot, float32Error, forPatients, noNorms, type RowStart, UNDERFLOW } from "./norms.ts";
 
 /**
  * One position a record: a kernel's gradient is input ⊗ delta and is never formed for its norm (Goodfellow 2015,
@@ -13,8 +13,8 @@ import { type BlockNorms, dot, float32Error, forPatients, noNorms, type RowStart
 export function denseNorms(use: ProductUse, rowStart: RowStart): BlockNorms {
   const [records, , inputs] = use.input_RTI.shape;
   const outputs = use.delta_RTO.shape[2];
-  const input = numbersFrom(() => read(cut(use.input_RTI)));
-  const delta = read(use.delta_RTO);
+  const input = numbersFrom(() => ownData(cut(use.input_RTI)));
+  const delta = ownData(use.delta_RTO);
   const norms = noNorms(rowStart.length - 1, records);
   const product = (row: number, other: number): [number, number] => [
     dot(input, row * inputs, other * inputs, inputs),
@@ -35,63 +35,80 @@ export function denseNorms(use: ProductUse, rowStart: RowStart): BlockNorms {
     }
     norms.squared_P[patient] = squared;
   });
+  for (let row = rowStart.at(-1) ?? 0; row < records; row++) {
+    norms.largest_R[row] = Math.sqrt(Math.max(...product(row, row)));
+  }
   return norms;
 }
 
-/** ‖delta‖² of each record: places of one kernel share their deltas. */
-const deltaSquares = new WeakMap<tf.Tensor, Float64Array>();
-
-/** ‖input‖² and ‖delta‖² of each record over its positions: the product of norms that cancellation is held against. */
-function frobenius(use: ProductUse): { input_R: Float64Array; delta_R: Float64Array } {
-  const [records, , inputs] = use.input_RTI.shape;
-  const outputs = use.delta_RTO.shape[2];
-  const squares = (tensor: tf.Tensor, width: number): Float64Array => {
-    const rows = numbersFrom(() => read(tf.sum(tf.square(tensor), 2)));
-    const positions = rows.length / records;
-    return Float64Array.from({ length: records }, (_, row) => {
-      let sum = 0;
-      for (let t = row * positions; t < (row + 1) * positions; t++) sum += rows[t] ?? 0;
-      return sum * (1 + float32Error(width + 2)) + positions * width * UNDERFLOW;
-    });
+/** ‖a_t‖² and ‖g_t‖² of every position of every record, [R · T], in float64 and raised by their float32 error. */
+function positionSquares({ input_RTI, delta_RTO }: ProductUse): { input: Float64Array; delta: Float64Array } {
+  const raised = (sums: Float32Array, width: number): Float64Array =>
+    Float64Array.from(sums, (sum) => sum * (1 + float32Error(width + 3)) + width * UNDERFLOW);
+  return {
+    input: numbersFrom(() => raised(ownData(inputSquares(input_RTI)), input_RTI.shape[2])),
+    delta: numbersFrom(() => raised(ownData(tf.sum(tf.square(delta_RTO), 2)), delta_RTO.shape[2])),
   };
-  const input_R = numbersFrom(() => squares(cut(use.input_RTI), inputs));
-  const delta_R = deltaSquares.get(use.delta_RTO) ?? squares(use.delta_RTO, outputs);
-  deltaSquares.set(use.delta_RTO, delta_R);
-  return { input_R, delta_R };
+}
+
+/** Σ of squares over what each position sees; a window's channels are summed once, not once for every window. */
+function inputSquares(view: View): tf.Tensor {
+  const { source, cuts } = view;
+  const [own] = cuts ?? [];
+  if (cuts === undefined || own === undefined) return tf.sum(tf.square(cut(view)), 2);
+  const [, height, width] = source.shape;
+  const seen = tf.slice(source, [0, 0, 0, own.channel], [-1, height ?? 1, width ?? 1, own.channels]);
+  const squared: tf.Tensor4D = tf.sum(tf.square(seen), 3, true);
+  return tf.sum(cut(withoutChannels({ ...view, cuts }, squared)), 2);
+}
+
+/** Float32 sums over a position's `width` numbers, added in float64 over positions and raised by their error. */
+function squares(sums_RT: tf.Tensor, [records, positions, width]: readonly [number, number, number]): Float64Array {
+  const sums = ownData(sums_RT);
+  return Float64Array.from({ length: records }, (_, row) => {
+    let sum = 0;
+    for (let t = row * positions; t < (row + 1) * positions; t++) sum += sums[t] ?? 0;
+    return sum * (1 + float32Error(width + 3)) + positions * width * UNDERFLOW;
+  });
 }
 
 /**
  * ‖Σ_t a_t ⊗ g_t‖² = Σ_{s,t} (a_s·a_t)(g_s·g_t), over all positions of all the patient's records. Float32 products err
- * by at most γ of Σ_{s,t} ‖a_s‖‖a_t‖‖g_s‖‖g_t‖ ≤ ‖a‖²‖g‖², which is added: never too small.
+ * by at most γ of Σ_{s,t} ‖a_s‖‖a_t‖‖g_s‖‖g_t‖ = (Σ_t ‖a_t‖‖g_t‖)², which is added: never too small.
  */
 export function ghostNorms(use: ProductUse, rowStart: RowStart): BlockNorms {
   const [records, positions, inputs] = use.input_RTI.shape;
   const outputs = use.delta_RTO.shape[2];
   const norms = noNorms(rowStart.length - 1, records);
-  const { input_R, delta_R } = frobenius(use);
+  const { input, delta } = positionSquares(use);
   for (let row = 0; row < records; row++) {
-    norms.triangleSquared_R[row] = (input_R[row] ?? 0) * (delta_R[row] ?? 0);
-    norms.largest_R[row] = Math.sqrt(Math.max(input_R[row] ?? 0, delta_R[row] ?? 0));
+    let triangle = 0;
+    let largest = 0;
+    for (let t = row * positions; t < (row + 1) * positions; t++) {
+      const [own, ownDelta] = [input[t] ?? Number.NaN, delta[t] ?? Number.NaN];
+      triangle += Math.sqrt(own * ownDelta);
+      largest = Math.max(largest, own, ownDelta);
+    }
+    norms.triangleSquared_R[row] = triangle ** 2;
+    norms.largest_R[row] = Math.sqrt(largest);
   }
   const alone_R = numbersFrom(() => rowSums(gram(cut(use.input_RTI)), gram(use.delta_RTO), records));
   forPatients(rowStart, (patient, first, end) => {
     const count = end - first;
     let triangle = 0;
-    for (let row = first; row < end; row++) triangle += Math.sqrt(norms.triangleSquared_R[row] ?? 0);
+    let largest = 0;
+    for (let row = first; row < end; row++) {
+      triangle += Math.sqrt(norms.triangleSquared_R[row] ?? 0);
+      largest = Math.max(largest, norms.largest_R[row] ?? 0);
+    }
     const own = count === 1 ? (alone_R[first] ?? Number.NaN) : crossedGram(use, first, count);
     const places = count * positions;
     norms.squared_P[patient] =
       own +
       float32Error(inputs + outputs + 3 * places + 4) * triangle ** 2 +
-      places ** 2 *
-        UNDERFLOW *
-        (1 + inputs * largestSquare(delta_R, first, end) + outputs * largestSquare(input_R, first, end));
+      places ** 2 * UNDERFLOW * (1 + (inputs + outputs) * largest ** 2);
   });
   return norms;
-}
-
-function largestSquare(squares: Float64Array, first: number, end: number): number {
-  return squares.subarray(first, end).reduce((largest, square) => Math.max(largest, square), 0);
 }
 
 /** The same Gram sum over all positions of several records of one patient. */
@@ -107,14 +124,9 @@ function crossedGram(use: ProductUse, first: number, count: number): number {
   return sum ?? Number.NaN;
 }
 
-/** Products of all pairs of positions, [R, T, T]. */
-function gram(values_RTI: tf.Tensor3D): tf.Tensor3D {
-  return batchMatMul(values_RTI, tf.transpose(values_RTI, [0, 2, 1]));
-}
-
 /** Σ of the elementwise product for each record: rows in float32, their sum in float64. */
 function rowSums(a_RTT: tf.Tensor3D, b_RTT: tf.Tensor3D, records: number): Float64Array {
-  const rows = read(tf.sum(tf.mul(a_RTT, b_RTT), 2));
+  const rows = ownData(tf.sum(tf.mul(a_RTT, b_RTT), 2));
   const positions = rows.length / records;
   return Float64Array.from({ length: records }, (_, row) => {
     let sum = 0;
@@ -123,33 +135,33 @@ function rowSums(a_RTT: tf.Tensor3D, b_RTT: tf.Tensor3D, records: number): Float
   });
 }
 
-/** Gradients are formed, a few records at a time; their squares are summed in float32 rows, raised, then in float64. */
-export function materialisedNorms(use: ProductUse, rowStart: RowStart): BlockNorms {
-  const [records] = use.input_RTI.shape;
-  const outputs = use.delta_RTO.shape[2];
+/**
+ * Gradients are formed, some records at a time; their squares are summed in float32 rows, raised, then in float64.
+ * `largest` takes each of the window's places to see all of the input.
+ */
+export function formedNorms(use: ProductUse, rowStart: RowStart, formed: FormedGradients): BlockNorms {
+  const { input_RTI, delta_RTO } = use;
+  const [records] = input_RTI.shape;
+  const outputs = delta_RTO.shape[2];
   const norms = noNorms(rowStart.length - 1, records);
-  const { input_R, delta_R } = frobenius(use);
+  const seen = flatSquares(input_RTI.source, records);
+  const deltas = flatSquares(delta_RTO, records);
   for (let row = 0; row < records; row++) {
-    norms.largest_R[row] = Math.sqrt(Math.max(input_R[row] ?? 0, delta_R[row] ?? 0));
+    const input = (input_RTI.cuts?.length ?? 1) * (seen[row] ?? Number.NaN);
+    norms.largest_R[row] = Math.sqrt(Math.max(input, deltas[row] ?? Number.NaN));
   }
-  const squares = (gradient_RIO: tf.Tensor3D): Float64Array => {
-    const count = gradient_RIO.shape[0];
-    const rows = numbersFrom(() => read(tf.sum(tf.square(gradient_RIO), 2)));
-    const width = rows.length / count;
-    return Float64Array.from({ length: count }, (_, row) => {
-      let sum = 0;
-      for (let i = row * width; i < (row + 1) * width; i++) sum += rows[i] ?? 0;
-      return sum * (1 + float32Error(outputs + 2)) + width * outputs * UNDERFLOW;
-    });
+  const squaresOf = (gradient_RIO: tf.Tensor3D): Float64Array => {
+    const [count, inputs] = gradient_RIO.shape;
+    return numbersFrom(() => squares(tf.sum(tf.square(gradient_RIO), 2), [count, inputs, outputs]));
   };
-  forEachMaterialised(use, rowStart, (gradient_RIO, first) => {
-    for (const [i, square] of squares(gradient_RIO).entries()) norms.triangleSquared_R[first + i] = square;
+  formed.forNorms(use, (gradient_RIO, first) => {
+    for (const [i, square] of squaresOf(gradient_RIO).entries()) norms.triangleSquared_R[first + i] = square;
     forPatients(rowStart, (patient, start, end) => {
       const count = end - start;
       if (start < first || end > first + gradient_RIO.shape[0] || count < 2) return;
       const sum = numbersFrom(() => {
         const own = tf.slice(gradient_RIO, [start - first, 0, 0], [count, -1, -1]);
-        return squares(tf.expandDims(tf.sum(own, 0), 0) as tf.Tensor3D)[0] ?? Number.NaN;
+        return squaresOf(tf.expandDims(tf.sum(own, 0), 0) as tf.Tensor3D)[0] ?? Number.NaN;
       });
       let triangle = 0;
       for (let row = start; row < end; row++) triangle += Math.sqrt(norms.triangleSquared_R[row] ?? 0);
@@ -160,4 +172,11 @@ export function materialisedNorms(use: ProductUse, rowStart: RowStart): BlockNor
     if (end - first === 1) norms.squared_P[patient] = norms.triangleSquared_R[first] ?? Number.NaN;
   });
   return norms;
+}
+
+/** ‖values‖² of each record, to a few digits: good for what is finite and how large it is, not for clipping. */
+function flatSquares(values: tf.Tensor, records: number): Float64Array {
+  return Float64Array.from(
+    numbersFrom(() => ownData(tf.sum(tf.square(tf.reshape(values, [records, values.size / records])), 1))),
+  );
 }

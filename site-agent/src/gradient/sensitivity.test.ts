@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { clipLimit, clipScale } from "./clipScale.ts";
+import { chunkEnd } from "./formedGradients.ts";
 import { all, KINDS, modelOf, network, patientsOf, ruleOf, seed, sumOf } from "./layerCases.test-support.ts";
-import { chunkEnd } from "./materialised.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 
 const distance = (a: Float64Array, b: Float64Array): number => l2Norm(a.map((value, i) => value - (b[i] ?? 0)));

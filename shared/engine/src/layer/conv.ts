@@ -18,8 +18,8 @@ interface Geometry {
 
 /**
  * Cross-correlation. Its derivatives are convolutions and products too, none of them a kernel that wasm lacks or that
- * is slow on libtensorflow: ∂input is a convolution of the spread deltas by the turned kernel, and each place of the
- * kernel is a product of one shifted window of the input with the deltas.
+ * is slow on libtensorflow: ∂input is a convolution of the spread deltas by the turned kernel, and the kernel's is a
+ * product of shifted windows of the input, side by side, with the deltas.
  */
 export function conv(layer: ConvLayer, { node, inputs: [input], parameters: [kernel, bias] }: LayerCall): LayerResult {
   assert(input !== undefined && kernel !== undefined, "a convolution has input and kernel");
@@ -120,10 +120,10 @@ function withMargins(image: tf.Tensor4D, margins: readonly (readonly [number, nu
   return tf.pad(kept, [[0, 0], more(rows), more(columns), [0, 0]]);
 }
 
-/** Fewer input channels than this are taken for all places of the kernel at once: products of few rows are slow. */
-const FEW_INPUTS = 16;
-
-/** Each place of the kernel and each group is a block of its own; with few channels the whole kernel is one. */
+/**
+ * A group's part of the kernel is one block: rows of all its places, each seeing its own shifted window of the input.
+ * Where every channel has a kernel of its own, each record's gradient is found at once.
+ */
 function kernelUses(
   { layer, sweeps, inputs, outputs }: Geometry,
   image: tf.Tensor4D,
@@ -131,30 +131,24 @@ function kernelUses(
   offset: number,
 ): ParameterUse[] {
   const [records, positions] = delta_RTO.shape;
-  if (layer.groups === 1 && inputs < FEW_INPUTS) {
-    const cuts = placesOf(sweeps).map(([row, column]) => cutAt(sweeps, row, column));
-    const input_RTI = { source: image, cuts, shape: [records, positions, cuts.length * inputs] } as const;
-    return [{ kind: "product", offset, rowLength: layer.outputs, input_RTI, delta_RTO }];
-  }
-  const deltas: tf.Tensor3D[] =
-    layer.groups === 1 || (inputs === 1 && outputs === 1) ? [delta_RTO] : tf.split(delta_RTO, layer.groups, 2);
-  return placesOf(sweeps).flatMap(([row, column], place): ParameterUse[] => {
-    const block = offset + place * inputs * layer.outputs;
-    const cut = cutAt(sweeps, row, column);
-    if (inputs === 1 && outputs === 1) {
+  const places = placesOf(sweeps).map(([row, column]) => cutAt(sweeps, row, column));
+  if (inputs === 1 && outputs === 1) {
+    return places.map((cut, place) => {
       const seen = tf.reshape(cutOut(image, cut), delta_RTO.shape);
-      return [{ kind: "direct", offset: block, gradient_RS: tf.sum(tf.mul(seen, delta_RTO), 1) }];
-    }
-    return deltas.map((own_RTO, group) => ({
-      kind: "product",
-      offset: block + group * outputs,
-      rowLength: layer.outputs,
-      input_RTI: {
-        source: image,
-        cuts: [{ ...cut, channel: group * inputs, channels: inputs }],
-        shape: [records, positions, inputs],
-      },
-      delta_RTO: own_RTO,
-    }));
-  });
+      const gradient_RS: tf.Tensor2D = tf.sum(tf.mul(seen, delta_RTO), 1);
+      return { kind: "direct", offset: offset + place * layer.outputs, gradient_RS };
+    });
+  }
+  const deltas: tf.Tensor3D[] = layer.groups === 1 ? [delta_RTO] : tf.split(delta_RTO, layer.groups, 2);
+  return deltas.map((own_RTO, group) => ({
+    kind: "product",
+    offset: offset + group * outputs,
+    rowLength: layer.outputs,
+    input_RTI: {
+      source: image,
+      cuts: places.map((cut) => ({ ...cut, channel: group * inputs, channels: inputs })),
+      shape: [records, positions, places.length * inputs],
+    },
+    delta_RTO: own_RTO,
+  }));
 }

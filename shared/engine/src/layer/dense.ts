@@ -1,6 +1,7 @@
 import { assert } from "@consilium/shared/failure/failure";
 import type { DenseLayer } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
+import { timesTransposed } from "../product.ts";
 import type { ParameterUse } from "../use.ts";
 import { activate, throughActivation } from "./activation.ts";
 import type { LayerCall, LayerResult } from "./ops.ts";
@@ -28,9 +29,8 @@ export function dense(layer: DenseLayer, { inputs: [input], parameters: [kernel,
         uses.push({ kind: "product", offset: kernel.offset, rowLength: outputs, input_RTI, delta_RTO });
       }
       if (bias !== undefined && bias.offset !== null) uses.push(biasUse(bias.offset, delta_RTO));
-      // W is transposed first: wasm's own transposed product is ten times slower.
       const back = (): tf.Tensor =>
-        tf.reshape(tf.matMul(tf.reshape(delta, [records * positions, outputs]), tf.transpose(kernel_IO)), input.shape);
+        tf.reshape(timesTransposed(tf.reshape(delta, [records * positions, outputs]), kernel_IO), input.shape);
       return { inputs: [isWanted === true ? back() : null], uses };
     },
   };
