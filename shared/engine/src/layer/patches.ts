@@ -8,8 +8,8 @@ const FEW_CHANNELS = 3;
 const SMALL_WINDOW = 256;
 
 /**
- * What each place of a window sees, side by side in the channels: [R, steps down, steps right, places · channels]. `cuts`
- * are all places of one window, in order.
+ * What each place of a window sees, side by side in the channels: [R, steps down, steps right, places · channels].
+ * `cuts` are all places of one window, in order.
  */
 export function patches(source: tf.Tensor4D, cuts: readonly Cut[]): tf.Tensor4D {
   const [first] = cuts;
@@ -28,7 +28,7 @@ export function patches(source: tf.Tensor4D, cuts: readonly Cut[]): tf.Tensor4D 
   );
 }
 
-/** Each number of a window by a kernel that is 1 there and 0 elsewhere: exact, where the record's numbers are finite. */
+/** Each number of a window by a kernel that is 1 there and 0 elsewhere: exact, where a record's numbers are finite. */
 function byConvolution(source: tf.Tensor4D, { down, right, channels }: Cut): tf.Tensor4D {
   const numbers = down.size * right.size * channels;
   const unit: tf.Tensor4D = tf.reshape(tf.eye(numbers), [down.size, right.size, channels, numbers]);
