@@ -23,7 +23,11 @@ export function verdicts(aim: Aim, own: TimedCase, pytorchMs: number | null): Ve
       said.push({ aim: `${name} ${limit} × PyTorch`, isReached: ratio <= limit, found: `${ratio.toFixed(2)} ×` });
     }
   } else if (ms !== undefined) {
-    said.push({ aim: `at most ${ms.toLocaleString("en-US")} ms`, isReached: own.median <= ms, found: `${figure(own.median)} ms` });
+    said.push({
+      aim: `at most ${ms.toLocaleString("en-US")} ms`,
+      isReached: own.median <= ms,
+      found: `${figure(own.median)} ms`,
+    });
   }
   if (peakRssMiB !== undefined) {
     const isReached = own.peakRssMiB < peakRssMiB;
