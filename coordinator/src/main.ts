@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { HOUR_MS } from "@consilium/certs/authority";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
+import { weightsOfStudy } from "@consilium/shared/study/network";
 import type { Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { COORDINATOR } from "@consilium/shared/units/identity";
@@ -26,6 +27,7 @@ import type { AgentHandlers } from "./socket/serverOptions.ts";
 import { BlobFolder } from "./storage/blobFolder.ts";
 import { coordinatorMigrations } from "./storage/migrations.ts";
 import type { Sql } from "./storage/sql.ts";
+import { listStudies } from "./storage/studies.ts";
 import type { CoordinatorTables } from "./storage/tables.ts";
 import { Studies } from "./study/studies.ts";
 import type { SiteLink, StudyWorld } from "./study/world.ts";
@@ -87,6 +89,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     sql,
     ledger: ledgerBook(store, keys.signer),
     blobs: await BlobFolder.open(paths.blobs),
+    weights: await weightsFolder(sql, paths.weights),
     link: linkOf(late),
     clock: { now, after },
     logger,
@@ -121,6 +124,14 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
       logger.info("coordinator-stopped");
     },
   };
+}
+
+/** Weights files, without those of studies that were never proposed after all. */
+async function weightsFolder(sql: Sql, path: string): Promise<BlobFolder> {
+  const folder = await BlobFolder.open(path);
+  const named = new Set(listStudies(sql).map(({ document }) => weightsOfStudy(document)?.digest));
+  for (const digest of await folder.digests()) if (!named.has(digest)) await folder.remove(digest);
+  return folder;
 }
 
 interface Listening {

@@ -6,9 +6,9 @@ import { validityOf } from "@consilium/certs/renewal";
 import { enginesFolder } from "@consilium/engine/nativeEngine";
 import { assert, Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
-import { jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
+import { fromLevel, jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { decisionMessage, requireGenuine } from "./approval/proposals.ts";
+import { decisionMessage, requireGenuine, weightsNeeded } from "./approval/proposals.ts";
 import { answer } from "./control/answer.ts";
 import type { AgentStatus, ControlRequest } from "./control/request.ts";
 import { openSite, type Site } from "./control/site.ts";
@@ -17,7 +17,9 @@ import { EngineProcess } from "./engine/supervise.ts";
 import { systemMonotonicClock } from "./round/clock.ts";
 import { contributionFile } from "./round/contribute.ts";
 import { ModelSource } from "./round/modelSource.ts";
+import type { RoundLink } from "./round/ports.ts";
 import { Rounds } from "./round/run.ts";
+import { WeightsFolder } from "./round/weightsFolder.ts";
 import { Link } from "./socket/link.ts";
 import { keepRenewed } from "./socket/renewal.ts";
 import { preparedFile } from "./storage/folder.ts";
@@ -40,7 +42,8 @@ const ACCEPTED: ReplyBody = { type: "accepted" };
 export async function runAgent(options: AgentOptions): Promise<void> {
   const now = (): Date => new Date();
   const site = await openSite(options.path, { environment: options.environment, now });
-  const agent = new Agent(site, leveled(site, jsonLinesLogger(`site/${site.config.name}`, undefined, now)), options);
+  const logger = jsonLinesLogger(`site/${site.config.name}`, undefined, now);
+  const agent = new Agent(site, fromLevel(site.config.telemetry.logs.level, logger), options);
   const stop = (): void => agent.stop();
   options.signal.addEventListener("abort", stop);
   try {
@@ -60,6 +63,7 @@ class Agent {
   readonly #site: Site;
   readonly #logger: Logger;
   readonly #engine: EngineProcess;
+  readonly #weights: WeightsFolder;
   readonly #rounds: Rounds;
   readonly #since: string;
   #link: Link | null = null;
@@ -76,6 +80,7 @@ class Agent {
       this.#resolveStopped = resolve;
     });
     this.#engine = new EngineProcess({ logger, engines: enginesFolder(environment) });
+    this.#weights = new WeightsFolder({ folder: site.folder.weights, link: this.#transfers(), logger });
     this.#rounds = this.#prepareRounds(randomSums);
   }
 
@@ -122,16 +127,12 @@ class Agent {
 
   #prepareRounds(randomSums: number | undefined): Rounds {
     const { config, book, folder } = this.#site;
-    const link = {
-      send: (...[message, attachment]: Parameters<Link["send"]>) => this.#linked().send(message, attachment),
-      upload: (...[path, digest, bytes]: Parameters<Link["upload"]>) => this.#linked().upload(path, digest, bytes),
-      download: (...[digest, bytes, path]: Parameters<Link["download"]>) =>
-        this.#linked().download(digest, bytes, path),
-    };
+    const link = this.#transfers();
     const models = new ModelSource({
       engine: this.#engine,
       link,
       folder: folder.models,
+      weights: (named) => this.#weights.pathOf(named),
       patients: ({ digest, dataset }) => {
         if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };
         assert(dataset !== null, "a study that acts has its data set");
@@ -151,9 +152,19 @@ class Agent {
     });
   }
 
+  /** The link, which is there only once the agent has started. */
+  #transfers(): RoundLink {
+    return {
+      send: (message, attachment) => this.#linked().send(message, attachment),
+      upload: (path, digest, bytes) => this.#linked().upload(path, digest, bytes),
+      download: (digest, bytes, path) => this.#linked().download(digest, bytes, path),
+    };
+  }
+
   /** A process that was killed leaves files of attempts that ended, and of models on their way. */
   async #sweep(): Promise<void> {
     const { folder, attempts } = this.#site;
+    await this.#weights.keepOnly(weightsNeeded(this.#site.records.proposals()));
     const kept = new Set(attempts.acting().map((key) => contributionFile(folder.outbox, key)));
     for (const parent of [folder.outbox, folder.models]) {
       const paths = (await readdir(parent)).map((name) => join(parent, name)).filter((path) => !kept.has(path));
@@ -200,6 +211,7 @@ class Agent {
     queueMicrotask(() => {
       this.#rounds.onReconnected();
       this.#tellDecisions();
+      this.#weights.fetchAhead(weightsNeeded(this.#site.records.proposals()));
     });
   }
 
@@ -241,6 +253,7 @@ class Agent {
     if (request.ask === "decide") {
       this.#logger.info("steward-decided", { action: request.signed.statement.decision.action });
       this.#tellDecisions();
+      this.#weights.fetchAhead(weightsNeeded(this.#site.records.proposals()));
     }
     return result;
   }
@@ -276,14 +289,4 @@ class Agent {
     });
     return stop;
   }
-}
-
-const LEVELS = ["info", "warn", "error"] as const;
-
-/** Drops what is below the level of site.yaml. */
-function leveled(site: Site, logger: Logger): Logger {
-  const least = LEVELS.indexOf(site.config.telemetry.logs.level);
-  const from = (level: (typeof LEVELS)[number]): Logger["info"] =>
-    LEVELS.indexOf(level) < least ? () => {} : (event, fields) => logger[level](event, fields);
-  return { info: from("info"), warn: from("warn"), error: from("error") };
 }

@@ -165,6 +165,7 @@ export const ownHeads = SITES.map(({ site, identity }) => {
 export const inputs: ReleaseInputs = {
   document,
   parameters,
+  frozen: new Float32Array(0),
   round: 3,
   approvals,
   roster,

@@ -51,8 +51,12 @@ export class Client {
     return this.#call("POST", path, body, reply);
   }
 
+  postBytes<Reply>(path: string, bytes: Uint8Array, reply: z.ZodType<Reply>): Promise<Reply> {
+    return this.#call("POST", path, bytes, reply);
+  }
+
   async #call<Reply>(method: string, path: string, body: unknown, reply: z.ZodType<Reply>): Promise<Reply> {
-    const { status, text } = await this.#send(method, path, body === undefined ? "" : JSON.stringify(body));
+    const { status, text } = await this.#send(method, path, encoded(body));
     const answer = parseJson(text);
     if (status >= 200 && status < 300) return reply.parse(answer);
     const refusal = Refusal.safeParse(answer);
@@ -65,11 +69,11 @@ export class Client {
     });
   }
 
-  #send(method: string, path: string, body: string): Promise<{ status: number; text: string }> {
+  #send(method: string, path: string, body: Body | null): Promise<{ status: number; text: string }> {
     const url = new URL(path, this.#url);
     const headers = {
       authorization: `Bearer ${this.#token}`,
-      ...(body === "" ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+      ...(body === null ? {} : { "content-type": body.type, "content-length": body.bytes.length }),
     };
     return new Promise((resolve, reject) => {
       const options = { method, headers, timeout: TIMEOUT_MS };
@@ -85,9 +89,20 @@ export class Client {
           resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
         });
       });
-      call.end(body);
+      call.end(body?.bytes);
     });
   }
+}
+
+interface Body {
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
+
+function encoded(body: unknown): Body | null {
+  if (body === undefined) return null;
+  if (body instanceof Uint8Array) return { type: "application/octet-stream", bytes: body };
+  return { type: "application/json", bytes: Buffer.from(JSON.stringify(body)) };
 }
 
 function parseJson(text: string): unknown {

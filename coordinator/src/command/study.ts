@@ -1,6 +1,8 @@
+import { weightsOfStudy } from "@consilium/shared/study/network";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import type { Command } from "commander";
-import { StudyDetail, StudyList } from "../http/views.ts";
+import { StudyDetail, StudyList, WeightsReceipt } from "../http/views.ts";
+import { weightsPath } from "../http/weights.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
 import { watchStudy } from "./watch.ts";
@@ -32,9 +34,13 @@ const ACTIONS = [
 ] as const;
 
 async function propose(file: string, options: ClientOptions): Promise<void> {
-  const { document, digest, warnings } = readStudyFile(file);
+  const { document, digest, warnings, weights } = readStudyFile(file);
   const client = await Client.of(options);
   for (const warning of warnings) hint(`warning: ${warning.message}`);
+  const named = weightsOfStudy(document);
+  if (named !== undefined && weights !== null) {
+    await client.postBytes(weightsPath(named.digest), weights, WeightsReceipt);
+  }
   const detail = await client.post("/api/studies", document, StudyDetail);
   print(
     options.json,

@@ -1,4 +1,5 @@
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
+import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { readStudyFile } from "@consilium/storage/studyFile";
@@ -28,6 +29,8 @@ export interface Validation {
   readonly epsilon: { readonly train: number; readonly validation: number; readonly audit: number };
   readonly cap: number;
   readonly delta: number;
+  /** Pretrained weights that it starts from, in words. */
+  readonly weights: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -44,15 +47,17 @@ export function validate(file: string): Validation {
     epsilon: plannedEpsilons(document),
     cap: epsilon,
     delta,
+    weights: weightsLines(document),
     warnings: warnings.map(formatFinding),
   };
 }
 
 function describeValidation(validation: Validation): string {
-  const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, cap, delta, warnings } = validation;
+  const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, cap, delta, weights, warnings } = validation;
   return [
     ...warnings,
     `${file} is valid: study ${study}, digest ${digest}`,
+    ...(weights.length === 0 ? [] : ["Starts from pretrained weights:", ...weights.map((line) => `  ${line}`)]),
     `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
     `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
     `  training patients ${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +

@@ -19,8 +19,17 @@ import { readKeys } from "./dataFolder.ts";
 import { dataPaths } from "./paths.ts";
 import { syncTree } from "./syncTree.ts";
 
-/** What is copied as it stands; files in `blobs` and `releases` never change once they are there. */
-const COPIED = ["coordinator.yaml", "consortium.pub", "keys", "blobs", "releases", "ports.json", "lead.token"];
+/** What is copied as it stands; files in `blobs`, `weights` and `releases` never change once they are there. */
+const COPIED = [
+  "coordinator.yaml",
+  "consortium.pub",
+  "keys",
+  "blobs",
+  "weights",
+  "releases",
+  "ports.json",
+  "lead.token",
+];
 
 /** A consistent copy, also of a running coordinator: files, then the database as of one moment, then new files. */
 export async function backupDataFolder(folder: string, to: string): Promise<{ entries: number }> {

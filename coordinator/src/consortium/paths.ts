@@ -9,6 +9,7 @@ export function dataPaths(folder: string) {
     config: join(folder, CONFIG_FILE),
     database: join(folder, "coordinator.db"),
     blobs: join(folder, "blobs"),
+    weights: join(folder, "weights"),
     uploads: join(folder, "uploads"),
     releases: join(folder, "releases"),
     keys: join(folder, "keys"),

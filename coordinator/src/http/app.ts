@@ -20,6 +20,7 @@ import type { Service } from "./service.ts";
 import { authenticate, notAllowed, notLoggedIn, sessionEndpoints } from "./session.ts";
 import { siteEndpoints } from "./sites.ts";
 import { studyEndpoints } from "./studies.ts";
+import { weightsEndpoints } from "./weights.ts";
 
 /** A study document with some thousand columns. */
 const BODY_BYTES_MAX = "4mb";
@@ -57,6 +58,7 @@ export function allEndpoints(service: Service): readonly Endpoint[] {
   return [
     ...sessionEndpoints(service),
     ...studyEndpoints(service),
+    ...weightsEndpoints(service),
     ...roundEndpoints(service),
     ...budgetEndpoints(service),
     ...auditEndpoints(service),

@@ -25,6 +25,8 @@ export interface Endpoint {
   /** At most so many calls a minute from one address. */
   readonly perMinuteMax: number | undefined;
   readonly body: z.ZodType | undefined;
+  /** The body is bytes that the handler reads from the request itself. */
+  readonly takesBytes: boolean;
   /** Undefined: no content, or a stream that the handler writes itself. */
   readonly reply: z.ZodType | undefined;
   readonly handle: (call: Call<unknown>) => unknown;
@@ -37,15 +39,17 @@ interface Definition<Body, Reply> {
   readonly access?: Access;
   readonly perMinuteMax?: number;
   readonly body?: z.ZodType<Body>;
+  readonly takesBytes?: boolean;
   readonly reply?: z.ZodType<unknown, Reply>;
   readonly handle: (call: Call<Body>) => NoInfer<Reply> | Promise<NoInfer<Reply>>;
 }
 
 /** Ties a handler to the schemas of its body and reply; nothing that the reply's schema doesn't name leaves. */
 export function endpoint<Body = undefined, Reply = void>(definition: Definition<Body, Reply>): Endpoint {
-  const { method, path, summary, access = "member", perMinuteMax, body, reply, handle } = definition;
-  const handleChecked = (call: Call<unknown>): unknown => handle({ ...call, body: parseBody(body, call.body) });
-  return { method, path, summary, access, perMinuteMax, body, reply, handle: handleChecked };
+  const { method, path, summary, access = "member", perMinuteMax, body, takesBytes = false, reply } = definition;
+  const handleChecked = (call: Call<unknown>): unknown =>
+    definition.handle({ ...call, body: parseBody(body, call.body) });
+  return { method, path, summary, access, perMinuteMax, body, takesBytes, reply, handle: handleChecked };
 }
 
 /** Without a schema there is no body to read. */

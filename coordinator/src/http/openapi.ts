@@ -23,6 +23,8 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
   });
 }
 
+const BYTES = { "application/octet-stream": { schema: { type: "string", format: "binary" } } } as const;
+
 function operationOf(endpoint: Endpoint, path: string): ZodOpenApiOperationObject {
   const names = [...path.matchAll(/\{([a-z]+)\}/g)].map(([, name]) => name ?? "");
   const json = (schema: z.ZodType) => ({ "application/json": { schema } });
@@ -37,6 +39,7 @@ function operationOf(endpoint: Endpoint, path: string): ZodOpenApiOperationObjec
       ? {}
       : { requestParams: { path: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } }),
     ...(endpoint.body === undefined ? {} : { requestBody: { content: json(endpoint.body) } }),
+    ...(endpoint.takesBytes ? { requestBody: { content: BYTES } } : {}),
     responses: { ...success, default: { description: "Refused", content: json(RefusalView) } },
   };
 }

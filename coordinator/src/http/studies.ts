@@ -1,6 +1,7 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { z } from "zod";
+import { startOf } from "../model/start.ts";
 import { isAudited } from "../storage/results.ts";
 import { committedRounds } from "../storage/rounds.ts";
 import { listStudies, movesOf, repliesTo, type StudyRecord } from "../storage/studies.ts";
@@ -38,8 +39,10 @@ export function studyEndpoints(service: Service): Endpoint[] {
       access: "lead",
       body: StudyDocument,
       reply: StudyDetail,
-      handle: (call) => {
+      handle: async (call) => {
         requireEnrolled(service, call.body);
+        // Its weights, if it names any, are there and what it says of them: nobody is asked to sign others.
+        await startOf(call.body, world.weights);
         return detailOf(service, studies.propose(call.body, motiveOf(call, "proposed")));
       },
     }),

@@ -11,6 +11,7 @@
  *   GET  /api/session                  SessionView
  *   GET  /api/studies                  StudyList                      newest first
  *   GET  /api/studies/:study           StudyDetail
+ *   POST /api/weights/:digest          bytes → WeightsReceipt         before the study that names them
  *   GET  /api/studies/:study/round     LiveRoundView                  what runs now, or why nothing does
  *   GET  /api/studies/:study/rounds    RoundHistory                   the newest ROUND_HISTORY_MAX, oldest first
  *   GET  /api/studies/:study/metrics   MetricSeries                   oldest first
@@ -110,6 +111,10 @@ export const StudyDetail = StudySummary.extend({
   moves: z.array(StudyMove),
 }).meta({ id: "StudyDetail" });
 export type StudyDetail = z.infer<typeof StudyDetail>;
+
+export const WeightsReceipt = z
+  .strictObject({ digest: Digest, bytes: z.number().int().nonnegative() })
+  .meta({ id: "WeightsReceipt" });
 
 /** What a site did in one round. `waiting`: its fixed public time has not come yet. */
 export const SiteAnswer = z.enum(["waiting", "answered", "late", "absent", "declined"]);

@@ -37,7 +37,7 @@ async function step(line: ModelLine, seed: number, meanCount: number): Promise<M
 
 describe("[CLP4] the norm of adaptive rounds", () => {
   test("follows from the counts, and what is replayed or loaded goes on from the same norm and bits", async () => {
-    const line = await ModelLine.open(document, blobs, []);
+    const line = await ModelLine.open(document, { blobs, weights: blobs }, []);
     expect(line.newest.roundNorm).toBe(1);
     const rows = [line.newest, await step(line, 1, -0.5), await step(line, 2, 0.5)];
     const [, after1, after2] = rows.map(({ roundNorm }) => roundNorm ?? Number.NaN);
@@ -46,10 +46,10 @@ describe("[CLP4] the norm of adaptive rounds", () => {
     expect(after1).toBeCloseTo(nextClippingNorm(clipping, 1, -0.5, 1), 1);
     expect(after1).toBeGreaterThan(1.2);
     expect(after2).toBeLessThan(after1 ?? 0);
-    const replayed = await ModelLine.open(document, blobs, rows);
+    const replayed = await ModelLine.open(document, { blobs, weights: blobs }, rows);
     expect(replayed.newest).toEqual(line.newest);
     const { state } = await line.checkpoint();
-    const loaded = await ModelLine.open(document, blobs, [{ ...line.newest, checkpoint: state }]);
+    const loaded = await ModelLine.open(document, { blobs, weights: blobs }, [{ ...line.newest, checkpoint: state }]);
     const again = await Promise.all([line, replayed, loaded].map((own) => step(own, 3, 0.1)));
     expect(new Set(again.map(({ digest }) => digest)).size).toBe(1);
     expect(new Set(again.map(({ roundNorm }) => roundNorm)).size).toBe(1);
@@ -57,8 +57,8 @@ describe("[CLP4] the norm of adaptive rounds", () => {
 
   test("a sum that was clipped to another norm moves the model by as much as one clipped to C", async () => {
     const [flat, adapted] = await Promise.all([
-      ModelLine.open(smallStudy(), blobs, []),
-      ModelLine.open(document, blobs, []),
+      ModelLine.open(smallStudy(), { blobs, weights: blobs }, []),
+      ModelLine.open(document, { blobs, weights: blobs }, []),
     ]);
     const start = adapted.parameters.slice();
     await step(adapted, 1, -0.5);

@@ -4,9 +4,9 @@ import { coarseStep, type Grid } from "@consilium/shared/contribution/grid";
 import { packIntegers } from "@consilium/shared/contribution/pack";
 import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
-import { initialParameters } from "@consilium/shared/model/initial";
 import { modelBytes, modelDigest } from "@consilium/shared/model/modelDigest";
 import type { ModelSpec } from "@consilium/shared/model/spec";
+import type { Weights } from "@consilium/shared/model/weights";
 import { initialState, type OptimizerState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { BlobReference, ModelUpdate } from "@consilium/shared/protocol/messages";
@@ -20,6 +20,7 @@ import { bitsOfAggregate, packedChunks } from "../aggregate/packedAggregate.ts";
 import { RunningSum } from "../aggregate/runningSum.ts";
 import type { BlobFolder } from "../storage/blobFolder.ts";
 import type { ModelRecord } from "../storage/models.ts";
+import { startOf } from "./start.ts";
 
 /**
  * A checkpoint (model and optimizer state as files) is made this often. In between a version is durable as the packed
@@ -40,11 +41,19 @@ interface StoredAggregate {
   readonly durable: Promise<void>;
 }
 
+interface Folders {
+  readonly blobs: BlobFolder;
+  /** Weights files that studies start from. */
+  readonly weights: BlobFolder;
+}
+
 /** The line of a study's model versions: the newest in memory, changed in place; older ones are history. */
 export class ModelLine {
   readonly spec: ModelSpec;
   readonly grid: Grid;
   readonly sum: RunningSum;
+  /** Parameters that no step changes. */
+  readonly frozen: Float32Array;
   readonly #document: StudyDocument;
   readonly #blobs: BlobFolder;
   readonly #parameters: Float32Array;
@@ -53,12 +62,13 @@ export class ModelLine {
   /** Readers of the parameters' memory; a step waits for them. */
   #readers: Promise<unknown> = Promise.resolve();
 
-  private constructor(document: StudyDocument, blobs: BlobFolder) {
+  private constructor(document: StudyDocument, blobs: BlobFolder, start: Weights) {
     this.#document = document;
     this.#blobs = blobs;
     this.spec = modelSpecOfStudy(document);
     this.grid = gridOfStudy(document);
-    this.#parameters = initialParameters(this.spec, document.training.initialSeed);
+    this.#parameters = start.parameters;
+    this.frozen = start.frozen;
     this.#state = initialState(document.training.optimizer, this.#parameters.length);
     this.sum = new RunningSum(this.grid.dimension, this.grid.bits);
     this.#newest = {
@@ -73,8 +83,12 @@ export class ModelLine {
   }
 
   /** A study's initial model, or its newest version again from what is durable: a checkpoint and the rows since. */
-  static async open(document: StudyDocument, blobs: BlobFolder, rows: readonly ModelRecord[]): Promise<ModelLine> {
-    const line = new ModelLine(document, blobs);
+  static async open(
+    document: StudyDocument,
+    { blobs, weights }: Folders,
+    rows: readonly ModelRecord[],
+  ): Promise<ModelLine> {
+    const line = new ModelLine(document, blobs, await startOf(document, weights));
     const [first, ...later] = rows;
     if (first !== undefined) await line.#load(first);
     for (const row of later) await line.#replay(row);
@@ -192,7 +206,7 @@ export class ModelLine {
     return { inline: null, ...writer.seal() };
   }
 
-  /** From a checkpoint's files; version 0 is made from the signed seed instead. */
+  /** From a checkpoint's files; version 0 is the signed start instead. */
   async #load(row: ModelRecord): Promise<void> {
     if (row.checkpoint !== null && row.version > 0) {
       await readInto(this.#blobs.pathOf(row.digest), modelBytes(this.#parameters));

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
+import type { Weights } from "@consilium/shared/model/weights";
 import { buildRelease } from "@consilium/shared/release/build";
 import { type PartySignedHead, RELEASE_PATHS, readJson, SignedManifest } from "@consilium/shared/release/manifest";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -18,11 +19,7 @@ import { writeReleaseFolder } from "./releaseFolder.ts";
  * What follows an audit: the release is written, booked and told, or the study is rejected and its model withheld.
  * After a crash anywhere in between it is done again from the start, with the same outcome.
  */
-export async function concludeStudy(
-  world: StudyWorld,
-  document: StudyDocument,
-  parameters: Float32Array,
-): Promise<void> {
+export async function concludeStudy(world: StudyWorld, document: StudyDocument, weights: Weights): Promise<void> {
   const audit = auditOf(world.sql, document.name);
   assert(audit !== undefined, "a study is concluded after its audit");
   const { gate } = gateOf(world, document, audit.report, approvalsOf(world, document.name));
@@ -34,7 +31,7 @@ export async function concludeStudy(
     move(world, document.name, { type: "gate-refused" }, { by: "coordinator", reason });
     return;
   }
-  const { manifest, path } = await writeRelease(world, document, parameters, audit.report);
+  const { manifest, path } = await writeRelease(world, document, weights, audit.report);
   world.sql.transaction(() => {
     world.ledger.append([{ kind: "released", study: document.name, manifest }]);
     const at = world.clock.now().toISOString();
@@ -58,13 +55,14 @@ export async function concludeStudy(
 async function writeRelease(
   world: StudyWorld,
   document: StudyDocument,
-  parameters: Float32Array,
+  { parameters, frozen }: Weights,
   audit: NonNullable<ReturnType<typeof auditOf>>["report"],
 ): Promise<{ manifest: Digest; path: string }> {
   const files = buildRelease(
     {
       document,
       parameters,
+      frozen,
       round: audit.round,
       approvals: approvalsOf(world, document.name),
       roster: world.roster(),

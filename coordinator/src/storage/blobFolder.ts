@@ -47,6 +47,11 @@ export class BlobFolder {
     return new BlobWriter(this.#folder, path, await open(path, "w", 0o600));
   }
 
+  /** Whatever lies here whole. */
+  async digests(): Promise<readonly Digest[]> {
+    return (await readdir(this.#folder)).flatMap((name) => Digest.safeParse(name).data ?? []);
+  }
+
   async remove(digest: Digest): Promise<void> {
     await removeFile(this.pathOf(digest));
   }
@@ -77,6 +82,21 @@ export class BlobWriter {
     const { reference, durable } = this.seal();
     await durable;
     return reference;
+  }
+
+  /** Durable under this digest when it resolves to true; false where these are other bytes, which are removed. */
+  async finishAs(digest: Digest): Promise<boolean> {
+    if (this.#hash.copy().digest("hex") === digest) {
+      await this.finish();
+      return true;
+    }
+    await this.discard();
+    return false;
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close();
+    await rm(this.#path);
   }
 
   /** No more is pushed: what the blob is called is known before the disk has it. */

@@ -87,7 +87,12 @@ export class Consortium {
   readonly #sql: Sql;
   #isAlive = true;
 
-  private constructor(folder: string, sites: readonly FakeSite[], sql: Sql, blobs: BlobFolder) {
+  private constructor(
+    folder: string,
+    sites: readonly FakeSite[],
+    sql: Sql,
+    folders: Pick<StudyWorld, "blobs" | "weights">,
+  ) {
     this.folder = folder;
     this.sites = sites;
     this.#sql = sql;
@@ -102,7 +107,7 @@ export class Consortium {
     this.world = {
       sql,
       ledger: ledgerBook(this.store, coordinatorSigner),
-      blobs,
+      ...folders,
       link: this.#link(),
       clock: {
         now,
@@ -133,8 +138,9 @@ export class Consortium {
     const place = folder ?? (await mkdtemp(join(tmpdir(), "consilium-coordinator-")));
     const sql = await openDatabase<CoordinatorTables>(join(place, "coordinator.db"), coordinatorMigrations);
     const blobs = await BlobFolder.open(join(place, "blobs"));
+    const weights = await BlobFolder.open(join(place, "weights"));
     const all = sites ?? SITES.map((name, index) => new FakeSite(name, index + 10));
-    return new Consortium(place, all, sql, blobs);
+    return new Consortium(place, all, sql, { blobs, weights });
   }
 
   site(index: number): FakeSite {

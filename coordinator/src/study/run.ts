@@ -72,7 +72,7 @@ export class StudyRun {
     const record = findStudy(world.sql, study);
     assert(record !== undefined, "a study that runs exists");
     const rows = lineSinceCheckpoint(world.sql, study);
-    const line = await ModelLine.open(record.document, world.blobs, rows);
+    const line = await ModelLine.open(record.document, world, rows);
     if (rows.length === 0) world.sql.transaction(() => insertModel(world.sql, study, line.newest));
     return new StudyRun(world, record.document, record.digest, line);
   }
@@ -157,7 +157,7 @@ export class StudyRun {
   async #openNext(): Promise<OpenedRound | null> {
     const { minSites, onDropout } = this.document.training;
     if (this.#done?.purpose === "audit") {
-      this.#concluding = concludeStudy(this.#world, this.document, this.#line.parameters);
+      this.#concluding = concludeStudy(this.#world, this.document, this.#line);
       await this.#concluding;
       return null;
     }

@@ -10,6 +10,7 @@ import { activeSite } from "@consilium/shared/protocol/roster";
 import { signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
 import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { weightsOfStudy } from "@consilium/shared/study/network";
 import { COORDINATOR, type Digest, type SiteName, type StudyName } from "@consilium/shared/units/identity";
 import { lastClosed } from "../storage/rounds.ts";
 import { findStudy, insertStudy, listStudies, repliesTo, type StudyRecord } from "../storage/studies.ts";
@@ -41,7 +42,11 @@ export class Studies {
   /** Goes on with every study that an earlier process was running. */
   async resumeAll(): Promise<void> {
     for (const { name, standing } of listStudies(this.#world.sql)) {
-      if (RUNNING.includes(standing.state)) await this.#launch(name);
+      if (!RUNNING.includes(standing.state)) continue;
+      // A file that a study needs is missing: that study pauses, all others go on.
+      await this.#launch(name).catch((error: unknown) => {
+        if (!(error instanceof Failure)) throw error;
+      });
     }
   }
 
@@ -158,14 +163,18 @@ export class Studies {
     for (const { run } of this.#running.values()) run.siteLost(site);
   }
 
-  /** File of a blob that this site may fetch: only of running studies that list it. */
+  /** File of a blob that this site may fetch: of running studies that list it, and weights of any that does. */
   async fileFor(site: SiteName, digest: Digest): Promise<string | undefined> {
     for (const { run } of this.#running.values()) {
       if (!run.document.sites.some(({ name }) => name === site)) continue;
       const path = await run.fileOf(digest);
       if (path !== undefined) return path;
     }
-    return undefined;
+    const { sql, weights } = this.#world;
+    const isNamed = listStudies(sql).some(
+      ({ document }) => weightsOfStudy(document)?.digest === digest && document.sites.some(({ name }) => name === site),
+    );
+    return isNamed && (await weights.has(digest)) ? weights.pathOf(digest) : undefined;
   }
 
   /** The process ends: durable state is left as it is. */
@@ -177,7 +186,11 @@ export class Studies {
   async #launch(name: StudyName): Promise<void> {
     const { logger, changed } = this.#world;
     await this.#running.get(name)?.ended;
-    const run = await StudyRun.open(this.#world, name);
+    const run = await StudyRun.open(this.#world, name).catch((error: unknown) => {
+      logger.error("study-not-opened", { study: name, code: toRefusal(error).code });
+      if (error instanceof Failure) this.#pauseAfterFault(name, error.message);
+      throw error;
+    });
     const ended = run
       .run()
       .catch((error: unknown) => {
@@ -196,10 +209,9 @@ export class Studies {
     this.#running.set(name, { run, ended });
   }
 
-  #pauseAfterFault(name: StudyName): void {
+  #pauseAfterFault(name: StudyName, reason = "a fault at the coordinator; see its log, then resume"): void {
     const { state } = this.record(name).standing;
     if (state !== "training" && state !== "auditing") return;
-    const reason = "a fault at the coordinator; see its log, then resume";
     move(this.#world, name, { type: "paused" }, { by: "coordinator", reason });
   }
 

@@ -52,6 +52,8 @@ export interface StudyWorld {
   readonly sql: Sql;
   readonly ledger: LedgerBook;
   readonly blobs: BlobFolder;
+  /** Weights files that studies start from. */
+  readonly weights: BlobFolder;
   readonly link: SiteLink;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -1,4 +1,5 @@
 import { featureCount, type ModelSpec } from "@consilium/shared/model/spec";
+import type { Weights } from "@consilium/shared/model/weights";
 import * as tf from "@tensorflow/tfjs-core";
 import { forward, outputOf } from "./forward.ts";
 import { loadNetwork, type Network } from "./network.ts";
@@ -8,8 +9,8 @@ import { borrowData } from "./tensorData.ts";
 const RECORDS_PER_PASS = 256;
 
 /** Probability of each class for each record, [records, classes] row by row; one logit gives [1 − p, p]. */
-export function predict(spec: ModelSpec, parameters: Float32Array, features: Float32Array): Float32Array {
-  const network = loadNetwork(spec, parameters);
+export function predict(spec: ModelSpec, { parameters, frozen }: Weights, features: Float32Array): Float32Array {
+  const network = loadNetwork(spec, parameters, frozen);
   try {
     return predictWith(network, features);
   } finally {

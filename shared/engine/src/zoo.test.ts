@@ -134,7 +134,7 @@ test("[ENG15] of a discriminator's two heads a prediction is the class alone", (
   const spec = acganDiscriminator(2);
   const parameters = initialParameters(spec, 5);
   const records = formula(2 * 36);
-  const probabilities = predict(spec, parameters, records);
+  const probabilities = predict(spec, { parameters, frozen: new Float32Array(0) }, records);
   const network = loadNetwork(spec, parameters);
   const logits = tf.tidy(() =>
     forward(network, tf.tensor2d(records, [2, 36]))

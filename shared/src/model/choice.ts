@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Layer } from "./layer.ts";
+import { StudyWeights } from "./studyWeights.ts";
 import { Trains } from "./zoo/parts.ts";
 
 const hidden = z.array(z.number().int().positive()).min(1).max(10).describe("Units of each hidden layer.");
@@ -14,10 +15,10 @@ const series = z
 
 const resnet18 = z
   .strictObject({ preset: z.literal("resnet18"), input: image })
-  .describe("ResNet-18 with group normalisation, for images of 32 pixels and more.");
+  .describe("ResNet-18 for images of 32 pixels and more; with group normalisation, or a pretrained one's own, fixed.");
 const resnet20 = z
   .strictObject({ preset: z.literal("resnet20"), input: image })
-  .describe("ResNet-20 with group normalisation, for images of about 32 pixels.");
+  .describe("ResNet-20 for images of about 32 pixels; with group normalisation, or a pretrained one's own, fixed.");
 const squeezenet = z
   .strictObject({ preset: z.literal("squeezenet"), input: image })
   .describe("SqueezeNet 1.1, for images of 64 pixels and more in little memory.");
@@ -55,25 +56,33 @@ const own = [
     .describe("SPRINT_gan's discriminator: real or made, and which class. A study's records are all real."),
 ] as const;
 
+/** Both or neither: what is trained of a pretrained network, and its weights. */
+const started = { weights: StudyWeights.optional(), trains: Trains.optional() };
+
 /** The network of a signed study. */
 export const ModelChoice = z.discriminatedUnion("preset", [
   ...own,
-  resnet18,
-  resnet20,
-  squeezenet,
+  resnet18.extend(started),
+  resnet20.extend(started),
+  squeezenet.extend(started),
   z
     .strictObject({
       preset: z.literal("keras"),
       input: z.array(length).min(1).max(3),
       layers: z.array(Layer).min(1).max(400),
+      weights: started.weights,
     })
     .describe("Layers of a model that was brought along."),
 ]);
 export type ModelChoice = z.infer<typeof ModelChoice>;
 
 const pretrained = {
-  weights: z.string().min(1).optional().describe("Path of a safetensors file with pretrained weights."),
-  trains: Trains.optional().describe("Which parameters of a pretrained network are trained."),
+  weights: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of a safetensors file with pretrained weights. Proposing the study declares them public."),
+  trains: Trains.optional().describe("Which parameters of a pretrained network are trained; without it all (full)."),
 };
 
 /** The network as a study file names it: files in place of what they hold. */

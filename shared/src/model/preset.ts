@@ -2,9 +2,11 @@ import { z } from "zod";
 import type { ModelChoice } from "./choice.ts";
 import { classifierOf } from "./classifier.ts";
 import type { DenseLayer } from "./layer.ts";
-import { ModelSpec } from "./spec.ts";
+import { frozenSlots, ModelSpec, parameterCount } from "./spec.ts";
+import { weightsBytes } from "./studyWeights.ts";
 import { acganDiscriminator } from "./zoo/acganDiscriminator.ts";
 import { cnn } from "./zoo/cnn.ts";
+import type { Normalisation, Trains } from "./zoo/parts.ts";
 import { resnet18 } from "./zoo/resnet18.ts";
 import { resnet20 } from "./zoo/resnet20.ts";
 import { seriesCnn } from "./zoo/seriesCnn.ts";
@@ -36,16 +38,21 @@ export function modelSpecOf(choice: ModelChoice, featureCount: number, classes: 
     case "cnn-series":
       return seriesCnn(choice.input, classes);
     case "resnet18":
-      return resnet18({ input: choice.input, classes, norm: "group", trains: "full" });
+      return resnet18({ input: choice.input, classes, ...pretrainedAs(choice) });
     case "resnet20":
-      return resnet20({ input: choice.input, classes, norm: "group", trains: "full" });
+      return resnet20({ input: choice.input, classes, ...pretrainedAs(choice) });
     case "squeezenet":
-      return squeezenet({ input: choice.input, classes, trains: "full" });
+      return squeezenet({ input: choice.input, classes, trains: choice.trains ?? "full" });
     case "acgan-discriminator":
       return acganDiscriminator(classes, choice.input);
     case "keras":
       return broughtAlong(choice, classes);
   }
+}
+
+/** A pretrained network keeps its own normalisation, whose statistics stay fixed; batches never set them here. */
+function pretrainedAs({ trains }: { trains?: Trains | undefined }): { norm: Normalisation; trains: Trains } {
+  return trains === undefined ? { norm: "group", trains: "full" } : { norm: "frozen-batch", trains };
 }
 
 type Brought = Extract<ModelChoice, { preset: "keras" }>;
@@ -73,22 +80,54 @@ export function choiceFaults(choice: ModelChoice, featureCount: () => number, cl
     const message = `[${choice.input.join(", ")}] takes ${wanted} numbers, and the columns give ${columns}`;
     faults.push({ path: ["input"], message });
   }
+  const network = networkOf(choice, columns, classes);
+  return [
+    ...faults,
+    ...("fault" in network ? [{ path: [], message: network.fault }] : weightsFaults(choice, network.spec)),
+  ];
+}
+
+/** The network of a choice that nobody has checked yet, or why there is none. */
+export function networkOf(
+  choice: ModelChoice,
+  featureCount: number,
+  classes: number,
+): { readonly spec: ModelSpec } | { readonly fault: string } {
   try {
-    modelSpecOf(choice, columns, classes);
+    return { spec: modelSpecOf(choice, featureCount, classes) };
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    faults.push({ path: [], message: `makes no network: ${error.issues[0]?.message}` });
+    return { fault: `makes no network: ${error.issues[0]?.message}` };
   }
-  return faults;
 }
 
 function broughtFaults({ layers }: Brought): ChoiceFault[] {
   return layers.flatMap((layer) => {
     const named = (why: string): ChoiceFault[] => [{ path: [], message: `${layer.name}: ${why}` }];
     if (layer.kind === "embedding") return named("an embedding takes indices, and columns are scaled to [−1, 1]");
-    if ("frozen" in layer && layer.frozen) return named("frozen parameters don't reach the sites in this version");
     return [];
   });
+}
+
+/** What is frozen has its numbers, and the weights that the document names are this network's in size. */
+function weightsFaults(choice: ModelChoice, spec: ModelSpec): ChoiceFault[] {
+  const weights = "weights" in choice ? choice.weights : undefined;
+  const [frozen] = frozenSlots(spec);
+  if (parameterCount(spec) === 0) return [{ path: [], message: "trains nothing: every layer is frozen" }];
+  if (weights === undefined) {
+    if ("trains" in choice && choice.trains !== undefined) {
+      return [{ path: ["trains"], message: "says what is trained of pretrained weights, and there are none" }];
+    }
+    return frozen === undefined ? [] : [{ path: [], message: `${frozen.name}: is frozen, and no weights are given` }];
+  }
+  if (choice.preset !== "keras" && "weights" in choice && choice.trains === undefined) {
+    return [{ path: ["trains"], message: "must say what is trained of the pretrained weights" }];
+  }
+  const wanted = weightsBytes(spec);
+  const unknown = weights.fresh.find((name) => !spec.layers.some((layer) => layer.name === name));
+  if (unknown !== undefined) return [{ path: ["weights", "fresh"], message: `names ${unknown}, which is no layer` }];
+  if (weights.bytes === wanted) return [];
+  return [{ path: ["weights", "bytes"], message: `must be ${wanted}, the network's size (got ${weights.bytes})` }];
 }
 
 function dense(hidden: readonly number[], outputs: number, activation: "relu" | "tanh"): DenseLayer[] {

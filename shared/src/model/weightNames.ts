@@ -52,6 +52,17 @@ export const SQUEEZENET_NAMES: WeightNames = {
   outputsFirst: false,
 };
 
+/** torchvision's SqueezeNet 1.1 counts its layers, rectifiers and pools among them: `features.3` is the first fire. */
+export const TORCHVISION_SQUEEZENET_NAMES: WeightNames = pytorchNames(1e-5, (layer) => {
+  if (layer === "conv1") return "features.0";
+  if (layer === "conv10") return "classifier.1";
+  const [fire = "", part = ""] = layer.split("/");
+  const number = Number(fire.slice("fire".length));
+  // Max pools stand before fires 4 and 6.
+  const place = number + 1 + (number >= 4 ? 1 : 0) + (number >= 6 ? 1 : 0);
+  return `features.${place}.${part === "squeeze1x1" ? "squeeze" : part}`;
+});
+
 /** What of a Keras model its variables' names and shapes follow from. */
 export interface KerasNaming {
   /** Each layer's name in Keras. */

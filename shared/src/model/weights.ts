@@ -20,6 +20,15 @@ export interface WeightsWanted {
   readonly seed: number;
 }
 
+/** Whether a file holds this layer: it has the tensor of its first slot, in its very shape. */
+export function holdsLayer(spec: ModelSpec, file: Uint8Array, names: WeightNames, layer: string): boolean {
+  const slot = [...parameterSlots(spec), ...frozenSlots(spec)].find(({ name }) => name.startsWith(`${layer}/`));
+  if (slot === undefined) throw withoutTensor(layer);
+  const { name, shape } = placeOf(names, layer, slot);
+  const tensor = openTensorFile(file).get(name);
+  return tensor !== undefined && String(tensor.shape) === String(shape);
+}
+
 /**
  * Numbers of `spec` from somebody else's safetensors file. Each slot takes exactly the tensors that `names` says, in
  * exactly its shape; a tensor that no layer takes is refused, so that a network one layer short can't pass for another.
@@ -64,12 +73,9 @@ class WeightSource {
       return null;
     }
     if (layer.kind === "scale") return this.#folded(layer.name, prefix, part, slot);
-    const suffix = names.parts[part];
-    if (suffix === undefined) throw withoutTensor(slot.name);
-    const stored = names.storedShapes.get(slot.name) ?? slot.shape;
-    if (part !== "kernel" || !names.outputsFirst) return this.#values(`${prefix}${suffix}`, stored, slot);
-    const turned = outputsFirst(stored);
-    return outputsLast(this.#values(`${prefix}${suffix}`, turned, slot), turned);
+    const { name, shape, isTurned } = placeOf(names, layer.name, slot);
+    const values = this.#values(name, shape, slot);
+    return isTurned ? outputsLast(values, shape) : values;
   }
 
   /** Batch normalisation with its statistics fixed: γ(x − μ)/√(v + ε) + β = x·scale + shift (Ioffe & Szegedy 2015). */
@@ -98,6 +104,23 @@ class WeightSource {
       throw differs(`Tensor ${name} [${shape}] is taken by no layer`);
     }
   }
+}
+
+interface Place {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Outputs come first. */
+  readonly isTurned: boolean;
+}
+
+/** Tensor in which a slot's numbers are stored, but for folded batch normalisation, which takes four. */
+function placeOf(names: WeightNames, layer: string, slot: ParameterSlot): Place {
+  const part = slot.name.slice(layer.length + 1);
+  const suffix = names.parts[part];
+  if (suffix === undefined) throw withoutTensor(slot.name);
+  const stored = names.storedShapes.get(slot.name) ?? slot.shape;
+  const isTurned = part === "kernel" && names.outputsFirst;
+  return { name: `${names.prefix(layer)}${suffix}`, shape: isTurned ? outputsFirst(stored) : stored, isTurned };
 }
 
 function layerOfSlot(spec: ModelSpec): ReadonlyMap<string, Layer> {
@@ -141,6 +164,6 @@ function differs(what: string): Failure {
     code: "model/weights-differ",
     kind: "refused",
     what: `The weights are not this network's. ${what}.`,
-    remedy: "Give the file of this very network, or name the layers that start anew.",
+    remedy: "Give the file of this very network; only a head for other classes starts anew.",
   });
 }

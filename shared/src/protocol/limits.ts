@@ -10,6 +10,12 @@ export const FRAME_BYTES_MAX = MESSAGE_JSON_BYTES_MAX + INLINE_BYTES_MAX + 64 * 
 /** One transfer: 2^31 parameters at 24 bits would be 6 GB; nobody trains that here. */
 export const TRANSFER_BYTES_MAX = 2 * 1024 ** 3;
 
+/** A study's weights file: 134 million numbers, ten times a ResNet-18. It is held in memory at both ends. */
+export const WEIGHTS_BYTES_MAX = 512 * 1024 ** 2;
+
+/** Somebody else's file of weights, as it is read: its numbers may be float64, and some of no use here. */
+export const PRETRAINED_BYTES_MAX = 2 * WEIGHTS_BYTES_MAX;
+
 /** A header names a message in some 600 bytes. */
 export const HEADER_BYTES_MAX = 2048;
 

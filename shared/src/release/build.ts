@@ -34,6 +34,8 @@ import { auditText, privacyText } from "./texts.ts";
 export interface ReleaseInputs {
   readonly document: StudyDocument;
   readonly parameters: Float32Array;
+  /** What of the study's weights file was not trained. */
+  readonly frozen: Float32Array;
   /** Training round whose model this is. */
   readonly round: number;
   /** Of every site that took part. */
@@ -75,7 +77,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
   refuseUnlessReady(inputs, state, verdict);
   const text = (content: string) => new TextEncoder().encode(content);
   const files = new Map<string, Uint8Array>([
-    [RELEASE_PATHS.model, modelFile(document, parameters)],
+    [RELEASE_PATHS.model, modelFile(document, inputs)],
     [RELEASE_PATHS.study, jsonBytes(document)],
     [RELEASE_PATHS.privacy, jsonBytes(privacy)],
     [RELEASE_PATHS.privacyText, text(privacyText(privacy))],

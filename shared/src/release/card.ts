@@ -1,10 +1,12 @@
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
+import { frozenSlots, parameterCount, sizeOf } from "../model/spec.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { type StopReason, stopText } from "../study/earlyStop.ts";
+import { modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { PrivacyStatement } from "./statement.ts";
-import { figureText, lines, sentence } from "./texts.ts";
+import { figureText, lines, plain, sentence } from "./texts.ts";
 
 /** What a model card tells. */
 export interface CardInput {
@@ -60,6 +62,7 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop }: 
       `from ${document.data.columns.length} columns named in [study.json](study.json), scaled by the public ranges there.`,
     ),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
+    ...startLines(document),
     `- Predict with \`consilium-site predict --release PATH --in FILE --out FILE\`, which verifies first.`,
     "",
     "## Limits",
@@ -67,6 +70,15 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop }: 
     "- Not a medical device: no figure here shows that its use is safe or helps patients.",
     "- It holds for patients like those of the sites that trained it; hold it against your own before use.",
   );
+}
+
+/** Where a pretrained model came from, and what of it was left as it was. */
+function startLines(document: StudyDocument): string[] {
+  const weights = weightsOfStudy(document);
+  if (weights === undefined) return [];
+  const spec = modelSpecOfStudy(document);
+  const trained = `${parameterCount(spec)} parameters were trained and ${sizeOf(frozenSlots(spec))} left as they were`;
+  return [`- Started from ${plain(weights.source.file)} (SHA-256 ${weights.source.digest}): ${trained}.`];
 }
 
 function frontMatter(document: StudyDocument): string[] {
@@ -92,9 +104,4 @@ function evaluationLines(evaluation: Evaluation | undefined): string[] {
     ...auc,
     `- Accuracy: ${figureText(evaluation.accuracy)}`,
   ];
-}
-
-/** Text from the study, on one line and without Markdown or HTML of its own. */
-function plain(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/[<>`*_[\]]/g, "");
 }

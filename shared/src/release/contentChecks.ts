@@ -10,6 +10,7 @@ import { plannedCharges } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { isFounded, stopRound } from "../study/earlyStop.ts";
+import { weightsOfStudy } from "../study/network.ts";
 import type { PublicKey } from "../units/identity.ts";
 import { releaseGate, studyAudit } from "./build.ts";
 import { modelCard } from "./card.ts";
@@ -90,9 +91,9 @@ export const CONTENT_CHECKS: readonly {
   },
   {
     name: "model",
-    explanation: "The model is the study's network with the parameters that were audited.",
-    holds: ({ manifest, document, read }) =>
-      modelDigest(readModelFile(document, read(RELEASE_PATHS.model)).parameters) === manifest.model.digest,
+    explanation:
+      "The model is the study's network with the parameters that were audited, and the frozen ones that every site signed.",
+    holds: modelHolds,
   },
   {
     name: "audit",
@@ -182,6 +183,15 @@ function chargesHold({ document, state }: Contents): boolean {
         return false;
       }),
     )
+  );
+}
+
+function modelHolds({ manifest, document, read }: Contents): boolean {
+  const { parameters, frozen } = readModelFile(document, read(RELEASE_PATHS.model));
+  const signed = weightsOfStudy(document)?.frozen;
+  return (
+    modelDigest(parameters) === manifest.model.digest &&
+    (signed === undefined ? frozen.length === 0 : modelDigest(frozen) === signed)
   );
 }
 

@@ -19,9 +19,11 @@ import { digestOf } from "../encoding/digest.ts";
 import { GENESIS_HASH, type LedgerBody } from "../ledger/entry.ts";
 import { replay } from "../ledger/replay.ts";
 import { modelDigest } from "../model/modelDigest.ts";
+import { studyWeights } from "../model/studyWeights.ts";
 import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
 import { signStatement } from "../signing/ed25519.ts";
 import { StudyDocument } from "../study/document.ts";
+import { modelSpecOfStudy } from "../study/network.ts";
 import { COORDINATOR, Signature } from "../units/identity.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { buildRelease, type ReleaseInputs } from "./build.ts";
@@ -80,6 +82,25 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
   test("an early stop that the study doesn't know", () => {
     const stop = { metric: "auc", best: { round: 1, value: 0.9 }, since: [{ round: 3, value: 0.8 }] } as const;
     expect(failed(forge({ stop: { ...stop, since: [...stop.since] } }))).toEqual(["stop"]);
+  });
+
+  test("[REL7] frozen parameters other than those that the study names", () => {
+    const spec = modelSpecOfStudy(document);
+    const [columns = 0] = spec.input;
+    const frozen = Float32Array.from({ length: 2 * columns }, (_, i) => i);
+    const source = { file: "norm.safetensors", digest: digestOf("norm") };
+    const { named } = studyWeights({ parameters, frozen }, { source, fresh: [] });
+    const layers = [{ kind: "scale", name: "norm", frozen: true }, ...spec.layers];
+    const model = { preset: "keras", input: [columns], layers, weights: named };
+    const started = StudyDocument.parse({ ...document, model });
+    // Its approvals are of another study: what matters is whether the model itself holds.
+    expect(failed(forge({ document: started, frozen }))).not.toContain("model");
+    const text = new TextDecoder().decode(forge({ document: started, frozen }).get(RELEASE_PATHS.privacyText));
+    expect(text).toContain(
+      `norm.safetensors (SHA-256 ${digestOf("norm")}), which the study's proposer declared public`,
+    );
+    const other = frozen.with(1, 0.5);
+    expect(failed(forge({ document: started, frozen: other }))).toContain("model");
   });
 
   test("a soothing text", () => {

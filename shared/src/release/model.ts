@@ -1,38 +1,44 @@
 import { Failure } from "../failure/failure.ts";
-import { type ModelSpec, parameterCount, parameterSlots } from "../model/spec.ts";
+import { frozenSlots, type ModelSpec, type ParameterSlot, parameterSlots, sizeOf } from "../model/spec.ts";
+import type { Weights } from "../model/weights.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { modelSpecOfStudy } from "../study/network.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 
-/** A model's flat parameters as `model.safetensors`, one tensor a slot. */
-export function modelFile(document: StudyDocument, parameters: Float32Array): Uint8Array {
+/** A model as `model.safetensors`, one tensor a slot: those that were trained, then those that were frozen. */
+export function modelFile(document: StudyDocument, { parameters, frozen }: Weights): Uint8Array {
   const spec = modelSpecOfStudy(document);
-  if (parameters.length !== parameterCount(spec)) throw mismatch();
-  const tensors = parameterSlots(spec).map(({ name, shape, offset, size }) => ({
-    name,
-    shape,
-    values: parameters.subarray(offset, offset + size),
-  }));
+  const tensorsOf = (slots: readonly ParameterSlot[], numbers: Float32Array) => {
+    if (numbers.length !== sizeOf(slots)) throw mismatch();
+    return slots.map(({ name, shape, offset, size }) => {
+      return { name, shape, values: numbers.subarray(offset, offset + size) };
+    });
+  };
+  const tensors = [...tensorsOf(parameterSlots(spec), parameters), ...tensorsOf(frozenSlots(spec), frozen)];
   return encodeSafetensors({ tensors, metadata: { format: "consilium", study: document.name } });
 }
 
-/** The flat parameters in a release's model file; throws unless it holds exactly the tensors of the study's network. */
-export function readModelFile(
-  document: StudyDocument,
-  file: Uint8Array,
-): { spec: ModelSpec; parameters: Float32Array } {
+/** A model with all that it takes to predict. */
+export interface ReleasedModel extends Weights {
+  readonly spec: ModelSpec;
+}
+
+/** The numbers in a release's model file; throws unless it holds exactly the tensors of the study's network. */
+export function readModelFile(document: StudyDocument, file: Uint8Array): ReleasedModel {
   const spec = modelSpecOfStudy(document);
-  const slots = parameterSlots(spec);
   const { tensors } = decodeSafetensors(file);
-  const parameters = new Float32Array(parameterCount(spec));
-  if (tensors.length !== slots.length) throw mismatch();
-  slots.forEach(({ name, shape, offset }, index) => {
-    const tensor = tensors[index];
-    const sameShape = tensor?.shape.length === shape.length && shape.every((length, i) => tensor.shape[i] === length);
-    if (tensor?.name !== name || !sameShape) throw mismatch();
-    parameters.set(tensor.values, offset);
-  });
-  return { spec, parameters };
+  const [trained, still] = [parameterSlots(spec), frozenSlots(spec)];
+  if (tensors.length !== trained.length + still.length) throw mismatch();
+  const read = (slots: readonly ParameterSlot[], from: number): Float32Array => {
+    const numbers = new Float32Array(sizeOf(slots));
+    slots.forEach(({ name, shape, offset }, index) => {
+      const tensor = tensors[from + index];
+      if (tensor?.name !== name || String(tensor.shape) !== String(shape)) throw mismatch();
+      numbers.set(tensor.values, offset);
+    });
+    return numbers;
+  };
+  return { spec, parameters: read(trained, 0), frozen: read(still, trained.length) };
 }
 
 function mismatch(): Failure {

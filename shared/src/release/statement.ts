@@ -8,10 +8,12 @@ import { unreachable } from "../failure/failure.ts";
 import { Part } from "../ledger/entry.ts";
 import { spendingOf } from "../ledger/spent.ts";
 import type { Charge, ChargeState, LedgerState } from "../ledger/state.ts";
+import { StudyWeights } from "../model/studyWeights.ts";
 import type { Approval } from "../study/approval.ts";
 import { plannedEvents } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { weightsOfStudy } from "../study/network.ts";
 import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
 
 const epsilon = z.number().nonnegative();
@@ -65,6 +67,8 @@ export const PrivacyStatement = z.strictObject({
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
   /** Data that left a site without noise. */
   unprotectedDisclosures: z.array(z.string()).max(0),
+  /** Weights that it started from: public by the proposer's word, so that no figure here counts what they tell. */
+  publicWeights: StudyWeights.pick({ digest: true, source: true }).optional(),
 });
 export type PrivacyStatement = z.infer<typeof PrivacyStatement>;
 
@@ -104,6 +108,7 @@ export function privacyStatementOf(
   const curves = approved.map(({ site }) => worstPart(spent.filter((charge) => charge.site === site)));
   const worst = curves.reduce(pointwiseMax, ZERO_CURVE);
   const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
+  const weights = weightsOfStudy(document);
   const sites = approved.map((statement) => siteStatement(document, statement, state));
   const planned = Part.options.map((part) => plannedCurve(document, part)).reduce(pointwiseMax, ZERO_CURVE);
   const consortium = {
@@ -127,6 +132,7 @@ export function privacyStatementOf(
     guarantee: guaranteeOf(document, consortium, signedMaximumEpsilon, at(scaleCurve(planned, 2))),
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
+    ...(weights === undefined ? {} : { publicWeights: { digest: weights.digest, source: weights.source } }),
   };
 }
 

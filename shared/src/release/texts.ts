@@ -49,6 +49,7 @@ export function privacyText(statement: PrivacyStatement): string {
       `and ${sampler.totalVariation} (total variation) in all; both are charged.`,
     ),
     "- Unprotected disclosures: none.",
+    ...publicWeightsLines(statement),
     "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts true of people in general.",
     "",
     "## Sites",
@@ -81,6 +82,17 @@ function basisText({ guarantee, consortium }: PrivacyStatement): string {
     "that is the whole schedule that was signed, because a noised metric could end training early.",
     `Really spent, at the site that spent most: ε = ${epsilonText(consortium.disjointEpsilon)}`,
   );
+}
+
+function publicWeightsLines({ publicWeights }: PrivacyStatement): string[] {
+  if (publicWeights === undefined) return [];
+  const { file, digest } = publicWeights.source;
+  return [
+    sentence(
+      `- Public input: training started from the weights ${plain(file)} (SHA-256 ${digest}),`,
+      "which the study's proposer declared public. What they tell of anyone they were trained on is not counted here.",
+    ),
+  ];
 }
 
 /** AUDIT.md: verdict first, then the tables. */
@@ -141,6 +153,11 @@ export function decimals(value: number): string {
 /** Clauses of one paragraph. */
 export function sentence(...clauses: readonly string[]): string {
   return clauses.join(" ");
+}
+
+/** Text from the study, on one line and without Markdown or HTML of its own. */
+export function plain(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replaceAll(/[<>`*_[\]]/g, "");
 }
 
 export function lines(...text: readonly string[]): string {

@@ -1,17 +1,27 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { backboneFile } from "../../../test/support/pretrainedStudy.ts";
+import { digestOf } from "../encoding/digest.ts";
+import { initialParameters } from "../model/initial.ts";
 import { parameterCount } from "../model/spec.ts";
+import { openStudyWeights } from "../model/studyWeights.ts";
+import { pytorchNames } from "../model/weightNames.ts";
+import { readWeights } from "../model/weights.ts";
+import { WEIGHTS_BYTES_MAX } from "../protocol/limits.ts";
+import { encodeSafetensors, type NamedTensor } from "../release/safetensors.ts";
 import { StudyDocument } from "./document.ts";
-import { modelSpecOfStudy } from "./network.ts";
+import { modelSpecOfStudy, weightsOfStudy } from "./network.ts";
 import { InvalidStudy, type ResolvedStudy, resolveStudy } from "./resolve.ts";
 
 const HEART = new URL("../../studies/heart/", import.meta.url);
 const heart = readFileSync(new URL("study.yaml", HEART), "utf8");
 const schema = readFileSync(new URL("schema.yaml", HEART), "utf8");
 const MODEL = /^model: .*$/m;
+const PRETRAINED = "{ preset: resnet20, input: [6, 6, 1], weights: mine/w.safetensors, trains: head }";
+const backbone = backboneFile();
 
 /** The heart study with 36 numbers for columns, 3 × 12 of them. */
-function resolve(model: string, files: Readonly<Record<string, string>> = {}): ResolvedStudy {
+function resolve(model: string, files: Readonly<Record<string, string>> = {}, weights?: Uint8Array): ResolvedStudy {
   const columns = Array.from({ length: 36 }, (_, i) => `  - { name: v${i}, type: number, min: 0, max: 1 }`).join("\n");
   const label = schema.split("\n").find((line) => line.includes("name: label"));
   const wide = `apiVersion: consilium/v1\nkind: Schema\ncolumns:\n${columns}\n${label}\n`;
@@ -23,12 +33,16 @@ function resolve(model: string, files: Readonly<Record<string, string>> = {}): R
       if (text === undefined) throw new Error("no such file");
       return text;
     },
+    readBytes: () => {
+      if (weights === undefined) throw new Error("no such file");
+      return weights;
+    },
   });
 }
 
-function faults(model: string, files: Readonly<Record<string, string>> = {}): readonly string[] {
+function faults(model: string, files: Readonly<Record<string, string>> = {}, weights?: Uint8Array): readonly string[] {
   try {
-    resolve(model, files);
+    resolve(model, files, weights);
     return [];
   } catch (error) {
     if (!(error instanceof InvalidStudy)) throw error;
@@ -81,12 +95,12 @@ describe("[STU38] refusals at their place in the file", () => {
     [
       "{ preset: resnet18, input: [6, 6, 1], weights: w.safetensors }",
       {},
-      "model.weights: a start from pretrained weights is not",
+      'model.weights: "w.safetensors" can\'t be read. Paths are relative',
     ],
     [
       "{ preset: squeezenet, input: [6, 6, 1], trains: head }",
       {},
-      "model.trains: a network of which a part stays frozen",
+      "model.trains: head: what is not trained needs weights",
     ],
     ["{ preset: keras, file: ../model.json }", {}, 'model.file: "../model.json" can\'t be read.'],
     [
@@ -118,7 +132,117 @@ describe("[STU38] refusals at their place in the file", () => {
     const parsed = StudyDocument.safeParse({ ...document, model });
     expect(parsed.error?.issues.map(({ message }) => message)).toEqual([
       "codes: an embedding takes indices, and columns are scaled to [−1, 1]",
-      "out: frozen parameters don't reach the sites in this version",
+      "out/kernel: is frozen, and no weights are given",
     ]);
+    const still = StudyDocument.safeParse({ ...document, model: { ...model, layers: [out] } });
+    expect(still.error?.issues.map(({ message }) => message)).toEqual(["trains nothing: every layer is frozen"]);
+  });
+
+  test("[STU39] weights that are not the network's, however the document was made", () => {
+    const { document } = resolve(PRETRAINED, {}, backbone);
+    const { model } = document;
+    if (model.preset !== "resnet20" || model.weights === undefined) throw new Error("it has weights");
+    const faultsOf = (changes: object) =>
+      StudyDocument.safeParse({ ...document, model: { ...model, ...changes } }).error?.issues.map(
+        ({ path, message }) => `${path.join(".")}: ${message}`,
+      );
+    const { bytes } = model.weights;
+    expect(faultsOf({})).toBeUndefined();
+    expect(faultsOf({ weights: undefined })).toEqual([
+      "model.trains: says what is trained of pretrained weights, and there are none",
+    ]);
+    expect(faultsOf({ trains: undefined })).toEqual([
+      "model.trains: must say what is trained of the pretrained weights",
+    ]);
+    expect(faultsOf({ weights: { ...model.weights, bytes: bytes + 4 } })).toEqual([
+      `model.weights.bytes: must be ${bytes}, the network's size (got ${bytes + 4})`,
+    ]);
+    expect(faultsOf({ weights: { ...model.weights, fresh: ["fc"] } })).toEqual([
+      "model.weights.fresh: names fc, which is no layer",
+    ]);
+    expect(faultsOf({ weights: { ...model.weights, bytes: WEIGHTS_BYTES_MAX + 4 } })?.[0]).toContain("Too big");
+    const named = { ...model.weights, source: { ...model.weights.source, file: "a\u001b[31m" } };
+    expect(faultsOf({ weights: named })).toEqual(["model.weights.source.file: a file's name"]);
+    const layers = [
+      { kind: "dense", name: "a", outputs: 2, activation: "tanh", frozen: true },
+      { kind: "dense", name: "b", outputs: 1, activation: "linear" },
+    ];
+    expect(
+      StudyDocument.safeParse({ ...document, model: { preset: "keras", input: [36], layers } }).error?.issues,
+    ).toMatchObject([{ message: "a/kernel: is frozen, and no weights are given" }]);
+  });
+});
+
+describe("[STU39] pretrained weights become one file that the document names", () => {
+  test("a head for other classes starts from the seed, all else is the file's; another file is another study", () => {
+    const { document, digest, weights } = resolve(PRETRAINED, {}, backbone);
+    const named = weightsOfStudy(document);
+    if (named === undefined || weights === null) throw new Error("it has weights");
+    expect(document.model).toMatchObject({ preset: "resnet20", trains: "head" });
+    expect(named.source).toEqual({ file: "w.safetensors", digest: digestOf(backbone) });
+    expect(named.fresh).toEqual(["linear"]);
+    const spec = modelSpecOfStudy(document);
+    const { initialSeed } = document.training;
+    const { parameters, frozen } = openStudyWeights(spec, named, initialSeed, weights);
+    expect(parameters).toEqual(initialParameters(spec, initialSeed));
+    const read = readWeights(spec, backbone, { names: pytorchNames(), fresh: ["linear"], seed: initialSeed });
+    expect(frozen).toEqual(read.frozen);
+    expect(StudyDocument.parse(JSON.parse(JSON.stringify(document)))).toEqual(document);
+    expect(resolve(PRETRAINED, {}, backbone).digest).toBe(digest);
+    const whole = resolve(PRETRAINED.replace(", trains: head", ""), {}, backbone);
+    expect(whole.document.model).toMatchObject({ trains: "full" });
+    expect(whole.digest).not.toBe(digest);
+    expect(parameterCount(modelSpecOfStudy(whole.document))).toBeGreaterThan(200_000);
+  });
+
+  test("a head that was learnt for as many classes is kept", () => {
+    const kept = backboneFile(1);
+    const named = weightsOfStudy(resolve(PRETRAINED, {}, kept).document);
+    expect(named?.fresh).toEqual([]);
+  });
+
+  test.each([
+    ["a network of other channels", PRETRAINED.replace("[6, 6, 1]", "[3, 4, 3]"), backbone, "conv1/kernel [3,3,3,16]"],
+    ["another network", PRETRAINED.replace("resnet20", "resnet18"), backbone, "conv1/kernel [3,3,1,64] takes"],
+    ["a file that is none", PRETRAINED, new Uint8Array(20), "can't be read as safetensors"],
+    [
+      "a batch norm of negative variance",
+      PRETRAINED,
+      backboneFile(10, -1),
+      "bn1/scale holds a number that is not finite",
+    ],
+  ])("refuses %s, by name", (_, model, file, why) => {
+    const found = faults(model, {}, file).join("\n");
+    expect(found).toContain("model.weights: ");
+    expect(found).toContain(why);
+  });
+
+  test("a network that can't be is told as such, weights or none", () => {
+    const found = faults("{ preset: squeezenet, input: [6, 6, 1], weights: w.safetensors }", {}, backbone);
+    expect(found.join("\n")).toContain("model: makes no network");
+  });
+
+  test("of a brought model the layers that Keras froze, and its batch normalisation's statistics", () => {
+    const layers = [
+      { ...Object(INPUT), config: { name: "in", batch_shape: [null, 9, 4] } },
+      { class_name: "BatchNormalization", config: { name: "bn", axis: 2, epsilon: 0.001 } },
+      POOL,
+      dense(1),
+    ];
+    const tensor = (name: string, size: number, value: number): NamedTensor => {
+      return { name, shape: name === "out/kernel" ? [4, 1] : [size], values: new Float32Array(size).fill(value) };
+    };
+    const tensors = [
+      ...[tensor("bn/gamma", 4, 2), tensor("bn/beta", 4, 1), tensor("bn/moving_mean", 4, 3)],
+      ...[tensor("bn/moving_variance", 4, 0.999), tensor("out/kernel", 4, 5), tensor("out/bias", 1, 6)],
+    ];
+    const model = "{ preset: keras, file: model.json, weights: w.safetensors }";
+    const files = { "model.json": kerasFile(...layers) };
+    const { document, weights } = resolve(model, files, encodeSafetensors({ tensors, metadata: {} }));
+    const named = weightsOfStudy(document);
+    if (named === undefined || weights === null) throw new Error("it has weights");
+    const { parameters, frozen } = openStudyWeights(modelSpecOfStudy(document), named, 0, weights);
+    expect([...parameters]).toEqual([5, 5, 5, 5, 6]);
+    expect([...frozen]).toEqual([2, 2, 2, 2, -5, -5, -5, -5]);
   });
 });

@@ -1,60 +1,105 @@
 import { Failure } from "../failure/failure.ts";
 import type { ModelChoice, ModelFile } from "../model/choice.ts";
 import { readKeras } from "../model/keras.ts";
-import { type ReadReference, readBeside } from "./reference.ts";
+import { networkOf } from "../model/preset.ts";
+import { kerasNames } from "../model/weightNames.ts";
+import { DataContract } from "./contract.ts";
+import { featureCount } from "./features.ts";
+import { type Pretrained, readPretrained, withWeights, ZOO_HEADS, zooNames } from "./pretrained.ts";
+import { type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
 import type { Finding, YamlSource } from "./yamlSource.ts";
 
 export interface ResolvedModel {
   /** The network as the document holds it; null where `findings` say why there is none. */
   readonly choice: ModelChoice | null;
   readonly findings: readonly Finding[];
+  /** Weights that it is to start from: read once its columns and classes are known. */
+  readonly pretrained: Pretrained | null;
 }
 
-/** The network that a study file names, with the files that it names read in. */
+const BESIDE = "Paths are relative, inside the study file's folder.";
+
+/** The network that a study file names, with the files that it names read in, but for weights. */
 export function resolveModel(model: ModelFile, source: YamlSource, readReference: ReadReference): ResolvedModel {
-  const refused = [...pretrainedFindings(model, source)];
-  if (refused.length > 0) return { choice: null, findings: refused };
   switch (model.preset) {
     case "resnet18":
     case "resnet20":
     case "squeezenet":
-      return { choice: { preset: model.preset, input: model.input }, findings: [] };
+      return resolveZoo(model, source);
     case "keras":
       return resolveKeras(model, source, readReference);
     default:
-      return { choice: model, findings: [] };
+      return { choice: model, findings: [], pretrained: null };
   }
 }
 
-type KerasFile = Extract<ModelFile, { preset: "keras" }>;
+/** What a study's weights are made from, beside its model. */
+export interface WeightsContext {
+  /** The contract as it stands in the file: where it is none, others say so. */
+  readonly contract: unknown;
+  readonly seed: number;
+  readonly readBytes: ReadBytes;
+}
 
-function resolveKeras({ file, input }: KerasFile, source: YamlSource, readReference: ReadReference): ResolvedModel {
-  const refused = (message: string, remedy: string): ResolvedModel => {
-    return { choice: null, findings: [source.finding("error", ["model", "file"], message, remedy)] };
+/** The choice with its weights, and their file; null bytes where the study names none, or where `findings` say why. */
+export function resolveWeights(
+  { choice, pretrained, findings }: ResolvedModel,
+  { contract, seed, readBytes }: WeightsContext,
+  source: YamlSource,
+): Omit<ResolvedModel, "pretrained"> & { readonly weights: Uint8Array | null } {
+  const none = { choice, findings, weights: null };
+  const data = DataContract.safeParse(contract);
+  if (choice === null || pretrained === null || !data.success) return none;
+  const refused = (message: string, remedy: string) => {
+    return { ...none, findings: [source.finding("error", ["model", "weights"], message, remedy)] };
   };
-  const text = readBeside(file, readReference);
-  if (text === null) {
-    return refused(`${JSON.stringify(file)} can't be read`, "Paths are relative, inside the study file's folder.");
-  }
   try {
-    const read = readKeras(text, { hasWeights: false, ...(input === undefined ? {} : { input }) });
-    return { choice: { preset: "keras", input: read.input, layers: read.layers }, findings: [] };
+    const file = readBeside(pretrained.path, readBytes);
+    if (file === null) return refused(`${JSON.stringify(pretrained.path)} can't be read`, BESIDE);
+    const network = networkOf(choice, featureCount(data.data), data.data.label.values.length);
+    // The document's own check says why.
+    if ("fault" in network) return none;
+    const { named, bytes } = readPretrained(pretrained, network.spec, seed, file);
+    return { choice: withWeights(choice, named), findings, weights: bytes };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return refused(error.message.replace(/\.$/, ""), error.remedy);
   }
 }
 
-/** Frozen parameters, and a start from a file, would have to reach every site and the release: not in this version. */
-function pretrainedFindings(model: ModelFile, source: YamlSource): Finding[] {
-  const findings: Finding[] = [];
-  const refuse = (key: string, what: string): void => {
-    const remedy = "Leave it out: all of the network is trained, from initial weights by the study's seed.";
-    findings.push(source.finding("error", ["model", key], `${what} is not in this version`, remedy));
-  };
-  if ("weights" in model && model.weights !== undefined) refuse("weights", "a start from pretrained weights");
-  if ("trains" in model && model.trains !== undefined && model.trains !== "full") {
-    refuse("trains", "a network of which a part stays frozen");
+type ZooFile = Extract<ModelFile, { trains?: unknown }>;
+
+function resolveZoo({ preset, input, weights, trains }: ZooFile, source: YamlSource): ResolvedModel {
+  if (weights !== undefined) {
+    const names = (tensors: readonly string[]) => zooNames(preset, tensors);
+    const choice = { preset, input, trains: trains ?? "full" };
+    return { choice, findings: [], pretrained: { path: weights, names, head: ZOO_HEADS[preset] } };
   }
-  return findings;
+  if (trains === undefined || trains === "full") return { choice: { preset, input }, findings: [], pretrained: null };
+  const remedy = "Name a file of pretrained weights (weights: ./file.safetensors), or leave trains out.";
+  const finding = source.finding("error", ["model", "trains"], `${trains}: what is not trained needs weights`, remedy);
+  return { choice: null, findings: [finding], pretrained: null };
+}
+
+type KerasFile = Extract<ModelFile, { preset: "keras" }>;
+
+function resolveKeras(model: KerasFile, source: YamlSource, readReference: ReadReference): ResolvedModel {
+  const { file, input, weights } = model;
+  const refused = (message: string, remedy: string): ResolvedModel => {
+    const findings = [source.finding("error", ["model", "file"], message, remedy)];
+    return { choice: null, findings, pretrained: null };
+  };
+  const text = readBeside(file, readReference);
+  if (text === null) return refused(`${JSON.stringify(file)} can't be read`, BESIDE);
+  try {
+    const read = readKeras(text, { hasWeights: weights !== undefined, ...(input === undefined ? {} : { input }) });
+    return {
+      choice: { preset: "keras", input: read.input, layers: read.layers },
+      findings: [],
+      pretrained: weights === undefined ? null : { path: weights, names: () => kerasNames(read.naming), head: null },
+    };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return refused(error.message.replace(/\.$/, ""), error.remedy);
+  }
 }

@@ -2,12 +2,18 @@ import { jointNorm } from "../clipping/adaptiveNorm.ts";
 import { type Grid, gridOf } from "../contribution/grid.ts";
 import { modelSpecOf } from "../model/preset.ts";
 import { type ModelSpec, parameterCount } from "../model/spec.ts";
+import type { StudyWeights } from "../model/studyWeights.ts";
 import type { StudyDocument } from "./document.ts";
 import { featureCount } from "./features.ts";
 
 /** The network that a study trains, from the signed document alone. */
 export function modelSpecOfStudy(document: StudyDocument): ModelSpec {
   return modelSpecOf(document.model, featureCount(document.data), document.data.label.values.length);
+}
+
+/** The weights file that a study starts from; undefined where it starts from its seed alone. */
+export function weightsOfStudy({ model }: StudyDocument): StudyWeights | undefined {
+  return "weights" in model ? model.weights : undefined;
 }
 
 /** Patients in a step at the largest site, on average, by the numbers that the study states publicly. */

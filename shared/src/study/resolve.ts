@@ -11,8 +11,8 @@ import { studyDigest } from "./digest.ts";
 import { StudyDocument } from "./document.ts";
 import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
-import { resolveModel } from "./modelFile.ts";
-import { type ReadReference, readBeside } from "./reference.ts";
+import { resolveModel, resolveWeights } from "./modelFile.ts";
+import { type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
 
 /** A study file's text, and how to read the files that it names. */
@@ -22,11 +22,15 @@ export interface StudyText {
   readonly text: string;
   /** Text of a file named relative to the study file; throws where it can't be read. */
   readonly readReference: ReadReference;
+  /** Bytes of one; a study that names weights needs it. */
+  readonly readBytes?: ReadBytes;
 }
 
 export interface ResolvedStudy {
   readonly document: StudyDocument;
   readonly digest: Digest;
+  /** The weights file that the document names, if any. */
+  readonly weights: Uint8Array | null;
   /** σ was left to the accountant. */
   readonly noiseWasAuto: boolean;
   readonly warnings: readonly Finding[];
@@ -56,7 +60,9 @@ export function resolveStudy(input: StudyText): ResolvedStudy {
   const { value: file, findings } = parseSource(source, StudyFile, STUDY_HINTS);
   if (file === null) throw new InvalidStudy(findings);
   const data = resolveData(file, source, input.readReference);
-  const model = resolveModel(file.model, source, input.readReference);
+  const { readReference, readBytes = unreadable } = input;
+  const start = { contract: data.contract, seed: file.training.initialSeed, readBytes };
+  const model = resolveWeights(resolveModel(file.model, source, readReference), start, source);
   refuseIfAny([...notInThisVersion(file, source), ...data.findings, ...model.findings]);
   const open = documentOf({ ...file, model: model.choice }, data.contract, source, data.place);
   const noiseMultiplier = resolveNoise(file, open, source);
@@ -64,6 +70,7 @@ export function resolveStudy(input: StudyText): ResolvedStudy {
   return {
     document,
     digest: studyDigest(document),
+    weights: model.weights,
     noiseWasAuto: file.privacy.noiseMultiplier === "auto",
     warnings: warningsOf(document, source),
   };
@@ -270,6 +277,10 @@ function warningsOf(document: StudyDocument, source: YamlSource): readonly Findi
 
 function eventsOf(document: StudyDocument, part: Part): readonly PrivacyEvent[] {
   return plannedEvents(document).flatMap((charge) => (charge.part === part ? [charge.event] : []));
+}
+
+function unreadable(): never {
+  throw new Error("there is no reader of bytes");
 }
 
 function refuseIfAny(findings: readonly Finding[]): void {

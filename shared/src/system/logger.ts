@@ -9,6 +9,16 @@ export interface Logger {
 }
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 
+const LEVELS = ["info", "warn", "error"] as const;
+type Level = (typeof LEVELS)[number];
+
+/** Drops what is below a level. */
+export function fromLevel(least: Level, logger: Logger): Logger {
+  const from = (level: Level): Logger["info"] =>
+    LEVELS.indexOf(level) < LEVELS.indexOf(least) ? () => {} : (event, fields) => logger[level](event, fields);
+  return { info: from("info"), warn: from("warn"), error: from("error") };
+}
+
 /** Writes to `write` (by default standard error), with the time from `now`. */
 export function jsonLinesLogger(
   name: string,

@@ -1,23 +1,41 @@
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
+import { PRETRAINED_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import { type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
 import { errnoOf } from "@consilium/shared/system/errno";
 
 /**
- * Reads a study file and the schema file beside or below it, links followed, and resolves both to the signed document.
- * Throws a Failure for a file that can't be read and `InvalidStudy` for one that can't become a study.
+ * Reads a study file and the files beside or below it that it names, links followed, and resolves them to the signed
+ * document. Throws a Failure for a file that can't be read and `InvalidStudy` for one that can't become a study.
  */
 export function readStudyFile(path: string): ResolvedStudy {
   return resolveStudy({
     file: path,
     text: readText(path),
-    readReference: (reference) => {
-      const folder = realpathSync(dirname(path));
-      const target = realpathSync(join(folder, reference));
-      if (relative(folder, target).startsWith("..")) throw new Error("the reference leads out of the study's folder");
-      return readFileSync(target, "utf8");
+    readReference: (reference) => readFileSync(besideStudy(path, reference), "utf8"),
+    readBytes: (reference) => {
+      const target = besideStudy(path, reference);
+      const { size } = statSync(target);
+      if (size > PRETRAINED_BYTES_MAX) throw tooLarge(reference, size);
+      return readFileSync(target);
     },
+  });
+}
+
+function besideStudy(path: string, reference: string): string {
+  const folder = realpathSync(dirname(path));
+  const target = realpathSync(join(folder, reference));
+  if (relative(folder, target).startsWith("..")) throw new Error("the reference leads out of the study's folder");
+  return target;
+}
+
+function tooLarge(reference: string, bytes: number): Failure {
+  return new Failure({
+    code: "model/weights-too-large",
+    kind: "config",
+    what: `${reference} has ${bytes} bytes; a file of weights may have ${PRETRAINED_BYTES_MAX}.`,
+    remedy: "Save its weights alone, in float32 or float16, without the optimizer's state.",
   });
 }
 

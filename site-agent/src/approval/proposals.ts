@@ -1,7 +1,9 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import type { StudyWeights } from "@consilium/shared/model/studyWeights";
 import { type CoordinatorMessage, type SiteMessage, STUDY_PROPOSAL_DOMAIN } from "@consilium/shared/protocol/messages";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import { studyDigest } from "@consilium/shared/study/digest";
+import { weightsOfStudy } from "@consilium/shared/study/network";
 import type { PublicKey, SiteName } from "@consilium/shared/units/identity";
 import type { ProposalRecord } from "../storage/records.ts";
 
@@ -15,6 +17,17 @@ export function requireGenuine(message: Proposed, site: SiteName, coordinatorKey
     throw refused("not-signed", "is not signed by the coordinator");
   }
   if (!document.sites.some(({ name }) => name === site)) throw refused("not-for-us", "does not name this site");
+}
+
+/** States of a study, as the coordinator tells them, in which no approval counts any more. */
+export const ENDED: ReadonlySet<string> = new Set(["released", "rejected", "aborted"]);
+
+/** Weights that studies start from which are approved and have not ended. */
+export function weightsNeeded(proposals: readonly ProposalRecord[]): readonly StudyWeights[] {
+  return proposals.flatMap(({ state, progress, document }) => {
+    const isNeeded = state === "approved" && (progress === null || !ENDED.has(progress));
+    return isNeeded ? (weightsOfStudy(document) ?? []) : [];
+  });
 }
 
 /** What to tell the coordinator of a decision: the approval, or that there is none (any more). */

@@ -3,6 +3,7 @@ import type { LedgerState } from "@consilium/shared/ledger/state";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy } from "@consilium/shared/study/network";
+import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { epsilonAfter, type Purse, requireAffordable } from "../ledger/affordable.ts";
@@ -21,6 +22,8 @@ export const Quote = z.strictObject({
   refusal: Refusal.nullable(),
   /** One line for each kind of message with something of the data in it. */
   leaves: z.array(z.string()),
+  /** Pretrained weights that the study starts from, in words; none where it starts from its seed. */
+  weights: z.array(z.string()),
 });
 export type Quote = z.infer<typeof Quote>;
 
@@ -33,6 +36,7 @@ export function quoteOf(state: LedgerState, policy: Policy, purse: Purse): Quote
     after: epsilonAfter(state, purse, plannedEvents(document)),
     refusal: refusalOf(state, policy, purse),
     leaves: leaves(document),
+    weights: [...weightsLines(document)],
   };
 }
 

@@ -32,7 +32,7 @@ export async function predict(output: Output, options: PredictOptions): Promise<
   const files = await readFolder(options.release);
   await requireVerified(files, await readKey(options.key));
   const document = StudyDocument.parse(JSON.parse(text(files, RELEASE_PATHS.study)));
-  const { spec, parameters } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
+  const { spec, ...weights } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
   const connector = await openNamed(options.input);
   try {
     const { data } = document;
@@ -42,7 +42,7 @@ export async function predict(output: Output, options: PredictOptions): Promise<
       data.columns.map(({ name }) => name),
     );
     await startBackend();
-    const probabilities = predictProbabilities(spec, parameters, features);
+    const probabilities = predictProbabilities(spec, weights, features);
     const classes = data.label.values.length;
     const header = ["row", ...data.label.values.map((value) => `p_${value}`), "predicted"];
     const lines = Array.from({ length: records }, (_, row) => {

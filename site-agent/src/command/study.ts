@@ -2,6 +2,7 @@ import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { type DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
+import { ENDED } from "../approval/proposals.ts";
 import { Quote } from "../approval/quote.ts";
 import { requireUnchanged } from "../contract/content.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -58,6 +59,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
         `this study; its cap is ${cap.epsilon} at δ = ${cap.delta}`,
     );
   }
+  if (quote.weights.length > 0) output.say(["Starts from pretrained weights:", ...quote.weights].join("\n  "));
   output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
   if (refusal !== null) throw fromRefusal(refusal);
   if (cap === null) throw noCap(dataset.dataset);
@@ -135,9 +137,6 @@ function standing({ state, reason, dataset, refusedBy }: StudySummary): string[]
   const refused = refusedBy.map(({ rule, allowed, asked }) => `Policy refuses: ${rule} ${allowed}, asked ${asked}`);
   return [`State: ${state}${why}${dataset === null ? "" : `, data set ${dataset}`}`, ...refused];
 }
-
-/** States of a study, as the coordinator tells them, in which no approval counts any more. */
-const ENDED: ReadonlySet<string> = new Set(["released", "rejected", "aborted"]);
 
 function ended(study: StudyName, state: string): Failure {
   return new Failure({

@@ -2,6 +2,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
+import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
@@ -69,13 +70,15 @@ export async function checkProposal(context: CommandContext, options: ProposalCh
 function writeReport(output: Output, document: StudyDocument, digest: string, report: ContractReport): void {
   const layers = layerLines(modelSpecOfStudy(document), document.data.maxRecordsPerPatient);
   const sends = leaves(document);
+  const weights = weightsLines(document);
   const epsilon = plannedEpsilons(document);
-  output.result({ study: document.name, digest, epsilon, layers, leaves: sends, contract: report }, [
+  output.result({ study: document.name, digest, epsilon, layers, weights, leaves: sends, contract: report }, [
     `Study ${document.name}, digest ${digest}`,
     "",
     "Model, and how each layer's part of a patient's gradient is measured for clipping:",
     ...layers.map((line) => `  ${line}`),
     "",
+    ...(weights.length === 0 ? [] : ["Starts from pretrained weights:", ...weights.map((line) => `  ${line}`), ""]),
     "Leaves this site:",
     ...sends.map((line) => `  ${line}`),
     "",

@@ -76,7 +76,7 @@ export class Engine {
     switch (request.type) {
       case "open":
         this.#close(request.study);
-        this.#studies.set(request.study, openStudy(request));
+        this.#studies.set(request.study, await openStudy(request));
         return { type: "done" };
       case "load-model":
         await this.#study(request.study).model.load(request.path, request.digest);
@@ -185,12 +185,14 @@ export class Engine {
   }
 }
 
-function openStudy(request: Open): OpenStudy {
+async function openStudy(request: Open): Promise<OpenStudy> {
   const { spec, grid, clipping } = request;
   if (parameterCount(spec) + (clipping.mode === "adaptive" ? 1 : 0) !== grid.dimension)
     throw unfit("the grid has another dimension than the model");
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
-  return { request, model: new ModelState(spec, grid), source: openSource(request), packed, own: undefined };
+  const model = new ModelState(spec, grid);
+  if (request.start !== undefined) await model.begin(request.start);
+  return { request, model, source: openSource(request), packed, own: undefined };
 }
 
 function openSource({ spec, grid, classes, patients: from }: Open): Source {

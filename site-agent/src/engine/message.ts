@@ -9,6 +9,7 @@ import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { Refusal } from "@consilium/shared/failure/failure";
 import { ModelSpec } from "@consilium/shared/model/spec";
+import { StudyWeights } from "@consilium/shared/model/studyWeights";
 import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
 import { AttackName, Optimizer } from "@consilium/shared/study/document";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
@@ -35,6 +36,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
       z.strictObject({ source: z.literal("prepared"), path }),
       z.strictObject({ source: z.literal("random-sums"), seed: z.number().int() }),
     ]),
+    /** The study's weights file, where it has one: what is frozen, and the model before the first step. */
+    start: z.strictObject({ path, weights: StudyWeights, seed: z.number().int().nonnegative() }).optional(),
   }),
   /** Takes a full model from a file (float32, little-endian); refuses another digest. */
   z.strictObject({ type: z.literal("load-model"), study: StudyName, path, digest: Digest }),

@@ -7,11 +7,13 @@ import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
 import { modelBytes } from "@consilium/shared/model/modelDigest";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import { openStudyWeights } from "@consilium/shared/model/studyWeights";
 import { initialState, type OptimizerState, remembers, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import type { Optimizer } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import type { EngineRequest } from "./message.ts";
 
+type Start = NonNullable<Extract<EngineRequest, { type: "open" }>["start"]>;
 type Advance = Extract<EngineRequest, { type: "advance-model" }>;
 
 interface Held {
@@ -25,6 +27,8 @@ interface Held {
 export class ModelState {
   readonly #spec: ModelSpec;
   readonly #grid: Grid;
+  /** What no step changes. */
+  #frozen: Float32Array = new Float32Array(0);
   #held: Held | undefined;
   /** Memory of the model before the last step: a large array costs more to get than to fill. */
   #spare: Float32Array | undefined;
@@ -38,7 +42,7 @@ export class ModelState {
   /** The model on the device, as of now. */
   network(): Network {
     if (this.#held === undefined) throw noModel();
-    this.#network ??= loadNetwork(this.#spec, this.#held.parameters);
+    this.#network ??= loadNetwork(this.#spec, this.#held.parameters, this.#frozen);
     return this.#network;
   }
 
@@ -50,7 +54,14 @@ export class ModelState {
 
   /** The study's network with other numbers on the device: the caller's, to dispose. */
   networkAt(parameters: Float32Array): Network {
-    return loadNetwork(this.#spec, parameters);
+    return loadNetwork(this.#spec, parameters, this.#frozen);
+  }
+
+  /** Takes the frozen parameters and the model before the first step from the study's weights file. */
+  async begin({ path, weights, seed }: Start): Promise<void> {
+    const { parameters, frozen } = openStudyWeights(this.#spec, weights, seed, await readFile(path));
+    this.#frozen = frozen;
+    this.#replace({ parameters, digest: weights.initial, optimizer: undefined });
   }
 
   async load(path: string, digest: Digest): Promise<void> {

@@ -3,8 +3,10 @@ import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
+import type { StudyWeights } from "@consilium/shared/model/studyWeights";
 import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
-import { expectedBatchOf, gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { expectedBatchOf, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Digest, StudyName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
@@ -18,6 +20,8 @@ export interface ModelSourceOptions {
   readonly folder: string;
   /** The study's patients, as prepared at its approval, or the bench's random sums. */
   readonly patients: (standing: StudyStanding) => Extract<EngineRequest, { type: "open" }>["patients"];
+  /** Path of a study's weights file, verified. */
+  readonly weights: (named: StudyWeights) => Promise<string>;
 }
 
 /** Brings the model of a round into the engine: by replaying the update where it can, else as a whole. */
@@ -53,6 +57,7 @@ export class ModelSource {
 
   async #bring(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
     const { study } = spec.key;
+    requireSignedStart(spec, standing);
     if (!this.#held.has(study)) await this.#open(study, standing);
     if (this.#held.get(study)?.model === spec.model.digest) return;
     const isReplayed = await this.#replay(spec, standing, aggregate);
@@ -73,8 +78,15 @@ export class ModelSource {
       expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
+      ...(await this.#start(document)),
     });
-    this.#held.set(study, { approved: approvedAs(standing), model: null });
+    this.#held.set(study, { approved: approvedAs(standing), model: weightsOfStudy(document)?.initial ?? null });
+  }
+
+  async #start(document: StudyDocument): Promise<Pick<Extract<EngineRequest, { type: "open" }>, "start">> {
+    const weights = weightsOfStudy(document);
+    if (weights === undefined) return {};
+    return { start: { path: await this.#options.weights(weights), weights, seed: document.training.initialSeed } };
   }
 
   async #replay(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<boolean> {
@@ -125,6 +137,18 @@ interface Held {
 
 function approvedAs({ digest, dataset }: StudyStanding): string {
   return `${digest} ${dataset}`;
+}
+
+/** The first step starts from the very weights that this site's steward signed. */
+function requireSignedStart({ key, model }: RoundSpec, { document }: StudyStanding): void {
+  const signed = weightsOfStudy(document)?.initial;
+  if (signed === undefined || key.purpose !== "train" || key.round !== 1 || model.digest === signed) return;
+  throw new Failure({
+    code: "round/other-start",
+    kind: "refused",
+    what: `Round 1 of ${key.study} starts from other weights than those that this site approved.`,
+    remedy: "Have the lead look into it: the coordinator must start from the weights file that the study names.",
+  });
 }
 
 /** Lives until the engine has read it, so it needs no fsync. */

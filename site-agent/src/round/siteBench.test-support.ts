@@ -202,6 +202,7 @@ export class SiteBench {
         engine,
         link,
         folder: join(world.folder, "models"),
+        weights: async ({ digest }) => join(world.folder, digest),
         patients: (standing) => ({ source: "prepared", path: `/prepared/${standing.dataset}` }),
       }),
       link,

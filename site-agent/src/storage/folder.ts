@@ -16,6 +16,8 @@ export interface DataFolder {
   /** Packed contributions, each kept until its round is closed. */
   readonly outbox: string;
   readonly models: string;
+  /** Weights that approved studies start from. */
+  readonly weights: string;
   readonly socket: string;
 }
 
@@ -31,12 +33,13 @@ export function dataFolder(path: string): DataFolder {
     prepared: join(root, "prepared"),
     outbox: join(root, "outbox"),
     models: join(root, "models"),
+    weights: join(root, "weights"),
     socket: join(root, "agent.sock"),
   };
 }
 
 export async function makeFolders(folder: DataFolder): Promise<void> {
-  for (const path of [folder.path, folder.keys, folder.prepared, folder.outbox, folder.models]) {
+  for (const path of [folder.path, folder.keys, folder.prepared, folder.outbox, folder.models, folder.weights]) {
     await mkdir(path, { recursive: true, mode: FOLDER_MODE });
   }
 }

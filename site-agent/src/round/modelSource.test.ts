@@ -1,0 +1,93 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { studyWeights } from "@consilium/shared/model/studyWeights";
+import { studyDigest } from "@consilium/shared/study/digest";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { featureCount } from "@consilium/shared/study/features";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { EngineRequest } from "../engine/message.ts";
+import { heartStudy } from "../ledger/study.test-support.ts";
+import type { StudyStanding } from "./announcement.ts";
+import { ModelSource } from "./modelSource.ts";
+import { announcement, dataset } from "./siteBench.test-support.ts";
+
+const plain = heartStudy();
+const columns = featureCount(plain.data);
+const layers = [
+  { kind: "dense", name: "trunk", outputs: 2, activation: "tanh", frozen: true },
+  { kind: "dense", name: "head", outputs: 1, activation: "linear" },
+];
+const { named } = studyWeights(
+  { parameters: new Float32Array(3), frozen: new Float32Array(2 * columns + 2) },
+  { source: { file: "trunk.safetensors", digest: digestOf("trunk") }, fresh: [] },
+);
+const document = StudyDocument.parse({
+  ...plain,
+  model: { preset: "keras", input: [columns], layers, weights: named },
+});
+const charges = { train: [], evaluate: [], audit: [] };
+const standing: StudyStanding = {
+  ...{ document, digest: studyDigest(document), dataset, state: "approved", frozen: false },
+  ...{ parameterCount: 3, charges },
+};
+
+let folder: string;
+let requests: EngineRequest[];
+let downloads: number;
+let source: ModelSource;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consilium-models-"));
+  [requests, downloads] = [[], 0];
+  source = new ModelSource({
+    engine: {
+      request: async (request) => {
+        requests.push(request);
+        return { type: "done" };
+      },
+    },
+    link: {
+      send: async () => ({ type: "accepted" }),
+      upload: async () => {},
+      download: async (_digest, _bytes, path) => {
+        downloads += 1;
+        await writeFile(path, "");
+      },
+    },
+    folder,
+    patients: () => ({ source: "prepared", path: "/prepared" }),
+    weights: async ({ digest }) => `/weights/${digest}`,
+  });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const round = (model: string, number = 1) =>
+  announcement(number, 1, { model: { digest: digestOf(model), bytes: 12 } }).round;
+
+describe("[STU41] the engine starts from the weights file that the steward signed", () => {
+  test("opened with the file, the first round's model needs no other", async () => {
+    const { digest, initial } = named;
+    const first = announcement(1, 1, { model: { digest: initial, bytes: 12 } }).round;
+    await source.prepare(first, standing, undefined);
+    const { initialSeed } = document.training;
+    expect(requests).toMatchObject([
+      { type: "open", start: { path: `/weights/${digest}`, weights: named, seed: initialSeed } },
+    ]);
+    expect(downloads).toBe(0);
+  });
+
+  test("a first round from another model is refused before anything is opened", async () => {
+    await expect(source.prepare(round("another"), standing, undefined)).rejects.toMatchObject({
+      code: "round/other-start",
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("after a restart in a later round the model is fetched, the file stays the frozen part's", async () => {
+    await source.prepare(round("later", 4), standing, undefined);
+    expect(requests.map(({ type }) => type)).toEqual(["open", "load-model"]);
+    expect(requests[0]).toHaveProperty("start");
+    expect(downloads).toBe(1);
+  });
+});

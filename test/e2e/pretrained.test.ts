@@ -1,0 +1,143 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
+import { readModelFile } from "@consilium/shared/release/model";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { weightsOfStudy } from "@consilium/shared/study/network";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Consortium } from "../start/consortium.mjs";
+import { backboneFile, scansCsv, scansStudy } from "../support/pretrainedStudy.ts";
+
+const SITES = ["aachen", "basel"];
+const STUDY = "pretrained-scans";
+const ROUNDS = 6;
+const PATIENTS = 240;
+
+/** Real processes: weights go from the proposer's file to every site, into each engine, and into the release. */
+describe("[STU41] a study whose backbone is pretrained and frozen", () => {
+  const folder = mkdtempSync(join(tmpdir(), "consilium-pretrained-"));
+  const consortium = new Consortium(folder);
+  const file = join(folder, "backbone.safetensors");
+  const study = join(folder, "study.yaml");
+  writeFileSync(file, backboneFile());
+  writeFileSync(
+    study,
+    scansStudy({ name: STUDY, sites: SITES, trainPatients: 168, rounds: ROUNDS, weights: "./backbone.safetensors" }),
+  );
+
+  beforeAll(async () => {
+    await consortium.createCoordinator();
+    for (const [index, name] of SITES.entries()) {
+      const records = join(folder, `${name}.csv`);
+      writeFileSync(records, scansCsv(index + 1, PATIENTS));
+      await consortium.enrol(name, { records, dataset: "scans", epsilon: 40, delta: 1e-4 });
+      await consortium.startSite(name);
+    }
+  });
+
+  afterAll(async () => {
+    await consortium.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("a proposal brings the file; approving says where it came from and fetches it", async () => {
+    await consortium.consilium(["study", "propose", study]);
+    const { document } = await consortium.view(`/api/studies/${STUDY}`);
+    const named = weightsOfStudy(StudyDocument.parse(document));
+    expect(named?.source).toEqual({ file: "backbone.safetensors", digest: digestOf(readFileSync(file)) });
+    expect(named?.fresh).toEqual(["linear"]);
+    expect(digestOf(readFileSync(weightsAt("coordinator")))).toBe(named?.digest);
+    for (const name of SITES) await consortium.approve(name, STUDY, "scans");
+    for (const name of SITES) {
+      await logged(name, (line) => line.event === "weights-fetched");
+      expect(digestOf(readFileSync(weightsAt(name)))).toBe(named?.digest);
+    }
+  });
+
+  test("training goes on after both ends were killed, and an altered copy at a site is fetched again", async () => {
+    await consortium.consilium(["study", "start", STUDY]);
+    await logged("coordinator", (line) => line.event === "round-committed" && Number(line.round) >= 2);
+    await killed(consortium.sites.get("basel"));
+    await killed(consortium.coordinator);
+    const copy = weightsAt("basel");
+    const bytes = readFileSync(copy);
+    bytes[100] = (bytes[100] ?? 0) ^ 1;
+    writeFileSync(copy, bytes);
+    await consortium.startCoordinator();
+    await consortium.startSite("basel");
+    const ended = await consortium.reached(STUDY, ["released", "rejected", "paused"]);
+    expect(ended.reason).toBe("the audit passed the study's gate");
+    expect(ended).toMatchObject({ state: "released", committedRounds: ROUNDS });
+    expect(readFileSync(join(consortium.logs, "basel.log"), "utf8")).toContain("weights-altered");
+  });
+
+  test("[REL7] the release holds the frozen parameters as they were signed, verifies, and predicts", async () => {
+    const release = join(consortium.coordinatorFolder, "releases", STUDY);
+    const document = StudyDocument.parse(JSON.parse(readFileSync(join(release, RELEASE_PATHS.study), "utf8")));
+    const { parameters, frozen } = readModelFile(document, readFileSync(join(release, RELEASE_PATHS.model)));
+    expect(modelDigest(frozen)).toBe(weightsOfStudy(document)?.frozen);
+    expect(modelDigest(parameters)).not.toBe(weightsOfStudy(document)?.initial);
+    expect(parameters).toHaveLength(65);
+    const verified = await consortium.processes.run("consilium", ["verify", release, "--key", publicKey()]);
+    expect(verified.code, verified.stderr).toBe(0);
+    const out = join(folder, "predictions.csv");
+    const table = join(folder, "aachen.csv");
+    const predict = ["predict", "--release", release, "--in", table, "--key", publicKey(), "--out", out];
+    const { code, stderr } = await consortium.processes.run("consilium-site", predict);
+    expect(code, stderr).toBe(0);
+    const rows = readFileSync(out, "utf8").trim().split("\n").slice(1);
+    expect(rows).toHaveLength(PATIENTS);
+    // Features of another backbone would give every record the same answer.
+    expect(new Set(rows.map((row) => row.split(",")[1])).size).toBeGreaterThan(PATIENTS / 2);
+  });
+
+  test("one frozen number altered is refused", async () => {
+    const release = join(consortium.coordinatorFolder, "releases", STUDY);
+    const altered = join(folder, "altered");
+    cpSync(release, altered, { recursive: true });
+    const path = join(altered, RELEASE_PATHS.model);
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 2] = (bytes.at(-2) ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    const { code } = await consortium.processes.run("consilium", ["verify", altered, "--key", publicKey()]);
+    expect(code).not.toBe(0);
+  });
+
+  function publicKey(): string {
+    if (consortium.publicKey === null) throw new Error("no coordinator ran");
+    return consortium.publicKey;
+  }
+
+  function folderOf(party: string): string {
+    return join(party === "coordinator" ? consortium.coordinatorFolder : consortium.siteFolder(party), "weights");
+  }
+
+  function weightsAt(party: string): string {
+    const [own] = readdirSync(folderOf(party)).filter((name) => !name.endsWith(".part"));
+    if (own === undefined) throw new Error(`${party} has no weights file`);
+    return join(folderOf(party), own);
+  }
+
+  /** Waits for a line of a process's log. */
+  async function logged(process: string, isIt: (line: Record<string, unknown>) => boolean): Promise<void> {
+    const path = join(consortium.logs, `${process}.log`);
+    for (let tries = 0; tries < 6000; tries++) {
+      const lines = readFileSync(path, "utf8").trim().split("\n");
+      if (lines.some((text) => text !== "" && isIt(JSON.parse(text)))) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`no such line in ${path}`);
+  }
+});
+
+async function killed(child: ChildProcess | null | undefined): Promise<void> {
+  if (child === null || child === undefined) throw new Error("there is no such process");
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+}
