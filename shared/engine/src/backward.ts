@@ -2,8 +2,9 @@ import { assert, unreachable } from "@consilium/shared/failure/failure";
 import type { LossSpec } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
 import { outputOf, type Pass } from "./forward.ts";
+import type { BackwardResult } from "./layer/ops.ts";
 import type { Network } from "./network.ts";
-import type { ParameterUse } from "./use.ts";
+import { type ParameterUse, tensorsOf } from "./use.ts";
 
 /**
  * One backward pass for all records at once: how each parameter was used, from which each record's own gradient of its
@@ -22,8 +23,9 @@ export function backward(network: Network, pass: Pass, labels_R: tf.Tensor1D): P
     upstream.delete(index);
     const own = arriving.length === 1 && arriving[0] !== undefined ? arriving[0] : tf.addN(arriving);
     const wanted = node.from.map((from) => isAsked[from] === true);
-    const result = pass.results[index]?.backward(own, wanted);
-    assert(result !== undefined, "every layer left a result");
+    const layer = pass.results[index];
+    assert(layer !== undefined, "every layer left a result");
+    const result = tidied(() => layer.backward(own, wanted));
     uses.push(...result.uses);
     for (const [place, from] of node.from.entries()) {
       const back = wanted[place] === true ? result.inputs[place] : null;
@@ -33,6 +35,18 @@ export function backward(network: Network, pass: Pass, labels_R: tf.Tensor1D): P
     }
   }
   return pull === undefined ? uses : [...uses, pull.use];
+}
+
+/** What a layer hands back, and nothing else that it made on the way. */
+function tidied(backward: () => BackwardResult): BackwardResult {
+  const found: { result?: BackwardResult } = {};
+  tf.tidy(() => {
+    const result = backward();
+    found.result = result;
+    return [...result.inputs.filter((input) => input !== null), ...result.uses.flatMap(tensorsOf)];
+  });
+  assert(found.result !== undefined, "a layer hands its derivatives back");
+  return found.result;
 }
 
 /** Whether a layer or one before it has parameters that are trained: only then a derivative is asked back to it. */

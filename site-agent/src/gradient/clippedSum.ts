@@ -20,7 +20,7 @@ import { cancellationMax, placesPerSum, rowsOfSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
 /** What the tensors of one physical batch may take on the device, its parameters apart. */
-const PHYSICAL_BATCH_BYTES = 256 * 2 ** 20;
+const PHYSICAL_BATCH_BYTES = 768 * 2 ** 20;
 /** Past this a larger matrix product is no faster. */
 const ROWS_MAX = 512;
 
@@ -110,7 +110,8 @@ export function rowsMax(spec: ModelSpec): number {
     0,
   );
   const rows = Math.floor(PHYSICAL_BATCH_BYTES / (4 * numbers));
-  return Math.max(ROW_MULTIPLE, Math.min(ROWS_MAX, rows - (rows % ROW_MULTIPLE)));
+  if (rows < ROW_MULTIPLE) return tf.getBackend() === "wasm" ? ROW_MULTIPLE : Math.max(1, rows);
+  return Math.min(ROWS_MAX, rows - (rows % ROW_MULTIPLE));
 }
 
 function mostRecords(parts: readonly PhysicalBatch[]): number {
@@ -125,7 +126,7 @@ function mostRecords(parts: readonly PhysicalBatch[]): number {
  */
 export function physicalRows(spec: ModelSpec, expectedBatch: number): number {
   const wanted = Math.ceil((expectedBatch + 2 * Math.sqrt(expectedBatch)) / ROW_MULTIPLE) * ROW_MULTIPLE;
-  return Math.max(ROW_MULTIPLE, Math.min(rowsMax(spec), wanted));
+  return Math.min(rowsMax(spec), wanted);
 }
 
 /**

@@ -29,13 +29,16 @@ export function conv(layer: ConvLayer, { node, inputs: [input], parameters: [ker
   const geometry = { layer, sweeps, inputs: channels / groups, outputs: layer.outputs / groups };
   const kernel_HWIO: tf.Tensor4D = tf.reshape(kernel.tensor, [down.size, right.size, geometry.inputs, layer.outputs]);
   const image = padded(input, sweeps);
-  const z = correlate(geometry, image, kernel_HWIO);
-  const biased = bias === undefined ? z : tf.add(z, bias.tensor);
-  const output = activate(layer.activation, tf.reshape(biased, [records, ...node.output]));
+  const output = tf.tidy(() => {
+    const z = correlate(geometry, image, kernel_HWIO);
+    const biased = bias === undefined ? z : tf.add(z, bias.tensor);
+    return activate(layer.activation, tf.reshape(biased, [records, ...node.output]));
+  });
   return {
     output,
     backward: (upstream, [isWanted]) => {
-      const delta: tf.Tensor4D = tf.reshape(throughActivation(layer.activation, upstream, output), z.shape);
+      const shape: [number, number, number, number] = [records, down.steps, right.steps, layer.outputs];
+      const delta: tf.Tensor4D = tf.reshape(throughActivation(layer.activation, upstream, output), shape);
       const delta_RTO: tf.Tensor3D = tf.reshape(delta, [records, down.steps * right.steps, layer.outputs]);
       const uses = kernel.offset === null ? [] : kernelUses(geometry, image, delta_RTO, kernel.offset);
       if (bias !== undefined && bias.offset !== null) uses.push(biasUse(bias.offset, delta_RTO));

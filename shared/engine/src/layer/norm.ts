@@ -25,11 +25,13 @@ export function norm(layer: NormLayer, { inputs: [input], parameters: [factor, s
     return tf.reshape(tf.tile(mean, [1, 1, channels / layer.groups]), [alone, 1, channels]);
   };
   const x: tf.Tensor3D = tf.reshape(input, [alone, positions, channels]);
-  const centred = tf.sub(x, groupMean(tf.sum(x, 1)));
-  const inverse = tf.rsqrt(tf.add(groupMean(tf.sum(tf.square(centred), 1)), layer.epsilon));
-  const normalised = tf.mul(centred, inverse);
+  const [inverse, normalised] = tf.tidy(() => {
+    const centred = tf.sub(x, groupMean(tf.sum(x, 1)));
+    const inverse = tf.rsqrt(tf.add(groupMean(tf.sum(tf.square(centred), 1)), layer.epsilon));
+    return [inverse, tf.mul(centred, inverse)] as const;
+  });
   return {
-    output: tf.reshape(tf.add(tf.mul(normalised, factor.tensor), shift.tensor), input.shape),
+    output: tf.tidy(() => tf.reshape(tf.add(tf.mul(normalised, factor.tensor), shift.tensor), input.shape)),
     backward: (upstream, [isWanted]) => {
       const own = tf.reshape(upstream, x.shape);
       const [sum, along] = [tf.sum(own, 1), tf.sum(tf.mul(own, normalised), 1)];
