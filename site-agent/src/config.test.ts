@@ -41,6 +41,24 @@ describe("site.yaml", () => {
     expect(() => parseConfig(configText(config), "site.yaml", { CONSILIUM_ALLOW__MODEL: "x" })).toThrow(/models/);
   });
 
+  test.each([
+    ["workers: auto", "workers: -1", "engine.workers"],
+    ["workers: auto", "workers: many", "engine.workers"],
+    ["memoryMiB: 1024", "memoryMiB: 100", "engine.memoryMiB"],
+    ["workers: auto", "worker: 2", "engine.worker: is not a key known here."],
+  ])("engine settings with, for `%s`, `%s` are refused by their key", (line, other, named) => {
+    const text = configText(config).replace(line, other);
+    expect(() => parseConfig(text, "site.yaml", {})).toThrow(named);
+  });
+
+  test("a site without engine settings has the defaults; the environment overrides them too", () => {
+    const text = configText(config).replace(/engine:\n( .*\n)+/, "");
+    expect(text).not.toContain("engine:");
+    expect(parseConfig(text, "site.yaml", {}).engine).toEqual({ workers: "auto", memoryMiB: 1024 });
+    const environment = { CONSILIUM_ENGINE__WORKERS: "3", CONSILIUM_ENGINE__MEMORY_MI_B: "512" };
+    expect(parseConfig(text, "site.yaml", environment).engine).toEqual({ workers: 3, memoryMiB: 512 });
+  });
+
   test("broken YAML is a config failure", () => {
     expect(() => parseConfig("a: [1", "site.yaml", {})).toThrow(expect.objectContaining({ code: "config/invalid" }));
   });

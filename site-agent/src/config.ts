@@ -6,6 +6,7 @@ import { PublicKey, SiteName } from "@consilium/shared/units/identity";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { Policy } from "./approval/policy.ts";
+import { EngineSettings } from "./engine/settings.ts";
 
 /** `site.yaml`: what the hospital settles by itself; none of it is sent to anyone. */
 export const SiteConfig = z.strictObject({
@@ -17,6 +18,7 @@ export const SiteConfig = z.strictObject({
     key: PublicKey.describe("The coordinator's public key, pinned when the site joined."),
   }),
   allow: Policy.default({}),
+  engine: EngineSettings.prefault({}).describe("The processes that compute gradients."),
   telemetry: z
     .strictObject({
       logs: z.strictObject({

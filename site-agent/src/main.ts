@@ -79,7 +79,11 @@ class Agent {
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
-    this.#engine = new EngineProcess({ logger, engines: enginesFolder(environment) });
+    this.#engine = new EngineProcess({
+      logger,
+      engines: enginesFolder(environment),
+      settings: site.config.engine,
+    });
     this.#weights = new WeightsFolder({ folder: site.folder.weights, link: this.#transfers(), logger });
     this.#rounds = this.#prepareRounds(randomSums);
   }
@@ -119,6 +123,7 @@ class Agent {
       isConnected: this.#link?.isConnected ?? false,
       backend: engine.type === "status" ? engine.backend : "none",
       notUsed: engine.type === "status" ? engine.notUsed : [],
+      workers: engine.type === "status" ? engine.workers : [],
       certificateEnds: validityOf(certificate).notAfter.toISOString(),
       steward: this.#site.records.steward().name,
       lastRefusal: this.#lastRefusal,

@@ -37,7 +37,7 @@ export interface Contribution {
   readonly event: PrivacyEvent;
 }
 
-/** For `site-agent/src/gradient/clippedSum.ts` alone (and the bench's and tests' random sums). */
+/** For `site-agent/src/gradient/{clippedSum,shardedSum}.ts` alone (and the bench's and tests' random sums). */
 export function asClippedSum(values: Float32Array | Float64Array, l2Sensitivity: number): ClippedSum {
   return { values, l2Sensitivity } as ClippedSum;
 }

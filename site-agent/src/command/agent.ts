@@ -5,6 +5,7 @@ import { COORDINATOR } from "@consilium/shared/units/identity";
 import { readConfig } from "../config.ts";
 import { AgentStatus } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
+import { workerLine } from "../device/status.ts";
 import { runAgent } from "../main.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
@@ -62,6 +63,7 @@ export async function status({ folder, environment, output }: CommandContext): P
     `process      ${agent.pid}, since ${agent.since}`,
     `coordinator  ${link}`,
     `engine       ${agent.backend}`,
+    ...agent.workers.map((worker) => `worker       ${workerLine(worker)}`),
     `certificate  until ${agent.certificateEnds}`,
     `steward      ${agent.steward}`,
     ...wordLines(words),

@@ -14,6 +14,7 @@ import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { configText } from "../config.ts";
 import { openSite } from "../control/site.ts";
+import { EngineSettings } from "../engine/settings.ts";
 import { sealKey } from "../steward/sealedKey.ts";
 import { dataFolder, makeFolders } from "../storage/folder.ts";
 import { newSecrets, readKeys, writeAuthority, writeSecrets } from "../storage/keys.ts";
@@ -55,6 +56,7 @@ beforeAll(async () => {
       name: SiteName.parse("cleveland"),
       coordinator: { url: "https://127.0.0.1:1", key: coordinator.publicKey },
       allow: {},
+      engine: EngineSettings.parse({}),
       telemetry: { logs: { level: "info" } },
     }),
   );

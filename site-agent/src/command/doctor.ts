@@ -9,6 +9,7 @@ import { z } from "zod";
 import { readConfig } from "../config.ts";
 import { AgentStatus } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
+import { workerLine } from "../device/status.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
 import { readKeys, readTls } from "../storage/keys.ts";
 import { askSite, type CommandContext } from "./context.ts";
@@ -71,6 +72,7 @@ const CHECKS: Record<string, { run: (context: CommandContext) => Promise<string>
   coordinator: { run: checkCoordinator, remedy: "Check address, firewall and proxy; ask the lead if it runs." },
   agent: { run: checkAgent, remedy: "Start it: consilium-site start" },
   ledger: { run: checkLedger, remedy: "Restore the database from a backup; nothing acts on a broken ledger." },
+  workers: { run: checkWorkers, remedy: "See the agent's log; take fewer engine.workers, or give it more memory." },
   engine: { run: checkEngine, remedy: "Install again with npm ci." },
   duckdb: { run: checkDuckDb, remedy: "Install again with npm ci: @duckdb/node-api must fit this machine." },
   disk: { run: ({ folder }) => checkDisk(folder), remedy: "Free space on the data folder's disk." },
@@ -139,6 +141,16 @@ async function checkLedger(context: CommandContext): Promise<string> {
   const verified = z.object({ entries: z.number(), head: SignedHead });
   const { entries } = await askSite(context, { ask: "verify-ledger" }, verified);
   return `${entries} entries, chained and signed`;
+}
+
+async function checkWorkers({ folder }: CommandContext): Promise<string> {
+  const reply = await ask(folder.socket, { ask: "status" });
+  if (reply === null) return "not asked: the agent is not running";
+  const { workers } = AgentStatus.parse(reply.answer);
+  if (workers.length === 0) return "none: the engine process computes by itself";
+  const lines = workers.map(workerLine).join("; ");
+  if (workers.some(({ state }) => state === "ended")) throw new Error(lines);
+  return lines;
 }
 
 async function checkEngine(): Promise<string> {

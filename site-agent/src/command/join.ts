@@ -10,6 +10,7 @@ import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemR
 import { COORDINATOR, type PublicKey } from "@consilium/shared/units/identity";
 import { openDatabase } from "@consilium/storage/database";
 import { configText, readConfig } from "../config.ts";
+import { EngineSettings } from "../engine/settings.ts";
 import { readPassword } from "../steward/password.ts";
 import { sealKey } from "../steward/sealedKey.ts";
 import { type DataFolder, dataFolder, isJoined, makeFolders } from "../storage/folder.ts";
@@ -76,6 +77,7 @@ async function joinFirst(context: CommandContext, token: EnrolmentToken, options
       name: token.site,
       coordinator: { url: token.agentsUrl, key: coordinatorKey },
       allow: { minNoiseMultiplier: NOISE_MULTIPLIER_MIN },
+      engine: EngineSettings.parse({}),
       telemetry: { logs: { level: "info" } },
     });
     await writeFileAtomically(draft.config, text, PUBLIC_FILE_MODE);

@@ -4,6 +4,7 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
+import { WorkerStatus } from "../device/status.ts";
 import { SignedStatement } from "../steward/statement.ts";
 
 /**
@@ -51,6 +52,7 @@ export const AgentStatus = z.strictObject({
   backend: z.string(),
   /** One line for each faster backend that is not in use: why. */
   notUsed: z.array(z.string()),
+  workers: z.array(WorkerStatus),
   certificateEnds: z.string(),
   steward: z.string(),
   /** Why the coordinator last refused to talk to this site. */

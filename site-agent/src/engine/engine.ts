@@ -11,10 +11,8 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { readPrepared } from "../contract/preparedFile.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { ownDevice } from "../device/sumDevice.ts";
-import { physicalRows } from "../gradient/clippedSum.ts";
+import type { DeviceWorkers } from "../device/workers.ts";
 import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
-import { SumBuffer } from "../gradient/sumBuffer.ts";
 import type { NoiseStore } from "../noise/noiseStore.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import { ModelState } from "./modelState.ts";
@@ -22,6 +20,7 @@ import { type NoiseBlocks, type PrivateRound, privateRound } from "./privateRoun
 import { privateStep } from "./privateStep.ts";
 import { RandomSums } from "./randomSums.ts";
 import { patientsOf, score } from "./score.ts";
+import { ownStudyDevice, type StudyDevice, sharedStudyDevice } from "./studyDevice.ts";
 import { writeDurably } from "./writeDurably.ts";
 
 type Open = Extract<EngineRequest, { type: "open" }>;
@@ -34,7 +33,7 @@ type Source =
       readonly kind: "patients";
       readonly patients: PreparedPatients;
       readonly trainPatients: Int32Array;
-      readonly buffer: SumBuffer;
+      readonly device: StudyDevice;
     }
   | { readonly kind: "random-sums"; readonly sums: RandomSums };
 
@@ -52,6 +51,9 @@ export interface EngineParts {
   readonly backend: Backend;
   readonly random: RandomSource;
   readonly noise: NoiseStore;
+  /** None: this process computes gradients itself. */
+  readonly workers: DeviceWorkers | null;
+  readonly memoryMiB: number;
 }
 
 /** Answers the agent's requests. Nothing in a reply depends on a record but through noise that was charged. */
@@ -76,7 +78,7 @@ export class Engine {
     switch (request.type) {
       case "open":
         this.#close(request.study);
-        this.#studies.set(request.study, await openStudy(request));
+        this.#studies.set(request.study, await openStudy(request, this.#parts));
         return { type: "done" };
       case "load-model":
         await this.#study(request.study).model.load(request.path, request.digest);
@@ -100,7 +102,8 @@ export class Engine {
       case "status": {
         const { name, notUsed, threads } = this.#parts.backend;
         const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20);
-        return { type: "status", backend: name, notUsed: [...notUsed], threads, rssMiB };
+        const workers = [...((await this.#parts.workers?.status()) ?? [])];
+        return { type: "status", backend: name, notUsed: [...notUsed], threads, rssMiB, workers };
       }
       default:
         return unreachable(request);
@@ -116,15 +119,14 @@ export class Engine {
   }
 
   async #oneStep({ request, model, source, packed }: OpenStudy, { key, roundNorm }: Step): Promise<Contribution> {
-    const { spec, grid, samplingRate, expectedBatch } = request;
+    const { grid, samplingRate } = request;
     const { noise: store, random } = this.#parts;
     const noise = await store.take(key, grid);
     try {
       if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
-      const { trainPatients } = source;
-      const device = ownDevice({ ...source, network: model.network(), rows: physicalRows(spec, expectedBatch) });
       const rule = clipRuleOf(request, roundNorm);
-      return await privateStep({ device, trainPatients, samplingRate, rule, grid, noise, random, packed });
+      const ofStudy = { trainPatients: source.trainPatients, samplingRate, rule, grid, noise, random, packed };
+      return await source.device.with(model.parameters, (device) => privateStep({ ...ofStudy, device }));
     } finally {
       store.release(noise);
     }
@@ -132,13 +134,12 @@ export class Engine {
 
   async #localSteps(study: OpenStudy, key: RoundKey, local: LocalSteps): Promise<Contribution> {
     const { request, model, source, packed } = study;
-    const { spec, grid, samplingRate, expectedBatch } = request;
+    const { grid, samplingRate } = request;
     if (source.kind === "random-sums") throw noRecords();
     const { trainPatients } = source;
     const { noise: store, random } = this.#parts;
     const start = model.parameters;
     study.own ??= new Float32Array(start.length);
-    const rows = physicalRows(spec, expectedBatch);
     const noise: NoiseBlocks = {
       take: (step) => {
         // Made while this step is computed: three blocks are alive at most, however many steps there are.
@@ -147,15 +148,7 @@ export class Engine {
       },
       release: (block) => store.release(block),
     };
-    const withDevice: PrivateRound["withDevice"] = async (parameters, use) => {
-      if (parameters === start) return use(ownDevice({ ...source, network: model.network(), rows }));
-      const network = model.networkAt(parameters);
-      try {
-        return await use(ownDevice({ ...source, network, rows }));
-      } finally {
-        network.dispose();
-      }
-    };
+    const withDevice: PrivateRound["withDevice"] = (parameters, use) => source.device.with(parameters, use);
     const rule = clipRuleOf(request);
     const ofStudy = { trainPatients, samplingRate, rule, grid, random, packed, start, own: study.own };
     try {
@@ -181,28 +174,34 @@ export class Engine {
 
   #close(name: StudyName): void {
     this.#studies.get(name)?.model.dispose();
+    this.#parts.workers?.close(name);
     this.#studies.delete(name);
   }
 }
 
-async function openStudy(request: Open): Promise<OpenStudy> {
+async function openStudy(request: Open, parts: EngineParts): Promise<OpenStudy> {
   const { spec, grid, clipping } = request;
   if (parameterCount(spec) + (clipping.mode === "adaptive" ? 1 : 0) !== grid.dimension)
     throw unfit("the grid has another dimension than the model");
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
   const model = new ModelState(spec, grid);
   if (request.start !== undefined) await model.begin(request.start);
-  return { request, model, source: openSource(request), packed, own: undefined };
+  return { request, model, source: openSource(request, model, parts), packed, own: undefined };
 }
 
-function openSource({ spec, grid, classes, patients: from }: Open): Source {
+function openSource(request: Open, model: ModelState, { workers, memoryMiB }: EngineParts): Source {
+  const { spec, grid, classes, patients: from } = request;
   if (from.source === "random-sums") return { kind: "random-sums", sums: new RandomSums(grid, from.seed) };
   const patients = readPrepared(from.path);
   if (patients.featureCount !== featureCount(spec)) throw unfit("the prepared patients have other features");
   if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
   const trainPatients = patientsOf(patients, "train");
   if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
-  return { kind: "patients", patients, trainPatients, buffer: new SumBuffer(grid.dimension) };
+  const parts = { request, model, patients, memoryMiB };
+  // Workers are sent what a step changes; a study with frozen weights is computed here.
+  const isShared = workers !== null && request.start === undefined;
+  const device = isShared ? sharedStudyDevice(parts, workers) : ownStudyDevice(parts);
+  return { kind: "patients", patients, trainPatients, device };
 }
 
 function notOpen(study: StudyName): Failure {

@@ -15,6 +15,7 @@ import { AttackName, Optimizer } from "@consilium/shared/study/document";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { z } from "zod";
+import { WorkerStatus } from "../device/status.ts";
 
 const path = z.string().min(1);
 
@@ -106,6 +107,8 @@ export const EngineReply = z.discriminatedUnion("type", [
     notUsed: z.array(z.string()),
     threads: z.number().int().positive(),
     rssMiB: z.number(),
+    /** One for each worker process; none: the engine process computes gradients itself. */
+    workers: z.array(WorkerStatus),
   }),
   z.strictObject({ type: z.literal("failed"), refusal: Refusal }),
 ]);

@@ -12,6 +12,7 @@ import { initialState, type OptimizerState, remembers, UpdateByParts } from "@co
 import type { Optimizer } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import type { EngineRequest } from "./message.ts";
+import { newRevision } from "./revision.ts";
 
 type Start = NonNullable<Extract<EngineRequest, { type: "open" }>["start"]>;
 type Advance = Extract<EngineRequest, { type: "advance-model" }>;
@@ -33,6 +34,7 @@ export class ModelState {
   /** Memory of the model before the last step: a large array costs more to get than to fill. */
   #spare: Float32Array | undefined;
   #network: Network | undefined;
+  #revision = newRevision();
 
   constructor(spec: ModelSpec, grid: Grid) {
     this.#spec = spec;
@@ -50,6 +52,11 @@ export class ModelState {
   get parameters(): Float32Array {
     if (this.#held === undefined) throw noModel();
     return this.#held.parameters;
+  }
+
+  /** Another number for each model that any study had. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** The study's network with other numbers on the device: the caller's, to dispose. */
@@ -110,6 +117,7 @@ export class ModelState {
   #replace(held: Held): void {
     this.dispose();
     this.#held = held;
+    this.#revision = newRevision();
   }
 
   #checkSize({ path, update }: Advance): void {

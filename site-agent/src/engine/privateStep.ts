@@ -33,7 +33,13 @@ export interface PrivateStep {
  * when the patient joins and are equal when not (`clippedSum`; C is the grid's, whatever norm the round clips to);
  * rounding makes of this at most Δ/γ integer steps, and every coordinate gets a discrete Gaussian of standard deviation
  * σΔ/γ (`addGaussianNoise`). So the contribution is one Poisson-subsampled Gaussian of sampling rate q and noise
- * multiplier σ, up to the sampler's distance: exactly the event that it carries. What follows the noise (coarse grid,
+ * multiplier σ, up to the sampler's distance: exactly the event that it carries.
+ *
+ * Where workers compute the sum, each patient is in exactly one shard, all shards share one bound of rounding and all
+ * workers compute alike, so that the sum's sensitivity is the same (`shardedSum`); a shard that a worker took along is
+ * computed again from the same sample.
+ *
+ * What follows the noise (coarse grid,
  * saturation, packing) is post-processing. Batch, sum and noise are forgotten here.
  */
 export async function privateStep(step: PrivateStep): Promise<Contribution> {

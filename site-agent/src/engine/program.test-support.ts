@@ -5,10 +5,11 @@ import { build } from "vite";
 export interface BuiltProgram {
   readonly main: URL;
   readonly noiseWorker: URL;
+  readonly deviceWorker: URL;
   remove(): Promise<void>;
 }
 
-/** The engine's program and its noise worker as the build makes them, from these very sources. */
+/** The engine's program and its workers as the build makes them, from these very sources. */
 export async function buildEngineProgram(): Promise<BuiltProgram> {
   const root = path.resolve(import.meta.dirname, "../../..");
   const source = path.join(root, "site-agent/src");
@@ -28,7 +29,11 @@ export async function buildEngineProgram(): Promise<BuiltProgram> {
       outDir,
       emptyOutDir: false,
       rollupOptions: {
-        input: { main: `${source}/engine/main.ts`, noiseWorker: `${source}/noise/noiseWorker.ts` },
+        input: {
+          main: `${source}/engine/main.ts`,
+          noiseWorker: `${source}/noise/noiseWorker.ts`,
+          deviceWorker: `${source}/device/deviceWorker.ts`,
+        },
         output: { entryFileNames: "src/[name].js", chunkFileNames: "src/[name].js" },
       },
     },
@@ -40,6 +45,7 @@ export async function buildEngineProgram(): Promise<BuiltProgram> {
   return {
     main: file("main.js"),
     noiseWorker: file("noiseWorker.js"),
+    deviceWorker: file("deviceWorker.js"),
     remove: () => rm(outDir, { recursive: true, force: true }),
   };
 }

@@ -7,6 +7,7 @@ import type { Logger } from "@consilium/shared/system/logger";
 import { EngineAnswer, type EngineCall } from "./call.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import { NATIVE_ENVIRONMENT } from "./nativeEnvironment.ts";
+import { EngineSettings } from "./settings.ts";
 
 export interface EngineProcessOptions {
   readonly logger: Logger;
@@ -16,6 +17,7 @@ export interface EngineProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Where native engines are installed. */
   readonly engines?: string;
+  readonly settings?: EngineSettings;
   /** A request without a reply for so long means a hung process. */
   readonly timeoutMs?: number;
 }
@@ -84,8 +86,8 @@ export class EngineProcess {
   #running(): ChildProcess {
     if (this.#child !== undefined) return this.#child;
     const { program = new URL("./main.js", import.meta.url), environment = {}, logger } = this.#options;
-    const { engines = enginesFolder(process.env) } = this.#options;
-    const child = fork(program, [], {
+    const { engines = enginesFolder(process.env), settings = EngineSettings.parse({}) } = this.#options;
+    const child = fork(program, [JSON.stringify(settings)], {
       serialization: "advanced",
       execArgv: NODE_ARGUMENTS,
       env: { ...(nativeInstalled(engines) ? NATIVE_ENVIRONMENT : {}), [ENGINES_VARIABLE]: engines, ...environment },

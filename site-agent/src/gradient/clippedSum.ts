@@ -32,7 +32,8 @@ const ROWS_MAX = 512;
  * signed norm or, with a count, `jointNorm`: each patient's part is a function of model, rule and that patient alone and
  * at most C long (`clipScale`, and ρ/2 of the signed norm for the count), and all float sums together err within η
  * (`placesPerSum`). A patient with a number that is not finite adds exactly zero, and nothing else about the step
- * differs. The result borrows `buffer` until its next `start`.
+ * differs. `batch` may be one shard of a step of `patientsInStep`; the shards' sums, added in float64, have the guarantee
+ * together (`shardedSum`). The result borrows `buffer` until its next `start`.
  */
 export function clippedSum(
   network: Network,
@@ -41,6 +42,7 @@ export function clippedSum(
   rule: ClipRule,
   buffer: SumBuffer,
   rows = rowsMax(network.spec),
+  patientsInStep = batch.patients.length,
 ): ClippedSum {
   const { spec } = network;
   const { clipping, clippingNorm } = rule;
@@ -50,7 +52,7 @@ export function clippedSum(
   const isSequential = hasPositions(spec);
   const excess = cancellationMax(isSequential);
   const summands = { hasPositions: isSequential, isSingle: mostRecords(parts) <= 1 };
-  const places = placesPerSum(parameters, batch.patients.length, summands);
+  const places = placesPerSum(parameters, patientsInStep, summands);
   const paddedTo = (part: PhysicalBatch): number => paddedRows(part, rows);
   const isOneSum = parts.every((part) => {
     const sum = rowsOfSum(paddedTo(part), 1, places.whole);
@@ -84,11 +86,22 @@ export function clippedSum(
       uses.dispose();
     }
   }
-  if (clipping.mode !== "adaptive") {
-    return asClippedSum(buffer.values, clippedSensitivity(parameters, clippingNorm));
+  if (clipping.mode === "adaptive") {
+    buffer.add(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count));
   }
-  buffer.add(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count));
-  return asClippedSum(buffer.values, clippedSensitivity(parameters + 1, jointNorm(clipping, clippingNorm)));
+  return asClippedSum(buffer.values, sumSensitivity(spec, rule));
+}
+
+/** Coordinates of a clipped sum. */
+export function sumLength(spec: ModelSpec, { clipping }: ClipRule): number {
+  return parameterCount(spec) + (clipping.mode === "adaptive" ? 1 : 0);
+}
+
+/** L2 sensitivity of a clipped sum. */
+export function sumSensitivity(spec: ModelSpec, rule: ClipRule): number {
+  const { clipping, clippingNorm } = rule;
+  const norm = clipping.mode === "adaptive" ? jointNorm(clipping, clippingNorm) : clippingNorm;
+  return clippedSensitivity(sumLength(spec, rule), norm);
 }
 
 /** Whether some kernel is used at several positions of a record. */
@@ -102,14 +115,14 @@ function hasPositions(spec: ModelSpec): boolean {
   );
 }
 
-/** Rows of a physical batch within the memory budget: what a forward and a backward pass leave of one record. */
-export function rowsMax(spec: ModelSpec): number {
+/** Rows of a physical batch within so many bytes: what a forward and a backward pass leave of one record. */
+export function rowsMax(spec: ModelSpec, bytes = PHYSICAL_BATCH_BYTES): number {
   const volume = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
   const numbers = layerGraph(spec).nodes.reduce(
     (sum, { inputs, output }) => sum + 2 * inputs.reduce((all, input) => all + volume(input), 0) + 6 * volume(output),
     0,
   );
-  const rows = Math.floor(PHYSICAL_BATCH_BYTES / (4 * numbers));
+  const rows = Math.floor(bytes / (4 * numbers));
   if (rows < ROW_MULTIPLE) return tf.getBackend() === "wasm" ? ROW_MULTIPLE : Math.max(1, rows);
   return Math.min(ROWS_MAX, rows - (rows % ROW_MULTIPLE));
 }
@@ -124,9 +137,9 @@ function mostRecords(parts: readonly PhysicalBatch[]): number {
  * Rows of a physical batch for about so many patients in a step, a public number: some more, so that most steps need
  * one physical batch.
  */
-export function physicalRows(spec: ModelSpec, expectedBatch: number): number {
+export function physicalRows(spec: ModelSpec, expectedBatch: number, bytes = PHYSICAL_BATCH_BYTES): number {
   const wanted = Math.ceil((expectedBatch + 2 * Math.sqrt(expectedBatch)) / ROW_MULTIPLE) * ROW_MULTIPLE;
-  return Math.min(rowsMax(spec), wanted);
+  return Math.min(rowsMax(spec, bytes), wanted);
 }
 
 /**

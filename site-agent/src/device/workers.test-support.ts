@@ -1,0 +1,75 @@
+import type { ClipRule } from "@consilium/shared/clipping/clipping";
+import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
+import { modelSpecOf } from "@consilium/shared/model/preset";
+import { parameterCount } from "@consilium/shared/model/spec";
+import { jsonLinesLogger } from "@consilium/shared/system/logger";
+import { StudyName } from "@consilium/shared/units/identity";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
+import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { sumLength } from "../gradient/clippedSum.ts";
+import { ShardBuffers } from "./shardBuffers.ts";
+import type { DeviceWorkers, ShardedStudy } from "./workers.ts";
+
+const FEATURES = 400;
+const CLASSES = 3;
+
+/** A sum of a quarter of a megabyte at least: more than a pipe holds, so that a worker can die in the middle of one. */
+export const SPEC = modelSpecOf({ preset: "mlp", hidden: [160], activation: "tanh" }, FEATURES, CLASSES);
+export const DIMENSION = parameterCount(SPEC);
+export const ROWS = 16;
+const clippingNorm = ClippingNorm.parse(0.5);
+export const RULE: ClipRule = { clipping: { mode: "flat" }, clippingNorm, roundNorm: clippingNorm };
+export const QUIET = jsonLinesLogger("test", () => undefined);
+
+/** With one more coordinate. */
+export const ADAPTIVE: ClipRule = {
+  ...RULE,
+  clipping: { mode: "adaptive", quantile: 0.5, rate: 0.2, countPrice: 0.01 },
+  roundNorm: ClippingNorm.parse(0.7),
+};
+
+/** One to three records each. */
+export function somePatients(seed: number, count: number): PreparedPatients {
+  const next = publicUniform(seed);
+  const recordStart = new Int32Array(count + 1);
+  for (let i = 0; i < count; i++) recordStart[i + 1] = (recordStart[i] ?? 0) + 1 + Math.floor(next() * 3);
+  const records = recordStart[count] ?? 0;
+  return {
+    featureCount: FEATURES,
+    features: Float32Array.from({ length: records * FEATURES }, () => 2 * next() - 1),
+    labels: Int32Array.from({ length: records }, () => Math.floor(next() * CLASSES)),
+    recordStart,
+    parts: new Uint8Array(count),
+  };
+}
+
+/** A study at a model of its own, for so many workers. */
+export function shardedStudy(patients: PreparedPatients, workers: number, revision = 1, rule = RULE): ShardedStudy {
+  return {
+    study: StudyName.parse("shards"),
+    spec: SPEC,
+    parameters: initialParameters(SPEC, revision),
+    revision,
+    patients,
+    rows: ROWS,
+    buffers: new ShardBuffers(sumLength(SPEC, rule), workers),
+  };
+}
+
+/** The first patients. */
+export const batchOf = (count: number) => ({ patients: Int32Array.from({ length: count }, (_, patient) => patient) });
+
+/** A copy of the workers' sum. */
+export async function sumOf(
+  workers: DeviceWorkers,
+  study: ShardedStudy,
+  count: number,
+  rule = RULE,
+): Promise<Float64Array> {
+  const device = workers.deviceOf(study);
+  try {
+    return Float64Array.from((await device.clippedSum(batchOf(count), rule)).values);
+  } finally {
+    device.wipe();
+  }
+}
