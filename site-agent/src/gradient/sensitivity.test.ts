@@ -139,10 +139,13 @@ describe.each(BACKENDS)("%s", (backend) => {
   test("dropout drops, each number by coins of its own", () => {
     const spec = network([400], [{ kind: "dropout", name: "drop", rate: 0.5 }], true);
     const model = modelOf(spec, 11);
-    const patients = patientsOf(spec, 12, 1, false);
+    const whole = patientsOf(spec, 12, 1, false);
+    // Small numbers: no class is so sure of itself that its own derivatives are zero.
+    const patients = { ...whole, features: whole.features.map((value) => 0.05 * value) };
     const [a, b] = [1, 2].map(() => sumOf(model, patients, Int32Array.of(0), 1000));
-    const kernel = a?.subarray(0, 400 * 3) ?? new Float64Array();
-    const dropped = kernel.filter((value) => value === 0).length / kernel.length;
+    const rows = Array.from({ length: 400 }, (_, i) => a?.subarray(3 * i, 3 * i + 3) ?? new Float64Array());
+    const dropped = rows.filter((row) => row.every((value) => value === 0)).length / rows.length;
+    // 6 standard deviations of 400 coins.
     expect(Math.abs(dropped - 0.5)).toBeLessThan(0.15);
     expect(distance(a ?? new Float64Array(), b ?? new Float64Array())).toBeGreaterThan(1e-6);
   });
