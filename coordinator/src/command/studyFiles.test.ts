@@ -96,7 +96,7 @@ describe("[STU23] validate tells every fault with its place", () => {
       expect(error.exitCode).toBe(3);
       expect(error.message.split("\n")).toEqual([
         `${path}:13:12 privacy.epsilon: must be > 0 (got -3). Typical: 1..8.`,
-        `${path}:19:3 training.round: is not a key known here. Did you mean 'rounds'?`,
+        `${path}:20:3 training.round: is not a key known here. Did you mean 'rounds'?`,
       ]);
     }
   });
