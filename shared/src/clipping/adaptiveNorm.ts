@@ -35,6 +35,11 @@ export function nextClippingNorm(
   return Math.min(signedNorm * DRIFT_MAX, Math.max(signedNorm / DRIFT_MAX, next));
 }
 
+/** Whether an adaptive round can come to this norm; a site clips to no other. */
+export function isReachable(norm: number, signedNorm: number): boolean {
+  return norm >= signedNorm / DRIFT_MAX && norm <= signedNorm * DRIFT_MAX;
+}
+
 /** e^x for |x| ≤ 1 by its series; `Math.exp` may differ in the last bit from one JavaScript engine to another. */
 function portableExp(x: number): number {
   assert(Math.abs(x) <= 1, "a round changes the norm by at most e");

@@ -83,8 +83,10 @@ function addProduct(use: ProductUse, summing: Summing): void {
   const places = positions === 1 ? summing.places.whole : summing.places.several;
   const { groups, rowsInGroup } = rowsOfSum(records, positions, places);
   const isFew = positions > 1 && groups * rowsInGroup < Math.min(records, ROWS_WORTH_A_SUM);
-  if (positions * inputs * outputs <= EXACT_PRODUCTS) addExactly(use, summing);
-  else if (isFew || hasFormedNorm(use)) addFormed(use, summing);
+  // What was measured is what is added: an exact sum of positions that cancel may be longer than the formed one.
+  if (hasFormedNorm(use)) addFormed(use, summing);
+  else if (positions * inputs * outputs <= EXACT_PRODUCTS) addExactly(use, summing);
+  else if (isFew) addFormed(use, summing);
   else addKernel(use, places, summing);
 }
 

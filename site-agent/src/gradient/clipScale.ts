@@ -47,6 +47,13 @@ const NORM_ROUNDING = 2 ** -30;
  */
 const LARGEST = 2 ** 30;
 
+/**
+ * No gradient is made longer than this many times, whatever norm or stability a study or an announcement names: with
+ * `LARGEST`, float32 products and their sums stay finite. Else one patient whose gradient is 0 could turn everybody's
+ * sum into what isn't a number, or make a step fail.
+ */
+const FACTOR_MAX = 2 ** 40;
+
 /** A norm that is surely not below the true one; ∞ for a gradient with a number that is not finite. */
 export function raisedNorm({ squared, triangle, largest }: PatientNorm): number {
   if (!isWithinRange(largest)) return Number.POSITIVE_INFINITY;
@@ -63,7 +70,7 @@ export function clipScale(norm: PatientNorm, { bound, threshold, stability }: Cl
   const raised = raisedNorm(norm);
   if (raised === Number.POSITIVE_INFINITY) return 0;
   const divisor = Math.max(raised, threshold) + stability;
-  return Math.min(bound / divisor, norm.triangle > 0 ? (excess * bound) / norm.triangle : Number.POSITIVE_INFINITY);
+  return Math.min(FACTOR_MAX, bound / divisor, norm.triangle > 0 ? (excess * bound) / norm.triangle : FACTOR_MAX);
 }
 
 /** Whether numbers of this length are finite, and their products too; false of NaN. */

@@ -99,6 +99,25 @@ describe.each(BACKENDS)("on %s", (backend) => {
   );
 
   test.each([
+    ["adaptive, a norm that float32 can't divide by", ADAPTIVE, 1e-40],
+    ["adaptive, the least norm there is", ADAPTIVE, 5e-324],
+    ["automatic, the same as its stability", Clipping.parse({ mode: "automatic", stability: 1e-40 }), 10],
+  ] as const)("[CLP2] %s: one whose gradient vanishes moves the sum by C(1 + η) at most", (_, clipping, roundNorm) => {
+    const wide: LayerInput = { kind: "dense", name: "wide", outputs: 96, activation: "tanh" };
+    const spec = network([60], [wide], true);
+    const model = modelOf(spec, 3);
+    // The first class's bias: its probability is 1 exactly, its patient's gradient 0, or next to it.
+    model.parameters.set([500], parameterCount(spec) - 3);
+    const patients = { ...patientsOf(spec, 4, 1, false), labels: Int32Array.of(1, 2, 1, 2, 1, 0) };
+    const rule = ruleOf(10, clipping, roundNorm);
+    const whole = sumOf(model, patients, all(patients), rule).subarray(0, parameterCount(spec));
+    const others = sumOf(model, patients, all(patients).subarray(0, -1), rule).subarray(0, parameterCount(spec));
+    expect(l2Norm(others)).toBeGreaterThan(10);
+    const bound = 10 * (1 + clipRounding(parameterCount(spec)));
+    expect(l2Norm(whole.map((value, i) => value - (others[i] ?? 0)))).toBeLessThanOrEqual(bound);
+  });
+
+  test.each([
     ["per layer", PER_LAYER],
     ["automatic", AUTOMATIC],
     ["adaptive", ADAPTIVE],

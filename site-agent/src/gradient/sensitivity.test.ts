@@ -1,4 +1,5 @@
 import { clipRounding } from "@consilium/shared/contribution/grid";
+import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import fc from "fast-check";
@@ -134,6 +135,33 @@ describe.each(BACKENDS)("%s", (backend) => {
     };
     const bound = 0.01 * (1 + clipRounding(parameterCount(spec)));
     expect(l2Norm(sumOf(modelOf(spec, 10), patients, Int32Array.of(0), 0.01))).toBeLessThanOrEqual(bound);
+  });
+
+  test("[ENG3] positions that cancel are added just as they were measured, in a small kernel too", () => {
+    const [positions, inputs] = [64, 2];
+    const small: LayerInput = { kind: "dense", name: "a", outputs: 2, activation: "linear", bias: false };
+    const spec = network([positions, inputs], [small]);
+    for (let start = 1; start <= 12; start++) {
+      const model = modelOf(spec, start);
+      // The kernel's gradient is nearly all of the patient's: inputs of 2^27 that add up to 40.
+      for (let i = 4; i < model.parameters.length; i++) model.parameters[i] = 100 * (model.parameters[i] ?? 0);
+      const next = publicUniform(start);
+      const features = new Float32Array(positions * inputs);
+      for (let input = 0; input < inputs; input++) {
+        let sum = 0;
+        for (let at = input; at < features.length; at += inputs) {
+          const isLast = at + inputs >= features.length;
+          features[at] = isLast ? 40 - sum : (sum > 0 ? -8 : 8) * Math.round(next() * 2 ** 24);
+          sum += features[at] ?? 0;
+        }
+      }
+      const patient = { featureCount: positions * inputs, features, recordStart: Int32Array.of(0, 1) };
+      for (const label of [0, 1, 2]) {
+        const patients = { ...patient, labels: Int32Array.of(label), parts: new Uint8Array(1) };
+        const part = sumOf(model, patients, Int32Array.of(0), 0.01);
+        expect(l2Norm(part)).toBeLessThanOrEqual(0.01 * (1 + clipRounding(parameterCount(spec))));
+      }
+    }
   });
 
   test("dropout drops, each number by coins of its own", () => {

@@ -3,6 +3,7 @@ import { RoundKey, type RoundSpec } from "@consilium/shared/protocol/messages";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, SiteName } from "@consilium/shared/units/identity";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
 import { describe, expect, test } from "vitest";
 import { heartStudy } from "../ledger/study.test-support.ts";
 import { announcementRefusal, type StudyStanding } from "./announcement.ts";
@@ -17,9 +18,13 @@ const stop = {
   ],
 };
 
-function standingOf(earlyStop?: unknown): StudyStanding {
-  const { training, ...rest } = heartStudy();
-  const document = StudyDocument.parse({ ...rest, training: { ...training, earlyStop } });
+function standingOf(earlyStop?: unknown, clipping?: unknown): StudyStanding {
+  const { training, privacy, ...rest } = heartStudy();
+  const document = StudyDocument.parse({
+    ...rest,
+    privacy: { ...privacy, clipping },
+    training: { ...training, earlyStop },
+  });
   return {
     document,
     digest: studyDigest(document),
@@ -63,4 +68,13 @@ describe("[STU40] a site checks an early stop by its own copy of the study", () 
     const key = RoundKey.parse({ study: "heart", purpose: "audit", round: 30, attempt: 1, ...changes });
     expect(refusalOf(standing, { stop, key })).toBe("round/stop-unfounded");
   });
+});
+
+test("[CLP4] a site takes no norm that the study's rounds can't come to: 2^10 times the signed one, or a part of it", () => {
+  const standing = standingOf(undefined, { mode: "adaptive" });
+  const { clippingNorm } = standing.document.privacy;
+  const key = RoundKey.parse({ study: "heart", purpose: "train", round: 1, attempt: 1 });
+  const refused = (times: number) => refusalOf(standing, { key, roundNorm: ClippingNorm.parse(clippingNorm * times) });
+  for (const times of [1 / 1024, 1, 1024]) expect(refused(times)).toBeUndefined();
+  for (const times of [1e-40, 1 / 1025, 1025]) expect(refused(times)).toBe("round/norm-out-of-reach");
 });

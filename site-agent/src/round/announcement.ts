@@ -1,3 +1,4 @@
+import { isReachable } from "@consilium/shared/clipping/adaptiveNorm";
 import { Failure, type Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import {
@@ -81,6 +82,12 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
     return refusal(
       "round/norm-not-planned",
       "A round names its own clipping norm where the study adapts it, nowhere else.",
+    );
+  }
+  if (spec.roundNorm !== undefined && !isReachable(spec.roundNorm, document.privacy.clippingNorm)) {
+    return refusal(
+      "round/norm-out-of-reach",
+      "No round of the study can come to the clipping norm that this one names.",
     );
   }
   if (spec.model.bytes !== standing.parameterCount * Float32Array.BYTES_PER_ELEMENT) {
