@@ -100,6 +100,7 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
   const moves: [string, unknown][] = [
     ["/api/studies", smallStudy()],
     ["/api/studies/heart/actions", { action: "start", reason: "now" }],
+    [`/api/weights/${"0".repeat(64)}`, {}],
     ["/api/sites", { site: "dijon" }],
     ["/api/sites/dijon/revoke", {}],
     ["/api/accounts", { name: "eve", role: "lead" }],

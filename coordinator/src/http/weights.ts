@@ -18,6 +18,7 @@ export function weightsEndpoints({ world }: Service): Endpoint[] {
       path: weightsPath(":digest"),
       summary: "Stores the weights file of a study to be proposed: bytes, named by their SHA-256",
       access: "lead",
+      perMinuteMax: 10,
       takesBytes: true,
       reply: WeightsReceipt,
       handle: async ({ params, request }) => {
@@ -43,11 +44,11 @@ export async function receiveWeights(
       if (bytes > WEIGHTS_BYTES_MAX) throw tooLarge();
       await writer.push(chunk);
     }
+    if (await writer.finishAs(digest)) return bytes;
   } catch (error) {
     await writer.discard();
     throw error;
   }
-  if (await writer.finishAs(digest)) return bytes;
   throw new Failure({
     code: "weights/digest-mismatch",
     kind: "refused",

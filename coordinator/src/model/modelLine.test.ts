@@ -12,6 +12,8 @@ import { SITES, smallStudy } from "../study/consortium.test-support.ts";
 import { ModelLine } from "./modelLine.ts";
 
 const clipping = Clipping.parse({ mode: "adaptive", quantile: 0.6, rate: 0.5 });
+if (clipping.mode !== "adaptive") throw new Error("not adaptive");
+const adaptive = clipping;
 const document = smallStudy({ clipping });
 let folder: string;
 let blobs: BlobFolder;
@@ -39,6 +41,9 @@ describe("[CLP4] the norm of adaptive rounds", () => {
   test("follows from the counts, and what is replayed or loaded goes on from the same norm and bits", async () => {
     const line = await ModelLine.open(document, { blobs, weights: blobs }, []);
     expect(line.newest.roundNorm).toBe(1);
+    // Noise for gradient and count together: any less would not cover a patient's part.
+    expect(line.grid.dimension).toBe(line.parameters.length + 1);
+    expect(line.grid.patientNorm).toBeGreaterThanOrEqual(Math.hypot(1, countWeight(adaptive) / 2));
     const rows = [line.newest, await step(line, 1, -0.5), await step(line, 2, 0.5)];
     const [, after1, after2] = rows.map(({ roundNorm }) => roundNorm ?? Number.NaN);
     if (clipping.mode !== "adaptive") throw new Error("not adaptive");

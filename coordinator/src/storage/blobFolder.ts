@@ -96,7 +96,7 @@ export class BlobWriter {
 
   async discard(): Promise<void> {
     await this.#file.close();
-    await rm(this.#path);
+    await rm(this.#path, { force: true });
   }
 
   /** No more is pushed: what the blob is called is known before the disk has it. */

@@ -49,8 +49,11 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
 }
 
 /** Why training ends early, if it does: again the same after a restart, from the metrics in the database. */
-export function stopOf(sql: StudyWorld["sql"], { name, training: { earlyStop } }: StudyDocument): StopReason | null {
-  return earlyStop === undefined ? null : stopReason(earlyStop, metricsOf(sql, name));
+export function stopOf(sql: StudyWorld["sql"], { name, training }: StudyDocument): StopReason | null {
+  const { earlyStop, rounds } = training;
+  const reason = earlyStop === undefined ? null : stopReason(earlyStop, metricsOf(sql, name));
+  // At the last round nothing is left out: that is the schedule's end.
+  return reason === null || stopRound(reason) === rounds ? null : reason;
 }
 
 /** Sites that approved this exact study, in the order of their names. */

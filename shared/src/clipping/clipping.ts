@@ -4,9 +4,9 @@ import { ClippingNorm } from "../units/privacy.ts";
 /**
  * How one patient's gradient is brought to a norm of C at most; ‖part‖ ≤ C holds for each, so all cost the same ε:
  * - `flat`: scaled by min(1, C / ‖g‖), over all parameters together (Abadi et al. 2016, arXiv:1607.00133, §3.1);
- * - `per-layer`: each of L layers by itself, to C / √L (McMahan et al. 2018, arXiv:1710.06963, §2.3);
+ * - `per-layer`: each of L layers by itself, to C / √L (McMahan et al. 2018, arXiv:1710.06963, per-layer clipping);
  * - `automatic`: scaled by C / (‖g‖ + stability), so that C is no more than a part of the learning rate (Bu et al. 2023,
- * arXiv:2206.07136, eq. 4.1);
+ * arXiv:2206.07136, AUTO-S);
  * - `adaptive`: flat, to a norm that follows a quantile of the patients' norms (Andrew et al. 2021, arXiv:1905.03871,
  * algorithm 1). How many were below it is one more coordinate of the same noised vector: one joint event.
  */
@@ -18,7 +18,7 @@ export const Clipping = z.discriminatedUnion("mode", [
       mode: z.literal("automatic"),
       stability: z
         .number()
-        .positive()
+        .min(1e-9)
         .default(0.01)
         .describe("Added to each norm, so that a small gradient stays small."),
     })

@@ -10,7 +10,7 @@ import { spendingOf } from "../ledger/spent.ts";
 import type { Charge, ChargeState, LedgerState } from "../ledger/state.ts";
 import { StudyWeights } from "../model/studyWeights.ts";
 import type { Approval } from "../study/approval.ts";
-import { plannedEvents } from "../study/charges.ts";
+import { type PlannedCharge, plannedCharges, plannedEvents } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { weightsOfStudy } from "../study/network.ts";
@@ -110,7 +110,11 @@ export function privacyStatementOf(
   const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
   const weights = weightsOfStudy(document);
   const sites = approved.map((statement) => siteStatement(document, statement, state));
-  const planned = Part.options.map((part) => plannedCurve(document, part)).reduce(pointwiseMax, ZERO_CURVE);
+  const left = leftCharges(document, spent);
+  const toTheEnd = approved
+    .map(({ site }) => worstPart([...spent.filter((charge) => charge.site === site), ...left]))
+    .concat(Part.options.map((part) => plannedCurve(document, part)))
+    .reduce(pointwiseMax, ZERO_CURVE);
   const consortium = {
     disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
     ...(sites.length > 1 ? { twoSitesEpsilon: at(scaleCurve(worst, 2)) } : {}),
@@ -129,19 +133,36 @@ export function privacyStatementOf(
     sites,
     consortium,
     signedMaximumEpsilon,
-    guarantee: guaranteeOf(document, consortium, signedMaximumEpsilon, at(scaleCurve(planned, 2))),
+    guarantee: guaranteeOf(document, consortium, at(toTheEnd), at(scaleCurve(toTheEnd, 2))),
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
     ...(weights === undefined ? {} : { publicWeights: { digest: weights.digest, source: weights.source } }),
   };
 }
 
-/** Repeated rounds may have cost more than the plan: then that counts. */
+/** What the rounds and evaluations that were not run would have cost: those spent may hold repeated rounds. */
+function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]): readonly PlannedCharge[] {
+  const { rounds } = document.training;
+  const { everyRounds } = document.evaluation;
+  const last = Math.max(0, ...spent.map(({ round }) => round));
+  const evaluations = Math.floor(rounds / everyRounds) - Math.floor(last / everyRounds);
+  const times = { train: Math.max(0, rounds - last), evaluate: Math.max(0, evaluations) };
+  return (["train", "evaluate"] as const).flatMap((purpose) =>
+    times[purpose] === 0
+      ? []
+      : plannedCharges(document, purpose).map(({ part, event }) => ({
+          part,
+          event: { ...event, count: event.count * times[purpose] },
+        })),
+  );
+}
+
+/** `toTheEnd`: ε of the whole signed schedule, or of what repeated rounds and the rest of it come to. */
 function guaranteeOf(
   document: StudyDocument,
   { disjointEpsilon, twoSitesEpsilon }: PrivacyStatement["consortium"],
-  signedMaximum: number,
-  signedMaximumTwice: number,
+  toTheEnd: number,
+  toTheEndTwice: number,
 ): PrivacyStatement["guarantee"] {
   const twice = (epsilonTwice: (spent: number) => number) =>
     twoSitesEpsilon === undefined ? {} : { twoSitesEpsilon: epsilonTwice(twoSitesEpsilon) };
@@ -149,8 +170,8 @@ function guaranteeOf(
     return { basis: "spent", epsilon: disjointEpsilon, ...twice((spent) => spent) };
   return {
     basis: "signed-maximum",
-    epsilon: Math.max(signedMaximum, disjointEpsilon),
-    ...twice((spent) => Math.max(signedMaximumTwice, spent)),
+    epsilon: toTheEnd,
+    ...twice(() => toTheEndTwice),
   };
 }
 
@@ -177,7 +198,7 @@ function siteStatement(
 }
 
 /** Bounds what any patient of a site pays: each is in one part. */
-function worstPart(charges: readonly Charge["body"][]): RdpCurve {
+function worstPart(charges: readonly PlannedCharge[]): RdpCurve {
   return Part.options
     .map((part) => charges.filter((charge) => charge.part === part).map(({ event }) => event))
     .map((events) => curveOfEvents(mergeEvents(events)))

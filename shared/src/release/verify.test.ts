@@ -10,7 +10,9 @@ import {
   seed,
   verify,
 } from "../../../test/support/releaseFixture.ts";
+import { epsilonOfEvents } from "../accountant/convert.ts";
 import { replay } from "../ledger/replay.ts";
+import { plannedCharges } from "../study/charges.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { COORDINATOR } from "../units/identity.ts";
 import { buildRelease } from "./build.ts";
@@ -69,6 +71,14 @@ describe("[REL1] a release as it was built", () => {
     // A plan of one round that was tried three times: what was spent is more, and counts.
     const short = { ...stopping, training: { ...stopping.training, rounds: 1 } };
     expect(privacyStatementOf(short, state, approvals).guarantee.epsilon).toBe(spent.consortium.disjointEpsilon);
+    // One that stopped at half after it repeated rounds: the rest of the plan comes on top of all that was spent.
+    const last = Math.max(...[...state.charges.values()].map(({ body }) => body.round));
+    const half = { ...stopping, training: { ...stopping.training, rounds: 2 * last } };
+    const ofHalf = privacyStatementOf(half, state, approvals);
+    const costliest = ofHalf.sites.reduce((a, b) => (a.epsilon > b.epsilon ? a : b));
+    const paid = costliest.parts.find(({ part }) => part === "train")?.events ?? [];
+    const rest = plannedCharges(half, "train").map(({ event }) => ({ ...event, count: event.count * last }));
+    expect(ofHalf.guarantee.epsilon).toBeGreaterThanOrEqual(epsilonOfEvents([...paid, ...rest], half.privacy.delta));
   });
 
   test("a site's signature may be added, and must hold", () => {

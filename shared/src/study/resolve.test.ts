@@ -318,6 +318,10 @@ describe("[STU24] unwise figures are warnings", () => {
       "privacy.epsilon: ε = 12 is above 10",
     );
     expect(warnings(heart.replace("20 rounds", "90 rounds"))[0]).toContain("evaluation.every: is more than all rounds");
+    const stop = "  earlyStop: { metric: auc, patience: 3 }\n  initialSeed: 7";
+    expect(warnings(heart.replace("  initialSeed: 7", stop))[0]).toContain("it takes 4 evaluations, and there are 3");
+    const warmUp = "momentum: 0.9, schedule: { name: constant, warmUpRounds: 60 } }";
+    expect(warnings(heart.replace("momentum: 0.9 }", warmUp))[0]).toContain("warms up for 60 rounds of 60");
   });
 });
 

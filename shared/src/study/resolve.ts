@@ -13,6 +13,7 @@ import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
 import { resolveModel, resolveWeights } from "./modelFile.ts";
 import { type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
+import { warningsOf } from "./unwise.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
 
 /** A study file's text, and how to read the files that it names. */
@@ -249,30 +250,6 @@ function overspent(part: "validation" | "audit", cost: number, document: StudyDo
   const message = `${times} histograms would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
   const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
   return source.finding("error", path, message, remedy);
-}
-
-function warningsOf(document: StudyDocument, source: YamlSource): readonly Finding[] {
-  const { epsilon, delta } = document.privacy;
-  const warnings: Finding[] = [];
-  const warn = (path: Path, message: string, remedy: string): void => {
-    warnings.push(source.finding("warning", path, message, remedy));
-  };
-  const fewest = Math.min(...document.sites.map((site) => site.patients));
-  if (delta >= 1 / fewest)
-    warn(
-      ["privacy", "delta"],
-      `δ = ${delta} is ≥ 1/n for the smallest site's ${fewest} patients, so one patient may go unprotected`,
-      "Use less.",
-    );
-  if (epsilon > 10)
-    warn(["privacy", "epsilon"], `ε = ${epsilon} is above 10, where the promise says little`, "Typical: 1..8.");
-  if (document.evaluation.everyRounds > document.training.rounds)
-    warn(
-      ["evaluation", "every"],
-      "is more than all rounds, so the model is never evaluated",
-      "Evaluate every tenth round.",
-    );
-  return warnings;
 }
 
 function eventsOf(document: StudyDocument, part: Part): readonly PrivacyEvent[] {

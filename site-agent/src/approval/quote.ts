@@ -74,9 +74,15 @@ export function leaves(document: StudyDocument): string[] {
     `${training.rounds} contributions of ${bytes} bytes: sums of clipped gradients over a random sample of patients ` +
       `(q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
       (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`),
+    ...(privacy.clipping.mode === "adaptive"
+      ? ["in each of them, under the same noise and charge, how many sampled patients' gradients were below the norm"]
+      : []),
     `${evaluations} noised histograms of the model's scores on validation patients, ε = ${evaluation.epsilon} each`,
     `1 audit: ${audit.attacks.length} noised histograms of attack scores, ε = ${members} each on training patients ` +
       `and ${nonMembers} each on audit patients`,
-    "no record, no count, no un-noised value",
+    ...(training.earlyStop === undefined
+      ? []
+      : ["fewer rounds where the noised metric stops rising; the release promises no less than all of them cost"]),
+    "no record, no un-noised count, no un-noised value",
   ];
 }

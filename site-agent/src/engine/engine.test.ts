@@ -2,6 +2,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
+import { countWeight, jointNorm } from "@consilium/shared/clipping/adaptiveNorm";
+import { Clipping } from "@consilium/shared/clipping/clipping";
 import { aggregateBits, coarseStep, gridOf } from "@consilium/shared/contribution/grid";
 import { packedBytes, packIntegers, unpackInto } from "@consilium/shared/contribution/pack";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
@@ -156,6 +158,37 @@ describe("[ENG10] the engine is a process of its own: file names, digests and ev
     // At the zero model each kernel coordinate's gradient is −½ Σ ±x: all point one way here, far above the noise.
     const mean = sums.subarray(0, FEATURES).reduce((a, b) => a + b, 0) / FEATURES;
     expect(mean).toBeLessThan((-6 * unit) / Math.sqrt(FEATURES * steps));
+  });
+});
+
+describe("[CLP4] a step of adaptive clipping", () => {
+  test("clips to the norm of its own round, and counts against it", async () => {
+    const clipping = Clipping.parse({ mode: "adaptive" });
+    if (clipping.mode !== "adaptive") throw new Error("not adaptive");
+    // Hardly any noise, so that one step shows the sum.
+    const counting = gridOf(parameterCount(spec) + 1, jointNorm(clipping, 1), 0.01, 200);
+    const whole = {
+      grid: counting,
+      clipping,
+      clippingNorm: ClippingNorm.parse(1),
+      samplingRate: SamplingRate.parse(1),
+    };
+    const request = open({ source: "prepared", path: at("patients") });
+    if (request.type !== "open") throw new Error("not opened");
+    await done({ ...request, ...whole });
+    await loadModel(initialParameters(spec, 0));
+    const counts = [];
+    for (const [round, roundNorm] of [1 / 1024, 1024].entries()) {
+      const step = { type: "step", key: key(700 + round), path: at("adaptive") } as const;
+      written(await engine.request({ ...step, roundNorm: ClippingNorm.parse(roundNorm) }));
+      const values = new Int32Array(counting.dimension);
+      unpackInto(values, counting.bits, await readFile(at("adaptive")));
+      counts.push(((values.at(-1) ?? 0) * coarseStep(counting)) / countWeight(clipping));
+    }
+    // 200 training patients: all above the small norm, all below the large one, each counted as a half.
+    expect(counts[0]).toBeCloseTo(-100, 0);
+    expect(counts[1]).toBeCloseTo(100, 0);
+    await done(open({ source: "prepared", path: at("patients") }));
   });
 });
 

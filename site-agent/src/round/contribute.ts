@@ -18,7 +18,7 @@ import type { RoundEngine, RoundLink } from "./ports.ts";
  */
 export async function contribute(
   engine: RoundEngine,
-  { document, charges }: StudyStanding,
+  { document, charges }: Pick<StudyStanding, "document" | "charges">,
   spec: RoundSpec,
   path: string,
   site: SiteName,

@@ -1,0 +1,41 @@
+import type { StudyDocument } from "./document.ts";
+import type { Finding, Path, YamlSource } from "./yamlSource.ts";
+
+/** What a study may say, but hardly means: warnings, with their place in the file. */
+export function warningsOf(document: StudyDocument, source: YamlSource): readonly Finding[] {
+  const { epsilon, delta } = document.privacy;
+  const warnings: Finding[] = [];
+  const warn = (path: Path, message: string, remedy: string): void => {
+    warnings.push(source.finding("warning", path, message, remedy));
+  };
+  const fewest = Math.min(...document.sites.map((site) => site.patients));
+  if (delta >= 1 / fewest)
+    warn(
+      ["privacy", "delta"],
+      `δ = ${delta} is ≥ 1/n for the smallest site's ${fewest} patients, so one patient may go unprotected`,
+      "Use less.",
+    );
+  if (epsilon > 10)
+    warn(["privacy", "epsilon"], `ε = ${epsilon} is above 10, where the promise says little`, "Typical: 1..8.");
+  const evaluations = Math.floor(document.training.rounds / document.evaluation.everyRounds);
+  const { earlyStop, optimizer, rounds } = document.training;
+  if (earlyStop !== undefined && earlyStop.patience >= evaluations)
+    warn(
+      ["training", "earlyStop", "patience"],
+      `can't end training: it takes ${earlyStop.patience + 1} evaluations, and there are ${evaluations}`,
+      "Evaluate more often, or be less patient.",
+    );
+  if ((optimizer.schedule?.warmUpRounds ?? 0) >= rounds)
+    warn(
+      ["training", "optimizer", "schedule"],
+      `warms up for ${optimizer.schedule?.warmUpRounds} rounds of ${rounds}, and never reaches its rate`,
+      "Typical: a tenth of the rounds.",
+    );
+  if (document.evaluation.everyRounds > document.training.rounds)
+    warn(
+      ["evaluation", "every"],
+      "is more than all rounds, so the model is never evaluated",
+      "Evaluate every tenth round.",
+    );
+  return warnings;
+}
