@@ -135,13 +135,7 @@ describe("faults", () => {
   async function logged(process: string, isIt: (line: Record<string, unknown>) => boolean): Promise<void> {
     const path = join(consortium.logs, `${process}.log`);
     for (let tries = 0; tries < 30_000; tries++) {
-      if (
-        readFileSync(path, "utf8")
-          .trim()
-          .split("\n")
-          .some((text) => isIt(JSON.parse(text)))
-      )
-        return;
+      if (linesOf(path).some(isIt)) return;
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     throw new Error(`no such line in ${path}`);
@@ -179,6 +173,19 @@ function alterOneByte(path: string): void {
   const altered = line.slice(0, at) + digit + line.slice(at + 1);
   database.prepare("update ledger_entry set line = ? where sequence = ?").run(altered, sequence);
   database.close();
+}
+
+/** Whole lines of a log: the last may be half written, and one that a kill cut short stays so. */
+function linesOf(path: string): Record<string, unknown>[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .flatMap((text) => {
+      try {
+        return [z.record(z.string(), z.unknown()).parse(JSON.parse(text))];
+      } catch {
+        return [];
+      }
+    });
 }
 
 const Altered = z.object({ sequence: z.number(), line: z.string() });

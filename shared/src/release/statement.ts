@@ -112,9 +112,9 @@ export function privacyStatementOf(
   const sites = approved.map((statement) => siteStatement(document, statement, state));
   const left = leftCharges(document, spent);
   const toTheEnd = approved
-    .map(({ site }) => worstPart([...spent.filter((charge) => charge.site === site), ...left]))
-    .concat(Part.options.map((part) => plannedCurve(document, part)))
-    .reduce(pointwiseMax, ZERO_CURVE);
+    .map(({ site }) => [...spent.filter((charge) => charge.site === site), ...left])
+    .flatMap(curvesOfParts)
+    .concat(Part.options.map((part) => plannedCurve(document, part)));
   const consortium = {
     disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
     ...(sites.length > 1 ? { twoSitesEpsilon: at(scaleCurve(worst, 2)) } : {}),
@@ -133,7 +133,12 @@ export function privacyStatementOf(
     sites,
     consortium,
     signedMaximumEpsilon,
-    guarantee: guaranteeOf(document, consortium, at(toTheEnd), at(scaleCurve(toTheEnd, 2))),
+    guarantee: guaranteeOf(
+      document,
+      consortium,
+      Math.max(...toTheEnd.map(at)),
+      at(scaleCurve(toTheEnd.reduce(pointwiseMax, ZERO_CURVE), 2)),
+    ),
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
     ...(weights === undefined ? {} : { publicWeights: { digest: weights.digest, source: weights.source } }),
@@ -199,10 +204,13 @@ function siteStatement(
 
 /** Bounds what any patient of a site pays: each is in one part. */
 function worstPart(charges: readonly PlannedCharge[]): RdpCurve {
+  return curvesOfParts(charges).reduce(pointwiseMax, ZERO_CURVE);
+}
+
+function curvesOfParts(charges: readonly PlannedCharge[]): RdpCurve[] {
   return Part.options
     .map((part) => charges.filter((charge) => charge.part === part).map(({ event }) => event))
-    .map((events) => curveOfEvents(mergeEvents(events)))
-    .reduce(pointwiseMax, ZERO_CURVE);
+    .map((events) => curveOfEvents(mergeEvents(events)));
 }
 
 /** Bounds either curve at every order. */
