@@ -1,6 +1,7 @@
 import { backward } from "@consilium/engine/backward";
 import { forward } from "@consilium/engine/forward";
 import { loadNetwork, type Network } from "@consilium/engine/network";
+import { transposedTimes } from "@consilium/engine/product";
 import { borrowData } from "@consilium/engine/tensorData";
 import { cut, type ParameterUse } from "@consilium/engine/use";
 import { clipRuleOf } from "@consilium/shared/clipping/clipping";
@@ -59,7 +60,7 @@ function meanlessSum(use: ParameterUse): tf.Tensor {
     case "product": {
       const [records, positions, inputs] = use.input_RTI.shape;
       const flat = (tensor: tf.Tensor, width: number): tf.Tensor2D => tf.reshape(tensor, [records * positions, width]);
-      return tf.matMul(flat(cut(use.input_RTI), inputs), flat(use.delta_RTO, use.delta_RTO.shape[2]), true);
+      return transposedTimes(flat(cut(use.input_RTI), inputs), flat(use.delta_RTO, use.delta_RTO.shape[2]));
     }
     case "lookup":
       return tf.sum(use.delta_RTO, [0, 1]);
