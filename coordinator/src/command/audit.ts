@@ -23,7 +23,7 @@ export function registerAudit(program: Command): void {
         ...(view.claimedEpsilon === view.spentEpsilon
           ? []
           : [
-              `ε guaranteed, of all signed rounds, since a metric may end training: ${epsilonText(view.claimedEpsilon)}`,
+              `ε guaranteed, of all signed rounds and repeats, since a metric may end training: ${epsilonText(view.claimedEpsilon)}`,
             ]),
         "",
         table(["gate", "rule", "found", "required"], rules),

@@ -37,6 +37,9 @@ export async function watchStudy(client: Client, name: string, isJson: boolean):
   }
 }
 
+/** On its way to an end: a pause, or an audit that may have come early. */
+const TELLS_WHY: ReadonlySet<string> = new Set(["paused", "auditing"]);
+
 async function lookAt(client: Client, name: string): Promise<Look> {
   const path = `/api/studies/${encodeURIComponent(name)}`;
   const detail = await client.get(path, StudyDetail);
@@ -50,7 +53,7 @@ async function lookAt(client: Client, name: string): Promise<Look> {
     rounds,
     auc: points.at(-1)?.auc?.value ?? null,
     epsilon: Math.max(0, ...budgets.map(({ spentEpsilon }) => spentEpsilon)),
-    reason: isEnded(detail.state) || detail.state === "paused" ? detail.reason : null,
+    reason: isEnded(detail.state) || TELLS_WHY.has(detail.state) ? detail.reason : null,
   };
 }
 

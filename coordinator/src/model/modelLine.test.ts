@@ -53,6 +53,8 @@ describe("[CLP4] the norm of adaptive rounds", () => {
     expect(after2).toBeLessThan(after1 ?? 0);
     const replayed = await ModelLine.open(document, { blobs, weights: blobs }, rows);
     expect(replayed.newest).toEqual(line.newest);
+    const otherNorm = rows.map((row, i) => (i === 2 ? { ...row, roundNorm: rows[0]?.roundNorm ?? null } : row));
+    await expect(ModelLine.open(document, { blobs, weights: blobs }, otherNorm)).rejects.toThrow("norm");
     const { state } = await line.checkpoint();
     const loaded = await ModelLine.open(document, { blobs, weights: blobs }, [{ ...line.newest, checkpoint: state }]);
     const again = await Promise.all([line, replayed, loaded].map((own) => step(own, 3, 0.1)));

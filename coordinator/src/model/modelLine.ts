@@ -227,8 +227,10 @@ export class ModelLine {
     if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
     else await this.sum.addChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
     const digest = this.#apply(this.sum.values, row.update);
+    const roundNorm = this.#normAfter(this.#newest.roundNorm, row.update.contributors);
     this.sum.reset();
     assert(digest === row.digest, "a replayed model is the one that was committed");
+    assert(roundNorm === row.roundNorm, "a replayed round's norm is the one that was committed");
     this.#newest = row;
   }
 

@@ -55,7 +55,7 @@ export const PrivacyStatement = z.strictObject({
   signedMaximumEpsilon: epsilon,
   /**
    * What a patient may rely on: the consortium's figures; or, where a metric decided when training stopped, those of
-   * all signed rounds: where outputs choose the moment to stop, ε spent by then is no bound of a fixed mechanism, the
+   * all signed rounds and repeats: where outputs choose when to stop, ε spent by then bounds no fixed mechanism, the
    * filter's is (Rogers et al. 2016, arXiv:1605.08294).
    */
   guarantee: z.strictObject({

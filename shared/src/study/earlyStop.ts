@@ -15,7 +15,9 @@ export const EarlyStop = z
       .describe("Evaluations in a row that may pass without a rise; then training ends."),
     minDelta: z.number().min(0).lt(1).default(0).describe("A rise is more than this above the best so far."),
   })
-  .describe("Ends training early; the last model is released, and its guarantee stays that of all signed rounds.");
+  .describe(
+    "Ends training early; the last model is released, and its guarantee stays that of all signed rounds, repeats added.",
+  );
 export type EarlyStop = z.infer<typeof EarlyStop>;
 
 const Seen = z.strictObject({ round, value: z.number() });
@@ -79,6 +81,7 @@ export function stopRound({ since }: StopReason): number | undefined {
 }
 
 export function stopText({ metric, best, since }: StopReason): string {
-  const times = since.length === 1 ? "the evaluation after it" : `the ${since.length} evaluations after it`;
-  return `Stopped early: the best ${metric} was ${best.value.toFixed(3)} after round ${best.round}; ${times} did not beat it.`;
+  // By their rounds: evaluations in between that noise hid count neither way.
+  const later = `${since.length === 1 ? "that after round" : "those after rounds"} ${since.map(({ round: at }) => at).join(", ")}`;
+  return `Stopped early: the best ${metric} was ${best.value.toFixed(3)} after round ${best.round}; ${later} did not beat it.`;
 }

@@ -14,7 +14,8 @@ const PRODUCTS_PER_FORMED = 64;
  * Whether a block's norms come from gradients formed record by record, rather than from pairs of positions: the cheaper
  * of I·O numbers to hold and T² pairs of I + O products (mixed ghost clipping: Bu et al. 2022, arXiv:2205.10683, §4;
  * forming costs as much as the sum that it makes needless). A formed gradient is a function of its patient alone, so
- * that many positions don't loosen the sums' proof either.
+ * that many positions don't loosen the sums' proof either; on libtensorflow up to last bits that can hang on the chunk's
+ * size (SECURITY.md says so).
  */
 export function isFormed(positions: number, inputs: number, outputs: number): boolean {
   return positions > 1 && positions ** 2 * (inputs + outputs) > PRODUCTS_PER_FORMED * inputs * outputs;
