@@ -229,7 +229,7 @@ export const AuditView = z
     gate: GateResult,
     /**
      * What a release guarantees, by RDP at `delta`: the largest ε that this study charged to any site's part, or that of
-     * all signed rounds where a metric may end training early.
+     * all signed rounds and repeats, where a metric may end training early.
      */
     claimedEpsilon: Epsilon,
     /** The largest ε that this study really charged to any site's part. */

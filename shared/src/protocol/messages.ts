@@ -58,7 +58,7 @@ export const RoundSpec = z.strictObject({
   model: BlobReference,
   /** Absent at the first round and wherever a full model is quicker. */
   update: ModelUpdate.optional(),
-  /** Norm that a training round clips to, where clipping is adaptive; any norm is as private. */
+  /** Norm that a training round clips to, where clipping is adaptive; any that a site takes is as private. */
   roundNorm: ClippingNorm.optional(),
   /** Of the audit alone: why training ended before its last round, where it did so by the study's early stop. */
   stop: StopReason.optional(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve, ZERO_CURVE } from "../accountant/rdp.ts";
-import { jointNorm } from "../clipping/adaptiveNorm.ts";
+import { patientPart } from "../clipping/patientPart.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { PrivacyEvent } from "../event/event.ts";
 import { unreachable } from "../failure/failure.ts";
@@ -149,7 +149,7 @@ export function privacyStatementOf(
 function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]): readonly PlannedCharge[] {
   const { rounds } = document.training;
   const { everyRounds } = document.evaluation;
-  const last = Math.max(0, ...spent.map(({ round }) => round));
+  const last = spent.reduce((latest, { round }) => Math.max(latest, round), 0);
   const evaluations = Math.floor(rounds / everyRounds) - Math.floor(last / everyRounds);
   const times = { train: Math.max(0, rounds - last), evaluate: Math.max(0, evaluations) };
   return (["train", "evaluate"] as const).flatMap((purpose) =>
@@ -274,7 +274,7 @@ function clippingOf({ privacy }: StudyDocument): string {
     case "adaptive":
       return (
         `gradients are clipped to a norm that follows a quantile of theirs (${clipping.quantile}); scaled to the signed ` +
-        `${clippingNorm} and with the count of those below it, a patient's part has norm ${jointNorm(clipping, clippingNorm)};`
+        `${clippingNorm} and with the count of those below it, a patient's part has norm ${patientPart(privacy, 0).norm};`
       );
     default:
       return unreachable(clipping);

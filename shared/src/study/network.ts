@@ -1,4 +1,4 @@
-import { jointNorm } from "../clipping/adaptiveNorm.ts";
+import { patientPart } from "../clipping/patientPart.ts";
 import { type Grid, gridOf } from "../contribution/grid.ts";
 import { modelSpecOf } from "../model/preset.ts";
 import { type ModelSpec, parameterCount } from "../model/spec.ts";
@@ -23,10 +23,12 @@ export function expectedBatchOf({ privacy, sites }: StudyDocument): number {
 
 /** The one grid of a study: packed values must hold the expected batch of the largest site. All of it is public. */
 export function gridOfStudy(document: StudyDocument): Grid {
-  const { clipping, clippingNorm, noiseMultiplier } = document.privacy;
-  const parameters = parameterCount(modelSpecOfStudy(document));
-  // The count of gradients below the norm is one more coordinate, after all parameters.
-  const [dimension, patientNorm] =
-    clipping.mode === "adaptive" ? [parameters + 1, jointNorm(clipping, clippingNorm)] : [parameters, clippingNorm];
-  return gridOf(dimension, patientNorm, noiseMultiplier, expectedBatchOf(document), document.training.localSteps);
+  const { dimension, norm } = patientPart(document.privacy, parameterCount(modelSpecOfStudy(document)));
+  return gridOf(
+    dimension,
+    norm,
+    document.privacy.noiseMultiplier,
+    expectedBatchOf(document),
+    document.training.localSteps,
+  );
 }

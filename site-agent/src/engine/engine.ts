@@ -1,5 +1,6 @@
 import type { Backend } from "@consilium/engine/backend";
 import { clipRuleOf } from "@consilium/shared/clipping/clipping";
+import { patientPart } from "@consilium/shared/clipping/patientPart";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import type { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import type { Contribution } from "@consilium/shared/contribution/stages";
@@ -180,8 +181,8 @@ export class Engine {
 }
 
 async function openStudy(request: Open, parts: EngineParts): Promise<OpenStudy> {
-  const { spec, grid, clipping } = request;
-  if (parameterCount(spec) + (clipping.mode === "adaptive" ? 1 : 0) !== grid.dimension)
+  const { spec, grid } = request;
+  if (patientPart(request, parameterCount(spec)).dimension !== grid.dimension)
     throw unfit("the grid has another dimension than the model");
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
   const model = new ModelState(spec, grid);

@@ -1,6 +1,7 @@
 import type { Network } from "@consilium/engine/network";
-import { countWeight, jointNorm } from "@consilium/shared/clipping/adaptiveNorm";
+import { countWeight } from "@consilium/shared/clipping/adaptiveNorm";
 import type { ClipRule } from "@consilium/shared/clipping/clipping";
+import { patientPart } from "@consilium/shared/clipping/patientPart";
 import { clippedSensitivity } from "@consilium/shared/contribution/grid";
 import { asClippedSum, type ClippedSum } from "@consilium/shared/contribution/stages";
 import { layerGraph } from "@consilium/shared/model/graph";
@@ -29,7 +30,7 @@ const ROWS_MAX = 512;
  * clipping the weighted count of patients below the round's norm follows as one more coordinate (`countWeight`).
  *
  * Guarantee: adding or removing one patient moves the result's L2 norm by ≤ C(1 + η), η = `clipRounding(d)`, C the
- * signed norm or, with a count, `jointNorm`: each patient's part is a function of model, rule and that patient alone and
+ * signed norm or, with a count, `patientPart`: each patient's part is a function of model, rule and that patient alone and
  * at most C long (`clipScale`, and ρ/2 of the signed norm for the count), and all float sums together err within η
  * (`placesPerSum`). A patient with a number that is not finite adds exactly zero, and nothing else about the step
  * differs. `batch` may be one shard of a step of `patientsInStep`; the shards' sums, added in float64, have the guarantee
@@ -93,15 +94,14 @@ export function clippedSum(
 }
 
 /** Coordinates of a clipped sum. */
-export function sumLength(spec: ModelSpec, { clipping }: ClipRule): number {
-  return parameterCount(spec) + (clipping.mode === "adaptive" ? 1 : 0);
+export function sumLength(spec: ModelSpec, rule: ClipRule): number {
+  return patientPart(rule, parameterCount(spec)).dimension;
 }
 
 /** L2 sensitivity of a clipped sum. */
 export function sumSensitivity(spec: ModelSpec, rule: ClipRule): number {
-  const { clipping, clippingNorm } = rule;
-  const norm = clipping.mode === "adaptive" ? jointNorm(clipping, clippingNorm) : clippingNorm;
-  return clippedSensitivity(sumLength(spec, rule), norm);
+  const { dimension, norm } = patientPart(rule, parameterCount(spec));
+  return clippedSensitivity(dimension, norm);
 }
 
 /** Whether some kernel is used at several positions of a record. */
