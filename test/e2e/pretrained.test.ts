@@ -62,8 +62,9 @@ describe("[STU41] a study whose backbone is pretrained and frozen", () => {
   test("training goes on after both ends were killed, and an altered copy at a site is fetched again", async () => {
     await consortium.consilium(["study", "start", STUDY]);
     await logged("coordinator", (line) => line.event === "round-committed" && Number(line.round) >= 2);
-    await killed(consortium.sites.get("basel"));
-    await killed(consortium.coordinator);
+    // Killed while it computes, a site loses its part for good, and both are needed: it is packed by now.
+    await packed("basel");
+    await Promise.all([killed(consortium.coordinator), killed(consortium.sites.get("basel"))]);
     const copy = weightsAt("basel");
     const bytes = readFileSync(copy);
     bytes[100] = (bytes[100] ?? 0) ^ 1;
@@ -121,6 +122,16 @@ describe("[STU41] a study whose backbone is pretrained and frozen", () => {
     const [own] = readdirSync(folderOf(party)).filter((name) => !name.endsWith(".part"));
     if (own === undefined) throw new Error(`${party} has no weights file`);
     return join(folderOf(party), own);
+  }
+
+  /** Waits until a site has a round's contribution, the third's or a later one's, whole in its outbox. */
+  async function packed(site: string): Promise<void> {
+    const outbox = join(consortium.siteFolder(site), "outbox");
+    for (let tries = 0; tries < 3000; tries++) {
+      if (readdirSync(outbox).some((name) => /train-[3-9].*\.contribution$/.test(name))) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`nothing was packed in ${outbox}`);
   }
 
   /** Waits for a line of a process's log. */

@@ -76,7 +76,7 @@ model: { preset: resnet20, input: [${SIDE}, ${SIDE}, 1], weights: ${weights}, tr
 privacy: { epsilon: 20, delta: 1.0e-4, clippingNorm: 1, noiseMultiplier: 2, samplingRate: 0.2 }
 training:
   rounds: ${rounds}
-  answerAfter: 400ms
+  answerAfter: 1s
   deadline: 30s
   minSites: ${sites.length}
   optimizer: { name: sgd, learningRate: 0.5 }

@@ -205,7 +205,23 @@ function close(round: Collecting, effects: readonly RoundEffect[]): Step {
 
 function abandon(round: Round, reason: AbandonReason): Step {
   const effects: RoundEffect[] = [{ type: "abandon", reason }, { type: "tell-closed" }];
-  return { round: { ...planOf(round), state: "abandoned", reason }, effects };
+  const { contributors, declined } = answersIn(round);
+  return { round: { ...planOf(round), state: "abandoned", contributors, declined, reason }, effects };
+}
+
+function answersIn(round: Round): Pick<Abandoned, "contributors" | "declined"> {
+  switch (round.state) {
+    case "collecting":
+      return { contributors: round.received, declined: round.declined };
+    case "aggregated":
+    case "abandoned":
+      return round;
+    case "announced":
+    case "committed":
+      return { contributors: new Map(), declined: new Set() };
+    default:
+      return unreachable(round);
+  }
 }
 
 /** Without the spoiler, and without those before it: two of them must not let each other in again for ever. */

@@ -43,8 +43,11 @@ export interface Committed extends RoundPlan {
   readonly result: Digest;
 }
 
+/** Who had answered is kept: the reason that people read names the others. */
 export interface Abandoned extends RoundPlan {
   readonly state: "abandoned";
+  readonly contributors: ReadonlyMap<SiteName, Digest>;
+  readonly declined: ReadonlySet<SiteName>;
   readonly reason: AbandonReason;
 }
 

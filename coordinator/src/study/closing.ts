@@ -50,8 +50,9 @@ export function bookAbandon(world: StudyWorld, { spec, round }: ClosingRound): v
 
 /** What each cohort site did, when the round is over. */
 function answersOf(world: StudyWorld, round: Round): Map<SiteName, SiteAnswer> {
-  const contributors = round.state === "aggregated" ? round.contributors : null;
-  const declined = round.state === "aggregated" ? round.declined : null;
+  const isCounted = round.state === "aggregated" || round.state === "abandoned";
+  const contributors = isCounted ? round.contributors : null;
+  const declined = isCounted ? round.declined : null;
   return new Map(
     [...round.cohort].map((site) => {
       if (contributors?.has(site) === true) return [site, "answered"];

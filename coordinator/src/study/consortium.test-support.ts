@@ -3,7 +3,12 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, toRefusal } from "@consilium/shared/failure/failure";
-import type { CoordinatorMessage, ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
+import {
+  ATTEMPT_LOST_CODE,
+  type CoordinatorMessage,
+  type ReplyBody,
+  type SiteMessage,
+} from "@consilium/shared/protocol/messages";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -207,6 +212,11 @@ export class Consortium {
     setTimeout(() => {
       if (site.habit === "declines") {
         const refusal = { code: "policy/veto", kind: "refused", what: "no", remedy: "none" } as const;
+        void this.reply(site, { type: "round-declined", key, refusal });
+        return;
+      }
+      if (site.habit === "loses-first" && key.round === 1) {
+        const refusal = { code: ATTEMPT_LOST_CODE, kind: "refused", what: "lost", remedy: "none" } as const;
         void this.reply(site, { type: "round-declined", key, refusal });
         return;
       }

@@ -21,7 +21,7 @@ import { DatasetId, type Digest, type SiteName } from "@consilium/shared/units/i
 import { chargesOf } from "../ledger/bookings.ts";
 
 /** How a site behaves; `answers` unless a test says otherwise. */
-export type Habit = "answers" | "silent" | "declines" | "malformed" | "away";
+export type Habit = "answers" | "silent" | "declines" | "loses-first" | "malformed" | "away";
 
 /** A site's side of the protocol, with none of its privacy: noise from a seed, a ledger that is only a number. */
 export class FakeSite {

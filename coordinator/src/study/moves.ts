@@ -1,5 +1,6 @@
 import { assert } from "@consilium/shared/failure/failure";
 import type { StudyName } from "@consilium/shared/units/identity";
+import type { Abandoned } from "../round/state.ts";
 import { findStudy, saveMove, saveStanding } from "../storage/studies.ts";
 import { moveStudy, type StudyEvent, type StudyStanding } from "./study.ts";
 import type { StudyWorld } from "./world.ts";
@@ -43,4 +44,15 @@ function tellStanding(world: StudyWorld, study: StudyName): void {
       world.logger.warn("study-move-not-told", { study, site: name });
     });
   }
+}
+
+/** For people: what was missing, and from whom. */
+export function whyAbandoned({ key, cohort, contributors, declined, minSites }: Abandoned): string {
+  const which = `${key.purpose} round ${key.round}, attempt ${key.attempt}`;
+  const silent = [...cohort].filter((site) => !contributors.has(site) && !declined.has(site));
+  const missing = [
+    ...(declined.size === 0 ? [] : [`${[...declined].join(", ")} declined`]),
+    ...(silent.length === 0 ? [] : [`${silent.join(", ")} did not answer in time`]),
+  ];
+  return `${which}: ${contributors.size} of ${cohort.size} sites contributed, ${minSites} are needed; ${missing.join("; ")}`;
 }

@@ -13,7 +13,7 @@ import { lastCommitted, openRound } from "../storage/rounds.ts";
 import { findStudy } from "../storage/studies.ts";
 import { bookAbandon, bookCommit } from "./closing.ts";
 import { Gathering } from "./gathering.ts";
-import { type Motive, move } from "./moves.ts";
+import { type Motive, move, whyAbandoned } from "./moves.ts";
 import { approvalsOf, openRoundAt } from "./opening.ts";
 import { CHANGED_BY, type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
 import { announce, askAgain, endOf, logFields, tellClosed } from "./telling.ts";
@@ -291,9 +291,7 @@ export class StudyRun {
 
   #afterAbandoned(round: Abandoned): void {
     if (this.#isFrozen) return;
-    const { key, cohort } = round;
-    const which = `${key.purpose} round ${key.round}, attempt ${key.attempt}`;
-    const reason = `${which}: fewer than ${round.minSites} of ${cohort.size} sites answered in time`;
+    const reason = whyAbandoned(round);
     move(this.#world, this.name, { type: "paused" }, this.#pauseWanted ?? { by: "coordinator", reason });
   }
 }

@@ -157,22 +157,52 @@ describe("[RND6] the round goes on without a site that fails, and books what it 
     await consortium.crash();
   });
 
-  test("with fewer sites than needed the round is abandoned and the study pauses, to be resumed", async () => {
+  test.each(["loses-first", "declines"] as const)("[RND17] a site that %s, and the rounds after it", async (habit) => {
     const consortium = await newConsortium();
-    const document = smallStudy({ rounds: 2, minSites: 3 });
-    consortium.site(0).habit = "silent";
-    await consortium.begin(document);
-    expect(await consortium.until("heart", "paused", "released")).toBe("paused");
-    consortium.site(0).habit = "answers";
-    await consortium.studies.resume(document.name, { by: "lead", reason: "it is back" });
-    expect(await consortium.until("heart", "released", "rejected")).toBe("released");
-    const attempts = newestRounds(consortium.world.sql, document.name, 10).filter(({ key }) => key.round === 1);
-    expect(attempts.map(({ key, state }) => [key.attempt, state])).toEqual([
-      [2, "committed"],
-      [1, "abandoned"],
-    ]);
+    const site = consortium.site(2);
+    site.habit = habit;
+    await consortium.begin(smallStudy({ rounds: 3 }));
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const trained = newestRounds(consortium.world.sql, StudyName.parse("heart"), 10)
+      .filter(({ key }) => key.purpose === "train")
+      .sort((a, b) => a.key.round - b.key.round);
+    const answers = trained.map((round) => round.answers.get(site.name));
+    const after = habit === "loses-first" ? "answered" : undefined;
+    expect(answers).toEqual(["declined", after, after]);
     await consortium.crash();
   });
+
+  test.each([
+    ["silent", "late", "did not answer in time"],
+    ["declines", "declined", "declined"],
+  ] as const)(
+    "with a site needed that is %s the round is abandoned and the study pauses",
+    async (habit, answer, why) => {
+      const consortium = await newConsortium();
+      const document = smallStudy({ rounds: 2, minSites: 3 });
+      const { name } = consortium.site(0);
+      consortium.site(0).habit = habit;
+      await consortium.begin(document);
+      expect(await consortium.until("heart", "paused", "released")).toBe("paused");
+      const [abandoned] = newestRounds(consortium.world.sql, document.name, 1);
+      const others = consortium.sites.filter((site) => site.name !== name);
+      expect(abandoned?.answers).toEqual(
+        new Map([[name, answer], ...others.map((one) => [one.name, "answered"] as const)]),
+      );
+      expect(consortium.studies.record("heart").reason).toBe(
+        `train round 1, attempt 1: 2 of 3 sites contributed, 3 are needed; ${name} ${why}`,
+      );
+      consortium.site(0).habit = "answers";
+      await consortium.studies.resume(document.name, { by: "lead", reason: "it is back" });
+      expect(await consortium.until("heart", "released", "rejected")).toBe("released");
+      const attempts = newestRounds(consortium.world.sql, document.name, 10).filter(({ key }) => key.round === 1);
+      expect(attempts.map(({ key, state }) => [key.attempt, state])).toEqual([
+        [2, "committed"],
+        [1, "abandoned"],
+      ]);
+      await consortium.crash();
+    },
+  );
 });
 
 describe("[LED20] budgets end training before they are passed", () => {

@@ -1,5 +1,6 @@
 import { assert, Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import {
+  ATTEMPT_LOST_CODE,
   LEDGER_HEAD_DOMAIN,
   type ReplyBody,
   type SignedHead,
@@ -220,7 +221,8 @@ export class Studies {
     if (running?.run.current == null) throw roundRefused("round/late");
     const refused = running.run.current.run.declined(site, key);
     if (refused !== null) throw roundRefused(refused);
-    running.run.declined(site);
+    // A lost attempt is over with this attempt; any other refusal would come again.
+    if (refusal.code !== ATTEMPT_LOST_CODE) running.run.declined(site);
     this.#world.logger.info("site-declined", { study: key.study, site, code: refusal.code });
     return ACCEPTED;
   }

@@ -17,6 +17,9 @@ import { ClippingNorm } from "../units/privacy.ts";
 export const BlobReference = z.strictObject({ digest: Digest, bytes: z.number().int().nonnegative() });
 export type BlobReference = z.infer<typeof BlobReference>;
 
+/** Code by which a site declines an attempt that it can't finish. It may act in the next round all the same. */
+export const ATTEMPT_LOST_CODE = "round/attempt-lost";
+
 export const SignedHead = z.strictObject({ head: LedgerHead, signature: Signature });
 export type SignedHead = z.infer<typeof SignedHead>;
 

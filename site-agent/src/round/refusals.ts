@@ -1,5 +1,6 @@
 /** What this site says when it doesn't act: never a word of its records. */
 import type { Refusal } from "@consilium/shared/failure/failure";
+import { ATTEMPT_LOST_CODE } from "@consilium/shared/protocol/messages";
 
 const NEW_ATTEMPT = "Announce the round again as a new attempt.";
 
@@ -8,11 +9,7 @@ function refusal(code: string, what: string, remedy: string): Refusal {
 }
 
 /** One text for every reason, so that it can't depend on a record. */
-export const ATTEMPT_LOST = refusal(
-  "round/attempt-lost",
-  "This site has no contribution for this attempt.",
-  NEW_ATTEMPT,
-);
+export const ATTEMPT_LOST = refusal(ATTEMPT_LOST_CODE, "This site has no contribution for this attempt.", NEW_ATTEMPT);
 /** Also one text: opening a study reads prepared records, and why that failed may lie in them. */
 export const MODEL_MISSING = refusal(
   "round/model-missing",
