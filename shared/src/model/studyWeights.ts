@@ -29,6 +29,18 @@ export const StudyWeights = z.strictObject({
 });
 export type StudyWeights = z.infer<typeof StudyWeights>;
 
+/** What no step of a study changes, with its SHA-256 as the study names it. */
+export interface FrozenPart {
+  readonly numbers: Float32Array;
+  readonly digest: Digest;
+}
+
+/** Of a study that trains every layer. */
+export const NOTHING_FROZEN: FrozenPart = {
+  numbers: new Float32Array(0),
+  digest: modelDigest(new Float32Array(0)),
+};
+
 /** A study's weights file, and how its document names it. */
 export function studyWeights(
   weights: Weights,

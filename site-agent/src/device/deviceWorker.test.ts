@@ -14,9 +14,12 @@ import {
   ADAPTIVE,
   batchOf,
   DIMENSION,
+  frozenOf,
+  PRETRAINED,
   QUIET,
   ROWS,
   RULE,
+  SPEC,
   shardedStudy,
   somePatients,
   sumOf,
@@ -49,8 +52,8 @@ function start(backend: (typeof BACKENDS)[number], count: number): DeviceWorkers
   return workers;
 }
 
-function unsharded({ spec, parameters }: ShardedStudy, count: number, rule: ClipRule): Float64Array {
-  const network = loadNetwork(spec, parameters);
+function unsharded({ spec, frozen, parameters }: ShardedStudy, count: number, rule: ClipRule): Float64Array {
+  const network = loadNetwork(spec, parameters, frozen.numbers);
   try {
     const buffer = new SumBuffer(sumLength(spec, rule));
     return Float64Array.from(clippedSum(network, patients, batchOf(count), rule, buffer, ROWS).values);
@@ -64,13 +67,15 @@ describe.each(BACKENDS)("[ENG30] a step's shards add up to the sum of the whole 
 
   test.each([2, 3])("%i workers: within the bound of rounding, whatever the batch and the model", async (count) => {
     const shared = start(backend, count);
-    for (const { revision, size, rule } of [
-      { revision: 1, size: PATIENTS, rule: RULE },
-      { revision: 1, size: 1, rule: RULE },
-      { revision: 2, size: PATIENTS, rule: RULE },
-      { revision: 3, size: PATIENTS, rule: ADAPTIVE },
+    for (const { revision, size, rule, spec } of [
+      { revision: 1, size: PATIENTS, rule: RULE, spec: SPEC },
+      { revision: 1, size: 1, rule: RULE, spec: SPEC },
+      { revision: 2, size: PATIENTS, rule: RULE, spec: SPEC },
+      { revision: 3, size: PATIENTS, rule: ADAPTIVE, spec: SPEC },
+      { revision: 4, size: PATIENTS, rule: RULE, spec: PRETRAINED },
+      { revision: 5, size: PATIENTS, rule: RULE, spec: PRETRAINED },
     ]) {
-      const study = shardedStudy(patients, count, revision, rule);
+      const study = shardedStudy(patients, count, revision, rule, spec);
       const found = await sumOf(shared, study, size, rule);
       const expected = unsharded(study, size, rule);
       const difference = l2Norm(found.map((value, i) => value - (expected[i] ?? 0)));
@@ -79,6 +84,18 @@ describe.each(BACKENDS)("[ENG30] a step's shards add up to the sum of the whole 
       expect(difference).toBeLessThan(1e-4 * l2Norm(expected));
     }
     expect(l2Norm(await sumOf(shared, shardedStudy(patients, count), 0))).toBe(0);
+  });
+});
+
+describe("[ENG34] a worker computes with the frozen parameters that the study names", () => {
+  test("others are refused, by ending; no sum comes of them", async () => {
+    const one = start("wasm", 1);
+    const study = shardedStudy(patients, 1, 1, RULE, PRETRAINED);
+    const { numbers } = frozenOf(PRETRAINED);
+    numbers[5] = 0.3;
+    const altered = { ...study, frozen: { ...study.frozen, numbers } };
+    await expect(sumOf(one, altered, PATIENTS)).rejects.toMatchObject({ code: "engine/workers-ended" });
+    expect(l2Norm(await sumOf(one, study, PATIENTS))).toBeGreaterThan(0.1);
   });
 });
 

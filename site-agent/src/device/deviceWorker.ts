@@ -7,7 +7,8 @@ import { setImmediate as afterPending } from "node:timers/promises";
 import { startBackend } from "@consilium/engine/backend";
 import { loadNetwork, type Network } from "@consilium/engine/network";
 import { assert } from "@consilium/shared/failure/failure";
-import { parameterCount } from "@consilium/shared/model/spec";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { frozenSlots, type ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import type { StudyName } from "@consilium/shared/units/identity";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -15,12 +16,17 @@ import { clippedSum, sumLength } from "../gradient/clippedSum.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
 import { readOrder, readWhole, type WorkerOrder, writeFrame } from "./frame.ts";
 
+type OpenOrder = Extract<WorkerOrder, { type: "open" }>;
 type ModelOrder = Extract<WorkerOrder, { type: "model" }>;
 type SumOrder = Extract<WorkerOrder, { type: "sum" }>;
 
-interface HeldModel {
+interface OpenStudy {
+  readonly spec: ModelSpec;
+  /** What none of its models changes. */
+  readonly frozen: Float32Array;
   readonly parameters: Float32Array;
-  readonly network: Network;
+  /** Absent before its first model. */
+  network: Network | undefined;
   /** Got with the first sum, whose rule says how long it is. */
   sum: { readonly length: number; readonly buffer: SumBuffer } | undefined;
 }
@@ -29,7 +35,7 @@ interface HeldModel {
 const PIPE = 3;
 const NOTHING = new Uint8Array(0);
 
-const models = new Map<StudyName, HeldModel>();
+const studies = new Map<StudyName, OpenStudy>();
 
 async function work(): Promise<void> {
   const { name } = await startBackend();
@@ -43,6 +49,9 @@ async function work(): Promise<void> {
 
 function obey(order: WorkerOrder): void {
   switch (order.type) {
+    case "open":
+      open(order);
+      return;
     case "model":
       hold(order);
       return;
@@ -50,26 +59,46 @@ function obey(order: WorkerOrder): void {
       answerSum(order);
       return;
     case "close":
-      models.get(order.study)?.network.dispose();
-      models.delete(order.study);
+      close(order.study);
       return;
   }
 }
 
-function hold({ study, spec, bytes }: ModelOrder): void {
-  const held = models.get(study);
-  const count = parameterCount(spec);
-  assert(bytes === count * Float32Array.BYTES_PER_ELEMENT, "a model's parameters fit its layers");
-  held?.network.dispose();
-  const parameters = held?.parameters.length === count ? held.parameters : new Float32Array(count);
+/** A step with other frozen numbers would be another study's, whatever their sum looks like. */
+function open({ study, spec, frozen: digest, bytes }: OpenOrder): void {
+  close(study);
+  const frozen = new Float32Array(sizeOf(frozenSlots(spec)));
+  assert(bytes === frozen.byteLength, "frozen parameters fit their layers");
+  receive(frozen);
+  assert(modelDigest(frozen) === digest, "frozen parameters are those that the study names");
+  const parameters = new Float32Array(parameterCount(spec));
+  studies.set(study, { spec, frozen, parameters, network: undefined, sum: undefined });
+}
+
+function close(study: StudyName): void {
+  studies.get(study)?.network?.dispose();
+  studies.delete(study);
+}
+
+function hold({ study, bytes }: ModelOrder): void {
+  const held = openStudy(study);
+  const { spec, frozen, parameters } = held;
+  assert(bytes === parameters.byteLength, "a model's parameters fit its layers");
+  held.network?.dispose();
   receive(parameters);
-  models.set(study, { parameters, network: loadNetwork(spec, parameters), sum: held?.sum });
+  held.network = loadNetwork(spec, parameters, frozen);
+}
+
+function openStudy(study: StudyName): OpenStudy {
+  const held = studies.get(study);
+  assert(held !== undefined, "a study is opened before its models and sums");
+  return held;
 }
 
 function answerSum(order: SumOrder): void {
-  const held = models.get(order.study);
-  assert(held !== undefined, "a study's model comes before its sums");
+  const held = openStudy(order.study);
   const { network } = held;
+  assert(network !== undefined, "a study's model comes before its sums");
   const length = sumLength(network.spec, order.rule);
   const sum = held.sum?.length === length ? held.sum : { length, buffer: new SumBuffer(length) };
   held.sum = sum;

@@ -7,15 +7,17 @@ import { readSync, writeSync } from "node:fs";
 import { ClipRule } from "@consilium/shared/clipping/clipping";
 import { assert } from "@consilium/shared/failure/failure";
 import { ModelSpec } from "@consilium/shared/model/spec";
-import { StudyName } from "@consilium/shared/units/identity";
+import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 
 const count = z.number().int().nonnegative();
 
 /** From the engine process. */
 export const WorkerOrder = z.discriminatedUnion("type", [
-  /** The study's model from now on; its parameters (float32) follow. */
-  z.strictObject({ type: z.literal("model"), study: StudyName, spec: ModelSpec, bytes: count }),
+  /** A study's network; its frozen parameters (float32), which have this digest, follow. */
+  z.strictObject({ type: z.literal("open"), study: StudyName, spec: ModelSpec, frozen: Digest, bytes: count }),
+  /** The open study's model from now on; its trained parameters (float32) follow. */
+  z.strictObject({ type: z.literal("model"), study: StudyName, bytes: count }),
   /** The clipped sum of some patients, whose features, labels and record starts follow; answered by `sum`. */
   z.strictObject({
     type: z.literal("sum"),

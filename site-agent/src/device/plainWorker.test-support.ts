@@ -3,7 +3,8 @@ import path from "node:path";
 
 /**
  * Writes a worker program that starts at once, for it has no tensors: coordinate i of a shard's sum is the shard's
- * number of records plus i times the sum of its features. What `wrong` says is done in its stead where WRONG is 1.
+ * number of records plus i times the sum of its features. It ends at a study that is opened twice or has no model yet.
+ * What `wrong` says is done in its stead where WRONG is 1.
  */
 export function writePlainWorker(folder: string, name: string, dimension: number, wrong = ""): URL {
   const file = path.join(folder, `${name}.mjs`);
@@ -46,9 +47,20 @@ const order = () => {
 };
 function serve() {
   ready("wasm");
+  const open = new Set();
+  const models = new Set();
   for (;;) {
-    const { type, id, records, featureCount, body } = order();
+    const { type, study, id, records, featureCount, body } = order();
+    if (type === "open" && open.has(study)) process.exit(2);
+    if (type === "open") open.add(study);
+    if (type === "close") {
+      open.delete(study);
+      models.delete(study);
+    }
+    if (type === "model" && !open.has(study)) process.exit(3);
+    if (type === "model") models.add(study);
     if (type !== "sum") continue;
+    if (!models.has(study)) process.exit(4);
     const features = new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + 4 * records * featureCount));
     const total = features.reduce((sum, value) => sum + value, 0);
     const sum = Buffer.from(Float64Array.from({ length: dimension }, (_, i) => records + i * total).buffer);

@@ -35,8 +35,8 @@ export class WorkerProcess {
   readonly ready: Promise<void>;
   /** Resolves when it has ended. */
   readonly gone: Promise<void>;
-  /** Studies' models that it holds, by the number of each. */
-  readonly models = new Map<string, number>();
+  /** Studies that it has open, and the number of each one's model. */
+  readonly studies = new Map<string, number>();
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #timeoutMs: number;

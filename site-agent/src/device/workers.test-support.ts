@@ -1,7 +1,9 @@
 import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { modelSpecOf } from "@consilium/shared/model/preset";
-import { parameterCount } from "@consilium/shared/model/spec";
+import { frozenSlots, ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
+import { type FrozenPart, NOTHING_FROZEN } from "@consilium/shared/model/studyWeights";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import { StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
@@ -16,6 +18,11 @@ const CLASSES = 3;
 /** A sum of a quarter of a megabyte at least: more than a pipe holds, so that a worker can die in the middle of one. */
 export const SPEC = modelSpecOf({ preset: "mlp", hidden: [160], activation: "tanh" }, FEATURES, CLASSES);
 export const DIMENSION = parameterCount(SPEC);
+/** The same with a first layer that stays as it was given. */
+export const PRETRAINED = ModelSpec.parse({
+  ...SPEC,
+  layers: SPEC.layers.map((layer, index) => (index === 0 ? { ...layer, frozen: true } : layer)),
+});
 export const ROWS = 16;
 const clippingNorm = ClippingNorm.parse(0.5);
 export const RULE: ClipRule = { clipping: { mode: "flat" }, clippingNorm, roundNorm: clippingNorm };
@@ -44,16 +51,32 @@ export function somePatients(seed: number, count: number): PreparedPatients {
 }
 
 /** A study at a model of its own, for so many workers. */
-export function shardedStudy(patients: PreparedPatients, workers: number, revision = 1, rule = RULE): ShardedStudy {
+export function shardedStudy(
+  patients: PreparedPatients,
+  workers: number,
+  revision = 1,
+  rule = RULE,
+  spec = SPEC,
+): ShardedStudy {
   return {
-    study: StudyName.parse("shards"),
-    spec: SPEC,
-    parameters: initialParameters(SPEC, revision),
+    study: StudyName.parse(spec === SPEC ? "shards" : "pretrained"),
+    spec,
+    frozen: frozenOf(spec),
+    parameters: initialParameters(spec, revision),
     revision,
     patients,
     rows: ROWS,
-    buffers: new ShardBuffers(sumLength(SPEC, rule), workers),
+    buffers: new ShardBuffers(sumLength(spec, rule), workers),
   };
+}
+
+/** Frozen numbers of the size of trained ones. */
+export function frozenOf(spec: ModelSpec): FrozenPart {
+  const size = sizeOf(frozenSlots(spec));
+  if (size === 0) return NOTHING_FROZEN;
+  const next = publicUniform(7);
+  const numbers = Float32Array.from({ length: size }, () => 0.2 * next() - 0.1);
+  return { numbers, digest: modelDigest(numbers) };
 }
 
 /** The first patients. */

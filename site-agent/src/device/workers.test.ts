@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { publicUniform } from "@consilium/shared/model/initial";
+import { StudyName } from "@consilium/shared/units/identity";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { plainSum, writePlainWorker } from "./plainWorker.test-support.ts";
 import { recordsOf, shardsOf } from "./shard.ts";
@@ -116,6 +117,20 @@ describe("[ENG31] a worker that ends in the middle of a step takes nothing of it
     // After 100, 200, 400 and 800 ms at the soonest.
     expect(second?.restarts).toBeGreaterThan(0);
     expect(second?.restarts).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("[ENG34] frozen parameters are sent once for all of a study's steps", () => {
+  /** The honest worker ends at a study that is opened twice, and at one that isn't open. */
+  test("each of two studies is opened once; what was closed is opened anew", async () => {
+    const workers = await start({ program: honest, backOffMs: 60_000 });
+    const study = StudyName.parse("other");
+    for (const revision of [1, 2, 3]) {
+      await sumOf(workers, shardedStudy(patients, 2, revision), PATIENTS);
+      expect(isExpected(await sumOf(workers, { ...shardedStudy(patients, 2, revision), study }, PATIENTS))).toBe(true);
+      if (revision === 2) workers.close(study);
+    }
+    expect(await workers.status()).toMatchObject([{ why: null }, { why: null }]);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { ModelSpec } from "@consilium/shared/model/spec";
+import type { FrozenPart } from "@consilium/shared/model/studyWeights";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { StudyName } from "@consilium/shared/units/identity";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -26,6 +27,8 @@ export interface WorkersOptions {
 export interface ShardedStudy {
   readonly study: StudyName;
   readonly spec: ModelSpec;
+  /** What no model of the study changes: a worker is sent it once. */
+  readonly frozen: FrozenPart;
   readonly parameters: Float32Array;
   /** Another number for each model of the study: a worker that holds this one isn't sent it again. */
   readonly revision: number;
@@ -89,7 +92,7 @@ export class DeviceWorkers {
 
   close(study: StudyName): void {
     for (const { process } of this.#slots) {
-      if (process?.models.delete(study)) process.tell({ type: "close", study, bytes: 0 });
+      if (process?.studies.delete(study)) process.tell({ type: "close", study, bytes: 0 });
     }
   }
 
@@ -173,10 +176,14 @@ interface Shard {
 }
 
 function order(process: WorkerProcess, id: number, of: ShardedStudy, shard: Shard): void {
-  const { study, spec, parameters, revision, rows } = of;
-  if (process.models.get(study) !== revision) {
-    process.tell({ type: "model", study, spec, bytes: parameters.byteLength }, [parameters]);
-    process.models.set(study, revision);
+  const { study, spec, frozen, parameters, revision, rows } = of;
+  if (!process.studies.has(study)) {
+    const { numbers, digest } = frozen;
+    process.tell({ type: "open", study, spec, frozen: digest, bytes: numbers.byteLength }, [numbers]);
+  }
+  if (process.studies.get(study) !== revision) {
+    process.tell({ type: "model", study, bytes: parameters.byteLength }, [parameters]);
+    process.studies.set(study, revision);
   }
   const { patientsInStep, rule } = shard;
   const { featureCount, features, labels, recordStart } = recordsOf(of.patients, shard.patients);

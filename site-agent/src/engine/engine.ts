@@ -199,9 +199,7 @@ function openSource(request: Open, model: ModelState, { workers, memoryMiB }: En
   const trainPatients = patientsOf(patients, "train");
   if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
   const parts = { request, model, patients, memoryMiB };
-  // Workers are sent what a step changes; a study with frozen weights is computed here.
-  const isShared = workers !== null && request.start === undefined;
-  const device = isShared ? sharedStudyDevice(parts, workers) : ownStudyDevice(parts);
+  const device = workers === null ? ownStudyDevice(parts) : sharedStudyDevice(parts, workers);
   return { kind: "patients", patients, trainPatients, device };
 }
 

@@ -7,7 +7,7 @@ import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
 import { modelBytes } from "@consilium/shared/model/modelDigest";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
-import { openStudyWeights } from "@consilium/shared/model/studyWeights";
+import { type FrozenPart, NOTHING_FROZEN, openStudyWeights } from "@consilium/shared/model/studyWeights";
 import { initialState, type OptimizerState, remembers, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import type { Optimizer } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
@@ -28,8 +28,7 @@ interface Held {
 export class ModelState {
   readonly #spec: ModelSpec;
   readonly #grid: Grid;
-  /** What no step changes. */
-  #frozen: Float32Array = new Float32Array(0);
+  #frozen: FrozenPart = NOTHING_FROZEN;
   #held: Held | undefined;
   /** Memory of the model before the last step: a large array costs more to get than to fill. */
   #spare: Float32Array | undefined;
@@ -44,7 +43,7 @@ export class ModelState {
   /** The model on the device, as of now. */
   network(): Network {
     if (this.#held === undefined) throw noModel();
-    this.#network ??= loadNetwork(this.#spec, this.#held.parameters, this.#frozen);
+    this.#network ??= this.networkAt(this.#held.parameters);
     return this.#network;
   }
 
@@ -54,6 +53,11 @@ export class ModelState {
     return this.#held.parameters;
   }
 
+  /** What no step changes; nobody else changes it either. */
+  get frozen(): FrozenPart {
+    return this.#frozen;
+  }
+
   /** Another number for each model that any study had. */
   get revision(): number {
     return this.#revision;
@@ -61,13 +65,13 @@ export class ModelState {
 
   /** The study's network with other numbers on the device: the caller's, to dispose. */
   networkAt(parameters: Float32Array): Network {
-    return loadNetwork(this.#spec, parameters, this.#frozen);
+    return loadNetwork(this.#spec, parameters, this.#frozen.numbers);
   }
 
   /** Takes the frozen parameters and the model before the first step from the study's weights file. */
   async begin({ path, weights, seed }: Start): Promise<void> {
     const { parameters, frozen } = openStudyWeights(this.#spec, weights, seed, await readFile(path));
-    this.#frozen = frozen;
+    this.#frozen = { numbers: frozen, digest: weights.frozen };
     this.#replace({ parameters, digest: weights.initial, optimizer: undefined });
   }
 

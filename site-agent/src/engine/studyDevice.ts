@@ -1,4 +1,3 @@
-import { parameterCount } from "@consilium/shared/model/spec";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { batchBytes } from "../device/memory.ts";
 import { ShardBuffers } from "../device/shardBuffers.ts";
@@ -26,7 +25,7 @@ export interface StudyDeviceParts {
 /** This very process. */
 export function ownStudyDevice({ request, model, patients, memoryMiB }: StudyDeviceParts): StudyDevice {
   const { spec, grid, expectedBatch } = request;
-  const rows = physicalRows(spec, expectedBatch, batchBytes(memoryMiB, parameterCount(spec)));
+  const rows = physicalRows(spec, expectedBatch, batchBytes(memoryMiB, spec));
   const buffer = new SumBuffer(grid.dimension);
   return {
     with: async (parameters, use) => {
@@ -47,8 +46,7 @@ export function sharedStudyDevice(
   workers: DeviceWorkers,
 ): StudyDevice {
   const { study, spec, grid, expectedBatch } = request;
-  const bytes = batchBytes(memoryMiB, parameterCount(spec));
-  const rows = physicalRows(spec, expectedBatch / workers.count, bytes);
+  const rows = physicalRows(spec, expectedBatch / workers.count, batchBytes(memoryMiB, spec));
   const buffers = new ShardBuffers(grid.dimension, workers.count);
   // Of a model's memory alone workers can't tell that other numbers stand in it: each that is no round's gets its own.
   const revisionOf = (parameters: Float32Array): number =>
@@ -56,7 +54,8 @@ export function sharedStudyDevice(
   return {
     with: (parameters, use) => {
       const revision = revisionOf(parameters);
-      return use(workers.deviceOf({ study, spec, parameters, revision, patients, rows, buffers }));
+      const { frozen } = model;
+      return use(workers.deviceOf({ study, spec, frozen, parameters, revision, patients, rows, buffers }));
     },
   };
 }
