@@ -1,6 +1,6 @@
-import { transposedBatchTimes } from "@consilium/engine/product";
-import { cut, type ProductUse } from "@consilium/engine/use";
-import * as tf from "@tensorflow/tfjs-core";
+import { recordGradients } from "@consilium/engine/recordGradients";
+import type { ProductUse } from "@consilium/engine/use";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { RowStart } from "./norms.ts";
 
 /** Formed gradients of a block, and the inputs that they are made of, that the device holds for one product. */
@@ -8,7 +8,7 @@ const CHUNK_BYTES = 64 * 2 ** 20;
 /** What waits, formed, from the norms to the sums; gradients beyond it are formed twice. */
 const KEPT_BYTES = 256 * 2 ** 20;
 /** Multiplications in the time that writing a formed number and reading it twice takes. */
-const PRODUCTS_PER_FORMED = 64;
+const PRODUCTS_PER_FORMED = 16;
 
 /**
  * Whether a block's norms come from gradients formed record by record, rather than from pairs of positions: the cheaper
@@ -89,12 +89,7 @@ function* form(use: ProductUse, rowStart: RowStart): Generator<Chunk> {
   const most = Math.max(1, Math.floor(CHUNK_BYTES / (4 * inputs * (outputs + positions))));
   for (let first = 0; first < records; ) {
     const end = chunkEnd(first, most, records, rowStart);
-    const gradient_RIO = tf.tidy((): tf.Tensor3D => {
-      const input = cut(use.input_RTI, first, end - first);
-      const delta = tf.slice(use.delta_RTO, [first, 0, 0], [end - first, positions, outputs]);
-      return transposedBatchTimes(input, delta);
-    });
-    yield { gradient_RIO, first };
+    yield { gradient_RIO: recordGradients(use, first, end - first), first };
     first = end;
   }
 }

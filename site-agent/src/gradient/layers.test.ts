@@ -10,7 +10,7 @@ import { squeezenet } from "@consilium/shared/model/zoo/squeezenet";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
-import { all, CLASSES, KINDS, modelOf, patientsOf, seed, sumOf } from "./layerCases.test-support.ts";
+import { all, CLASSES, KINDS, modelOf, network, patientsOf, seed, sumOf } from "./layerCases.test-support.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 
 describe.each(BACKENDS)("on %s", (backend) => {
@@ -60,6 +60,16 @@ describe.each(BACKENDS)("on %s", (backend) => {
   }
 
   const ZOO: readonly { name: string; spec: ModelSpec }[] = [
+    {
+      name: "convolutions over many positions",
+      spec: network(
+        [47, 46, 1],
+        [
+          { kind: "conv", name: "a", outputs: 2, kernel: [5, 3], stride: 2, activation: "tanh" },
+          { kind: "conv", name: "b", outputs: 2, kernel: [3, 3], activation: "linear" },
+        ],
+      ),
+    },
     { name: "small CNN", spec: cnn([14, 16, 1], CLASSES) },
     { name: "AC-GAN discriminator", spec: narrowed(acganDiscriminator(2)) },
     {

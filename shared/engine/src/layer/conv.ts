@@ -3,23 +3,16 @@ import type { ConvLayer } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ParameterUse } from "../use.ts";
 import { activate, throughActivation } from "./activation.ts";
+import { type ConvGeometry, inputDelta } from "./convInput.ts";
 import { biasUse } from "./dense.ts";
+import { isNative } from "./nativeKernel.ts";
 import type { LayerCall, LayerResult } from "./ops.ts";
-import { spread } from "./spread.ts";
-import { cutAt, cutOut, padded, placesOf, type Sweeps, sweepsOf } from "./window.ts";
-
-interface Geometry {
-  readonly layer: ConvLayer;
-  readonly sweeps: Sweeps;
-  /** Input channels and outputs of one group. */
-  readonly inputs: number;
-  readonly outputs: number;
-}
+import { patches } from "./patches.ts";
+import { type Cut, cutAt, cutOut, padded, placesOf, sweepsOf } from "./window.ts";
 
 /**
- * Cross-correlation. Its derivatives are convolutions and products too, none of them a kernel that wasm lacks or that
- * is slow on libtensorflow: ∂input is a convolution of the spread deltas by the turned kernel, and the kernel's is a
- * product of shifted windows of the input, side by side, with the deltas.
+ * Cross-correlation. The kernel's derivative is a product of shifted windows of the input, side by side, with the
+ * deltas; where these windows are few, the output is a product of them too.
  */
 export function conv(layer: ConvLayer, { node, inputs: [input], parameters: [kernel, bias] }: LayerCall): LayerResult {
   assert(input !== undefined && kernel !== undefined, "a convolution has input and kernel");
@@ -29,8 +22,9 @@ export function conv(layer: ConvLayer, { node, inputs: [input], parameters: [ker
   const geometry = { layer, sweeps, inputs: channels / groups, outputs: layer.outputs / groups };
   const kernel_HWIO: tf.Tensor4D = tf.reshape(kernel.tensor, [down.size, right.size, geometry.inputs, layer.outputs]);
   const image = padded(input, sweeps);
+  const windows = isUnrolled(geometry) ? patches(image, cutsOf(geometry)) : null;
   const output = tf.tidy(() => {
-    const z = correlate(geometry, image, kernel_HWIO);
+    const z = windows === null ? correlate(geometry, image, kernel_HWIO) : timesKernel(windows, kernel_HWIO);
     const biased = bias === undefined ? z : tf.add(z, bias.tensor);
     return activate(layer.activation, tf.reshape(biased, [records, ...node.output]));
   });
@@ -40,7 +34,7 @@ export function conv(layer: ConvLayer, { node, inputs: [input], parameters: [ker
       const shape: [number, number, number, number] = [records, down.steps, right.steps, layer.outputs];
       const delta: tf.Tensor4D = tf.reshape(throughActivation(layer.activation, upstream, output), shape);
       const delta_RTO: tf.Tensor3D = tf.reshape(delta, [records, down.steps * right.steps, layer.outputs]);
-      const uses = kernel.offset === null ? [] : kernelUses(geometry, image, delta_RTO, kernel.offset);
+      const uses = kernel.offset === null ? [] : kernelUses(geometry, image, windows, delta_RTO, kernel.offset);
       if (bias !== undefined && bias.offset !== null) uses.push(biasUse(bias.offset, delta_RTO));
       const back = (): tf.Tensor => tf.reshape(inputDelta(geometry, delta, kernel_HWIO), input.shape);
       return { inputs: [isWanted === true ? back() : null], uses };
@@ -48,7 +42,30 @@ export function conv(layer: ConvLayer, { node, inputs: [input], parameters: [ker
   };
 }
 
-function correlate({ layer, sweeps, inputs, outputs }: Geometry, image: tf.Tensor4D, kernel_HWIO: tf.Tensor4D) {
+/**
+ * Whether a kernel is used at so few positions that putting its numbers in a convolution's order, as libtensorflow does
+ * at each call, takes longer than multiplying by them.
+ */
+function isUnrolled({ layer, sweeps: { down, right } }: ConvGeometry): boolean {
+  return layer.groups === 1 && down.steps * right.steps < 2 * down.size * right.size && isNative();
+}
+
+function timesKernel(windows: tf.Tensor4D, kernel_HWIO: tf.Tensor4D): tf.Tensor4D {
+  const [records, height, width, numbers] = windows.shape;
+  const outputs = kernel_HWIO.shape[3];
+  const product = tf.matMul(
+    tf.reshape(windows, [records * height * width, numbers]),
+    tf.reshape(kernel_HWIO, [numbers, outputs]),
+  );
+  return tf.reshape(product, [records, height, width, outputs]);
+}
+
+/** What each place of the window sees. */
+function cutsOf({ sweeps }: ConvGeometry): Cut[] {
+  return placesOf(sweeps).map(([row, column]) => cutAt(sweeps, row, column));
+}
+
+function correlate({ layer, sweeps, inputs, outputs }: ConvGeometry, image: tf.Tensor4D, kernel_HWIO: tf.Tensor4D) {
   const { down, right } = sweeps;
   const strides: [number, number] = [down.stride, right.stride];
   const dilations: [number, number] = [down.dilation, right.dilation];
@@ -68,79 +85,29 @@ function correlate({ layer, sweeps, inputs, outputs }: Geometry, image: tf.Tenso
 }
 
 /**
- * ∂loss/∂input: deltas with zeros put between them for the stride, correlated with the kernel turned by half a circle,
- * its inputs and outputs swapped; the padding's part is never made.
- */
-function inputDelta({ layer, sweeps, inputs, outputs }: Geometry, delta: tf.Tensor4D, kernel_HWIO: tf.Tensor4D) {
-  const { down, right } = sweeps;
-  const apart = spread(delta, down.stride, right.stride);
-  const margins = [down, right].map(({ size, dilation, length, before }, axis): [number, number] => {
-    const first = (size - 1) * dilation - before;
-    return [first, length + (size - 1) * dilation - first - (apart.shape[axis + 1] ?? 0)];
-  });
-  const wide = withMargins(apart, margins);
-  const places = down.size * right.size;
-  // Turned by gathering places: the backends' own reversal takes longer than the convolution.
-  const order = Array.from({ length: places }, (_, place) => places - 1 - place);
-  const flat = tf.gather(tf.reshape(kernel_HWIO, [places, inputs * layer.outputs]), tf.tensor1d(order, "int32"));
-  const turned = tf.reshape(flat, [places, inputs, layer.outputs]);
-  const own = (part: tf.Tensor, kernel: tf.Tensor): tf.Tensor4D =>
-    tf.conv2d(
-      part as tf.Tensor4D,
-      tf.reshape(tf.transpose(kernel, [0, 2, 1]), [down.size, right.size, outputs, inputs]),
-      1,
-      "valid",
-      "NHWC",
-      [down.dilation, right.dilation],
-    );
-  if (layer.groups === 1) return own(wide, turned);
-  const parts = tf.split(wide, layer.groups, 3);
-  const kernels = tf.split(turned, layer.groups, 2);
-  return tf.concat(
-    parts.map((part, group) => own(part, kernels[group] ?? turned)),
-    3,
-  );
-}
-
-/** Zeros around height and width; where a margin is below zero, that much is cut off. */
-function withMargins(image: tf.Tensor4D, margins: readonly (readonly [number, number])[]): tf.Tensor4D {
-  const [rows = [0, 0], columns = [0, 0]] = margins;
-  const less = (margin: readonly [number, number]): [number, number] => [
-    Math.max(0, -margin[0]),
-    Math.max(0, -margin[1]),
-  ];
-  const more = (margin: readonly [number, number]): [number, number] => [
-    Math.max(0, margin[0]),
-    Math.max(0, margin[1]),
-  ];
-  const [cutRows, cutColumns] = [less(rows), less(columns)];
-  const [, height, width] = image.shape;
-  const kept = tf.slice(
-    image,
-    [0, cutRows[0], cutColumns[0], 0],
-    [-1, height - cutRows[0] - cutRows[1], width - cutColumns[0] - cutColumns[1], -1],
-  );
-  return tf.pad(kept, [[0, 0], more(rows), more(columns), [0, 0]]);
-}
-
-/**
  * A group's part of the kernel is one block: rows of all its places, each seeing its own shifted window of the input.
  * Where every channel has a kernel of its own, each record's gradient is found at once.
  */
 function kernelUses(
-  { layer, sweeps, inputs, outputs }: Geometry,
+  geometry: ConvGeometry,
   image: tf.Tensor4D,
+  windows: tf.Tensor4D | null,
   delta_RTO: tf.Tensor3D,
   offset: number,
 ): ParameterUse[] {
+  const { layer, inputs, outputs } = geometry;
   const [records, positions] = delta_RTO.shape;
-  const places = placesOf(sweeps).map(([row, column]) => cutAt(sweeps, row, column));
+  const places = cutsOf(geometry);
+  const shape = [records, positions, places.length * inputs] as const;
   if (inputs === 1 && outputs === 1) {
     return places.map((cut, place) => {
       const seen = tf.reshape(cutOut(image, cut), delta_RTO.shape);
       const gradient_RS: tf.Tensor2D = tf.sum(tf.mul(seen, delta_RTO), 1);
       return { kind: "direct", offset: offset + place * layer.outputs, gradient_RS };
     });
+  }
+  if (windows !== null) {
+    return [{ kind: "product", offset, rowLength: outputs, input_RTI: { source: windows, shape }, delta_RTO }];
   }
   const deltas: tf.Tensor3D[] = layer.groups === 1 ? [delta_RTO] : tf.split(delta_RTO, layer.groups, 2);
   return deltas.map((own_RTO, group) => ({
@@ -150,7 +117,7 @@ function kernelUses(
     input_RTI: {
       source: image,
       cuts: places.map((cut) => ({ ...cut, channel: group * inputs, channels: inputs })),
-      shape: [records, positions, places.length * inputs],
+      shape,
     },
     delta_RTO: own_RTO,
   }));

@@ -1,6 +1,7 @@
 import { assert } from "@consilium/shared/failure/failure";
 import type { PoolLayer } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
+import { isNative } from "./nativeKernel.ts";
 import type { LayerCall, LayerResult } from "./ops.ts";
 import { spread } from "./spread.ts";
 import { cutAt, cutOut, padded, placesOf, type Sweeps, sweepsOf } from "./window.ts";
@@ -12,7 +13,8 @@ export function pool(layer: PoolLayer, { node, inputs: [input] }: LayerCall): La
   if (window === "global") return globalPool(layer, input);
   const sweeps = sweepsOf(input, { window, stride, padding, dilation: 1 });
   const shape = [sweeps.records, ...node.output];
-  return operation === "max" ? maxPool(input, sweeps, shape) : averagePool(input, sweeps, shape);
+  if (operation === "average") return averagePool(input, sweeps, shape);
+  return isNative() ? ownMaxPool(input, sweeps, padding, shape) : maxPool(input, sweeps, shape);
 }
 
 function globalPool({ operation }: PoolLayer, input: tf.Tensor): LayerResult {
@@ -38,8 +40,30 @@ function globalPool({ operation }: PoolLayer, input: tf.Tensor): LayerResult {
 /*
  * Windows are taken one place at a time: each place of the window is a shifted, stepped copy of the input, and the
  * output is the largest, or the mean, over copies. The derivative puts each copy's share back with zeros between its
- * steps. No pooling kernel is needed, of which backends have different ones, one with a gradient that is wrong.
+ * steps. Only for the largest on libtensorflow are the backend's own kernels used: wasm has no derivative, and some
+ * backends' derivative of a mean is wrong.
  */
+
+/** libtensorflow's own kernels; of several largest values one has the derivative. */
+function ownMaxPool(input: tf.Tensor, sweeps: Sweeps, pad: "same" | "valid", shape: number[]): LayerResult {
+  const { records, channels, down, right } = sweeps;
+  const plane: tf.Tensor4D = tf.reshape(input, [records, down.length, right.length, channels]);
+  const [filterSize, strides]: [number, number][] = [
+    [down.size, right.size],
+    [down.stride, right.stride],
+  ];
+  assert(filterSize !== undefined && strides !== undefined, "a window has a size and a stride");
+  const most = tf.maxPool(plane, filterSize, strides, pad);
+  return {
+    output: tf.reshape(most, shape),
+    backward: (upstream) => {
+      const dy = tf.reshape(upstream, most.shape);
+      const attributes = { filterSize, strides, pad };
+      const back: tf.Tensor = tf.engine().runKernel(tf.MaxPoolGrad, { dy, input: plane, output: most }, attributes);
+      return { inputs: [tf.reshape(back, input.shape)], uses: [] };
+    },
+  };
+}
 
 /** Several largest values share the derivative. */
 function maxPool(input: tf.Tensor, sweeps: Sweeps, shape: number[]): LayerResult {
