@@ -1,7 +1,7 @@
 /**
  * Rounds sums to the fine grid, adds noise, rounds the result to the coarse grid and saturates it. [count] each:
  * `sum` in gradient units, `noise` in fine steps, which becomes the result in coarse steps. Both stand for
- *   noise ← saturate((⌊clamp(sum · perStep) + ½⌋ + noise + half) >> shift), NaN counting as 0.
+ *   noise ← saturate((round(clamp(sum · perStep)) + noise + half) >> shift), NaN counting as 0, round half to even.
  * `count` is a positive multiple of 4. Integers wrap as 32-bit integers do.
  */
 export function roundAndAddFloat32(
@@ -47,23 +47,22 @@ export function roundAndAddFloat64(
   } while (noise < end);
 }
 
-/** Added before the fraction is cut off, so that this rounds down: |clamp| < 2³⁰, so the sum is positive. */
-const BIAS: i32 = 1 << 30;
+/**
+ * 1.5 · 2⁵²: next to it doubles are one apart, so the sum with a number below 2⁵¹ is rounded to an integer, half to
+ * even, and its lowest 32 bits are that integer's, negative ones in two's complement.
+ */
+const BESIDE_INTEGERS: f64 = 6755399441055744;
 
-/** 2⁵²: added to a smaller integer, it leaves that integer's bits in the lower half of its lane. */
-const BESIDE_INTEGERS: f64 = 4503599627370496;
-
-/** Two numbers as integers that are 2³⁰ too large, in the lower halves of two lanes. */
+/** Two numbers as integers, in the lower halves of two lanes; |clamp| < 2³⁰. */
 function roundPair(numbers: v128, perStep: f64, clamp: f64): v128 {
   const scaled = f64x2.mul(numbers, f64x2.splat(perStep));
   const inside = f64x2.pmin(f64x2.splat(clamp), f64x2.pmax(f64x2.splat(-clamp), scaled));
-  const whole = f64x2.floor(f64x2.add(inside, f64x2.splat(<f64>BIAS + 0.5)));
-  return f64x2.add(whole, f64x2.splat(BESIDE_INTEGERS));
+  return f64x2.add(inside, f64x2.splat(BESIDE_INTEGERS));
 }
 
-function addAndSaturate(biased: v128, noise: usize, shift: i32, limit: i32): void {
+function addAndSaturate(fine: v128, noise: usize, shift: i32, limit: i32): void {
   const half: i32 = shift === 0 ? 0 : 1 << (shift - 1);
-  const noisy = i32x4.add(i32x4.add(biased, v128.load(noise)), i32x4.splat(half - BIAS));
+  const noisy = i32x4.add(i32x4.add(fine, v128.load(noise)), i32x4.splat(half));
   const coarse = i32x4.shr_s(noisy, shift);
   v128.store(noise, i32x4.max_s(i32x4.splat(-limit), i32x4.min_s(i32x4.splat(limit), coarse)));
 }

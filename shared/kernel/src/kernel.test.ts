@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { addAndPack } from "./addAndPack.ts";
 import { addPacked } from "./addPacked.ts";
 import { adamStep, momentumStep, type Step, sgdStep, yogiStep } from "./applyUpdate.ts";
 import { drawOnce, drawTwice } from "./drawFromTable.ts";
@@ -80,6 +81,40 @@ describe("round and add", () => {
       limit: 50,
     });
     expect(bytes.subarray(0, region(2)).every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe("add and pack, in one pass", () => {
+  test("is the plain loops one after the other; the noise is zeros then", () => {
+    fc.assert(
+      fc.property(
+        shapes,
+        fc.integer({ min: 2, max: 24 }),
+        fc.integer({ min: 0, max: 22 }),
+        fc.boolean(),
+        ({ count, seed }, bits, shift, isSingle) => {
+          const limit = 2 ** (bits - 1) - 1;
+          const rounding = { perStep: 1, clamp: Math.min(limit * 2 ** shift, 2 ** 30 - 1), shift, limit };
+          const numbers = numbersFrom(seed, count);
+          const sum = isSingle ? Float32Array.from(numbers) : numbers;
+          const noise = wordsFrom(~seed, count).map((word) => word >> (2 + (seed & 7)));
+          const noisy = noise.slice();
+          plain.plainRoundAndAdd(sum, noisy, rounding);
+          const packed = new Uint8Array(Math.ceil((count * bits) / 8));
+          addAndPack(sum, noise, rounding, bits, packed);
+          expect(isSame(packed, plain.plainPack(noisy, bits))).toBe(true);
+          expect(noise.every((value) => value === 0)).toBe(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("nothing of a sum, of noise or of both together stays in the kernels' memory", () => {
+    const packed = new Uint8Array(11_250);
+    const rounding = { perStep: 1, clamp: 100, shift: 0, limit: 50 };
+    addAndPack(new Float32Array(9000).fill(7), new Int32Array(9000).fill(9), rounding, 10, packed);
+    expect(bytes.subarray(0, region(3)).every((byte) => byte === 0)).toBe(true);
   });
 });
 

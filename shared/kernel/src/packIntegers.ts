@@ -1,7 +1,7 @@
 import { bytes, int32, kernel, PIECE_VALUES, region, upTo } from "./instance.ts";
 
 /** Up to so many bits, four values fill at most 64. */
-const NARROW_BITS_MAX = 16;
+export const NARROW_BITS_MAX = 16;
 
 /**
  * Packs values within ±(2^(bits−1) − 1) as two's complement of `bits` bits, 2 to 32, least significant bit first, one

@@ -9,8 +9,9 @@ export function plainRoundAndAdd(sum: Float32Array | Float64Array, noise: Int32A
   for (let i = 0; i < noise.length; i++) {
     const scaled = (sum[i] ?? 0) * perStep;
     const clamped = Number.isNaN(scaled) ? 0 : Math.max(-clamp, Math.min(clamp, scaled));
-    // 2³⁰ is part of the definition: added first, it decides how a number next to a half step rounds.
-    const fine = Math.floor(clamped + (2 ** 30 + 0.5)) - 2 ** 30;
+    const below = Math.floor(clamped);
+    const rest = clamped - below;
+    const fine = rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
     const coarse = (fine + (noise[i] ?? 0) + half) >> shift;
     noise[i] = Math.max(-limit, Math.min(limit, coarse));
   }

@@ -6,6 +6,7 @@ import { SamplingRate } from "../units/privacy.ts";
 import { addGaussianNoise } from "./fixedPoint.ts";
 import { drawGaussianNoise, type GaussianNoise, wipe } from "./gaussianNoise.ts";
 import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev } from "./grid.ts";
+import { noisedContribution } from "./noisedContribution.ts";
 import { packContribution, unpackInto } from "./pack.ts";
 import { asClippedSum } from "./stages.ts";
 
@@ -23,7 +24,7 @@ function fixedNoise(grid: Grid, value: (i: number) => number): GaussianNoise {
     values,
     stdDev: noiseStdDev(grid),
     drawDistance: { maxLogRatio: 0, totalVariation: 2 ** -70 },
-    spent: false,
+    state: "fresh",
   };
 }
 
@@ -101,6 +102,23 @@ describe("[RND13] a sum is clamped, rounded once, noised in full, then made coar
           const exact = Math.round((values[i] ?? 0) / grid.fineStep) + (draws[i] ?? 0);
           expect(Math.abs(value * 2 ** grid.coarseShift - exact)).toBeLessThanOrEqual(2 ** grid.coarseShift / 2);
         }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("in one pass with packing: the same bytes and event, the noise used, overwritten, and taken once", () => {
+    fc.assert(
+      fc.property(grids, fc.integer(), ({ grid, dimension, patientNorm }, seed) => {
+        const next = publicUniform(seed);
+        const values = Float32Array.from({ length: dimension }, () => (next() - 0.5) * patientNorm);
+        const noise = fixedNoise(grid, () => Math.round((next() - 0.5) * 6 * noiseStdDev(grid)));
+        const copy = { ...noise, values: noise.values.slice() };
+        const expected = packContribution(addGaussianNoise(sumOf(grid, values), copy, grid, rate));
+        expect(noisedContribution(sumOf(grid, values), noise, grid, rate)).toEqual(expected);
+        expect(noise.state).toBe("wiped");
+        expect(noise.values.every((value) => value === 0)).toBe(true);
+        expect(() => noisedContribution(sumOf(grid, values), noise, grid, rate)).toThrow(/used once/);
       }),
       { numRuns: 60 },
     );

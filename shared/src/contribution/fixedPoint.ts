@@ -20,7 +20,14 @@ export function addGaussianNoise(
   grid: Grid,
   samplingRate: SamplingRate,
 ): NoisySum {
-  assert(!noise.spent, "noise is used once");
+  takeNoise(sum, noise, grid);
+  roundAndAdd(sum.values, noise.values, roundingOf(grid));
+  return { values: noise.values, grid, event: noisedEvent(noise, grid, samplingRate) } as NoisySum;
+}
+
+/** Marks noise as used, for this sum alone; fails where it doesn't cover the sum. */
+export function takeNoise(sum: ClippedSum, noise: GaussianNoise, grid: Grid): void {
+  assert(noise.state === "fresh", "noise is used once");
   assert(noise.stdDev === noiseStdDev(grid), "noise was drawn for this grid");
   assert(
     sum.values.length === grid.dimension && noise.values.length === grid.dimension,
@@ -30,9 +37,12 @@ export function addGaussianNoise(
     sum.l2Sensitivity <= clippedSensitivity(grid.dimension, grid.patientNorm),
     "the grid's noise covers the sum's sensitivity",
   );
-  noise.spent = true;
-  roundAndAdd(sum.values, noise.values, roundingOf(grid));
-  const event = PrivacyEvent.parse({
+  noise.state = "used";
+}
+
+/** What a sum with this noise is. */
+export function noisedEvent(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate): PrivacyEvent {
+  return PrivacyEvent.parse({
     kind: "poisson-gaussian",
     adjacency: "add-remove",
     samplingRate,
@@ -40,7 +50,6 @@ export function addGaussianNoise(
     count: 1,
     samplerDistance: jointDistance(noise.drawDistance, grid.dimension),
   });
-  return { values: noise.values, grid, event } as NoisySum;
 }
 
 /**

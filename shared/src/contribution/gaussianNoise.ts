@@ -11,20 +11,21 @@ export interface GaussianNoise {
   readonly stdDev: number;
   /** How far one draw is from the ideal distribution. */
   readonly drawDistance: SamplerDistance;
-  spent: boolean;
+  /** Used noise is, or was, part of a noisy sum; wiped memory holds zeros. */
+  state: "fresh" | "used" | "wiped";
 }
 
 /** Fills `values` (one for each coordinate of the grid) with noise for that grid. */
 export function drawGaussianNoise(values: Int32Array, grid: Grid, random: RandomSource): GaussianNoise {
   assert(values.length === grid.dimension, "noise has one value for each coordinate");
   const stdDev = noiseStdDev(grid);
-  return { values, stdDev, drawDistance: fillWideGaussian(values, stdDev, random), spent: false };
+  return { values, stdDev, drawDistance: fillWideGaussian(values, stdDev, random), state: "fresh" };
 }
 
-/** Overwrites noise that will not be used, so that it can't be taken from a later contribution. */
+/** Overwrites noise, so that it can't be taken from a contribution, whether it was used or will not be. */
 export function wipe(noise: GaussianNoise): void {
-  noise.spent = true;
-  noise.values.fill(0);
+  if (noise.state !== "wiped") noise.values.fill(0);
+  noise.state = "wiped";
 }
 
 /**

@@ -17,7 +17,7 @@ function noisy(grid: Grid, values: readonly number[]): NoisySum {
     values: Int32Array.from(values, (value) => value * 2 ** grid.coarseShift),
     stdDev: noiseStdDev(grid),
     drawDistance: { maxLogRatio: 0, totalVariation: 2 ** -70 },
-    spent: false,
+    state: "fresh" as const,
   };
   const zeros = asClippedSum(new Float32Array(grid.dimension), clippedSensitivity(grid.dimension, grid.patientNorm));
   return addGaussianNoise(zeros, noise, grid, rate);

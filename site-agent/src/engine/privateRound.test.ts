@@ -87,7 +87,7 @@ async function run(fail = false) {
       },
       release: (noise) => {
         noise.values.fill(0);
-        noise.spent = true;
+        noise.state = "wiped";
         released.push(noise);
       },
     },
@@ -113,7 +113,7 @@ describe("[ENG25] several local steps: each with a sample and noise of its own, 
         values: noise,
         stdDev: noiseStdDev(grid),
         drawDistance: { maxLogRatio: 0, totalVariation: 0 },
-        spent: false,
+        state: "fresh" as const,
       };
       const noised = addGaussianNoise(sum, block, grid, samplingRate).values;
       slow = slow.map((value, i) => {
@@ -133,7 +133,7 @@ describe("[ENG25] several local steps: each with a sample and noise of its own, 
     await round;
     expect(blocks).toHaveLength(local.steps);
     expect(new Set(released)).toEqual(new Set(blocks));
-    expect(blocks.every(({ spent, values }) => spent && values.every((value) => value === 0))).toBe(true);
+    expect(blocks.every(({ state, values }) => state === "wiped" && values.every((value) => value === 0))).toBe(true);
     expect(sums).toHaveLength(local.steps);
     expect(sums.every((sum) => sum.every((value) => value === 0))).toBe(true);
     expect(own.every((value) => value === 0)).toBe(true);

@@ -2,8 +2,8 @@ import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
 import type { Grid } from "@consilium/shared/contribution/grid";
-import { packContribution } from "@consilium/shared/contribution/pack";
-import type { Contribution, NoisySum } from "@consilium/shared/contribution/stages";
+import { noisedContribution } from "@consilium/shared/contribution/noisedContribution";
+import type { ClippedSum, Contribution, NoisySum } from "@consilium/shared/contribution/stages";
 import { assert } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { SamplingRate } from "@consilium/shared/units/privacy";
@@ -43,17 +43,25 @@ export interface PrivateStep {
  * saturation, packing) is post-processing. Batch, sum and noise are forgotten here.
  */
 export async function privateStep(step: PrivateStep): Promise<Contribution> {
-  return packContribution(await noisedSum(step), step.packed);
+  const { noise, grid, samplingRate, packed } = step;
+  return withSum(step, (sum) => noisedContribution(sum, noise, grid, samplingRate, packed));
 }
 
 /** The step before it is packed: all of its guarantee. */
 export async function noisedSum(step: Omit<PrivateStep, "packed">): Promise<NoisySum> {
-  const { device, grid, rule, samplingRate, random } = step;
+  return withSum(step, (sum) => addGaussianNoise(sum, step.noise, step.grid, step.samplingRate));
+}
+
+/** Hands the sum of a fresh sample to the mechanism, and forgets both. */
+async function withSum<Noised>(
+  step: Omit<PrivateStep, "packed">,
+  mechanism: (sum: ClippedSum) => Noised,
+): Promise<Noised> {
+  const { device, rule, samplingRate, random } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
-    const sum = await device.clippedSum(batch, rule);
-    return addGaussianNoise(sum, step.noise, grid, samplingRate);
+    return mechanism(await device.clippedSum(batch, rule));
   } finally {
     batch.patients.fill(0);
     device.wipe();

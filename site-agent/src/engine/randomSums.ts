@@ -1,7 +1,6 @@
-import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
 import { clippedSensitivity, type Grid } from "@consilium/shared/contribution/grid";
-import { packContribution } from "@consilium/shared/contribution/pack";
+import { noisedContribution } from "@consilium/shared/contribution/noisedContribution";
 import { asClippedSum, type ClippedSum, type Contribution } from "@consilium/shared/contribution/stages";
 import { publicUniform } from "@consilium/shared/model/initial";
 import type { SamplingRate } from "@consilium/shared/units/privacy";
@@ -23,6 +22,6 @@ export class RandomSums {
   }
 
   step(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate, packed: Uint8Array): Contribution {
-    return packContribution(addGaussianNoise(this.#sum, noise, grid, samplingRate), packed);
+    return noisedContribution(this.#sum, noise, grid, samplingRate, packed);
   }
 }

@@ -31,7 +31,7 @@ describe("[ENG9] noise made ahead belongs to one attempt of one round, is used o
     store.prepare(key(1, 2), grid);
     const first = await store.take(key(1), grid);
     const second = await store.take(key(1, 2), grid);
-    expect(first).toMatchObject({ stdDev: noiseStdDev(grid), spent: false });
+    expect(first).toMatchObject({ stdDev: noiseStdDev(grid), state: "fresh" });
     expect(first.values.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect([...first.values]).not.toEqual([...second.values]);
     const variance = first.values.reduce((sum, value) => sum + (value / noiseStdDev(grid)) ** 2, 0) / 5000;
@@ -52,7 +52,7 @@ describe("[ENG9] noise made ahead belongs to one attempt of one round, is used o
     store.prepare(key(1), grid);
     const used = await store.take(key(1), grid);
     store.release(used);
-    expect(used.spent).toBe(true);
+    expect(used.state).toBe("wiped");
     expect(used.values.every((value) => value === 0)).toBe(true);
     store.prepare(key(2), grid);
     expect((await store.take(key(2), grid)).values.buffer).toBe(used.values.buffer);
@@ -71,7 +71,7 @@ describe("[ENG9] noise made ahead belongs to one attempt of one round, is used o
     store.prepare(key(11), grid, 3);
     store.abandon(key(1));
     await expect(store.take(key(1), grid, 3)).rejects.toThrow(/made here/);
-    expect((await store.take(key(11), grid, 3)).spent).toBe(false);
+    expect((await store.take(key(11), grid, 3)).state).toBe("fresh");
     await store.stop();
   });
 
@@ -81,7 +81,7 @@ describe("[ENG9] noise made ahead belongs to one attempt of one round, is used o
     store.abandon(key(3));
     await expect(store.take(key(1), grid)).rejects.toThrow(/made here/);
     await expect(store.take(key(3), grid)).rejects.toThrow(/made here/);
-    expect((await store.take(key(4), grid)).spent).toBe(false);
+    expect((await store.take(key(4), grid)).state).toBe("fresh");
     await store.stop();
   });
 

@@ -100,7 +100,7 @@ export class NoiseStore {
       this.#awaited.set(id, { resolve, reject });
       worker.postMessage(order);
     });
-    return { values: new Int32Array(memory), stdDev: made.stdDev, drawDistance: made.drawDistance, spent: false };
+    return { values: new Int32Array(memory), stdDev: made.stdDev, drawDistance: made.drawDistance, state: "fresh" };
   }
 
   #running(): Worker {
