@@ -102,7 +102,7 @@ describe("add and pack, in one pass", () => {
           plain.plainRoundAndAdd(sum, noisy, rounding);
           const packed = new Uint8Array(Math.ceil((count * bits) / 8));
           addAndPack(sum, noise, rounding, bits, packed);
-          expect(isSame(packed, plain.plainPack(noisy, bits))).toBe(true);
+          expect(packed).toEqual(plain.plainPack(noisy, bits));
           expect(noise.every((value) => value === 0)).toBe(true);
         },
       ),

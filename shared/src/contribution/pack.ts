@@ -11,7 +11,10 @@ export function packedBytes(count: number, bits: number): number {
   return Math.ceil((count * bits) / 8);
 }
 
-/** The encoder of what leaves a site, beside `noisedContribution`, which does the same. `memory` serves one contribution after another, each gone before the next. */
+/**
+ * The encoder of what leaves a site, beside `noisedContribution`, which does the same. `memory` serves one contribution
+ * after another, each gone before the next.
+ */
 export function packContribution(sum: NoisySum, memory?: Uint8Array): Contribution {
   const { bits } = sum.grid;
   const bytes = packIntegers(sum.values, bits, memory);

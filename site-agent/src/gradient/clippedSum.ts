@@ -138,8 +138,10 @@ function mostRecords(parts: readonly PhysicalBatch[]): number {
  * one physical batch.
  */
 export function physicalRows(spec: ModelSpec, expectedBatch: number, bytes = PHYSICAL_BATCH_BYTES): number {
-  const wanted = Math.ceil((expectedBatch + 2 * Math.sqrt(expectedBatch)) / ROW_MULTIPLE) * ROW_MULTIPLE;
-  return Math.min(rowsMax(spec, bytes), wanted);
+  const some = Math.max(1, expectedBatch + 2 * Math.sqrt(expectedBatch));
+  // Half empty batches cost libtensorflow dearly where a batch is small; wasm always takes whole multiples.
+  const multiple = tf.getBackend() === "wasm" ? ROW_MULTIPLE : Math.min(ROW_MULTIPLE, 2 ** Math.ceil(Math.log2(some)));
+  return Math.min(rowsMax(spec, bytes), Math.ceil(some / multiple) * multiple);
 }
 
 /**
