@@ -1,13 +1,18 @@
 import { defineConfig } from "vitest/config";
 
+const TIMED = ["test/e2e/{faults,wire}.test.ts", "test/browser/**/*.test.ts"];
 const source = { conditions: ["consilium-source", "node"] };
 
-/** Unit tests run on the sources; `test/e2e`, `test/browser` start the built processes. */
+/**
+ * Unit tests run on the sources; `test/e2e`, `test/browser` start the built processes. Those whose rounds have deadlines
+ * that a busy machine would miss, and the browser's, have the machine to themselves (`timed`).
+ */
 export default defineConfig({
   resolve: source,
   ssr: { resolve: source },
   test: {
     testTimeout: 120_000,
+    maxWorkers: "100%",
     setupFiles: ["test/propertySeed.ts"],
     projects: [
       {
@@ -26,7 +31,17 @@ export default defineConfig({
         extends: true,
         test: {
           name: "processes",
-          include: ["test/{e2e,browser,attack}/**/*.test.ts"],
+          include: ["test/e2e/**/*.test.ts"],
+          exclude: TIMED,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "timed",
+          include: TIMED,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
