@@ -107,7 +107,11 @@ describe("[STU23] validate tells every fault with its place", () => {
     writeFileSync(outside, readFileSync(join(folder, "linked", "schema.yaml")));
     rmSync(join(folder, "linked", "schema.yaml"));
     symlinkSync(outside, join(folder, "linked", "schema.yaml"));
-    expect(() => validate(path)).toThrow("can't be read");
+    expect(() => validate(path)).toThrow(`"./schema.yaml" can't be read: it leads out of the study file's folder.`);
+    rmSync(join(folder, "linked", "schema.yaml"));
+    expect(() => validate(path)).toThrow(`"./schema.yaml" can't be read: there is no such file.`);
+    mkdirSync(join(folder, "linked", "schema.yaml"));
+    expect(() => validate(path)).toThrow(`"./schema.yaml" can't be read: it is a folder.`);
   });
 });
 

@@ -80,7 +80,7 @@ export function openStudyWeights(spec: ModelSpec, named: StudyWeights, seed: num
 }
 
 /** Refuses numbers with which no gradient is finite, by the name of what holds them. */
-export function requireFinite(spec: ModelSpec, { parameters, frozen }: Weights): void {
+function requireFinite(spec: ModelSpec, { parameters, frozen }: Weights): void {
   for (const [slots, numbers] of [
     [parameterSlots(spec), parameters],
     [frozenSlots(spec), frozen],

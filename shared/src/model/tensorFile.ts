@@ -6,6 +6,8 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** As float32, however it is stored; refuses number types that no weight has, and numbers that are not finite. */
   readonly values: () => Float32Array;
+  /** Whether it holds weights' numbers, all finite: for one that isn't used, and is no fault then. */
+  readonly isFinite: () => boolean;
 }
 
 const LENGTH_BYTES = 8;
@@ -48,18 +50,22 @@ export function openTensorFile(file: Uint8Array): ReadonlyMap<string, StoredTens
     if (start !== expected) throw unreadable(`tensor ${name} overlaps another or leaves a gap before it`);
     const size = shape.reduce((product, length) => product * length, 1);
     if (end - start !== size * NUMBER_BYTES[dtype]) throw unreadable(`tensor ${name} is not of its shape`);
+    if (end > data.byteLength) throw cutOff(`tensor ${name}`, end - data.byteLength);
     expected = end;
   }
-  if (expected !== data.byteLength) throw unreadable("its tensors don't fill it");
+  if (expected !== data.byteLength) {
+    throw unreadable(`${data.byteLength - expected} bytes follow its last tensor, which belong to none`);
+  }
   return new Map(entries.map(([name, entry]) => [name, stored(name, entry, data)]));
 }
 
 function split(file: Uint8Array): { header: Record<string, unknown>; data: DataView } {
   if (file.byteLength < LENGTH_BYTES) throw unreadable("it is shorter than its length field");
   const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(Math.min(HEADER_BYTES_MAX, file.byteLength - LENGTH_BYTES))) {
-    throw unreadable("its header is longer than the file");
-  }
+  if (length > BigInt(HEADER_BYTES_MAX))
+    throw unreadable(`it doesn't begin with a header's length (it gives ${length})`);
+  const missing = Number(length) - (file.byteLength - LENGTH_BYTES);
+  if (missing > 0) throw cutOff("its header", missing);
   const dataStart = LENGTH_BYTES + Number(length);
   return {
     header: parseHeader(file.subarray(LENGTH_BYTES, dataStart)),
@@ -76,18 +82,23 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 }
 
 function stored(name: string, { dtype, shape, data_offsets: [start, end] }: Entry, data: DataView): StoredTensor {
+  const read = (): Float32Array | null => {
+    if (dtype !== "F64" && dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") return null;
+    const bytes = NUMBER_BYTES[dtype];
+    const values = new Float32Array((end - start) / bytes);
+    for (let i = 0; i < values.length; i++) values[i] = READ[dtype](data, start + i * bytes);
+    return values;
+  };
   return {
     shape,
     values: () => {
-      if (dtype !== "F64" && dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
-        throw unreadable(`tensor ${name} holds ${dtype} numbers, which no weight has`);
-      }
-      const bytes = NUMBER_BYTES[dtype];
-      const values = new Float32Array((end - start) / bytes);
-      for (let i = 0; i < values.length; i++) values[i] = READ[dtype](data, start + i * bytes);
-      if (!values.every(Number.isFinite)) throw unreadable(`tensor ${name} holds a number that is not finite`);
+      const values = read();
+      if (values === null) throw unreadable(`tensor ${name} holds ${dtype} numbers, which no weight has`);
+      const bad = values.findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0) throw notFinite(name, values, bad);
       return values;
     },
+    isFinite: () => read()?.every(Number.isFinite) === true,
   };
 }
 
@@ -112,6 +123,27 @@ export function halfOf(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The commonest fault of a large file: a copy or download that ended too soon. */
+function cutOff(what: string, missing: number): Failure {
+  return new Failure({
+    code: "model/weights-cut-off",
+    kind: "refused",
+    what: `The weights can't be read: the file ends too soon, ${missing} bytes before the end of ${what}.`,
+    remedy: "Copy or download it again, and compare its size and SHA-256 with where it comes from.",
+  });
+}
+
+function notFinite(name: string, values: Float32Array, index: number): Failure {
+  const count = values.filter((value) => !Number.isFinite(value)).length;
+  const countText = count === 1 ? "a number that is not" : `${count} numbers that are not`;
+  return new Failure({
+    code: "model/weights-not-finite",
+    kind: "refused",
+    what: `Tensor ${name} of the weights holds ${countText} finite as float32, first ${values[index]} at index ${index}.`,
+    remedy: "Take the file of a training run that went well: from weights that are not finite no gradient is finite.",
+  });
 }
 
 function unreadable(why: string, cause?: unknown): Failure {

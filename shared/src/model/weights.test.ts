@@ -78,6 +78,30 @@ describe("[ENG16] weights of a PyTorch file", () => {
       [...without("fc.weight"), tensor("fc.weight", 3, 2)],
       "Tensor fc.weight is [3,2], and fc/kernel [3,2] takes [2,3]",
     ],
+    [
+      "a missing tensor, but for a wrapper's name",
+      good.map((own) => ({ ...own, name: `module.${own.name}` })),
+      "There is no tensor conv.weight for conv/kernel [1,2,2,3], but there is module.conv.weight",
+    ],
+    [
+      "a tensor of the same lengths in another order",
+      [...without("fc.weight"), tensor("fc.weight", 3, 2)],
+      "takes [2,3]: the same lengths in another order",
+    ],
+    [
+      "a negative variance",
+      [...without("bn.running_var"), { ...tensor("bn.running_var", 3), values: Float32Array.of(1, 2, -0.5) }],
+      "Tensor bn.running_var holds -0.5 at index 2, and a variance is never below 0",
+    ],
+    [
+      "a factor beyond float32",
+      [
+        ...good.filter(({ name }) => !["bn.weight", "bn.running_var"].includes(name)),
+        { ...tensor("bn.weight", 3), values: new Float32Array(3).fill(3e38) },
+        { ...tensor("bn.running_var", 3), values: new Float32Array(3) },
+      ],
+      "bn/scale [3] comes to a number beyond float32",
+    ],
     ["a tensor that no layer takes", [...good, tensor("fc2.bias", 2)], "Tensor fc2.bias [2] is taken by no layer"],
   ])("%s is named with the shapes", (_, tensors, expected) => {
     expect(() => readWeights(spec, fileOf(tensors), wanted)).toThrow(expected);
@@ -122,13 +146,14 @@ describe("[ENG16] number types and broken files", () => {
   };
   test.each([
     ["shorter than its length field", Uint8Array.of(1, 2), "shorter than its length field"],
-    ["a header beyond the end", Uint8Array.of(255, 0, 0, 0, 0, 0, 0, 0, 123), "header is longer"],
+    ["a header beyond the end", Uint8Array.of(255, 0, 0, 0, 0, 0, 0, 0, 123), "254 bytes before the end of its header"],
+    ["another format", Uint8Array.of(80, 75, 3, 4, 20, 0, 0, 0, 8), "doesn't begin with a header's length"],
     ["no JSON", rawFile({}, new Uint8Array(0)).fill(0x7b, 8), "no JSON object"],
     ["another number type", rawFile(entry("C64", [1], 0, 8), new Uint8Array(8)), "isn't known"],
     ["a tensor of another size", rawFile(entry("F32", [3], 0, 8), new Uint8Array(8)), "not of its shape"],
     ["a gap", rawFile(entry("F32", [1], 4, 8), new Uint8Array(8)), "leaves a gap"],
-    ["bytes left over", rawFile(entry("F32", [1], 0, 4), new Uint8Array(8)), "don't fill it"],
-    ["bytes missing", rawFile(entry("F32", [2], 0, 8), new Uint8Array(4)), "don't fill it"],
+    ["bytes left over", rawFile(entry("F32", [1], 0, 4), new Uint8Array(8)), "4 bytes follow its last tensor"],
+    ["bytes missing", rawFile(entry("F32", [2], 0, 8), new Uint8Array(5)), "3 bytes before the end of tensor a"],
   ])("%s is refused", (_, file, expected) => {
     expect(() => openTensorFile(file)).toThrow(expected);
   });
@@ -137,6 +162,10 @@ describe("[ENG16] number types and broken files", () => {
     const integers = openTensorFile(rawFile(entry("I64", [1], 0, 8), new Uint8Array(8)));
     expect(() => integers.get("a")?.values()).toThrow("I64 numbers, which no weight has");
     const infinite = openTensorFile(rawFile(entry("F16", [1], 0, 2), Uint8Array.of(0, 0x7c)));
-    expect(() => infinite.get("a")?.values()).toThrow("not finite");
+    expect(() => infinite.get("a")?.values()).toThrow("Tensor a of the weights holds a number that is not finite");
+    const large = rawFile(entry("F64", [2], 0, 16), new Uint8Array(new Float64Array([1, 1e300]).buffer));
+    expect(() => openTensorFile(large).get("a")?.values()).toThrow("first Infinity at index 1");
+    expect([integers, infinite].map((file) => file.get("a")?.isFinite())).toEqual([false, false]);
+    expect(openTensorFile(fileOf(good)).get("fc.bias")?.isFinite()).toBe(true);
   });
 });

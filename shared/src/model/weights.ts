@@ -20,13 +20,31 @@ export interface WeightsWanted {
   readonly seed: number;
 }
 
-/** Whether a file holds this layer: it has the tensor of its first slot, in its very shape. */
-export function holdsLayer(spec: ModelSpec, file: Uint8Array, names: WeightNames, layer: string): boolean {
+type Tensors = ReadonlyMap<string, StoredTensor>;
+
+/**
+ * Whether a file holds this layer: it has the tensor of its first slot, in its very shape. One that isn't there, or has
+ * other outputs alone, is a layer for other classes; any other shape is refused, lest a transposed one be taken for it.
+ */
+export function holdsLayer(spec: ModelSpec, tensors: Tensors, names: WeightNames, layer: string): boolean {
   const slot = [...parameterSlots(spec), ...frozenSlots(spec)].find(({ name }) => name.startsWith(`${layer}/`));
   if (slot === undefined) throw withoutTensor(layer);
-  const { name, shape } = placeOf(names, layer, slot);
-  const tensor = openTensorFile(file).get(name);
-  return tensor !== undefined && String(tensor.shape) === String(shape);
+  const { name, shape, isTurned } = placeOf(names, layer, slot);
+  const tensor = tensors.get(name);
+  if (tensor === undefined) return false;
+  if (String(tensor.shape) === String(shape)) return true;
+  const ofInputs = (lengths: readonly number[]) => String(isTurned ? lengths.slice(1) : lengths.slice(0, -1));
+  if (ofInputs(tensor.shape) === ofInputs(shape)) return false;
+  const turned = [...tensor.shape].reverse();
+  throw ofInputs(turned) === ofInputs(shape)
+    ? transposed(name, tensor, turned)
+    : misshapen(name, tensor.shape, shape, slot);
+}
+
+/** Tensors of layers that start anew: the file's are left out. */
+export function tensorsOf(tensors: Tensors, names: WeightNames, layers: readonly string[]): readonly string[] {
+  const prefixes = layers.map((layer) => names.prefix(layer));
+  return [...tensors.keys()].filter((name) => prefixes.some((prefix) => name.startsWith(prefix)));
 }
 
 /**
@@ -44,7 +62,9 @@ export function readWeights(spec: ModelSpec, file: Uint8Array, wanted: WeightsWa
       const layer = layers.get(slot.name);
       if (layer === undefined) throw withoutTensor(slot.name);
       const values = source.take(layer, slot);
-      if (values !== null) numbers.set(values, slot.offset);
+      if (values === null) continue;
+      numbers.set(values, slot.offset);
+      if (!numbers.subarray(slot.offset, slot.offset + slot.size).every(Number.isFinite)) throw tooLarge(slot);
     }
   };
   fill(parameterSlots(spec), parameters);
@@ -54,11 +74,11 @@ export function readWeights(spec: ModelSpec, file: Uint8Array, wanted: WeightsWa
 }
 
 class WeightSource {
-  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #tensors: Tensors;
   readonly #wanted: WeightsWanted;
   readonly #taken = new Set<string>();
 
-  constructor(tensors: ReadonlyMap<string, StoredTensor>, wanted: WeightsWanted) {
+  constructor(tensors: Tensors, wanted: WeightsWanted) {
     this.#tensors = tensors;
     this.#wanted = wanted;
   }
@@ -69,7 +89,7 @@ class WeightSource {
     const part = slot.name.slice(layer.name.length + 1);
     const prefix = names.prefix(layer.name);
     if (fresh.includes(layer.name)) {
-      for (const name of this.#tensors.keys()) if (name.startsWith(prefix)) this.#taken.add(name);
+      for (const name of tensorsOf(this.#tensors, names, [layer.name])) this.#taken.add(name);
       return null;
     }
     if (layer.kind === "scale") return this.#folded(layer.name, prefix, part, slot);
@@ -83,6 +103,8 @@ class WeightSource {
     const { scale, shift, mean, variance, epsilonOf } = this.#wanted.names.batchNorm;
     const read = (suffix: string): Float32Array => this.#values(`${prefix}${suffix}`, slot.shape, slot);
     const epsilon = epsilonOf(layer);
+    const negative = read(variance).findIndex((value) => value < 0);
+    if (negative >= 0) throw negativeVariance(`${prefix}${variance}`, read(variance)[negative], negative);
     const [gamma, beta, centre, spread] = [read(scale), read(shift), read(mean), read(variance)];
     const factors = Float64Array.from(gamma, (value, i) => value / Math.sqrt((spread[i] ?? Number.NaN) + epsilon));
     if (part === "scale") return factors;
@@ -91,7 +113,7 @@ class WeightSource {
 
   #values(name: string, shape: readonly number[], slot: ParameterSlot): Float32Array {
     const tensor = this.#tensors.get(name);
-    if (tensor === undefined) throw missing(name, slot);
+    if (tensor === undefined) throw missing(name, slot, [...this.#tensors.keys()]);
     if (String(tensor.shape) !== String(shape)) throw misshapen(name, tensor.shape, shape, slot);
     this.#taken.add(name);
     return tensor.values();
@@ -147,23 +169,50 @@ function outputsLast(values: Float32Array, [outputs = 1, inputs = 1, ...axes]: r
   return turned;
 }
 
-function missing(name: string, slot: ParameterSlot): Failure {
-  return differs(`There is no tensor ${name} for ${slot.name} [${slot.shape}]`);
+function missing(name: string, slot: ParameterSlot, there: readonly string[]): Failure {
+  const what = `There is no tensor ${name} for ${slot.name} [${slot.shape}]`;
+  // A wrapper's state dictionary: `module.conv1.weight` of a DataParallel.
+  const wrapped = there.find((own) => own.endsWith(`.${name}`));
+  if (wrapped === undefined) return differs(what);
+  const extra = wrapped.slice(0, -name.length);
+  return differs(
+    `${what}, but there is ${wrapped}`,
+    `Save it without '${extra}' before its names: of the model itself.`,
+  );
 }
 
 function misshapen(name: string, is: readonly number[], wanted: readonly number[], slot: ParameterSlot): Failure {
-  return differs(`Tensor ${name} is [${is}], and ${slot.name} [${slot.shape}] takes [${wanted}]`);
+  const what = `Tensor ${name} is [${is}], and ${slot.name} [${slot.shape}] takes [${wanted}]`;
+  const sorted = (lengths: readonly number[]) => String([...lengths].sort((a, b) => a - b));
+  if (sorted(is) !== sorted(wanted)) return differs(what);
+  const remedy = `Transpose it to [${wanted}], or save the file from the framework that these names belong to.`;
+  return differs(`${what}: the same lengths in another order`, remedy);
+}
+
+/** A head for other classes, but for the order of its lengths. */
+function transposed(name: string, { shape }: StoredTensor, turned: readonly number[]): Failure {
+  const what = `Tensor ${name} is [${shape}]: transposed, for its inputs stand where its outputs are looked for`;
+  return differs(what, `Transpose it to [${turned}], or save the file from the framework that these names belong to.`);
+}
+
+function negativeVariance(name: string, value: number | undefined, index: number): Failure {
+  const what = `Tensor ${name} holds ${value} at index ${index}, and a variance is never below 0`;
+  return differs(what, "Save the trained network's own statistics again; something else was written under this name.");
+}
+
+/** Numbers that float64 holds, or that folding makes. */
+function tooLarge({ name, shape }: ParameterSlot): Failure {
+  const what = `${name} [${shape}] comes to a number beyond float32`;
+  return differs(what, "Take the file of a training run that went well: with such numbers no gradient is finite.");
 }
 
 function withoutTensor(slot: string): Failure {
   return differs(`For ${slot} these names know no tensor`);
 }
 
-function differs(what: string): Failure {
-  return new Failure({
-    code: "model/weights-differ",
-    kind: "refused",
-    what: `The weights are not this network's. ${what}.`,
-    remedy: "Give the file of this very network; only a head for other classes starts anew.",
-  });
+const OTHER_NETWORK = "Give the file of this very network; only a head for other classes starts anew.";
+
+function differs(what: string, remedy = OTHER_NETWORK): Failure {
+  const whole = `The weights are not this network's. ${what}.`;
+  return new Failure({ code: "model/weights-differ", kind: "refused", what: whole, remedy });
 }

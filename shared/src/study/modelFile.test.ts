@@ -8,7 +8,7 @@ import { openStudyWeights } from "../model/studyWeights.ts";
 import { pytorchNames } from "../model/weightNames.ts";
 import { readWeights } from "../model/weights.ts";
 import { WEIGHTS_BYTES_MAX } from "../protocol/limits.ts";
-import { encodeSafetensors, type NamedTensor } from "../release/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, type NamedTensor } from "../release/safetensors.ts";
 import { StudyDocument } from "./document.ts";
 import { modelSpecOfStudy, weightsOfStudy } from "./network.ts";
 import { InvalidStudy, type ResolvedStudy, resolveStudy } from "./resolve.ts";
@@ -49,6 +49,16 @@ function faults(model: string, files: Readonly<Record<string, string>> = {}, wei
     return error.findings.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`);
   }
 }
+
+/** The backbone's file with one tensor as somebody else wrote it. */
+function changed(name: string, change: (tensor: NamedTensor) => NamedTensor): Uint8Array {
+  const { tensors, metadata } = decodeSafetensors(backbone);
+  return encodeSafetensors({ tensors: tensors.map((own) => (own.name === name ? change(own) : own)), metadata });
+}
+
+const withNaN = (tensor: NamedTensor): NamedTensor => {
+  return { ...tensor, values: tensor.values.map((value, i) => (i === 3 ? Number.NaN : value)) };
+};
 
 const kerasFile = (...layers: unknown[]): string => JSON.stringify({ class_name: "Sequential", config: { layers } });
 const INPUT = { class_name: "InputLayer", config: { name: "in", batch_shape: [null, null, 4] } };
@@ -95,14 +105,14 @@ describe("[STU38] refusals at their place in the file", () => {
     [
       "{ preset: resnet18, input: [6, 6, 1], weights: w.safetensors }",
       {},
-      'model.weights: "w.safetensors" can\'t be read. Paths are relative',
+      'model.weights: "w.safetensors" can\'t be read: ',
     ],
     [
       "{ preset: squeezenet, input: [6, 6, 1], trains: head }",
       {},
       "model.trains: head: what is not trained needs weights",
     ],
-    ["{ preset: keras, file: ../model.json }", {}, 'model.file: "../model.json" can\'t be read.'],
+    ["{ preset: keras, file: ../model.json }", {}, 'model.file: "../model.json" can\'t be read: it leads out of'],
     [
       "{ preset: keras, file: model.json }",
       { "model.json": kerasFile(INPUT, POOL, dense(1)) },
@@ -209,12 +219,46 @@ describe("[STU39] pretrained weights become one file that the document names", (
       "a batch norm of negative variance",
       PRETRAINED,
       backboneFile(10, -1),
-      "bn1/scale holds a number that is not finite",
+      "w.safetensors: The weights are not this network's. Tensor bn1.running_var holds -1 at index 0, and a variance is never",
+    ],
+    [
+      "a file that ends too soon",
+      PRETRAINED,
+      backbone.subarray(0, -7),
+      "the file ends too soon, 7 bytes before the end of",
+    ],
+    [
+      "a head that is transposed, and not for other classes",
+      PRETRAINED,
+      changed("linear.weight", ({ shape, ...tensor }) => ({ ...tensor, shape: [...shape].reverse() })),
+      "Tensor linear.weight is [64,10]: transposed, for its inputs stand",
+    ],
+    [
+      "a head of other inputs",
+      PRETRAINED,
+      changed("linear.weight", (tensor) => ({ ...tensor, shape: [20, 32] })),
+      "Tensor linear.weight is [20,32], and linear/kernel [64,1] takes [1,64]",
+    ],
+    [
+      "a number that is not finite in a tensor that is used",
+      PRETRAINED,
+      changed("layer1.0.conv1.weight", withNaN),
+      "Tensor layer1.0.conv1.weight of the weights holds a number that is not finite as float32, first NaN at index 3",
     ],
   ])("refuses %s, by name", (_, model, file, why) => {
     const found = faults(model, {}, file).join("\n");
     expect(found).toContain("model.weights: ");
     expect(found).toContain(why);
+  });
+
+  test("what isn't finite in a head that starts anew is no fault, and is told", () => {
+    const { warnings, document } = resolve(PRETRAINED, {}, changed("linear.weight", withNaN));
+    expect(warnings.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      "model.weights: mine/w.safetensors: tensor linear.weight holds numbers that are not finite; it is left out, since " +
+        "linear starts anew",
+    ]);
+    expect(weightsOfStudy(document)?.fresh).toEqual(["linear"]);
+    expect(resolve(PRETRAINED, {}, backbone).warnings).toEqual([]);
   });
 
   test("a network that can't be is told as such, weights or none", () => {

@@ -17,8 +17,6 @@ export interface ResolvedModel {
   readonly pretrained: Pretrained | null;
 }
 
-const BESIDE = "Paths are relative, inside the study file's folder.";
-
 /** The network that a study file names, with the files that it names read in, but for weights. */
 export function resolveModel(model: ModelFile, source: YamlSource, readReference: ReadReference): ResolvedModel {
   switch (model.preset) {
@@ -41,13 +39,19 @@ export interface WeightsContext {
   readonly readBytes: ReadBytes;
 }
 
+export interface ResolvedWeights extends Omit<ResolvedModel, "pretrained"> {
+  readonly weights: Uint8Array | null;
+  /** Warnings about the proposer's file. */
+  readonly notes: readonly Finding[];
+}
+
 /** The choice with its weights, and their file; null bytes where the study names none, or where `findings` say why. */
 export function resolveWeights(
   { choice, pretrained, findings }: ResolvedModel,
   { contract, seed, readBytes }: WeightsContext,
   source: YamlSource,
-): Omit<ResolvedModel, "pretrained"> & { readonly weights: Uint8Array | null } {
-  const none = { choice, findings, weights: null };
+): ResolvedWeights {
+  const none = { choice, findings, weights: null, notes: [] };
   const data = DataContract.safeParse(contract);
   if (choice === null || pretrained === null || !data.success) return none;
   const refused = (message: string, remedy: string) => {
@@ -55,15 +59,20 @@ export function resolveWeights(
   };
   try {
     const file = readBeside(pretrained.path, readBytes);
-    if (file === null) return refused(`${JSON.stringify(pretrained.path)} can't be read`, BESIDE);
+    if (file.content === null) return refused(file.message, file.remedy);
     const network = networkOf(choice, featureCount(data.data), data.data.label.values.length);
     // The document's own check says why.
     if ("fault" in network) return none;
-    const { named, bytes } = readPretrained(pretrained, network.spec, seed, file);
-    return { choice: withWeights(choice, named), findings, weights: bytes };
+    const { named, bytes, notes } = readPretrained(pretrained, network.spec, seed, file.content);
+    return {
+      choice: withWeights(choice, named),
+      findings,
+      weights: bytes,
+      notes: notes.map((note) => source.finding("warning", ["model", "weights"], `${pretrained.path}: ${note}`)),
+    };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return refused(error.message.replace(/\.$/, ""), error.remedy);
+    return refused(`${pretrained.path}: ${error.message.replace(/\.$/, "")}`, error.remedy);
   }
 }
 
@@ -90,9 +99,12 @@ function resolveKeras(model: KerasFile, source: YamlSource, readReference: ReadR
     return { choice: null, findings, pretrained: null };
   };
   const text = readBeside(file, readReference);
-  if (text === null) return refused(`${JSON.stringify(file)} can't be read`, BESIDE);
+  if (text.content === null) return refused(text.message, text.remedy);
   try {
-    const read = readKeras(text, { hasWeights: weights !== undefined, ...(input === undefined ? {} : { input }) });
+    const read = readKeras(text.content, {
+      hasWeights: weights !== undefined,
+      ...(input === undefined ? {} : { input }),
+    });
     return {
       choice: { preset: "keras", input: read.input, layers: read.layers },
       findings: [],

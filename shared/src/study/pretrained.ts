@@ -1,7 +1,7 @@
 import { digestOf } from "../encoding/digest.ts";
 import type { ModelChoice } from "../model/choice.ts";
 import type { ModelSpec } from "../model/spec.ts";
-import { requireFinite, type StudyWeights, studyWeights } from "../model/studyWeights.ts";
+import { type StudyWeights, studyWeights } from "../model/studyWeights.ts";
 import { openTensorFile } from "../model/tensorFile.ts";
 import {
   pytorchNames,
@@ -9,7 +9,7 @@ import {
   TORCHVISION_SQUEEZENET_NAMES,
   type WeightNames,
 } from "../model/weightNames.ts";
-import { holdsLayer, readWeights } from "../model/weights.ts";
+import { holdsLayer, readWeights, tensorsOf } from "../model/weights.ts";
 
 /** Somebody else's weights as a study file names them. */
 export interface Pretrained {
@@ -32,20 +32,24 @@ export function zooNames(preset: keyof typeof ZOO_HEADS, tensors: readonly strin
 
 /**
  * The study's own weights file, from somebody else's. A head whose kernel the file hasn't, or has for other classes,
- * starts from the study's seed; every other tensor must be there, finite, in its shape.
+ * starts from the study's seed; every other tensor must be there, finite, in its shape. `notes` say what of the file was
+ * left out although it looks broken.
  */
 export function readPretrained(
   { path, names: namesOf, head }: Pretrained,
   spec: ModelSpec,
   seed: number,
   file: Uint8Array,
-): { readonly named: StudyWeights; readonly bytes: Uint8Array } {
-  const names = namesOf([...openTensorFile(file).keys()]);
-  const fresh = head === null || holdsLayer(spec, file, names, head) ? [] : [head];
+): { readonly named: StudyWeights; readonly bytes: Uint8Array; readonly notes: readonly string[] } {
+  const tensors = openTensorFile(file);
+  const names = namesOf([...tensors.keys()]);
+  const fresh = head === null || holdsLayer(spec, tensors, names, head) ? [] : [head];
   const weights = readWeights(spec, file, { names, fresh, seed });
-  requireFinite(spec, weights);
+  const notes = tensorsOf(tensors, names, fresh)
+    .filter((name) => tensors.get(name)?.isFinite() === false)
+    .map((name) => `tensor ${name} holds numbers that are not finite; it is left out, since ${fresh} starts anew`);
   const name = path.split(/[\\/]/).at(-1) ?? path;
-  return studyWeights(weights, { source: { file: name.slice(0, 200), digest: digestOf(file) }, fresh });
+  return { ...studyWeights(weights, { source: { file: name.slice(0, 200), digest: digestOf(file) }, fresh }), notes };
 }
 
 /** The choice with its weights, where its network can have any. */

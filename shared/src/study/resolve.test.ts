@@ -10,6 +10,8 @@ import { formatFinding } from "./yamlSource.ts";
 
 const HEART = new URL("../../studies/heart/", import.meta.url);
 const ANSWER_HINT = "Typical: 250ms for a small model, 10s for a large one.";
+const OUTSIDE =
+  "it leads out of the study file's folder. Put the file beside the study file or below it, and name it by a relative path.";
 const heart = readFileSync(new URL("study.yaml", HEART), "utf8");
 const readReference = (path: string): string => readFileSync(new URL(path, HEART), "utf8");
 
@@ -238,14 +240,9 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "./schema.yaml",
       "../other/schema.yaml",
       "../other",
-      "data.schema: \"../other/schema.yaml\" can't be read. Paths are relative, inside the study file's folder.",
+      `data.schema: "../other/schema.yaml" can't be read: ${OUTSIDE}`,
     ],
-    [
-      "./schema.yaml",
-      "/etc/passwd",
-      "/etc",
-      "data.schema: \"/etc/passwd\" can't be read. Paths are relative, inside the study file's folder.",
-    ],
+    ["./schema.yaml", "/etc/passwd", "/etc", `data.schema: "/etc/passwd" can't be read: ${OUTSIDE}`],
     [
       "schema: ./schema.yaml, ",
       "",

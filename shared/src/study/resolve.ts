@@ -12,7 +12,7 @@ import { StudyDocument } from "./document.ts";
 import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
 import { resolveModel, resolveWeights } from "./modelFile.ts";
-import { type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
+import { type Beside, type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
 import { warningsOf } from "./unwise.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
 
@@ -46,7 +46,7 @@ export class InvalidStudy extends Failure {
       code: "study/invalid",
       kind: "config",
       what: findings.map(formatFinding).join("\n"),
-      remedy: "Correct the file; consilium schema study prints every key with its meaning.",
+      remedy: "Mend what each line names; consilium schema study prints every key with its meaning.",
     });
     this.findings = findings;
   }
@@ -73,7 +73,7 @@ export function resolveStudy(input: StudyText): ResolvedStudy {
     digest: studyDigest(document),
     weights: model.weights,
     noiseWasAuto: file.privacy.noiseMultiplier === "auto",
-    warnings: warningsOf(document, source),
+    warnings: [...model.notes, ...warningsOf(document, source)],
   };
 }
 
@@ -100,13 +100,12 @@ function resolveData(file: StudyFile, source: YamlSource, readReference: ReadRef
       findings: [source.finding("error", ["data"], message, "Give either schema: ./schema.yaml or columns.")],
     };
   }
-  const from = schema === undefined ? source : openReference(schema, source, readReference);
+  const beside = schema === undefined ? { content: source } : openReference(schema, source, readReference);
   const prefix: Path = schema === undefined ? ["data", "columns"] : ["columns"];
-  if (from === null) {
-    const message = `${JSON.stringify(schema)} can't be read`;
-    const remedy = "Paths are relative, inside the study file's folder.";
-    return { ...none, findings: [source.finding("error", ["data", "schema"], message, remedy)] };
+  if (beside.content === null) {
+    return { ...none, findings: [source.finding("error", ["data", "schema"], beside.message, beside.remedy)] };
   }
+  const from = beside.content;
   const parsed =
     schema === undefined ? { value: { columns: inline ?? [] }, findings: [] } : parseSource(from, SchemaFile);
   if (parsed.value === null) return { ...none, findings: parsed.findings };
@@ -140,10 +139,11 @@ function unusableLabel(source: YamlSource, label: string, columns: SchemaFile["c
   return source.finding("error", ["data", "label"], message, remedy);
 }
 
-function openReference(path: string, source: YamlSource, readReference: ReadReference): YamlSource | null {
+function openReference(path: string, source: YamlSource, readReference: ReadReference): Beside<YamlSource> {
   const text = readBeside(path, readReference);
+  if (text.content === null) return text;
   const slash = source.file.lastIndexOf("/");
-  return text === null ? null : openYaml(`${source.file.slice(0, slash + 1)}${path.replace(/^\.\//, "")}`, text);
+  return { content: openYaml(`${source.file.slice(0, slash + 1)}${path.replace(/^\.\//, "")}`, text.content) };
 }
 
 function notInThisVersion(file: StudyFile, source: YamlSource): Finding[] {

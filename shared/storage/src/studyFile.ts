@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { PRETRAINED_BYTES_MAX } from "@consilium/shared/protocol/limits";
+import { LeadsOutside } from "@consilium/shared/study/reference";
 import { type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
 import { errnoOf } from "@consilium/shared/system/errno";
 
@@ -26,7 +27,7 @@ export function readStudyFile(path: string): ResolvedStudy {
 function besideStudy(path: string, reference: string): string {
   const folder = realpathSync(dirname(path));
   const target = realpathSync(join(folder, reference));
-  if (relative(folder, target).startsWith("..")) throw new Error("the reference leads out of the study's folder");
+  if (relative(folder, target).startsWith("..")) throw new LeadsOutside(reference);
   return target;
 }
 
