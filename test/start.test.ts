@@ -58,7 +58,7 @@ describe("the demo's live row", () => {
   const views = (changes: Partial<Progress> = {}): Progress => ({
     study: { state: "training", committedRounds: 37, rounds: 60 },
     round: { running: null },
-    metrics: { points: [{ auc: { value: 0.8971 } }] },
+    metrics: { points: [{ auc: { state: "resolved", value: 0.8971 } }] },
     budgets: { budgets: names.map((site) => ({ site, spentEpsilon: 2.5366, cap: 4 })) },
     sites: { sites: names.map((name) => ({ name, connected: true })) },
     ...changes,
@@ -70,6 +70,11 @@ describe("the demo's live row", () => {
     );
     for (const columns of [20, 40, 79, 120]) expect(progressRow(views(), columns).length).toBeLessThanOrEqual(columns);
     expect(progressRow(views(), Number.POSITIVE_INFINITY)).toContain("switzerland 2.54");
+  });
+
+  test("an AUC that noise hides is told as such", () => {
+    const row = progressRow(views({ metrics: { points: [{ auc: { state: "not-resolvable" } }] } }), 120);
+    expect(row).toContain("│ AUC hidden by noise │");
   });
 
   test("a site that was killed is away, also between rounds; one that missed its time is late", () => {

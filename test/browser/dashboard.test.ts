@@ -6,6 +6,7 @@ import { StudyName } from "@consilium/shared/units/identity";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { findChromium, launchChromium } from "./support/chromium.ts";
+import { ENDED_EARLY, PAUSED } from "./support/fixtures.ts";
 import { LOGIN_TOKEN, MockCoordinator } from "./support/mockCoordinator.ts";
 
 const chromium = findChromium();
@@ -91,6 +92,28 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     await page.getByText("60 / 60").waitFor();
     await page.getByText("passed the gate").waitFor();
     await page.getByText("consilium verify releases/heart-disease --key consortium.pub").waitFor();
+  });
+
+  test("a study that ended early says so, with round, metric and rule; what noise hides is named, not left out", async () => {
+    coordinator.stage = "ended-early";
+    const page = await open("/");
+    await page.getByText(ENDED_EARLY).waitFor();
+    const figure = (name: string) => page.getByRole("region", { name, exact: true });
+    expect(await figure("Training rounds").textContent()).toContain("ended early; the study is released");
+    expect(await figure("All studies").textContent()).toContain("30 of 60, ended early");
+    expect(await figure("Validation AUC").textContent()).toContain("hidden by noise");
+    await page.getByText("Hidden by noise: AUC after round 30.").waitFor();
+    await page.getByRole("img", { name: /^Validation metrics at 3 rounds.*: AUC hidden by noise$/ }).waitFor();
+    await page.goto(`${address}${STUDY}/audit`);
+    await page.getByRole("region", { name: "Verdict" }).getByText(ENDED_EARLY).waitFor();
+  });
+
+  test("a paused study names who was missing and the command that goes on", async () => {
+    coordinator.stage = "paused";
+    const page = await open("/");
+    const attention = page.getByRole("region", { name: "Needs attention" });
+    await attention.getByText(`Paused: ${PAUSED}.`).waitFor();
+    await attention.getByText("consilium study resume heart-disease --data /srv/consilium").waitFor();
   });
 
   test("every privacy figure says why it is what it is", async () => {
@@ -201,6 +224,8 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
   const pages = [
     ["/", "training"],
     ["/", "released"],
+    ["/", "paused"],
+    ["/", "ended-early"],
     [`${STUDY}/audit`, "released"],
     [`${STUDY}/audit`, "training"],
     ["/sites", "training"],

@@ -68,7 +68,6 @@ export function openScreen({ live }) {
  * until the row fits its columns. A site that is not connected is `away`, one that missed the round's time is `late`.
  */
 export function progressRow({ study, round, metrics, budgets, sites }, columns) {
-  const auc = metrics.points.at(-1)?.auc ?? null;
   const caps = new Set(budgets.budgets.map(({ cap }) => cap));
   const standing = new Map(sites.sites.filter(({ connected }) => !connected).map(({ name }) => [name, "away"]));
   for (const { site, answer } of round.running?.sites ?? []) {
@@ -81,7 +80,7 @@ export function progressRow({ study, round, metrics, budgets, sites }, columns) 
   const rowOf = (letters) =>
     [
       `${study.state} ${study.committedRounds}/${study.rounds}`,
-      auc === null ? "AUC –" : `AUC ${auc.value.toFixed(2)}`,
+      aucText(metrics.points.at(-1)?.auc ?? null),
       `ε${caps.size === 1 ? ` of ${[...caps][0]}` : ""}: ${figures
         .map(([site, figure]) => `${site.slice(0, letters)} ${figure}`)
         .join(", ")}`,
@@ -90,6 +89,11 @@ export function progressRow({ study, round, metrics, budgets, sites }, columns) 
   while (letters > NAME_MIN && rowOf(letters).length > columns) letters -= 1;
   const row = rowOf(letters);
   return row.length > columns ? `${row.slice(0, columns - 1)}…` : row;
+}
+
+function aucText(auc) {
+  if (auc === null) return "AUC –";
+  return auc.state === "resolved" ? `AUC ${auc.value.toFixed(2)}` : "AUC hidden by noise";
 }
 
 /** An ε is never shown smaller than it is. */

@@ -18,6 +18,7 @@ export function registerAudit(program: Command): void {
       ]);
       const text = [
         view.report.verdict.words,
+        ...(view.endedEarly === null ? [] : [view.endedEarly]),
         `strongest attack's AUC: ${figureText(view.report.best)} (${view.report.label})`,
         `ε charged to the patients that pay most, at the site that paid most: ${epsilonText(view.spentEpsilon)} at δ = ${view.delta}`,
         ...(view.claimedEpsilon === view.spentEpsilon

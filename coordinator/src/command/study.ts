@@ -5,7 +5,7 @@ import { StudyDetail, StudyList, WeightsReceipt } from "../http/views.ts";
 import { weightsPath } from "../http/weights.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
-import { watchStudy } from "./watch.ts";
+import { howToResume, watchStudy } from "./watch.ts";
 
 export function registerStudy(program: Command): void {
   const study = program.command("study").description("studies, from proposal to release");
@@ -55,7 +55,7 @@ async function list(options: ClientOptions): Promise<void> {
   const rows = all.studies.map((study) => [
     study.name,
     study.state,
-    `${study.committedRounds}/${study.rounds}`,
+    `${study.committedRounds}/${study.rounds}${study.endedEarly === null ? "" : ", ended early"}`,
     study.reason ?? "",
   ]);
   print(options.json, all, table(["study", "state", "rounds", "why"], rows));
@@ -67,6 +67,7 @@ async function show(name: string, options: ClientOptions): Promise<void> {
   const moves = detail.moves.map(({ at, from, to, by, reason }) => [at, `${from} → ${to}`, by, reason]);
   const text = [
     `${detail.name}: ${detail.state}, round ${detail.committedRounds} of ${detail.rounds}`,
+    ...(detail.endedEarly === null ? [] : [detail.endedEarly]),
     `digest ${detail.digest}`,
     "",
     table(["site", "answer", "why"], answers),
@@ -74,6 +75,7 @@ async function show(name: string, options: ClientOptions): Promise<void> {
     table(["at", "move", "by", "why"], moves),
   ];
   print(options.json, detail, text.join("\n"));
+  if (detail.state === "paused" && options.json !== true) hint(howToResume(name));
 }
 
 async function act(

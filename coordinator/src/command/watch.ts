@@ -1,6 +1,13 @@
 import { FAILURE_EXIT_CODE } from "@consilium/shared/failure/failure";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
-import { BudgetList, LiveRoundView, MetricSeries, StudyDetail } from "../http/views.ts";
+import {
+  BudgetList,
+  LiveRoundView,
+  type MetricFigure,
+  type MetricPoint,
+  MetricSeries,
+  StudyDetail,
+} from "../http/views.ts";
 import { isEnded } from "../study/study.ts";
 import type { Client } from "./client.ts";
 import { hint, print } from "./output.ts";
@@ -8,14 +15,18 @@ import { hint, print } from "./output.ts";
 const LOOK_EVERY_MS = 250;
 
 /** One look at a study, as `watch` prints it when it differs from the last. */
-interface Look {
+export interface Look {
   readonly study: string;
   readonly state: string;
   readonly round: number;
   readonly rounds: number;
   readonly auc: number | null;
+  /** The newest evaluation. */
+  readonly metrics: MetricPoint | null;
   readonly epsilon: number;
   readonly reason: string | null;
+  /** Why training ended before its last signed round. */
+  readonly endedEarly: string | null;
 }
 
 /** Follows a study to its end or a pause; the exit code says which: 0 released, 6 refused by its gate, 4 stopped. */
@@ -30,7 +41,7 @@ export async function watchStudy(client: Client, name: string, isJson: boolean):
     if (look.state === "rejected") return FAILURE_EXIT_CODE["audit-failed"];
     if (look.state === "aborted") return FAILURE_EXIT_CODE.refused;
     if (look.state === "paused") {
-      hint(`next: consilium study resume ${name}, once the reason is gone`);
+      hint(howToResume(name));
       return FAILURE_EXIT_CODE.refused;
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
@@ -44,21 +55,49 @@ async function lookAt(client: Client, name: string): Promise<Look> {
   const path = `/api/studies/${encodeURIComponent(name)}`;
   const detail = await client.get(path, StudyDetail);
   const { committedRounds, rounds } = await client.get(`${path}/round`, LiveRoundView);
-  const { points } = await client.get(`${path}/metrics`, MetricSeries);
+  const newest = (await client.get(`${path}/metrics`, MetricSeries)).points.at(-1) ?? null;
   const { budgets } = await client.get(`${path}/budgets`, BudgetList);
   return {
     study: detail.name,
     state: detail.state,
     round: committedRounds,
     rounds,
-    auc: points.at(-1)?.auc?.value ?? null,
+    auc: newest?.auc?.state === "resolved" ? newest.auc.value : null,
+    metrics: newest,
     epsilon: Math.max(0, ...budgets.map(({ spentEpsilon }) => spentEpsilon)),
     reason: isEnded(detail.state) || TELLS_WHY.has(detail.state) ? detail.reason : null,
+    endedEarly: detail.endedEarly,
   };
 }
 
-function lineOf({ state, round, rounds, auc, epsilon, reason }: Look): string {
-  const parts = [state, `round ${round}/${rounds}`, `ε ${epsilonText(epsilon)} at the site that spent most`];
-  if (auc !== null) parts.splice(2, 0, `AUC ${auc.toFixed(3)}`);
-  return reason === null ? parts.join(" | ") : `${parts.join(" | ")} | ${reason}`;
+/** What a paused study needs. */
+export function howToResume(study: string): string {
+  return `next: consilium study resume ${study}, once the reason is gone; an abandoned round is tried again, and charged again`;
+}
+
+export function lineOf({ state, round, rounds, metrics, epsilon, reason, endedEarly }: Look): string {
+  // The reason for an audit that came early is why training ended.
+  const why = reason !== null && endedEarly?.startsWith(reason) === true ? null : reason;
+  return [
+    state,
+    `round ${round}/${rounds}`,
+    ...metricsText(metrics),
+    `ε ${epsilonText(epsilon)} at the site that spent most`,
+    why,
+    endedEarly,
+  ]
+    .filter((part) => part !== null)
+    .join(" | ");
+}
+
+/** The newest evaluation's AUC, or its accuracy where there is none. */
+function metricsText(point: MetricPoint | null): string[] {
+  if (point === null) return [];
+  const [name, figure] = point.auc === null ? ["accuracy", point.accuracy] : ["AUC", point.auc];
+  return figure === null ? [] : [`${name} ${figureText(figure)}`];
+}
+
+function figureText(figure: MetricFigure): string {
+  if (figure.state === "not-resolvable") return "hidden by noise";
+  return `${figure.value.toFixed(3)} (${figure.low.toFixed(3)} to ${figure.high.toFixed(3)})`;
 }

@@ -1,6 +1,6 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { auditOf } from "../storage/results.ts";
-import { approvalsOf } from "../study/opening.ts";
+import { approvalsOf, whyEndedEarly } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
@@ -19,7 +19,8 @@ export function auditEndpoints({ studies, world }: Service): Endpoint[] {
         if (audit === undefined) throw notAudited(name);
         const { gate, claimedEpsilon, spentEpsilon } = gateOf(world, document, audit.report, approvalsOf(world, name));
         const { delta } = document.privacy;
-        return { auditedAt: audit.at, report: audit.report, gate, claimedEpsilon, spentEpsilon, delta };
+        const endedEarly = whyEndedEarly(world.sql, document);
+        return { auditedAt: audit.at, endedEarly, report: audit.report, gate, claimedEpsilon, spentEpsilon, delta };
       },
     }),
   ];

@@ -8,8 +8,8 @@ import type { OpenedRound } from "../study/run.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
 import {
-  type IntervalView,
   LiveRoundView,
+  type MetricFigure,
   MetricSeries,
   ROUND_HISTORY_MAX,
   RoundHistory,
@@ -54,8 +54,8 @@ export function roundEndpoints(service: Service): Endpoint[] {
         const { name, document } = studies.record(params.study ?? "");
         const points = metricsOf(sql, name).map(({ round, metric }) => ({
           round,
-          auc: metric.auc === undefined ? null : intervalOf(metric.auc),
-          accuracy: document.evaluation.metrics.includes("accuracy") ? intervalOf(metric.accuracy) : null,
+          auc: metric.auc === undefined ? null : figureOf(metric.auc),
+          accuracy: document.evaluation.metrics.includes("accuracy") ? figureOf(metric.accuracy) : null,
         }));
         return { disclosure: "DP" as const, epsilonPerPoint: document.evaluation.epsilon, points };
       },
@@ -63,11 +63,10 @@ export function roundEndpoints(service: Service): Endpoint[] {
   ];
 }
 
-/** Null where the noise leaves nothing to tell. */
-function intervalOf(figure: Figure): IntervalView | null {
-  if (figure.state !== "resolved") return null;
-  const { low, value, high } = figure;
-  return { low, value, high };
+function figureOf(figure: Figure): MetricFigure {
+  if (figure.state !== "resolved") return figure;
+  const { state, low, value, high } = figure;
+  return { state, low, value, high };
 }
 
 function liveRound({ studies, world }: Service, record: StudyRecord): z.input<typeof LiveRoundView> {

@@ -6,6 +6,7 @@ import { isAudited } from "../storage/results.ts";
 import { committedRounds } from "../storage/rounds.ts";
 import { listStudies, movesOf, repliesTo, type StudyRecord } from "../storage/studies.ts";
 import type { Motive } from "../study/moves.ts";
+import { whyEndedEarly } from "../study/opening.ts";
 import { type Call, type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
 import { StudyDetail, StudyList } from "./views.ts";
@@ -104,6 +105,7 @@ function summaryOf({ world }: Service, record: StudyRecord): z.input<typeof Stud
     committedRounds: committedRounds(world.sql, name, "train").length,
     rounds: document.training.rounds,
     proposedAt,
+    endedEarly: whyEndedEarly(world.sql, document),
     audited: isAudited(world.sql, name),
   };
 }

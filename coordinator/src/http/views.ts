@@ -77,6 +77,8 @@ export const StudySummary = z.strictObject({
   committedRounds: count,
   rounds: count,
   proposedAt: at,
+  /** Why training ended before its last signed round; null where it didn't, or goes on. */
+  endedEarly: z.string().nullable(),
   /** Whether there is an audit's report to ask for. */
   audited: z.boolean(),
 });
@@ -157,14 +159,19 @@ export const RoundHistory = z.strictObject({ rounds: z.array(ClosedRound).max(RO
 });
 export type RoundHistory = z.infer<typeof RoundHistory>;
 
-/** A noised figure with its 95 % interval, the noise's share included. */
-export const IntervalView = z.strictObject({ low: z.number(), value: z.number(), high: z.number() });
-export type IntervalView = z.infer<typeof IntervalView>;
+/** A noised figure with its 95 % interval, the noise's share included; or why the noise hides it. */
+export const MetricFigure = z.discriminatedUnion("state", [
+  z.strictObject({ state: z.literal("resolved"), low: z.number(), value: z.number(), high: z.number() }),
+  z.strictObject({ state: z.literal("not-resolvable"), why: z.string() }),
+]);
+export type MetricFigure = z.infer<typeof MetricFigure>;
+export type Resolved = Extract<MetricFigure, { state: "resolved" }>;
 
 export const MetricPoint = z.strictObject({
   round: count,
-  auc: IntervalView.nullable(),
-  accuracy: IntervalView.nullable(),
+  /** Null where the study doesn't measure it. */
+  auc: MetricFigure.nullable(),
+  accuracy: MetricFigure.nullable(),
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
@@ -225,6 +232,8 @@ export type SiteList = z.infer<typeof SiteList>;
 export const AuditView = z
   .strictObject({
     auditedAt: at,
+    /** As in StudySummary: the audited model is then not that of the last signed round. */
+    endedEarly: z.string().nullable(),
     report: AuditReport,
     gate: GateResult,
     /**

@@ -1,5 +1,7 @@
 import { assert } from "@consilium/shared/failure/failure";
-import type { StudyName } from "@consilium/shared/units/identity";
+import { REASON_LENGTH_MAX } from "@consilium/shared/ledger/entry";
+import { ATTEMPT_LOST_CODE } from "@consilium/shared/protocol/messages";
+import type { SiteName, StudyName } from "@consilium/shared/units/identity";
 import type { Abandoned } from "../round/state.ts";
 import { findStudy, saveMove, saveStanding } from "../storage/studies.ts";
 import { moveStudy, type StudyEvent, type StudyStanding } from "./study.ts";
@@ -20,7 +22,8 @@ export function move(world: StudyWorld, study: StudyName, event: StudyEvent, mot
     const record = findStudy(world.sql, study);
     assert(record !== undefined, "a study that moves exists");
     const next = moveStudy(study, record.standing, event);
-    const { by, reason } = motive;
+    const { by } = motive;
+    const reason = cut(motive.reason);
     const moved = { from: record.standing.state, to: next.state, by, reason };
     world.ledger.append([{ kind: "study-moved", study, ...moved }]);
     saveMove(world.sql, study, world.ledger.state().head.sequence, { ...moved, at: world.clock.now().toISOString() });
@@ -46,12 +49,24 @@ function tellStanding(world: StudyWorld, study: StudyName): void {
   }
 }
 
-/** For people: what was missing, and from whom. */
-export function whyAbandoned({ key, cohort, contributors, declined, minSites }: Abandoned): string {
+/** Names of many sites may be longer than what the ledger takes. */
+function cut(reason: string): string {
+  return reason.length > REASON_LENGTH_MAX ? `${reason.slice(0, REASON_LENGTH_MAX - 1)}…` : reason;
+}
+
+/** For people: what was missing, from whom and, where a site said so by its refusal's code, why. */
+export function whyAbandoned(
+  { key, cohort, contributors, declined, minSites }: Abandoned,
+  refusals: ReadonlyMap<SiteName, string>,
+): string {
   const which = `${key.purpose} round ${key.round}, attempt ${key.attempt}`;
   const silent = [...cohort].filter((site) => !contributors.has(site) && !declined.has(site));
   const missing = [
-    ...(declined.size === 0 ? [] : [`${[...declined].join(", ")} declined`]),
+    ...[...declined].map((site) => {
+      const code = refusals.get(site);
+      if (code === ATTEMPT_LOST_CODE) return `${site} lost its contribution, and can join the next attempt`;
+      return code === undefined ? `${site} declined` : `${site} declined (${code})`;
+    }),
     ...(silent.length === 0 ? [] : [`${silent.join(", ")} did not answer in time`]),
   ];
   return `${which}: ${contributors.size} of ${cohort.size} sites contributed, ${minSites} are needed; ${missing.join("; ")}`;

@@ -1,16 +1,16 @@
 import type { RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { Approval } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import { type StopReason, stopReason, stopRound, stopText } from "@consilium/shared/study/earlyStop";
+import { ruleText, type StopReason, stopReason, stopRound, stopText } from "@consilium/shared/study/earlyStop";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { announcementBodies } from "../ledger/bookings.ts";
 import type { ModelRecord } from "../storage/models.ts";
 import { metricsOf } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
-import { findStudy, repliesTo } from "../storage/studies.ts";
+import { findStudy, movesOf, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort } from "./cohort.ts";
-import { BY_SCHEDULE, move } from "./moves.ts";
+import { BY_SCHEDULE, type Motive, move } from "./moves.ts";
 import type { StudyWorld } from "./world.ts";
 
 /** Where a study stands between two rounds. */
@@ -42,7 +42,7 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   const choice = chooseCohort(input, done, state !== "training");
   if (choice.kind !== "round") return choice;
   if (choice.step.purpose !== "audit") return { kind: "opened", spec: reserve(world, position, choice) };
-  const why = stop === null ? BY_SCHEDULE : { by: "coordinator", reason: stopText(stop) };
+  const why = whyTrained(document, choice.step.round, stop);
   if (state === "training") move(world, document.name, { type: "trained" }, why);
   if (state !== "auditing") move(world, document.name, { type: "audit-started" }, why);
   return { kind: "opened", spec: reserve(world, position, choice, stop) };
@@ -54,6 +54,23 @@ export function stopOf(sql: StudyWorld["sql"], { name, training }: StudyDocument
   const reason = earlyStop === undefined ? null : stopReason(earlyStop, metricsOf(sql, name));
   // At the last round nothing is left out: that is the schedule's end.
   return reason === null || stopRound(reason) === rounds ? null : reason;
+}
+
+function whyTrained({ training }: StudyDocument, last: number, stop: StopReason | null): Motive {
+  if (stop !== null) return { by: "coordinator", reason: stopText(stop) };
+  if (last >= training.rounds) return BY_SCHEDULE;
+  const paid = `the sites' caps pay for no further round and the audit`;
+  return { by: "coordinator", reason: `Ended early, after round ${last} of ${training.rounds}: ${paid}.` };
+}
+
+/** Why training ended before its last signed round, with the rule that ended it; null where it didn't, or goes on. */
+export function whyEndedEarly(sql: StudyWorld["sql"], document: StudyDocument): string | null {
+  const trained = movesOf(sql, document.name).findLast(({ to }) => to === "trained");
+  if (trained === undefined || trained.reason === BY_SCHEDULE.reason) return null;
+  const { earlyStop } = document.training;
+  return earlyStop === undefined || stopOf(sql, document) === null
+    ? trained.reason
+    : `${trained.reason} ${ruleText(earlyStop)}`;
 }
 
 /** Sites that approved this exact study, in the order of their names. */

@@ -29,6 +29,8 @@ export interface OpenedRound {
   /** Heads of the sites' own ledgers, as their contributions showed them. */
   readonly heads: Map<SiteName, SignedHead>;
   readonly uploads: AwaitedUploads;
+  /** Codes by which sites declined this attempt. */
+  readonly refusals: Map<SiteName, string>;
 }
 
 /**
@@ -88,7 +90,7 @@ export class StudyRun {
       next ??= await this.#openNext();
       if (next === null) return;
       const closed = await this.#carryOut(next);
-      if (closed.state === "abandoned") return this.#afterAbandoned(closed);
+      if (closed.state === "abandoned") return this.#afterAbandoned(closed, next.refusals);
       next = this.#next;
       this.#next = null;
     }
@@ -208,7 +210,7 @@ export class StudyRun {
     const plan = { key: spec.key, cohort: new Set(spec.cohort), minSites, onDropout };
     const uploads = new AwaitedUploads(this.#world.link);
     const run = new RoundRun(plan, spec.deadlineMs, this.#ports(spec, collector, heads));
-    return { spec, announcedAt: this.#world.clock.now(), run, collector, heads, uploads };
+    return { spec, announcedAt: this.#world.clock.now(), run, collector, heads, uploads, refusals: new Map() };
   }
 
   async #carryOut(opened: OpenedRound): Promise<Committed | Abandoned> {
@@ -289,9 +291,9 @@ export class StudyRun {
     });
   }
 
-  #afterAbandoned(round: Abandoned): void {
+  #afterAbandoned(round: Abandoned, refusals: OpenedRound["refusals"]): void {
     if (this.#isFrozen) return;
-    const reason = whyAbandoned(round);
+    const reason = whyAbandoned(round, refusals);
     move(this.#world, this.name, { type: "paused" }, this.#pauseWanted ?? { by: "coordinator", reason });
   }
 }

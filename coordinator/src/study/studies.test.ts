@@ -19,6 +19,8 @@ import { newestRounds } from "../storage/rounds.ts";
 import { movesOf } from "../storage/studies.ts";
 import { Consortium, coordinatorSigner, smallStudy } from "./consortium.test-support.ts";
 import type { FakeSite } from "./fakeSite.test-support.ts";
+import { move } from "./moves.ts";
+import { whyEndedEarly } from "./opening.ts";
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -88,6 +90,7 @@ describe("[STU2] a study is walked along its signed schedule", () => {
     expect(failedChecks(await releaseOf(world))).toEqual([]);
     expect(sites[0]?.heard.some(({ type }) => type === "release-published")).toBe(true);
     expect(consortium.errors).toEqual([]);
+    expect(whyEndedEarly(world.sql, document)).toBeNull();
     await consortium.crash();
   });
 
@@ -108,6 +111,9 @@ describe("[STU2] a study is walked along its signed schedule", () => {
     expect(heard?.at(-1)?.stop).toMatchObject({ metric: "accuracy", best: { round: 5 }, since: [{ round: 10 }] });
     const trained = movesOf(world.sql, StudyName.parse("heart")).find(({ to }) => to === "trained");
     expect(trained?.reason).toMatch(/^Stopped early: the best accuracy was 0\.\d+ after round 5;/);
+    const rule =
+      "Signed rule: training ends once 1 evaluation in a row find no accuracy that beats its best by more than 0.3.";
+    expect(whyEndedEarly(world.sql, smallStudy({ rounds: 40, earlyStop }))).toBe(`${trained?.reason} ${rule}`);
     const files = await releaseOf(world);
     expect(failedChecks(files)).toEqual([]);
     const card = new TextDecoder().decode(files.get(RELEASE_PATHS.card));
@@ -174,7 +180,8 @@ describe("[RND6] the round goes on without a site that fails, and books what it 
 
   test.each([
     ["silent", "late", "did not answer in time"],
-    ["declines", "declined", "declined"],
+    ["declines", "declined", "declined (policy/veto)"],
+    ["loses-first", "declined", "lost its contribution, and can join the next attempt"],
   ] as const)(
     "with a site needed that is %s the round is abandoned and the study pauses",
     async (habit, answer, why) => {
@@ -214,6 +221,9 @@ describe("[LED20] budgets end training before they are passed", () => {
     const steps = latestModel(consortium.world.sql, document.name)?.version ?? 0;
     expect(steps).toBeGreaterThan(0);
     expect(steps).toBeLessThan(12);
+    expect(whyEndedEarly(consortium.world.sql, document)).toBe(
+      `Ended early, after round ${steps} of 12: the sites' caps pay for no further round and the audit.`,
+    );
     await consortium.crash();
   });
 });
@@ -307,6 +317,18 @@ test("[STU3] a study is proposed once: the same name means the same document", a
   expect(() => consortium.studies.propose(smallStudy(), motive)).toThrow(/already/);
   expect(() => consortium.studies.propose(smallStudy({ rounds: 3 }), motive)).toThrow(/another study/);
   expect(canonicalJson(consortium.studies.record("heart").document)).toBe(canonicalJson(smallStudy()));
+  await consortium.crash();
+});
+
+test("[LED1] a reason longer than an entry takes is cut, so that the chain can be read again", async () => {
+  const consortium = await newConsortium();
+  const { world, store, studies } = consortium;
+  const document = smallStudy();
+  studies.propose(document, { by: "lead", reason: "proposed" });
+  move(world, document.name, { type: "aborted" }, { by: "coordinator", reason: "who was missing, ".repeat(100) });
+  expect(store.verify()).toBeGreaterThan(0);
+  expect(studies.record("heart").reason).toMatch(/^who was missing, .*…$/);
+  expect(movesOf(world.sql, document.name).at(-1)?.reason).toHaveLength(500);
   await consortium.crash();
 });
 

@@ -218,9 +218,11 @@ export class Studies {
 
   #onDeclined(site: SiteName, { key, refusal }: Extract<SiteMessage, { type: "round-declined" }>): ReplyBody {
     const running = this.#running.get(key.study);
-    if (running?.run.current == null) throw roundRefused("round/late");
-    const refused = running.run.current.run.declined(site, key);
+    const current = running?.run.current;
+    if (running === undefined || current == null) throw roundRefused("round/late");
+    const refused = current.run.declined(site, key);
     if (refused !== null) throw roundRefused(refused);
+    current.refusals.set(site, refusal.code);
     // A lost attempt is over with this attempt; any other refusal would come again.
     if (refusal.code !== ATTEMPT_LOST_CODE) running.run.declined(site);
     this.#world.logger.info("site-declined", { study: key.study, site, code: refusal.code });

@@ -29,6 +29,9 @@ const charged = {
   event: PrivacyEvent,
 };
 
+/** Of a move, in characters. A chain with a longer one would be refused as a whole, so whoever writes one cuts it. */
+export const REASON_LENGTH_MAX = 500;
+
 /** What one entry says. Kinds only grow; a kind's meaning never changes. */
 export const LedgerBody = z.discriminatedUnion("kind", [
   /** The steward's cap for a data set over all studies, for each part; `perStudy` bounds one study. */
@@ -73,7 +76,7 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     from: z.string().max(40),
     to: z.string().max(40),
     by: z.string().max(100),
-    reason: z.string().max(500),
+    reason: z.string().max(REASON_LENGTH_MAX),
   }),
   /** Anything refused that an auditor may want to see. */
   z.strictObject({

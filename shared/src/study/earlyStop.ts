@@ -80,6 +80,12 @@ export function stopRound({ since }: StopReason): number | undefined {
   return since.at(-1)?.round;
 }
 
+/** The rule in words, for whoever reads why training ended. */
+export function ruleText({ metric, patience, minDelta }: EarlyStop): string {
+  const rise = minDelta === 0 ? "beats its best" : `beats its best by more than ${minDelta}`;
+  return `Signed rule: training ends once ${patience} ${patience === 1 ? "evaluation" : "evaluations"} in a row find no ${metric} that ${rise}.`;
+}
+
 export function stopText({ metric, best, since }: StopReason): string {
   // By their rounds: evaluations in between that noise hid count neither way.
   const later = `${since.length === 1 ? "that after round" : "those after rounds"} ${since.map(({ round: at }) => at).join(", ")}`;

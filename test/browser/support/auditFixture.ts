@@ -7,10 +7,11 @@ function resolved(value: number, half: number) {
 }
 
 /** The audit of the made-up study, as the coordinator tells of it. */
-export function audit() {
+export function audit(endedEarly: string | null) {
   const roc = Array.from({ length: 11 }, (_, index) => ({ fpr: index / 10, tpr: (index / 10) ** 0.94 }));
   return AuditView.parse({
     auditedAt: at(130),
+    endedEarly,
     report: {
       formatVersion: 1,
       study: "heart-disease",

@@ -49,7 +49,22 @@ const document = StudyDocument.parse({
   sites: SITES.map((name) => ({ name, patients: 200 })),
 });
 
-export type Stage = "empty" | "training" | "released";
+export type Stage = "empty" | "training" | "paused" | "released" | "ended-early";
+
+/** What the coordinator says of a study that a metric ended, and of one that waits for a person. */
+export const ENDED_EARLY =
+  "Stopped early: the best auc was 0.861 after round 20; that after round 30 did not beat it. Signed rule: training ends " +
+  "once 1 evaluation in a row find no auc that beats its best by more than 0.05.";
+export const PAUSED =
+  "train round 38, attempt 1: 2 of 4 sites contributed, 3 are needed; switzerland did not answer in time";
+
+const COMMITTED: Readonly<Record<Stage, number>> = {
+  empty: 0,
+  training: 37,
+  paused: 37,
+  released: 60,
+  "ended-early": 30,
+};
 
 /** Answers by path at one stage of the study's life; null is a 404. */
 export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
@@ -62,7 +77,7 @@ export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
     dataFolder: "/srv/consilium",
   });
   if (stage === "empty") return { "/api/session": session, ...emptyAnswers() };
-  const committed = stage === "training" ? 37 : 60;
+  const committed = COMMITTED[stage];
   const study = "/api/studies/heart-disease";
   return {
     "/api/session": session,
@@ -70,9 +85,9 @@ export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
     [study]: detail(stage, committed),
     [`${study}/round`]: liveRound(stage, committed),
     [`${study}/rounds`]: RoundHistory.parse({ rounds: closedRounds(committed) }),
-    [`${study}/metrics`]: metrics(committed),
+    [`${study}/metrics`]: metrics(stage, committed),
     [`${study}/budgets`]: budgets(committed),
-    [`${study}/audit`]: stage === "released" ? audit() : null,
+    [`${study}/audit`]: isReleased(stage) ? audit(stage === "ended-early" ? ENDED_EARLY : null) : null,
     "/api/budgets": budgets(committed),
     "/api/sites": sites(stage),
     "/api/releases": releases(stage),
@@ -100,19 +115,27 @@ function emptyAnswers() {
   };
 }
 
-const earlier = { name: "heart-disease-pilot", digest: digest("c"), state: "aborted", reason: "stopped by Ada Lead" };
+const earlier = {
+  ...{ name: "heart-disease-pilot", digest: digest("c"), state: "aborted" },
+  ...{ reason: "stopped by Ada Lead", endedEarly: null },
+};
+
+function isReleased(stage: Stage): boolean {
+  return stage === "released" || stage === "ended-early";
+}
 
 function summary(stage: Stage, committedRounds: number) {
   return {
     name: "heart-disease",
     purpose: document.purpose,
-    state: stage,
-    reason: null,
+    state: isReleased(stage) ? "released" : stage,
+    reason: stage === "paused" ? PAUSED : isReleased(stage) ? "the audit passed the study's gate" : null,
     digest: digest("a"),
     committedRounds,
     rounds: 60,
     proposedAt: at(0),
-    audited: stage === "released",
+    endedEarly: stage === "ended-early" ? ENDED_EARLY : null,
+    audited: isReleased(stage),
   };
 }
 
@@ -164,15 +187,18 @@ function answerOf(site: string, round: number): string {
   return site === "va-long-beach" && round === 33 ? "late" : "answered";
 }
 
-function metrics(committed: number) {
+function metrics(stage: Stage, committed: number) {
   const auc = [0.792, 0.861, 0.884, 0.893, 0.899, 0.905];
   return MetricSeries.parse({
     disclosure: "DP",
     epsilonPerPoint: 0.5,
     points: auc.slice(0, Math.floor(committed / 10)).map((value, index) => ({
       round: 10 * (index + 1),
-      auc: { low: value - 0.035, value, high: value + 0.031 },
-      accuracy: { low: value - 0.112, value: value - 0.07, high: value - 0.03 },
+      auc:
+        stage === "ended-early" && index === 2
+          ? { state: "not-resolvable", why: "too few patients for the noise" }
+          : { state: "resolved", low: value - 0.035, value, high: value + 0.031 },
+      accuracy: { state: "resolved", low: value - 0.112, value: value - 0.07, high: value - 0.03 },
     })),
   });
 }
@@ -229,7 +255,7 @@ function releases(stage: Stage) {
     path: "releases/heart-disease",
     signers: ["coordinator", ...SITES],
   };
-  return ReleaseList.parse({ releases: stage === "released" ? [release] : [] });
+  return ReleaseList.parse({ releases: isReleased(stage) ? [release] : [] });
 }
 
 function ledgerPage() {

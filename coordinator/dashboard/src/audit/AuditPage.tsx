@@ -83,7 +83,7 @@ function Findings({ audit }: { readonly audit: AuditView }) {
 }
 
 function Verdict({ audit }: { readonly audit: AuditView }) {
-  const { gate, report, claimedEpsilon, spentEpsilon, delta, auditedAt } = audit;
+  const { gate, report, claimedEpsilon, spentEpsilon, delta, auditedAt, endedEarly } = audit;
   const { best } = report;
   return (
     <Card component="section" aria-label="Verdict" h="100%">
@@ -98,6 +98,7 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
           </State>
         </Group>
         <Text>{report.verdict.words}</Text>
+        {endedEarly !== null && <Text>{endedEarly}</Text>}
         <Group gap="xl">
           <Stack gap={0}>
             <Group gap="xs">

@@ -1,4 +1,4 @@
-import type { IntervalView } from "../../../src/http/views.ts";
+import type { Resolved } from "../../../src/http/views.ts";
 
 /** ε to two decimals, never rounded down: 3.731 is "3.74". What a figure promises must hold for what is shown. */
 export function epsilonText(epsilon: number): string {
@@ -16,7 +16,7 @@ export function rateText(rate: number): string {
   return rate.toFixed(3);
 }
 
-export function intervalText({ low, high }: Pick<IntervalView, "low" | "high">): string {
+export function intervalText({ low, high }: Pick<Resolved, "low" | "high">): string {
   return `${rateText(low)} to ${rateText(high)}`;
 }
 

@@ -66,7 +66,8 @@ function Rounds({ study }: { readonly study: StudyDetail }) {
 }
 
 function remaining(study: StudyDetail, round: LiveRoundView | undefined): string {
-  if (study.state !== "training") return `committed; the study is ${study.state}`;
+  const early = study.endedEarly === null ? "" : ", ended early";
+  if (study.state !== "training") return `committed${early}; the study is ${study.state}`;
   const left = round?.remainingMs ?? null;
   return left === null ? "committed; time left not known yet" : `committed; about ${durationText(left)} left`;
 }
@@ -123,6 +124,7 @@ function HighestEpsilon({ study }: { readonly study: StudyDetail }) {
 function ValidationAuc({ study }: { readonly study: StudyDetail }) {
   const { data } = useMetrics(study.name);
   const last = data?.points.findLast(({ auc }) => auc !== null);
+  const auc = last?.auc ?? null;
   return (
     <FigureCard
       name="Validation AUC"
@@ -132,11 +134,11 @@ function ValidationAuc({ study }: { readonly study: StudyDetail }) {
           <Why of="metric" />
         </Group>
       }
-      value={last?.auc ? rateText(last.auc.value) : "–"}
+      value={auc?.state === "resolved" ? rateText(auc.value) : auc === null ? "–" : "hidden by noise"}
       note={
-        last?.auc
-          ? `${intervalText(last.auc)} (95 %), after round ${last.round}`
-          : `first after round ${study.document.evaluation.everyRounds}`
+        last === undefined || auc === null
+          ? `first after round ${study.document.evaluation.everyRounds}`
+          : `${auc.state === "resolved" ? `${intervalText(auc)} (95 %)` : auc.why}, after round ${last.round}`
       }
     />
   );

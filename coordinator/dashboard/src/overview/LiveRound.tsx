@@ -75,7 +75,10 @@ const NEXT: Record<StudyDetail["state"], { readonly words: string; readonly comm
   proposed: { words: "Each site's steward decides first.", command: show },
   approved: { words: "All answers are in: it may start.", command: start },
   training: { words: "The next one is announced shortly.", command: show },
-  paused: { words: "The study is paused.", command: (name) => `consilium study resume ${name}` },
+  paused: {
+    words: "Once the reason for the pause is gone, resume the study: an abandoned round is tried again.",
+    command: (name) => `consilium study resume ${name}`,
+  },
   trained: { words: "Training is complete; the audit is next.", command: show },
   auditing: { words: "The audit is being judged.", command: show },
   released: { words: "The model was released." },

@@ -1,7 +1,7 @@
 import { Center, Text } from "@mantine/core";
 import type { EChartsCoreOption } from "echarts/core";
 import { useCallback } from "react";
-import type { IntervalView, MetricPoint, StudyDetail } from "../../../src/http/views.ts";
+import type { MetricFigure, MetricPoint, Resolved, StudyDetail } from "../../../src/http/views.ts";
 import { epsilonText, intervalText, rateText } from "../figures/format.ts";
 import { useMetrics } from "../live/queries.ts";
 import { Chart, type Ink } from "../plot/Chart.tsx";
@@ -16,6 +16,7 @@ export function MetricPlot({ study }: { readonly study: StudyDetail }) {
   const { data } = useMetrics(study.name);
   const points = data?.points ?? NO_POINTS;
   const option = useCallback((ink: Ink) => optionOf(points, study.rounds, ink), [points, study.rounds]);
+  const hidden = hiddenText(points);
   const cost =
     data === undefined ? "" : ` Each point costs ε = ${epsilonText(data.epsilonPerPoint)} on the validation part.`;
   return (
@@ -27,11 +28,16 @@ export function MetricPlot({ study }: { readonly study: StudyDetail }) {
           <Why of="metric" />
         </>
       }
-      caption={`Rate from 0 to 1 after each evaluated training round; bands are 95 % intervals.${cost}`}
+      caption={`Rate from 0 to 1 after each evaluated training round; bands are 95 % intervals.${cost}${hidden}`}
       file={`${study.name}-metrics`}
       rows={() => [
-        ["round", "auc", "auc low", "auc high", "accuracy", "accuracy low", "accuracy high"],
-        ...points.map(({ round, auc, accuracy }) => [round, ...cells(auc), ...cells(accuracy)]),
+        ["round", "auc", "auc low", "auc high", "accuracy", "accuracy low", "accuracy high", "hidden by noise"],
+        ...points.map((point) => [
+          point.round,
+          ...cells(point.auc),
+          ...cells(point.accuracy),
+          hiddenOf(point).join(" and "),
+        ]),
       ]}
     >
       {points.length === 0 ? (
@@ -45,13 +51,36 @@ export function MetricPlot({ study }: { readonly study: StudyDetail }) {
   );
 }
 
-function cells(interval: IntervalView | null): (number | null)[] {
+function cells(figure: MetricFigure | null): (number | null)[] {
+  const interval = intervalOf(figure);
   return interval === null ? [null, null, null] : [interval.value, interval.low, interval.high];
+}
+
+/** What there is to draw. */
+function intervalOf(figure: MetricFigure | null): Resolved | null {
+  return figure?.state === "resolved" ? figure : null;
+}
+
+/** Names of the metrics that noise hides at a point. */
+function hiddenOf(point: MetricPoint): string[] {
+  return METRICS.flatMap(([metric, name]) => (point[metric]?.state === "not-resolvable" ? [name] : []));
+}
+
+/** A gap in a line says why it is there. */
+function hiddenText(points: readonly MetricPoint[]): string {
+  const gaps = METRICS.flatMap(([metric, name]) => {
+    const rounds = points.filter((point) => point[metric]?.state === "not-resolvable").map(({ round }) => round);
+    return rounds.length === 0 ? [] : [`${name} after round ${rounds.join(", ")}`];
+  });
+  return gaps.length === 0 ? "" : ` Hidden by noise: ${gaps.join("; ")}.`;
 }
 
 function labelOf(points: readonly MetricPoint[]): string {
   const last = points.at(-1);
-  const auc = last?.auc ? `AUC ${rateText(last.auc.value)}, ${intervalText(last.auc)}` : "no AUC";
+  const figure = last?.auc ?? null;
+  const interval = intervalOf(figure);
+  const unseen = figure === null ? "no AUC" : "AUC hidden by noise";
+  const auc = interval === null ? unseen : `AUC ${rateText(interval.value)}, ${intervalText(interval)}`;
   return `Validation metrics at ${points.length} rounds; the last after round ${last?.round}: ${auc}`;
 }
 
@@ -62,8 +91,11 @@ const METRICS: readonly (readonly [Metric, string])[] = [
 ];
 
 function optionOf(points: readonly MetricPoint[], rounds: number, ink: Ink): EChartsCoreOption {
-  const shown = METRICS.filter(([metric]) => points.some((point) => point[metric] !== null));
-  const lowest = Math.min(0.5, ...points.flatMap(({ auc, accuracy }) => [auc?.low ?? 1, accuracy?.low ?? 1]));
+  const shown = METRICS.filter(([metric]) => points.some((point) => intervalOf(point[metric]) !== null));
+  const lowest = Math.min(
+    0.5,
+    ...points.flatMap(({ auc, accuracy }) => [auc, accuracy].map((f) => intervalOf(f)?.low ?? 1)),
+  );
   const axis = {
     axisLabel: { color: ink.quiet },
     nameTextStyle: { color: ink.quiet },
@@ -90,9 +122,9 @@ function optionOf(points: readonly MetricPoint[], rounds: number, ink: Ink): ECh
 
 /** The band is a stack: an unseen line at `low`, an area of height `high − low` on it. */
 function seriesOf(points: readonly MetricPoint[], metric: Metric, name: string, color: string): object[] {
-  const of = (value: (interval: IntervalView) => number) =>
+  const of = (value: (interval: Resolved) => number) =>
     points.map((point) => {
-      const interval = point[metric];
+      const interval = intervalOf(point[metric]);
       return [point.round, interval === null ? null : value(interval)];
     });
   const unseen = {
@@ -120,7 +152,11 @@ function seriesOf(points: readonly MetricPoint[], metric: Metric, name: string, 
 
 function tooltipOf(point: MetricPoint | undefined): string {
   if (point === undefined) return "";
-  const line = (name: string, interval: IntervalView | null) =>
-    interval === null ? "" : `<br>${name} <b>${rateText(interval.value)}</b> (${intervalText(interval)})`;
+  const line = (name: string, figure: MetricFigure | null) => {
+    if (figure === null) return "";
+    const interval = intervalOf(figure);
+    if (interval === null) return `<br>${name} hidden by noise`;
+    return `<br>${name} <b>${rateText(interval.value)}</b> (${intervalText(interval)})`;
+  };
   return `after round ${point.round}${line("AUC", point.auc)}${line("accuracy", point.accuracy)}`;
 }

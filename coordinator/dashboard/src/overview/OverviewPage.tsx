@@ -44,7 +44,7 @@ function OneStudy({ name, studies }: { readonly name: string; readonly studies: 
           <PageHead
             title={study.name}
             aside={<StudyStateBadge state={study.state} />}
-            lead={study.reason === null ? study.purpose : `${study.purpose}. ${sentence(study.reason)}`}
+            lead={leadOf(study)}
             command={`consilium study watch ${study.name}`}
           />
           <Attention study={study} />
@@ -93,6 +93,13 @@ function Panels({ study }: { readonly study: StudyDetail }) {
       </Grid.Col>
     </Grid>
   );
+}
+
+/** What it is for, why it stands as it does and, where training ended early, why. */
+function leadOf({ purpose, reason, endedEarly }: StudyDetail): string {
+  const reasons = reason === null || endedEarly?.startsWith(reason) === true ? [endedEarly] : [reason, endedEarly];
+  const words = reasons.flatMap((one) => (one === null ? [] : [sentence(one)]));
+  return words.length === 0 ? purpose : `${purpose}. ${words.join(" ")}`;
 }
 
 function sentence(reason: string): string {

@@ -25,7 +25,7 @@ export function Studies() {
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {view.studies.map(({ name, state, committedRounds, rounds, proposedAt }) => (
+                  {view.studies.map(({ name, state, committedRounds, rounds, endedEarly, proposedAt }) => (
                     <Table.Tr key={name}>
                       <Table.Td>
                         <Anchor component={Link} href={`/studies/${name}`} size="sm">
@@ -37,6 +37,7 @@ export function Studies() {
                       </Table.Td>
                       <Table.Td className="figure">
                         {committedRounds} of {rounds}
+                        {endedEarly !== null && ", ended early"}
                       </Table.Td>
                       <Table.Td>{instantText(proposedAt)}</Table.Td>
                     </Table.Tr>

@@ -22,11 +22,20 @@ export function attentionList(
   const names = new Set<string>(study.document.sites.map(({ name }) => name));
   const members = sites.filter(({ name }) => names.has(name));
   const items = [
+    ...pauseItems(study),
     ...members.flatMap((site) => siteItems(site, study, now)),
     ...budgetItems(budgets),
     ...approvalItems(study),
   ];
   return items.sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
+}
+
+/** A pause never ends by itself. */
+function pauseItems({ name, state, reason }: StudyDetail): AttentionItem[] {
+  if (state !== "paused") return [];
+  return [
+    { tone: "bad", words: `Paused: ${reason ?? "no reason was given"}.`, command: `consilium study resume ${name}` },
+  ];
 }
 
 function siteItems(site: SiteView, study: StudyDetail, now: number): AttentionItem[] {
