@@ -35,6 +35,14 @@ export const CoordinatorConfig = z.strictObject({
     .describe("Names and addresses by which others reach this machine; the first is told to sites."),
   /** How long a study waits for sites that are on their way back before it goes on with those that are there. */
   gatherMs: z.number().int().nonnegative().max(3_600_000).default(5_000),
+  /** A lead's uploads must not fill the disk that the ledger needs. */
+  weightsMiB: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 20)
+    .default(8_192)
+    .describe("Room for all weights files that studies start from, in MiB; an upload beyond it is refused."),
 });
 export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;
 

@@ -20,6 +20,7 @@ import { Changes } from "./http/changes.ts";
 import { ENROLMENT_PATH } from "./http/enrolment.ts";
 import { openPeopleServer, type PeopleServer } from "./http/peopleServer.ts";
 import type { Service } from "./http/service.ts";
+import { WeightsRoom } from "./http/weights.ts";
 import { ledgerBook } from "./ledger/ledgerBook.ts";
 import { RefusalLog } from "./ledger/refusalLog.ts";
 import { type AgentServer, openAgentServer } from "./socket/server.ts";
@@ -126,6 +127,8 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
   };
 }
 
+const MEBIBYTE = 1024 ** 2;
+
 /** Weights files, without those of studies that were never proposed after all. */
 async function weightsFolder(sql: Sql, path: string): Promise<BlobFolder> {
   const folder = await BlobFolder.open(path);
@@ -178,6 +181,7 @@ async function listen(
     name: config.consortium,
     dataFolder: resolve(options.dataFolder),
     world,
+    weightsRoom: new WeightsRoom(world.weights, config.weightsMiB * MEBIBYTE),
     store,
     studies,
     consortium,

@@ -4,6 +4,7 @@ import type { Consortium, PublicAddresses } from "../consortium/consortium.ts";
 import type { Studies } from "../study/studies.ts";
 import type { StudyWorld } from "../study/world.ts";
 import type { Changes } from "./changes.ts";
+import type { WeightsRoom } from "./weights.ts";
 
 /** The running coordinator, as people's requests reach it. */
 export interface Service {
@@ -11,6 +12,8 @@ export interface Service {
   /** The coordinator's own folder, as an absolute path. */
   readonly dataFolder: string;
   readonly world: StudyWorld;
+  /** Room for all weights files. */
+  readonly weightsRoom: WeightsRoom;
   readonly store: LedgerStore;
   readonly studies: Studies;
   readonly consortium: Consortium;

@@ -52,6 +52,19 @@ export class BlobFolder {
     return (await readdir(this.#folder)).flatMap((name) => Digest.safeParse(name).data ?? []);
   }
 
+  /** Bytes of all whole files but this one. */
+  async bytesBeside(digest: Digest): Promise<number> {
+    const others = (await this.digests()).filter((other) => other !== digest);
+    // One that is removed meanwhile takes no room.
+    const sizes = others.map((other) =>
+      stat(this.pathOf(other)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    );
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+
   async remove(digest: Digest): Promise<void> {
     await removeFile(this.pathOf(digest));
   }
