@@ -45,7 +45,7 @@ describe("site.yaml", () => {
     ["workers: auto", "workers: -1", "engine.workers"],
     ["workers: auto", "workers: many", "engine.workers"],
     ["memoryMiB: 1024", "memoryMiB: 100", "engine.memoryMiB"],
-    ["workers: auto", "worker: 2", "engine.worker: is not a key known here."],
+    ["workers: auto", "worker: 2", "engine.worker: is not a key known here. Did you mean 'workers'?"],
   ])("engine settings with, for `%s`, `%s` are refused by their key", (line, other, named) => {
     const text = configText(config).replace(line, other);
     expect(() => parseConfig(text, "site.yaml", {})).toThrow(named);

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
+import { ModelFile } from "@consilium/shared/model/choice";
 import type { Command } from "commander";
 
 /** `consilium init`: a study file and a schema file to start from. */
@@ -38,6 +39,8 @@ export function init(folder: string): readonly string[] {
   return files.map(({ path }) => path);
 }
 
+const PRESETS = ModelFile.options.map(({ shape }) => shape.preset.value).join(" | ");
+
 const STUDY = `# A study: everything that every site approves, signed by digest.
 # Change it, then: consilium validate study.yaml
 apiVersion: consilium/v1
@@ -48,7 +51,8 @@ data:
   schema: ./schema.yaml # columns, public ranges, fills for missing values
   label: outcome # a category column of the schema
   patient: patientId # tells patients apart; without it one record is one patient
-model: { preset: logistic } # logistic | mlp | deeptype | cnn | resnet18 | keras
+# ${PRESETS}
+model: { preset: logistic } # see docs/models.md
 privacy:
   epsilon: 4 # cap at each site, for the part of its patients that pays most
   delta: 1e-5 # well below 1 / patients of the smallest site
@@ -61,6 +65,7 @@ training:
   answerAfter: 2s # fixed and public; sites that are not ready then are late
   minSites: 2
   optimizer: { name: sgd, learningRate: 0.1, momentum: 0.9 }
+  # earlyStop: { metric: auc, patience: 3, minDelta: 0.01 } # ends training after so many evaluations without a rise
   initialSeed: 1 # initial weights alone; sampling and noise are never seeded
 evaluation: { every: 25 rounds, metrics: [auc, accuracy], epsilon: 0.8, bins: 8 } # ε of each evaluation
 audit: # membership attacks before release

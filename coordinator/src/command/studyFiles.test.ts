@@ -95,8 +95,8 @@ describe("[STU23] validate tells every fault with its place", () => {
       if (!(error instanceof InvalidStudy)) throw error;
       expect(error.exitCode).toBe(3);
       expect(error.message.split("\n")).toEqual([
-        `${path}:13:12 privacy.epsilon: must be > 0 (got -3). Typical: 1..8.`,
-        `${path}:20:3 training.round: is not a key known here. Did you mean 'rounds'?`,
+        `${path}:14:12 privacy.epsilon: must be > 0 (got -3). Typical: 1..8.`,
+        `${path}:21:3 training.round: is not a key known here. Did you mean 'rounds'?`,
       ]);
     }
   });

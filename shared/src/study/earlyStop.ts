@@ -82,8 +82,9 @@ export function stopRound({ since }: StopReason): number | undefined {
 
 /** The rule in words, for whoever reads why training ended. */
 export function ruleText({ metric, patience, minDelta }: EarlyStop): string {
-  const rise = minDelta === 0 ? "beats its best" : `beats its best by more than ${minDelta}`;
-  return `Signed rule: training ends once ${patience} ${patience === 1 ? "evaluation" : "evaluations"} in a row find no ${metric} that ${rise}.`;
+  const evaluations = patience === 1 ? "1 evaluation" : `${patience} evaluations in a row`;
+  const beats = minDelta === 0 ? "the best" : `the best by more than ${minDelta}`;
+  return `Signed rule: training ends after ${evaluations} whose ${metric} doesn't beat ${beats}.`;
 }
 
 export function stopText({ metric, best, since }: StopReason): string {

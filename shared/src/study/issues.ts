@@ -158,7 +158,8 @@ function stepInto(part: unknown, segment: PropertyKey): unknown[] {
 }
 
 function objectsOf(part: unknown, value: unknown): unknown[] {
-  if (part instanceof z.ZodOptional || part instanceof z.ZodDefault) return objectsOf(part.unwrap(), value);
+  if (part instanceof z.ZodOptional || part instanceof z.ZodDefault || part instanceof z.ZodPrefault)
+    return objectsOf(part.unwrap(), value);
   if (part instanceof z.ZodPipe) return objectsOf(part.in, value);
   if (part instanceof z.ZodUnion) {
     const options = part.options.flatMap((option) => objectsOf(option, value));

@@ -124,6 +124,17 @@ describe("[STU22] σ: auto is the least with which every part stays within epsil
       .replace("noiseMultiplier: 2.2", "noiseMultiplier: 0.3");
     expect(faults(loud)[0]).toContain("privacy.epsilon: No noise is proven for ε = 2000");
   });
+
+  test.each(["auto", "0.01"])("a δ that protects nobody is refused as such, not as a fault of ε: σ %s", (sigma) => {
+    const text = heart
+      .replace("delta: 1e-4", "delta: 0.5")
+      .replace("noiseMultiplier: 2.2", `noiseMultiplier: ${sigma}`);
+    expect(faults(text)).toEqual([
+      `study.yaml:${at(text, "0.5\n")} privacy.delta: δ = 0.5 lets any one patient go unprotected so often that no noise is ` +
+        "little enough for it. Use less than 1/86, one over the smallest site's patients. Typical: 1e-5; below 1 / " +
+        "patients of the smallest site.",
+    ]);
+  });
 });
 
 describe("[STU23] every fault is told at once, with its place, what is wrong and what to do", () => {
@@ -319,6 +330,25 @@ describe("[STU24] unwise figures are warnings", () => {
     expect(warnings(heart.replace("  initialSeed: 7", stop))[0]).toContain("it takes 4 evaluations, and there are 3");
     const warmUp = "momentum: 0.9, schedule: { name: constant, warmUpRounds: 60 } }";
     expect(warnings(heart.replace("momentum: 0.9 }", warmUp))[0]).toContain("warms up for 60 rounds of 60");
+  });
+
+  test.each([
+    ["name: linear, rounds: 60", undefined],
+    ["name: linear, rounds: 61, endFraction: 0.1", "falls until round 61, and training ends after 60"],
+    ["name: cosine, rounds: 55, warmUpRounds: 6", "falls until round 61, and training ends after 60"],
+    ["name: cosine, rounds: 240", "the rate ends at 86 % of learningRate, not at 0 %"],
+    ["name: step, everyRounds: 59, factor: 0.1", undefined],
+    ["name: step, everyRounds: 60, factor: 0.1", "never drops: its first drop comes after 60 rounds, and there are 60"],
+    ["name: inverse-sqrt, rounds: 1000", undefined],
+  ])("a schedule that is longer than the study: %s", (schedule, expected) => {
+    const found = warnings(heart.replace("momentum: 0.9 }", `momentum: 0.9, schedule: { ${schedule} } }`));
+    expect(found).toEqual(expected === undefined ? [] : [expect.stringContaining(expected)]);
+  });
+
+  test("rounds of one site alone, but in a study of one site", () => {
+    const lonely = heart.replace("minSites: 3", "minSites: 1");
+    expect(warnings(lonely)).toEqual([expect.stringContaining("training.minSites: a round may be one site's alone")]);
+    expect(warnings(lonely.replace(/sites:\n( {2}- .*\n)(.*\n)*/, "sites:\n$1"))).toEqual([]);
   });
 });
 

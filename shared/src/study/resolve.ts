@@ -211,6 +211,7 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
     const steps = open.training.rounds * open.training.localSteps;
     const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps, epsilon, delta });
     const least = withSamplerDistance(open, ideal);
+    if (least === null) throw new InvalidStudy([beyondSampler(open, source)]);
     if (noiseMultiplier === "auto") return least;
     const message = `each site's training patients would pay ε = ${epsilonText(cost)}, above privacy.epsilon ${epsilon}`;
     const remedy = `Use σ ≥ ${least} or auto, fewer rounds, or a lower audit.epsilon.members.`;
@@ -221,26 +222,31 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   }
 }
 
-/** The least σ is found for ideal noise; a real sampler's distance from it may take a step of 1e-4 more. */
-function withSamplerDistance(open: StudyDocument, ideal: number): number {
+/** The least σ is found for ideal noise; a real sampler's distance from it may take a step of 1e-4 more. Null: no σ. */
+function withSamplerDistance(open: StudyDocument, ideal: number): number | null {
   const { epsilon, delta } = open.privacy;
   for (let ticks = 0; ; ticks++) {
     const noiseMultiplier = Number((ideal + ticks * 1e-4).toFixed(4));
     const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
     if (epsilonOfEvents(eventsOf(document, "train"), delta) <= epsilon) return noiseMultiplier;
-    if (ticks >= 100) throw beyondSampler(epsilon);
+    if (ticks >= 100) return null;
   }
 }
 
-/** (1 + e^ε) times the sampler's tail is added to δ: above ε of 60 or so that is no small number any more. */
-function beyondSampler(epsilon: number): Failure {
-  return new Failure({
-    code: "accounting/unaffordable",
-    kind: "config",
-    what: `No noise is proven for ε = ${epsilon}: at such ε the sampler's own distance from the Gaussian passes δ.`,
-    remedy: "Ask for ε ≤ 50; above 10 it promises little as it is.",
-    fields: { epsilon },
-  });
+/**
+ * (1 + e^ε) times the sampler's tail is added to δ: above ε of 60 or so that is no small number any more. Where δ is
+ * large itself, so little noise would do that the sampler isn't proven for it: then δ is what is wrong, not ε.
+ */
+function beyondSampler({ privacy: { epsilon, delta }, sites }: StudyDocument, source: YamlSource): Finding {
+  const fewest = Math.min(...sites.map(({ patients }) => patients));
+  if (delta >= 1 / fewest) {
+    const message = `δ = ${delta} lets any one patient go unprotected so often that no noise is little enough for it`;
+    const remedy = `Use less than 1/${fewest}, one over the smallest site's patients. ${STUDY_HINTS["privacy.delta"]}`;
+    return source.finding("error", ["privacy", "delta"], message, remedy);
+  }
+  const message = `No noise is proven for ε = ${epsilon}: at such ε the sampler's own distance from the Gaussian passes δ`;
+  const remedy = "Ask for ε ≤ 50; above 10 it promises little as it is.";
+  return source.finding("error", ["privacy", "epsilon"], message, remedy);
 }
 
 function overspent(part: "validation" | "audit", cost: number, document: StudyDocument, source: YamlSource): Finding {

@@ -1,3 +1,4 @@
+import { learningRateAt } from "../optimizer/learningRate.ts";
 import type { StudyDocument } from "./document.ts";
 import type { Finding, Path, YamlSource } from "./yamlSource.ts";
 
@@ -31,6 +32,15 @@ export function warningsOf(document: StudyDocument, source: YamlSource): readonl
       `warms up for ${optimizer.schedule?.warmUpRounds} rounds of ${rounds}, and never reaches its rate`,
       "Typical: a tenth of the rounds.",
     );
+  const endless = scheduleBeyond(document.training);
+  if (endless !== null)
+    warn(["training", "optimizer", "schedule"], endless, "Count from the study's rounds, warm-up included.");
+  if (document.training.minSites === 1 && document.sites.length > 1)
+    warn(
+      ["training", "minSites"],
+      "a round may be one site's alone: the model then moves by its patients only, with its noise over its share",
+      "Typical: all sites but one.",
+    );
   if (document.evaluation.everyRounds > document.training.rounds)
     warn(
       ["evaluation", "every"],
@@ -38,4 +48,23 @@ export function warningsOf(document: StudyDocument, source: YamlSource): readonl
       "Evaluate every tenth round.",
     );
   return warnings;
+}
+
+/** What of a schedule no round of the study comes to; null where it is walked to its end, or has none. */
+function scheduleBeyond({ optimizer: { learningRate, schedule }, rounds }: StudyDocument["training"]): string | null {
+  if (schedule === undefined) return null;
+  const warmUp = schedule.warmUpRounds ?? 0;
+  // A study that only warms up is told so already.
+  if (warmUp >= rounds) return null;
+  if (schedule.name === "step" && warmUp + schedule.everyRounds >= rounds)
+    return `never drops: its first drop comes after ${warmUp + schedule.everyRounds} rounds, and there are ${rounds}`;
+  if (schedule.name !== "linear" && schedule.name !== "cosine") return null;
+  const end = warmUp + schedule.rounds;
+  if (end <= rounds) return null;
+  const percent = (rate: number) => `${Math.round(100 * rate)} %`;
+  const last = percent(learningRateAt(learningRate, schedule, rounds - 1) / learningRate);
+  return (
+    `falls until round ${end}, and training ends after ${rounds}: ` +
+    `the rate ends at ${last} of learningRate, not at ${percent(schedule.endFraction)}`
+  );
 }
