@@ -1,7 +1,7 @@
 import { stat, statfs } from "node:fs/promises";
 import { connect } from "node:tls";
 import { validityOf } from "@consilium/certs/renewal";
-import { startBackend } from "@consilium/engine/backend";
+import { enginesFolder } from "@consilium/engine/nativeEngine";
 import { Failure } from "@consilium/shared/failure/failure";
 import { SignedHead } from "@consilium/shared/protocol/messages";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -10,12 +10,13 @@ import { readConfig } from "../config.ts";
 import { AgentStatus } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
 import { workerLine } from "../device/status.ts";
+import { runProbe } from "../nativeEngine/probeOrder.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
 import { readKeys, readTls } from "../storage/keys.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { runnable, table } from "./output.ts";
 
-interface Check {
+export interface Check {
   readonly name: string;
   readonly passed: boolean;
   readonly finding: string;
@@ -34,7 +35,7 @@ const CLOCK_SKEW_MAX_MS = 5 * 60_000;
 export async function doctor(context: CommandContext): Promise<void> {
   const { output } = context;
   await requireJoined(context.folder);
-  const checks = await Promise.all(
+  const found = await Promise.all(
     Object.entries(CHECKS).map(([name, { run, remedy }]) =>
       run(context).then(
         (finding) => ({ name, passed: true, finding, remedy: "" }),
@@ -42,6 +43,7 @@ export async function doctor(context: CommandContext): Promise<void> {
       ),
     ),
   );
+  const checks = withoutEchoes(found);
   const rows = checks.map(({ name, passed, finding, remedy }) => [
     passed ? "pass" : "FAIL",
     name,
@@ -53,6 +55,15 @@ export async function doctor(context: CommandContext): Promise<void> {
     `${passed} of ${checks.length} passed.`,
   ]);
   if (passed < checks.length) throw unwell(checks.length - passed);
+}
+
+/** One fault fails each check that needs what is broken: it is told once, and the others name that check. */
+export function withoutEchoes(checks: readonly Check[]): readonly Check[] {
+  return checks.map((check, index) => {
+    const first = checks.slice(0, index).find(({ passed, finding }) => !passed && finding === check.finding);
+    if (check.passed || first === undefined) return check;
+    return { ...check, finding: `not checked: see ${first.name}`, remedy: "" };
+  });
 }
 
 /** Each returns what it found, or throws. */
@@ -153,8 +164,9 @@ async function checkWorkers({ folder }: CommandContext): Promise<string> {
   return lines;
 }
 
-async function checkEngine(): Promise<string> {
-  const { name, notUsed } = await startBackend();
+/** In a process of its own, as the agent does: libtensorflow writes lines of its own to standard error. */
+async function checkEngine({ environment }: CommandContext): Promise<string> {
+  const { name, notUsed } = await runProbe({ directory: null, measures: false }, enginesFolder(environment));
   return [name, ...notUsed].join("; ");
 }
 

@@ -83,7 +83,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
     { study: study.name, digest: study.digest, dataset: dataset.dataset, before, after, folder: folder.path },
     [
       `Approved ${study.name} on ${dataset.dataset}.`,
-      runnable("Next: consilium-site status; the study starts when every site has answered."),
+      runnable("Next: consilium-site status; the lead starts the study, once enough sites have approved."),
     ],
   );
 }
