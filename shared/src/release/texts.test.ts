@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { inputs, lead } from "../../../test/support/releaseFixture.ts";
+import { epsilonOfEvents } from "../accountant/convert.ts";
+import { epsilonText } from "../units/epsilonText.ts";
 import { buildRelease } from "./build.ts";
 import { RELEASE_PATHS } from "./manifest.ts";
+import { PrivacyStatement } from "./statement.ts";
 import { table } from "./texts.ts";
 
 const release = buildRelease(
@@ -22,6 +25,7 @@ const release = buildRelease(
   },
   lead,
 );
+const statement = PrivacyStatement.parse(JSON.parse(new TextDecoder().decode(release.get(RELEASE_PATHS.privacy))));
 const text = (path: string) => new TextDecoder().decode(release.get(path));
 
 describe("[REL6] texts say what the figures say", () => {
@@ -46,6 +50,19 @@ describe("[REL6] texts say what the figures say", () => {
     for (const words of ["one patient", "adding or removing", "each site adds all", "two sites", "cleveland", "va"]) {
       expect(privacy).toContain(words);
     }
+  });
+
+  test("the figure for two sites has its δ, and is that of the events of two sites", () => {
+    const { events } = statement.sites[0]?.parts.find(({ part }) => part === "train") ?? { events: [] };
+    const epsilon = epsilonOfEvents([...events, ...events], statement.delta);
+    expect(events.length).toBeGreaterThan(1);
+    expect(Math.abs(epsilon / (statement.guarantee.twoSitesEpsilon ?? 0) - 1)).toBeLessThan(1e-9);
+    const told = epsilonText(epsilon);
+    const privacy = text(RELEASE_PATHS.privacyText);
+    expect(privacy).toContain(`at most (${told}, ${statement.delta}).`);
+    expect(privacy).toContain(
+      `ε = ${told} at δ = ${statement.delta}, for both sites together; twice a site's ε would be at 2δ.`,
+    );
   });
 
   test("a cell can't break out of its table", () => {

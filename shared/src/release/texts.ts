@@ -26,7 +26,7 @@ export function privacyText(statement: PrivacyStatement): string {
   const overlap =
     guarantee.twoSitesEpsilon === undefined
       ? ""
-      : ` A patient whose records lie at two sites pays at both: at most ε = ${epsilonText(guarantee.twoSitesEpsilon)}.`;
+      : ` About one whose records lie at two sites, at most (${epsilonText(guarantee.twoSitesEpsilon)}, ${delta}).`;
   return lines(
     `# Privacy statement: ${statement.study}`,
     "",
@@ -49,6 +49,7 @@ export function privacyText(statement: PrivacyStatement): string {
       `and ${sampler.totalVariation} (total variation) in all; both are charged.`,
     ),
     "- Unprotected disclosures: none.",
+    ...twoSitesLines(statement),
     ...publicWeightsLines(statement),
     "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts true of people in general.",
     "",
@@ -82,6 +83,18 @@ function basisText({ guarantee, consortium }: PrivacyStatement): string {
     "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
     `Really spent, at the site that spent most: ε = ${epsilonText(consortium.disjointEpsilon)}`,
   );
+}
+
+/** How the figure for two sites comes about: it is no sum of ε. */
+function twoSitesLines({ guarantee: { twoSitesEpsilon }, delta }: PrivacyStatement): string[] {
+  if (twoSitesEpsilon === undefined) return [];
+  return [
+    sentence(
+      "- Two sites: a patient whose records lie at two of them pays at both, and Rényi divergences add. So at each order twice",
+      "that of the part that pays most is converted at the same δ (Canonne, Kamath & Steinke 2020, Proposition 12):",
+      `ε = ${epsilonText(twoSitesEpsilon)} at δ = ${delta}, for both sites together; twice a site's ε would be at 2δ.`,
+    ),
+  ];
 }
 
 function publicWeightsLines({ publicWeights }: PrivacyStatement): string[] {
