@@ -68,12 +68,12 @@ async function demo() {
   const started = performance.now();
   consortium = new Consortium(await temporaryFolder("consilium-demo-"));
   await screen.task("Certificate authority and coordinator", () => consortium.createCoordinator());
-  await screen.task("Four hospitals enrolled, each with keys of its own making", () => enrolAll());
+  await screen.task("Four hospitals enrolled, each with keys of its own making", enrolAll);
   screen.note(`  ${[...consortium.sites].map(([name, { pid }]) => `${name}: process ${pid}`).join(", ")}`);
   await screen.task("Study proposed", () =>
     consortium.consilium(["study", "propose", join(STUDY_FOLDER, "study.yaml")]),
   );
-  await screen.task("Study approved by four stewards", () => approveAll());
+  await screen.task("Study approved by four stewards", approveAll);
   await consortium.consilium(["study", "start", STUDY]);
   const state = await watch();
   const outcome = await conclude(state, started);
@@ -88,19 +88,26 @@ async function demo() {
 }
 
 /** Two at a time: enrolment is short, and a laptop may have two cores. */
-async function enrolAll() {
+async function enrolAll(tell) {
   const waiting = [...SITES];
+  let enrolled = 0;
   const worker = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       await consortium.enrol(name, { records: join(STUDY_FOLDER, "data", `${name}.csv`), dataset: DATASET, ...CAP });
+      tell(`${name} joined, has its records and its cap; its agent starts`);
       await consortium.startSite(name);
+      enrolled += 1;
+      tell(`${name} is enrolled and runs (${enrolled} of ${SITES.length})`);
     }
   };
   await Promise.all([worker(), worker()]);
 }
 
-async function approveAll() {
-  for (const name of SITES) await consortium.approve(name, STUDY, DATASET);
+async function approveAll(tell) {
+  for (const name of SITES) {
+    await consortium.approve(name, STUDY, DATASET);
+    tell(`${name} approved`);
+  }
 }
 
 /** Shows each committed round until the study ends. Resolves to its last state. */

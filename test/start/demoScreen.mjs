@@ -23,12 +23,15 @@ export function openScreen({ live }) {
     write(`${text}\n`);
   };
 
-  /** Runs `work` under a title; a tick or a cross and the seconds stay behind. */
+  /**
+   * Runs `work` under a title; a tick or a cross and the seconds stay behind. What it tells meanwhile stays as lines.
+   */
   const task = async (title, work) => {
     const started = performance.now();
+    if (!live) line(`${title} …`);
     if (live) timer = setInterval(() => row(`${SPINNER[frame++ % SPINNER.length]} ${title}`), 100);
     try {
-      const result = await work();
+      const result = await work((text) => line(`  ${text}`));
       end(result === false ? "✗" : "✓");
       return result;
     } catch (error) {

@@ -6,15 +6,9 @@ import { committedRounds, newestRounds } from "../storage/rounds.ts";
 import type { StudyRecord } from "../storage/studies.ts";
 import type { OpenedRound } from "../study/run.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
+import { type MetricFigure, MetricSeries } from "./metricViews.ts";
 import type { Service } from "./service.ts";
-import {
-  LiveRoundView,
-  type MetricFigure,
-  MetricSeries,
-  ROUND_HISTORY_MAX,
-  RoundHistory,
-  type SiteInRound,
-} from "./views.ts";
+import { LiveRoundView, ROUND_HISTORY_MAX, RoundHistory, type SiteInRound } from "./views.ts";
 
 /** Late rounds that the pace of training is told from. */
 const PACE_ROUNDS = 10;

@@ -159,33 +159,6 @@ export const RoundHistory = z.strictObject({ rounds: z.array(ClosedRound).max(RO
 });
 export type RoundHistory = z.infer<typeof RoundHistory>;
 
-/** A noised figure with its 95 % interval, the noise's share included; or why the noise hides it. */
-export const MetricFigure = z.discriminatedUnion("state", [
-  z.strictObject({ state: z.literal("resolved"), low: z.number(), value: z.number(), high: z.number() }),
-  z.strictObject({ state: z.literal("not-resolvable"), why: z.string() }),
-]);
-export type MetricFigure = z.infer<typeof MetricFigure>;
-export type Resolved = Extract<MetricFigure, { state: "resolved" }>;
-
-export const MetricPoint = z.strictObject({
-  round: count,
-  /** Null where the study doesn't measure it. */
-  auc: MetricFigure.nullable(),
-  accuracy: MetricFigure.nullable(),
-});
-export type MetricPoint = z.infer<typeof MetricPoint>;
-
-export const MetricSeries = z
-  .strictObject({
-    /** Noised at the sites and charged to their validation parts. */
-    disclosure: z.literal("DP"),
-    /** Pure ε of each point, at each site. */
-    epsilonPerPoint: Epsilon,
-    points: z.array(MetricPoint),
-  })
-  .meta({ id: "MetricSeries" });
-export type MetricSeries = z.infer<typeof MetricSeries>;
-
 /** What one data set's patients have paid; a data set's figure is the largest of its parts (their patients differ). */
 export const BudgetView = z.strictObject({
   site: SiteName,

@@ -111,8 +111,7 @@ describe("[STU2] a study is walked along its signed schedule", () => {
     expect(heard?.at(-1)?.stop).toMatchObject({ metric: "accuracy", best: { round: 5 }, since: [{ round: 10 }] });
     const trained = movesOf(world.sql, StudyName.parse("heart")).find(({ to }) => to === "trained");
     expect(trained?.reason).toMatch(/^Stopped early: the best accuracy was 0\.\d+ after round 5;/);
-    const rule =
-      "Signed rule: training ends once 1 evaluation in a row find no accuracy that beats its best by more than 0.3.";
+    const rule = "Signed rule: training ends after 1 evaluation whose accuracy doesn't beat the best by more than 0.3.";
     expect(whyEndedEarly(world.sql, smallStudy({ rounds: 40, earlyStop }))).toBe(`${trained?.reason} ${rule}`);
     const files = await releaseOf(world);
     expect(failedChecks(files)).toEqual([]);

@@ -2,12 +2,12 @@
  * A consortium of four hospitals as the coordinator would tell of it; every answer is parsed by the server's own
  * schemas.
  */
+import { MetricSeries } from "@consilium/coordinator/http/metricViews";
 import {
   BudgetList,
   LedgerPage,
   LedgerSummary,
   LiveRoundView,
-  MetricSeries,
   ReleaseList,
   RoundHistory,
   SessionView,
@@ -54,7 +54,7 @@ export type Stage = "empty" | "training" | "paused" | "released" | "ended-early"
 /** What the coordinator says of a study that a metric ended, and of one that waits for a person. */
 export const ENDED_EARLY =
   "Stopped early: the best auc was 0.861 after round 20; that after round 30 did not beat it. Signed rule: training ends " +
-  "once 1 evaluation in a row find no auc that beats its best by more than 0.05.";
+  "after 1 evaluation whose auc doesn't beat the best by more than 0.05.";
 export const PAUSED =
   "train round 38, attempt 1: 2 of 4 sites contributed, 3 are needed; switzerland did not answer in time";
 

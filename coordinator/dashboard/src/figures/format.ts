@@ -1,4 +1,4 @@
-import type { Resolved } from "../../../src/http/views.ts";
+import type { Resolved } from "../../../src/http/metricViews.ts";
 
 /** ε to two decimals, never rounded down: 3.731 is "3.74". What a figure promises must hold for what is shown. */
 export function epsilonText(epsilon: number): string {

@@ -1,10 +1,10 @@
+import type { MetricSeries } from "../../../src/http/metricViews.ts";
 import type {
   AuditView,
   BudgetList,
   LedgerPage,
   LedgerSummary,
   LiveRoundView,
-  MetricSeries,
   ReleaseList,
   RoundHistory,
   SessionView,

@@ -1,7 +1,8 @@
 import { Center, Text } from "@mantine/core";
 import type { EChartsCoreOption } from "echarts/core";
 import { useCallback } from "react";
-import type { MetricFigure, MetricPoint, Resolved, StudyDetail } from "../../../src/http/views.ts";
+import type { MetricFigure, MetricPoint, Resolved } from "../../../src/http/metricViews.ts";
+import type { StudyDetail } from "../../../src/http/views.ts";
 import { epsilonText, intervalText, rateText } from "../figures/format.ts";
 import { useMetrics } from "../live/queries.ts";
 import { Chart, type Ink } from "../plot/Chart.tsx";
