@@ -58,7 +58,7 @@ test("[ENG9] local steps that fail leave no prepared noise of their attempt behi
   expect(step).toMatchObject({ type: "failed", refusal: { code: "internal/fault" } });
   // What is still prepared is waited for, in vain; what was abandoned is made anew.
   const late = new Promise((resolve) => setTimeout(() => resolve("still prepared"), WAIT_MS));
-  expect(await Promise.race([noise.take(key, grid, 1), late])).toMatchObject({ spent: false });
+  expect(await Promise.race([noise.take(key, grid, 1), late])).toMatchObject({ state: "fresh" });
   await engine.handle({ type: "close", study });
   await noise.stop();
 });
