@@ -27,7 +27,21 @@ describe("the coordinator's configuration", () => {
 
   test.each([
     ["a wrong value, by line and field", "listen:\n  agents: {host: a, port: 70000}\n", /coordinator\.yaml/],
-    ["an unknown key", stringify({ ...newConfig("north", "a", 0, 0), colour: "red" }), /colour/],
+    [
+      "an unknown key",
+      stringify({ ...newConfig("north", "a", 0, 0), colour: "red" }),
+      /colour: is not a key known here/,
+    ],
+    [
+      "a misspelt key, with the right one",
+      stringify({ ...newConfig("north", "a", 0, 0), weightsMib: 5 }),
+      /coordinator\.yaml:\d+:1 weightsMib: is not a key known here\. Did you mean 'weightsMiB'\?/,
+    ],
+    [
+      "a room of nothing",
+      stringify({ ...newConfig("north", "a", 0, 0), weightsMiB: 0 }),
+      /coordinator\.yaml:\d+:13 weightsMiB: must be ≥ 1 \(got 0\)/,
+    ],
     ["broken YAML", "listen: [\n", /coordinator\.yaml:\d+:\d+/],
   ])("refuses %s", (_what, text, message) => {
     expect(() => readConfig(written(text), {})).toThrow(message);

@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
+import { parseSource } from "@consilium/shared/study/issues";
+import { formatFinding, openYaml, withValue } from "@consilium/shared/study/yamlSource";
 import { errnoOf, systemFailure } from "@consilium/shared/system/errno";
-import { LineCounter, parseDocument } from "yaml";
+import { parseDocument } from "yaml";
 import { z } from "zod";
 
 /** A data folder's file, beside the database. */
@@ -60,23 +62,16 @@ export function newConfig(consortium: string, host: string, agentsPort: number, 
 /** Reads a data folder's file; environment variables win over it. */
 export function readConfig(dataFolder: string, environment: NodeJS.ProcessEnv): CoordinatorConfig {
   const path = join(dataFolder, CONFIG_FILE);
-  const text = readText(path);
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const broken = document.errors[0];
-  if (broken !== undefined) {
-    const { line, col } = lines.linePos(broken.pos[0]);
-    throw invalid(`${path}:${line}:${col}`, broken.message.split("\n")[0] ?? "unreadable YAML");
-  }
-  for (const [name, value] of overrides(environment)) document.setIn(name, value);
-  const parsed = CoordinatorConfig.safeParse(document.toJS());
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const at = issue?.path.map(String) ?? [];
-  const node: unknown = document.getIn(at, true);
-  const range = hasRange(node) ? lines.linePos(node.range[0]) : null;
-  const where = range === null ? path : `${path}:${range.line}:${range.col}`;
-  throw invalid(where, `${at.join(".")}: ${issue?.message ?? "invalid"}`);
+  const source = openYaml(path, readText(path));
+  const value = overrides(environment).reduce((whole, [keys, own]) => withValue(whole, keys, own), source.value);
+  const { value: config, findings } = parseSource({ ...source, value }, CoordinatorConfig);
+  if (config !== null) return config;
+  throw new Failure({
+    code: "config/invalid",
+    kind: "config",
+    what: findings.map(formatFinding).join("\n"),
+    remedy: `Correct the file, or the ${ENVIRONMENT_PREFIX}… variable that overrides it.`,
+  });
 }
 
 /** Whether an address can be reached from this machine alone. */
@@ -88,21 +83,13 @@ function overrides(environment: NodeJS.ProcessEnv): [string[], unknown][] {
   return Object.entries(environment).flatMap(([name, value]) => {
     if (!name.startsWith(ENVIRONMENT_PREFIX) || value === undefined) return [];
     const path = name.slice(ENVIRONMENT_PREFIX.length).split("__").map(camelCase);
-    return [[path, scalar(value)] satisfies [string[], unknown]];
+    return [[path, parseDocument(value).toJS()] satisfies [string[], unknown]];
   });
 }
 
 /** `GATHER_MS` → `gatherMs`. */
 function camelCase(word: string): string {
   return word.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function scalar(text: string): unknown {
-  return parseDocument(text).toJS();
-}
-
-function hasRange(node: unknown): node is { range: [number, number, number] } {
-  return typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range);
 }
 
 function readText(path: string): string {
@@ -119,13 +106,4 @@ function readText(path: string): string {
       cause,
     });
   }
-}
-
-function invalid(where: string, why: string): Failure {
-  return new Failure({
-    code: "config/invalid",
-    kind: "config",
-    what: `${where} ${why}`,
-    remedy: `Correct the file, or the ${ENVIRONMENT_PREFIX}… variable that overrides it.`,
-  });
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Failure } from "@consilium/shared/failure/failure";
 import { parseSource } from "@consilium/shared/study/issues";
-import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
+import { formatFinding, openYaml, withValue } from "@consilium/shared/study/yamlSource";
 import { PublicKey, SiteName } from "@consilium/shared/units/identity";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
@@ -67,10 +67,4 @@ function overriddenPath(name: string): readonly string[] | null {
   const keys = words.map((word) => word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
   const [top] = keys;
   return top !== undefined && keys.length > 1 && Object.hasOwn(SiteConfig.shape, top) ? keys : null;
-}
-
-function withValue(whole: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
-  if (key === undefined) return value;
-  const group = typeof whole === "object" && whole !== null ? Object.fromEntries(Object.entries(whole)) : {};
-  return { ...group, [key]: withValue(group[key], rest, value) };
 }

@@ -28,8 +28,9 @@ export async function watchStudy(client: Client, name: string, isJson: boolean):
   let last = "";
   for (;;) {
     const look = await lookAt(client, name);
-    const text = JSON.stringify(look);
-    if (text !== last) print(isJson, look, lineOf(look));
+    const line = lineOf(look);
+    const text = isJson ? JSON.stringify(look) : line;
+    if (text !== last) print(isJson, look, line);
     last = text;
     if (look.state === "released") return 0;
     if (look.state === "rejected") return FAILURE_EXIT_CODE["audit-failed"];

@@ -71,7 +71,7 @@ describe("[STU40] early stop is a pure function of noised evaluations, and its r
   test("says why in a sentence", () => {
     const reason = stopReason(rule(1), seen([0.7, 0.6]));
     expect(reason === null ? "" : stopText(reason)).toBe(
-      "Stopped early: the best auc was 0.700 after round 10; that after round 20 did not beat it.",
+      "Stopped early: the best auc was 0.700 after round 10; that after round 20 did not beat it by enough.",
     );
   });
 });

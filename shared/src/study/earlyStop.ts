@@ -90,5 +90,5 @@ export function ruleText({ metric, patience, minDelta }: EarlyStop): string {
 export function stopText({ metric, best, since }: StopReason): string {
   // By their rounds: evaluations in between that noise hid count neither way.
   const later = `${since.length === 1 ? "that after round" : "those after rounds"} ${since.map(({ round: at }) => at).join(", ")}`;
-  return `Stopped early: the best ${metric} was ${best.value.toFixed(3)} after round ${best.round}; ${later} did not beat it.`;
+  return `Stopped early: the best ${metric} was ${best.value.toFixed(3)} after round ${best.round}; ${later} did not beat it by enough.`;
 }

@@ -152,3 +152,10 @@ function lowerFirst(text: string): string {
   const short = sentence.length > MESSAGE_LENGTH_MAX ? `${sentence.slice(0, MESSAGE_LENGTH_MAX - 1)}…` : sentence;
   return short.charAt(0).toLowerCase() + short.slice(1);
 }
+
+/** A value with another at a path of keys, such as an override from the environment; groups on the way are made. */
+export function withValue(whole: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  const group = typeof whole === "object" && whole !== null ? Object.fromEntries(Object.entries(whole)) : {};
+  return { ...group, [key]: withValue(group[key], rest, value) };
+}

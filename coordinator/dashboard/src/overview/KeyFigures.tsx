@@ -134,7 +134,7 @@ function ValidationAuc({ study }: { readonly study: StudyDetail }) {
           <Why of="metric" />
         </Group>
       }
-      value={auc?.state === "resolved" ? rateText(auc.value) : auc === null ? "–" : "hidden by noise"}
+      value={auc?.state === "resolved" ? rateText(auc.value) : auc === null ? "–" : <Of>hidden by noise</Of>}
       note={
         last === undefined || auc === null
           ? `first after round ${study.document.evaluation.everyRounds}`
