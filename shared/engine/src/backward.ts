@@ -8,7 +8,8 @@ import { type ParameterUse, tensorsOf } from "./use.ts";
 
 /**
  * One backward pass for all records at once: how each parameter was used, from which each record's own gradient of its
- * own loss follows. Call within `tf.tidy`; the tensors are the caller's.
+ * own loss follows. Call within `tf.tidy`; the uses' tensors are the caller's. It uses the pass up: what a layer left is
+ * disposed as soon as no layer before it and no use needs it, for that is most of what a device holds.
  */
 export function backward(network: Network, pass: Pass, labels_R: tf.Tensor1D): ParameterUse[] {
   const { nodes } = network;
@@ -33,8 +34,15 @@ export function backward(network: Network, pass: Pass, labels_R: tf.Tensor1D): P
       const pulled = pull !== undefined && index === nodes.length - 1 ? tf.add(back, pull.hidden_RH) : back;
       upstream.set(from, [...(upstream.get(from) ?? []), pulled]);
     }
+    const needed = new Set([...uses.flatMap(tensorsOf), ...[...upstream.values()].flat(), ...before(pass, index)]);
+    tf.dispose([...arriving, own, layer.output].filter((tensor) => !needed.has(tensor)));
   }
   return pull === undefined ? uses : [...uses, pull.use];
+}
+
+/** What the layers before one took and gave: a layer may give what it took. */
+function before({ inputs, results }: Pass, index: number): tf.Tensor[] {
+  return [...inputs.slice(0, index).flat(), ...results.slice(0, index).map(({ output }) => output)];
 }
 
 /** What a layer hands back, and nothing else that it made on the way. */

@@ -1,6 +1,7 @@
 import { assert } from "@consilium/shared/failure/failure";
 import type { NormLayer } from "@consilium/shared/model/layer";
 import * as tf from "@tensorflow/tfjs-core";
+import { sumOfPositions } from "../product.ts";
 import type { ParameterUse } from "../use.ts";
 import type { LayerCall, LayerResult } from "./ops.ts";
 
@@ -19,28 +20,33 @@ export function norm(layer: NormLayer, { inputs: [input], parameters: [factor, s
   const positions = input.size / (alone * channels);
   const groups = [alone, layer.groups, channels / layer.groups];
   const size = (positions * channels) / layer.groups;
-  /** Mean over a group from sums over positions, once for each channel: [alone, C] → [alone, 1, C]. */
+  /** Mean over a group from sums over positions, once for each channel: [alone, 1, C] → [alone, 1, C]. */
   const groupMean = (sums: tf.Tensor): tf.Tensor3D => {
     const mean = tf.div(tf.sum(tf.reshape(sums, groups), 2, true), size);
     return tf.reshape(tf.tile(mean, [1, 1, channels / layer.groups]), [alone, 1, channels]);
   };
-  const x: tf.Tensor3D = tf.reshape(input, [alone, positions, channels]);
-  const [inverse, normalised] = tf.tidy(() => {
-    const centred = tf.sub(x, groupMean(tf.sum(x, 1)));
-    const inverse = tf.rsqrt(tf.add(groupMean(tf.sum(tf.square(centred), 1)), layer.epsilon));
-    return [inverse, tf.mul(centred, inverse)] as const;
+  const apart = (values: tf.Tensor): tf.Tensor3D => tf.reshape(values, [alone, positions, channels]);
+  const [output, mean, inverse] = tf.tidy(() => {
+    const mean = groupMean(sumOfPositions(apart(input)));
+    const centred: tf.Tensor3D = tf.sub(apart(input), mean);
+    const inverse = tf.rsqrt(tf.add(groupMean(sumOfPositions(tf.square(centred))), layer.epsilon));
+    const scaled = tf.add(tf.mul(centred, tf.mul(inverse, factor.tensor)), shift.tensor);
+    return [tf.reshape(scaled, input.shape), mean, inverse] as const;
   });
   return {
-    output: tf.tidy(() => tf.reshape(tf.add(tf.mul(normalised, factor.tensor), shift.tensor), input.shape)),
+    output,
     backward: (upstream, [isWanted]) => {
-      const own = tf.reshape(upstream, x.shape);
-      const [sum, along] = [tf.sum(own, 1), tf.sum(tf.mul(own, normalised), 1)];
+      const own = apart(upstream);
+      // Again: to keep it would take as much as the input itself.
+      const centred: tf.Tensor3D = tf.sub(apart(input), mean);
+      const sum = sumOfPositions(own);
+      const along = tf.mul(sumOfPositions(tf.mul(own, centred)), inverse);
       const back = (): tf.Tensor => {
-        const mean = groupMean(tf.mul(sum, factor.tensor));
-        const meanAlong = groupMean(tf.mul(along, factor.tensor));
         const through = tf.mul(own, tf.mul(inverse, factor.tensor));
-        const away = tf.add(tf.mul(normalised, tf.mul(inverse, meanAlong)), tf.mul(inverse, mean));
-        return tf.reshape(tf.sub(through, away), input.shape);
+        const meanAlong = groupMean(tf.mul(along, factor.tensor));
+        const away = tf.mul(centred, tf.mul(tf.square(inverse), meanAlong));
+        const level = tf.mul(inverse, groupMean(tf.mul(sum, factor.tensor)));
+        return tf.reshape(tf.sub(through, tf.add(away, level)), input.shape);
       };
       const use = (offset: number | null, sums: tf.Tensor): ParameterUse[] => {
         if (offset === null) return [];

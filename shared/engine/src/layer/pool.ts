@@ -47,19 +47,20 @@ function globalPool({ operation }: PoolLayer, input: tf.Tensor): LayerResult {
 /** libtensorflow's own kernels; of several largest values one has the derivative. */
 function ownMaxPool(input: tf.Tensor, sweeps: Sweeps, pad: "same" | "valid", shape: number[]): LayerResult {
   const { records, channels, down, right } = sweeps;
-  const plane: tf.Tensor4D = tf.reshape(input, [records, down.length, right.length, channels]);
+  const plane = (): tf.Tensor4D => tf.reshape(input, [records, down.length, right.length, channels]);
   const [filterSize, strides]: [number, number][] = [
     [down.size, right.size],
     [down.stride, right.stride],
   ];
   assert(filterSize !== undefined && strides !== undefined, "a window has a size and a stride");
-  const most = tf.maxPool(plane, filterSize, strides, pad);
+  const output = tf.tidy(() => tf.reshape(tf.maxPool(plane(), filterSize, strides, pad), shape));
   return {
-    output: tf.reshape(most, shape),
+    output,
     backward: (upstream) => {
-      const dy = tf.reshape(upstream, most.shape);
-      const attributes = { filterSize, strides, pad };
-      const back: tf.Tensor = tf.engine().runKernel(tf.MaxPoolGrad, { dy, input: plane, output: most }, attributes);
+      const [most, dy] = [output, upstream].map((own) => tf.reshape(own, [records, down.steps, right.steps, channels]));
+      assert(most !== undefined && dy !== undefined, "a pool has an output");
+      const inputs = { dy, input: plane(), output: most };
+      const back: tf.Tensor = tf.engine().runKernel(tf.MaxPoolGrad, inputs, { filterSize, strides, pad });
       return { inputs: [tf.reshape(back, input.shape)], uses: [] };
     },
   };
