@@ -94,7 +94,8 @@ async function loadInstalled(kind: NativeKind, directory: string): Promise<void>
   }
 }
 
-function usesGpu(backend: object): boolean {
+/** Whether the backend computes on a GPU: a build for one falls back to the processor where it finds none. */
+export function usesGpu(backend: object): boolean {
   return "isUsingGpuDevice" in backend && backend.isUsingGpuDevice === true;
 }
 

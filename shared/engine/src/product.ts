@@ -39,7 +39,7 @@ export function transposedTimes(a_NI: tf.Tensor2D, b_NO: tf.Tensor2D): tf.Tensor
   return tf.tidy(() => tf.matMul(tf.transpose(a_NI), b_NO));
 }
 
-/** Σ over positions: [R, T, C] → [R, 1, C]. libtensorflow's own sum along a middle axis takes up to three times as long. */
+/** Σ over positions: [R, T, C] → [R, 1, C]. libtensorflow's own sum along a middle axis takes up to three times. */
 export function sumOfPositions(a_RTC: tf.Tensor3D): tf.Tensor3D {
   if (isWasm()) return tf.sum(a_RTC, 1, true);
   const [records, positions] = a_RTC.shape;

@@ -3,7 +3,7 @@ import { batchBytes } from "../device/memory.ts";
 import { ShardBuffers } from "../device/shardBuffers.ts";
 import { ownDevice, type SumDevice } from "../device/sumDevice.ts";
 import type { DeviceWorkers } from "../device/workers.ts";
-import { physicalRows } from "../gradient/clippedSum.ts";
+import { physicalRows } from "../gradient/physicalRows.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
 import type { EngineRequest } from "./message.ts";
 import type { ModelState } from "./modelState.ts";

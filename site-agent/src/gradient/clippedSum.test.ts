@@ -7,9 +7,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
-import { clippedSum, rowsMax } from "./clippedSum.ts";
+import { clippedSum } from "./clippedSum.ts";
 import { ruleOf, sumOf as sumOfModel } from "./layerCases.test-support.ts";
 import { l2Norm, oracleClippedSum, oracleGradient } from "./oracle.test-support.ts";
+import { rowsMax } from "./physicalRows.ts";
 import { SumBuffer } from "./sumBuffer.ts";
 
 interface Case {

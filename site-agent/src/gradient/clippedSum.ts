@@ -17,13 +17,9 @@ import { dropoutMasks } from "./dropoutMask.ts";
 import { FormedGradients } from "./formedGradients.ts";
 import { forPatients } from "./norms.ts";
 import { ROW_MULTIPLE, runPass } from "./pass.ts";
+import { rowsMax } from "./physicalRows.ts";
 import { cancellationMax, placesPerSum, rowsOfSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
-
-/** What the tensors of one physical batch may take on the device, its parameters apart. */
-const PHYSICAL_BATCH_BYTES = 768 * 2 ** 20;
-/** Past this a larger matrix product is no faster. */
-const ROWS_MAX = 512;
 
 /**
  * Σ over the batch's patients of clip(∇ of the sum of the patient's losses); an empty batch gives zeros. With adaptive
@@ -115,33 +111,10 @@ function hasPositions(spec: ModelSpec): boolean {
   );
 }
 
-/** Rows of a physical batch within so many bytes: what a forward and a backward pass leave of one record. */
-export function rowsMax(spec: ModelSpec, bytes = PHYSICAL_BATCH_BYTES): number {
-  const volume = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
-  const numbers = layerGraph(spec).nodes.reduce(
-    (sum, { inputs, output }) => sum + 2 * inputs.reduce((all, input) => all + volume(input), 0) + 6 * volume(output),
-    0,
-  );
-  const rows = Math.floor(bytes / (4 * numbers));
-  if (rows < ROW_MULTIPLE) return tf.getBackend() === "wasm" ? ROW_MULTIPLE : Math.max(1, rows);
-  return Math.min(ROWS_MAX, rows - (rows % ROW_MULTIPLE));
-}
-
 function mostRecords(parts: readonly PhysicalBatch[]): number {
   let most = 0;
   for (const { rowStart } of parts) forPatients(rowStart, (_, first, end) => (most = Math.max(most, end - first)));
   return most;
-}
-
-/**
- * Rows of a physical batch for about so many patients in a step, a public number: some more, so that most steps need
- * one physical batch.
- */
-export function physicalRows(spec: ModelSpec, expectedBatch: number, bytes = PHYSICAL_BATCH_BYTES): number {
-  const some = Math.max(1, expectedBatch + 2 * Math.sqrt(expectedBatch));
-  // Half empty batches cost libtensorflow dearly where a batch is small; wasm always takes whole multiples.
-  const multiple = tf.getBackend() === "wasm" ? ROW_MULTIPLE : Math.min(ROW_MULTIPLE, 2 ** Math.ceil(Math.log2(some)));
-  return Math.min(rowsMax(spec, bytes), Math.ceil(some / multiple) * multiple);
 }
 
 /**

@@ -15,7 +15,7 @@ import { ClippingNorm, SamplingRate } from "@consilium/shared/units/privacy";
 import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
 import { ownDevice } from "@consilium/site-agent/device/sumDevice";
 import { privateStep } from "@consilium/site-agent/engine/privateStep";
-import { physicalRows } from "@consilium/site-agent/gradient/clippedSum";
+import { physicalRows } from "@consilium/site-agent/gradient/physicalRows";
 import { SumBuffer } from "@consilium/site-agent/gradient/sumBuffer";
 import { NoiseStore } from "@consilium/site-agent/noise/noiseStore";
 import * as tf from "@tensorflow/tfjs-core";
