@@ -45,6 +45,7 @@ describe("site.yaml", () => {
     ["workers: auto", "workers: -1", "engine.workers"],
     ["workers: auto", "workers: many", "engine.workers"],
     ["memoryMiB: 1024", "memoryMiB: 100", "engine.memoryMiB"],
+    ["backend: auto", "backend: gpu", "engine.backend"],
     ["workers: auto", "worker: 2", "engine.worker: is not a key known here. Did you mean 'workers'?"],
   ])("engine settings with, for `%s`, `%s` are refused by their key", (line, other, named) => {
     const text = configText(config).replace(line, other);
@@ -54,9 +55,14 @@ describe("site.yaml", () => {
   test("a site without engine settings has the defaults; the environment overrides them too", () => {
     const text = configText(config).replace(/engine:\n( .*\n)+/, "");
     expect(text).not.toContain("engine:");
-    expect(parseConfig(text, "site.yaml", {}).engine).toEqual({ workers: "auto", memoryMiB: 1024 });
-    const environment = { CONSILIUM_ENGINE__WORKERS: "3", CONSILIUM_ENGINE__MEMORY_MI_B: "512" };
-    expect(parseConfig(text, "site.yaml", environment).engine).toEqual({ workers: 3, memoryMiB: 512 });
+    expect(parseConfig(text, "site.yaml", {}).engine).toEqual({ workers: "auto", backend: "auto", memoryMiB: 1024 });
+    const environment = {
+      CONSILIUM_ENGINE__WORKERS: "3",
+      CONSILIUM_ENGINE__BACKEND: "wasm",
+      CONSILIUM_ENGINE__MEMORY_MI_B: "512",
+    };
+    const { engine } = parseConfig(text, "site.yaml", environment);
+    expect(engine).toEqual({ workers: 3, backend: "wasm", memoryMiB: 512 });
   });
 
   test("broken YAML is a config failure", () => {

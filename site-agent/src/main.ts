@@ -124,6 +124,7 @@ class Agent {
       backend: engine.type === "status" ? engine.backend : "none",
       notUsed: engine.type === "status" ? engine.notUsed : [],
       workers: engine.type === "status" ? engine.workers : [],
+      studies: engine.type === "status" ? engine.studies : [],
       certificateEnds: validityOf(certificate).notAfter.toISOString(),
       steward: this.#site.records.steward().name,
       lastRefusal: this.#lastRefusal,
@@ -137,6 +138,7 @@ class Agent {
       engine: this.#engine,
       link,
       folder: folder.models,
+      logger: this.#logger,
       weights: (named) => this.#weights.pathOf(named),
       patients: ({ digest, dataset }) => {
         if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import BetterSqlite3 from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Consortium } from "../start/consortium.mjs";
+import { expectSoundLedgers } from "../support/soundLedgers.ts";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian", "va"];
@@ -141,23 +141,8 @@ describe("faults", () => {
     throw new Error(`no such line in ${path}`);
   }
 
-  /** Both ledgers verify, hold each charge once, agree on what each site did, and nobody is above a cap. */
   async function expectSound(study: string, sites: readonly string[]): Promise<void> {
-    const global = await entriesOf(consortium.consilium(["budget", "ledger"]));
-    for (const name of sites) {
-      // Exits with a failure, and so rejects, unless chain and signatures hold.
-      await consortium.site(name, ["budget", "verify"]);
-      const own = await entriesOf(consortium.site(name, ["budget", "ledger"]));
-      const acted = chargesOf(own, "acting").filter((charge) => charge.startsWith(`${study}/`));
-      expect(new Set(acted).size, "a charge acted on twice").toBe(acted.length);
-      const known = new Set(chargesOf(global, "acting"));
-      expect(
-        acted.filter((charge) => !known.has(charge)),
-        "charges that the coordinator lost",
-      ).toEqual([]);
-    }
-    const budgets = await consortium.view(`/api/studies/${study}/budgets`);
-    for (const { spentEpsilon } of budgets.budgets) expect(spentEpsilon).toBeLessThanOrEqual(CAP);
+    await expectSoundLedgers(consortium, { study, sites, cap: CAP });
   }
 });
 
@@ -198,14 +183,4 @@ async function killed(child: ChildProcess): Promise<void> {
   const gone = once(child, "exit");
   child.kill("SIGKILL");
   await gone;
-}
-
-async function entriesOf(reply: Promise<unknown>): Promise<readonly LedgerEntry[]> {
-  const value = await reply;
-  const list = Array.isArray(value) ? value : Object.values(value ?? {}).find(Array.isArray);
-  return LedgerEntry.array().parse(list);
-}
-
-function chargesOf(entries: readonly LedgerEntry[], kind: "acting"): readonly string[] {
-  return entries.flatMap(({ body }) => (body.kind === kind ? [body.charge] : []));
 }

@@ -10,11 +10,16 @@ import { readModelFile } from "@consilium/shared/release/model";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { Consortium } from "../start/consortium.mjs";
 import { backboneFile, scansCsv, scansStudy } from "../support/pretrainedStudy.ts";
+import { expectSoundLedgers } from "../support/soundLedgers.ts";
 
 const SITES = ["aachen", "basel"];
+/** Its steps are shared by two worker processes. */
+const SHARING = "aachen";
 const STUDY = "pretrained-scans";
+const CAP = 40;
 const ROUNDS = 6;
 const PATIENTS = 240;
 
@@ -35,8 +40,8 @@ describe("[STU41] a study whose backbone is pretrained and frozen", () => {
     for (const [index, name] of SITES.entries()) {
       const records = join(folder, `${name}.csv`);
       writeFileSync(records, scansCsv(index + 1, PATIENTS));
-      await consortium.enrol(name, { records, dataset: "scans", epsilon: 40, delta: 1e-4 });
-      await consortium.startSite(name);
+      await consortium.enrol(name, { records, dataset: "scans", epsilon: CAP, delta: 1e-4 });
+      await consortium.startSite(name, name === SHARING ? { CONSILIUM_ENGINE__WORKERS: "2" } : {});
     }
   });
 
@@ -59,8 +64,36 @@ describe("[STU41] a study whose backbone is pretrained and frozen", () => {
     }
   });
 
-  test("training goes on after both ends were killed, and an altered copy at a site is fetched again", async () => {
+  test("[ENG31] a worker killed in the middle of a step takes nothing of the round along, and comes back", async () => {
+    const [stopped, other] = await workersOf(SHARING);
+    const pid = stopped?.pid ?? Number.NaN;
+    expect([stopped, other]).toMatchObject([ready("CPU 0"), ready("CPU 1")]);
+    // Stopped from before the first step on, it has that step's shard whenever it is killed, and no sum of it.
+    process.kill(pid, "SIGSTOP");
     await consortium.consilium(["study", "start", STUDY]);
+    const isStuck = (line: LogLine) => line.event === "answer-overdue" && line.round === 1 && line.state === "acting";
+    await logged(SHARING, isStuck, 2);
+    expect(readdirSync(join(consortium.siteFolder(SHARING), "outbox"))).toEqual([]);
+    process.kill(pid, "SIGKILL");
+    await logged("coordinator", (line) => line.event === "round-committed" && line.round === 1);
+    const { rounds } = Rounds.parse(await consortium.view(`/api/studies/${STUDY}/rounds`));
+    const answers = rounds.filter(({ round, purpose }) => round === 1 && purpose === "train").map(({ sites }) => sites);
+    expect(answers).toEqual([SITES.map((site) => ({ site, answer: "answered" }))]);
+    const again = { ...ready("CPU 0"), restarts: 1, why: "ended by SIGKILL" };
+    await expect.poll(() => workersOf(SHARING), { timeout: 30_000 }).toMatchObject([again, ready("CPU 1")]);
+  });
+
+  test("doctor, status and the log tell of workers, and of what computes the study", async () => {
+    const at = ["--data", consortium.siteFolder(SHARING)];
+    const { stdout } = await consortium.processes.run("consilium-site", ["doctor", ...at]);
+    expect(stdout).toMatch(/pass +workers +CPU 0 \(\w+\) ready; restarted once, last: ended by SIGKILL; CPU 1/);
+    const status = await consortium.processes.run("consilium-site", ["engine", "status", ...at]);
+    expect(status.stdout).toMatch(/^worker +CPU 0 \(\w+\) ready; restarted once, last: ended by SIGKILL$/m);
+    expect(status.stdout).toMatch(new RegExp(`^study +${STUDY} on (native|wasm): `, "m"));
+    await logged(SHARING, (line) => line.event === "study-opened" && line.study === STUDY);
+  });
+
+  test("training goes on after both ends were killed, and an altered copy at a site is fetched again", async () => {
     await logged("coordinator", (line) => line.event === "round-committed" && Number(line.round) >= 2);
     // Killed while it computes, a site loses its part for good, and both are needed: it is packed by now.
     await packed("basel");
@@ -75,6 +108,7 @@ describe("[STU41] a study whose backbone is pretrained and frozen", () => {
     expect(ended.reason).toBe("the audit passed the study's gate");
     expect(ended).toMatchObject({ state: "released", committedRounds: ROUNDS });
     expect(readFileSync(join(consortium.logs, "basel.log"), "utf8")).toContain("weights-altered");
+    await expectSoundLedgers(consortium, { study: STUDY, sites: SITES, cap: CAP });
   });
 
   test("[REL7] the release holds the frozen parameters as they were signed, verifies, and predicts", async () => {
@@ -134,17 +168,35 @@ describe("[STU41] a study whose backbone is pretrained and frozen", () => {
     throw new Error(`nothing was packed in ${outbox}`);
   }
 
-  /** Waits for a line of a process's log. */
-  async function logged(process: string, isIt: (line: Record<string, unknown>) => boolean): Promise<void> {
+  async function workersOf(site: string): Promise<readonly WorkerStatus[]> {
+    return WorkerStatus.array().parse((await consortium.site(site, ["status"])).workers);
+  }
+
+  /** Waits for a line, or as many, of a process's log. */
+  async function logged(process: string, isIt: (line: LogLine) => boolean, times = 1): Promise<void> {
     const path = join(consortium.logs, `${process}.log`);
     for (let tries = 0; tries < 6000; tries++) {
       const lines = readFileSync(path, "utf8").trim().split("\n");
-      if (lines.some((text) => text !== "" && isIt(JSON.parse(text)))) return;
+      if (lines.filter((text) => text !== "" && isIt(JSON.parse(text))).length >= times) return;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`no such line in ${path}`);
   }
 });
+
+type LogLine = Record<string, unknown>;
+
+const WorkerStatus = z.looseObject({ device: z.string(), pid: z.number().nullable() });
+type WorkerStatus = z.infer<typeof WorkerStatus>;
+
+const Answer = z.object({ site: z.string(), answer: z.string() });
+const Rounds = z.object({
+  rounds: z.array(z.object({ round: z.number(), purpose: z.string(), sites: z.array(Answer) })),
+});
+
+function ready(device: string) {
+  return { device, state: "ready", restarts: 0, why: null };
+}
 
 async function killed(child: ChildProcess | null | undefined): Promise<void> {
   if (child === null || child === undefined) throw new Error("there is no such process");

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { Failure } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import * as tf from "@tensorflow/tfjs-core";
 import { addWhatNodeLost, enginesFolder, loadNative, mayBeTrusted, NativeKind, readRecord } from "./nativeEngine.ts";
 
@@ -52,6 +52,17 @@ export async function startBackend(
     what: `No tensor backend starts here. ${notUsed.join("; ")}`,
     remedy: "Install again with `npm ci`: @tensorflow/tfjs-backend-wasm needs nothing but Node.",
   });
+}
+
+/**
+ * Has one of this process's backends compute from here on: what `startBackend` gave, or WebAssembly beside it, which
+ * starts when it is first used. A tensor stays with the backend that made it, and may be disposed under the other.
+ */
+export async function useBackend(name: BackendName): Promise<void> {
+  const wanted = name === "wasm" ? "wasm" : "tensorflow";
+  if (tf.getBackend() === wanted) return;
+  if (name === "wasm") await startWasm();
+  else assert(tf.findBackendFactory(wanted) !== null && (await tf.setBackend(wanted)), "libtensorflow has started");
 }
 
 /** Whether a process that starts here may use libtensorflow: its memory allocator is best set before it starts. */

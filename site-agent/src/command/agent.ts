@@ -5,7 +5,7 @@ import { COORDINATOR } from "@consilium/shared/units/identity";
 import { readConfig } from "../config.ts";
 import { AgentStatus } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
-import { workerLine } from "../device/status.ts";
+import { studyLine, workerLine } from "../device/status.ts";
 import { runAgent } from "../main.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
@@ -64,6 +64,7 @@ export async function status({ folder, environment, output }: CommandContext): P
     `coordinator  ${link}`,
     `engine       ${agent.backend}`,
     ...agent.workers.map((worker) => `worker       ${workerLine(worker)}`),
+    ...agent.studies.map((study) => `study        ${studyLine(study)}`),
     `certificate  until ${agent.certificateEnds}`,
     `steward      ${agent.steward}`,
     ...wordLines(words),

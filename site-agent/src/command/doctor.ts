@@ -9,6 +9,7 @@ import { z } from "zod";
 import { readConfig } from "../config.ts";
 import { AgentStatus } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
+import { choiceRule, noNative } from "../device/engineChoice.ts";
 import { workerLine } from "../device/status.ts";
 import { runProbe } from "../nativeEngine/probeOrder.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
@@ -165,9 +166,11 @@ async function checkWorkers({ folder }: CommandContext): Promise<string> {
 }
 
 /** In a process of its own, as the agent does: libtensorflow writes lines of its own to standard error. */
-async function checkEngine({ environment }: CommandContext): Promise<string> {
+async function checkEngine({ folder, environment }: CommandContext): Promise<string> {
+  const { backend } = (await readConfig(folder.config, environment)).engine;
   const { name, notUsed } = await runProbe({ directory: null, measures: false }, enginesFolder(environment));
-  return [name, ...notUsed].join("; ");
+  if (backend === "native" && name === "wasm") throw noNative();
+  return [`models: ${choiceRule(backend, name)}`, ...notUsed].join("; ");
 }
 
 async function checkDuckDb(): Promise<string> {

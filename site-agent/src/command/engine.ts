@@ -2,10 +2,15 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NativeKind, type NativeRecord } from "@consilium/engine/nativeEngine";
 import { Failure } from "@consilium/shared/failure/failure";
+import { AgentStatus } from "../control/request.ts";
+import { ask } from "../control/socket.ts";
+import { choiceRule } from "../device/engineChoice.ts";
+import { studyLine, workerLine } from "../device/status.ts";
 import { NO_INPUTS, readInputs } from "../nativeEngine/inputs.ts";
 import { install } from "../nativeEngine/install.ts";
 import { alone } from "../nativeEngine/lock.ts";
 import { type EngineStatus, engineStatus } from "../nativeEngine/status.ts";
+import type { DataFolder } from "../storage/folder.ts";
 import type { Output } from "./output.ts";
 
 export interface InstallFlags {
@@ -43,10 +48,20 @@ export async function installEngine(
   ]);
 }
 
-/** Which backend runs, how fast, and why not a faster one. */
-export async function showEngine(output: Output, folder: string): Promise<void> {
-  const status = await engineStatus(folder);
-  output.result(status, statusLines(status));
+/** Which backend runs, how fast, and why not a faster one; and what the agent of a data folder, if it runs, does. */
+export async function showEngine(output: Output, folder: string, site: DataFolder): Promise<void> {
+  const [status, agent] = await Promise.all([engineStatus(folder), ask(site.socket, { ask: "status" })]);
+  if (agent === null) {
+    output.result({ ...status, agent: null }, statusLines(status));
+    return;
+  }
+  const { site: name, backend, workers, studies } = AgentStatus.parse(agent.answer);
+  output.result({ ...status, agent: { site: name, backend, workers, studies } }, [
+    ...statusLines(status),
+    `agent      ${name}: ${backend}`,
+    ...workers.map((worker) => `worker     ${workerLine(worker)}`),
+    ...studies.map((study) => `study      ${studyLine(study)}`),
+  ]);
 }
 
 /** Deletes every engine and whatever an unfinished installation has left; WebAssembly is used from then on. */
@@ -71,6 +86,7 @@ function statusLines(status: EngineStatus): string[] {
     `backend    ${backend}${tensorflow === null ? "" : `, libtensorflow ${tensorflow}`}`,
     `device     ${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
     `speed      ${gflops === null ? "not measured" : `${gflops.toFixed(1)} GFLOP/s`} (product of two 1,024 × 1,024 matrices)`,
+    `models     ${choiceRule("auto", backend)}; engine.backend in site.yaml forces one`,
     `engines    ${folder}: ${installed.map(recordLine).join("; ") || "none installed"}`,
     ...notUsed.flatMap(({ backend: name, why, remedy }) => [
       `not used   ${name}: ${why}`,

@@ -1,6 +1,8 @@
 import { ENGINES_VARIABLE, enginesFolder } from "@consilium/engine/nativeEngine";
 import { type Command, Option } from "commander";
+import { dataFolder } from "../storage/folder.ts";
 import type { InstallFlags } from "./engine.ts";
+import { dataOption, type Shared } from "./flags.ts";
 import type { Output } from "./output.ts";
 
 interface FolderFlags {
@@ -26,9 +28,11 @@ export function addEngineCommands(program: Command, outputOf: (options: FolderFl
     .action(async (options: FolderFlags & InstallFlags) =>
       (await import("./engine.ts")).installEngine(outputOf(options), process.env, options),
     );
-  add("status", "which backend runs, how fast, and why not a faster one").action(async (options: FolderFlags) =>
-    (await import("./engine.ts")).showEngine(outputOf(options), options.folder),
-  );
+  add("status", "which backend runs, how fast, why not a faster one; workers and studies of a running agent")
+    .addOption(dataOption())
+    .action(async (options: FolderFlags & Shared) =>
+      (await import("./engine.ts")).showEngine(outputOf(options), options.folder, dataFolder(options.data)),
+    );
   add("remove", "delete what `engine install` made").action(async (options: FolderFlags) =>
     (await import("./engine.ts")).removeEngine(outputOf(options), options.folder),
   );

@@ -4,7 +4,7 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
-import { WorkerStatus } from "../device/status.ts";
+import { StudyEngine, WorkerStatus } from "../device/status.ts";
 import { SignedStatement } from "../steward/statement.ts";
 
 /**
@@ -53,6 +53,8 @@ export const AgentStatus = z.strictObject({
   /** One line for each faster backend that is not in use: why. */
   notUsed: z.array(z.string()),
   workers: z.array(WorkerStatus),
+  /** Studies that the engine has open, and what computes each. */
+  studies: z.array(StudyEngine),
   certificateEnds: z.string(),
   steward: z.string(),
   /** Why the coordinator last refused to talk to this site. */

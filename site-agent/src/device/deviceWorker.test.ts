@@ -87,6 +87,19 @@ describe.each(BACKENDS)("[ENG30] a step's shards add up to the sum of the whole 
   });
 });
 
+describe.each(BACKENDS)("[ENG35] workers that started on %s compute a small study on WebAssembly", (backend) => {
+  test("with the bits of workers that have nothing else", async () => {
+    const found: string[] = [];
+    for (const place of [backend, "wasm"] as const) {
+      const both = start(place, 2);
+      const study = shardedStudy(patients, 2, 1, RULE, SPEC, "wasm");
+      found.push((await sumOf(both, study, PATIENTS)).join());
+      await both.stop();
+    }
+    expect(found[0]).toBe(found[1]);
+  });
+});
+
 describe("[ENG34] a worker computes with the frozen parameters that the study names", () => {
   test("others are refused, by ending; no sum comes of them", async () => {
     const one = start("wasm", 1);

@@ -4,13 +4,14 @@
  * ends it, and its shard is computed elsewhere (`workers.ts`).
  */
 import { setImmediate as afterPending } from "node:timers/promises";
-import { startBackend } from "@consilium/engine/backend";
+import { type BackendName, startBackend, useBackend } from "@consilium/engine/backend";
 import { loadNetwork, type Network } from "@consilium/engine/network";
 import { assert } from "@consilium/shared/failure/failure";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { frozenSlots, type ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import type { StudyName } from "@consilium/shared/units/identity";
+import { z } from "zod";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { clippedSum, sumLength } from "../gradient/clippedSum.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
@@ -21,6 +22,7 @@ type ModelOrder = Extract<WorkerOrder, { type: "model" }>;
 type SumOrder = Extract<WorkerOrder, { type: "sum" }>;
 
 interface OpenStudy {
+  readonly backend: BackendName;
   readonly spec: ModelSpec;
   /** What none of its models changes. */
   readonly frozen: Float32Array;
@@ -31,6 +33,8 @@ interface OpenStudy {
   sum: { readonly length: number; readonly buffer: SumBuffer } | undefined;
 }
 
+/** The program's only argument: the fastest backend that it may start. */
+const BestBackend = z.enum(["tensorflow-gpu", "tensorflow", "wasm"]);
 /** The pipe to the engine process, beside the three streams that every process has. */
 const PIPE = 3;
 const NOTHING = new Uint8Array(0);
@@ -38,24 +42,27 @@ const NOTHING = new Uint8Array(0);
 const studies = new Map<StudyName, OpenStudy>();
 
 async function work(): Promise<void> {
-  const { name } = await startBackend();
+  const { name } = await startBackend(BestBackend.parse(process.argv[2]));
   writeFrame(PIPE, { type: "ready", backend: name, bytes: 0 }, NOTHING);
   for (let order = readOrder(PIPE); order !== null; order = readOrder(PIPE)) {
-    obey(order);
+    await obey(order, name);
     // libtensorflow's memory is given back by callbacks that wait for their turn.
     await afterPending();
   }
 }
 
-function obey(order: WorkerOrder): void {
+async function obey(order: WorkerOrder, own: BackendName): Promise<void> {
   switch (order.type) {
     case "open":
+      assert(order.backend === own || order.backend === "wasm", "a study computes on what its worker has");
       open(order);
       return;
     case "model":
+      await useBackend(openStudy(order.study).backend);
       hold(order);
       return;
     case "sum":
+      await useBackend(openStudy(order.study).backend);
       answerSum(order);
       return;
     case "close":
@@ -65,14 +72,14 @@ function obey(order: WorkerOrder): void {
 }
 
 /** A step with other frozen numbers would be another study's, whatever their sum looks like. */
-function open({ study, spec, frozen: digest, bytes }: OpenOrder): void {
+function open({ study, backend, spec, frozen: digest, bytes }: OpenOrder): void {
   close(study);
   const frozen = new Float32Array(sizeOf(frozenSlots(spec)));
   assert(bytes === frozen.byteLength, "frozen parameters fit their layers");
   receive(frozen);
   assert(modelDigest(frozen) === digest, "frozen parameters are those that the study names");
   const parameters = new Float32Array(parameterCount(spec));
-  studies.set(study, { spec, frozen, parameters, network: undefined, sum: undefined });
+  studies.set(study, { backend, spec, frozen, parameters, network: undefined, sum: undefined });
 }
 
 function close(study: StudyName): void {

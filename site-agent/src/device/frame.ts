@@ -11,11 +11,12 @@ import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 
 const count = z.number().int().nonnegative();
+const backend = z.enum(["tensorflow-gpu", "tensorflow", "wasm"]);
 
 /** From the engine process. */
 export const WorkerOrder = z.discriminatedUnion("type", [
-  /** A study's network; its frozen parameters (float32), which have this digest, follow. */
-  z.strictObject({ type: z.literal("open"), study: StudyName, spec: ModelSpec, frozen: Digest, bytes: count }),
+  /** A study's network and what computes it; its frozen parameters (float32), which have this digest, follow. */
+  z.strictObject({ type: z.literal("open"), study: StudyName, backend, spec: ModelSpec, frozen: Digest, bytes: count }),
   /** The open study's model from now on; its trained parameters (float32) follow. */
   z.strictObject({ type: z.literal("model"), study: StudyName, bytes: count }),
   /** The clipped sum of some patients, whose features, labels and record starts follow; answered by `sum`. */
@@ -42,7 +43,7 @@ export type WorkerOrder = z.infer<typeof WorkerOrder>;
 export const WorkerAnswer = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("ready"),
-    backend: z.enum(["tensorflow-gpu", "tensorflow", "wasm"]),
+    backend,
     bytes: z.literal(0),
   }),
   /** Coordinates follow: of one float32 product each as it is, else float64. */

@@ -37,6 +37,8 @@ export class WorkerProcess {
   readonly gone: Promise<void>;
   /** Studies that it has open, and the number of each one's model. */
   readonly studies = new Map<string, number>();
+  /** The fastest that it computes with. */
+  readonly backend: BackendName;
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #timeoutMs: number;
@@ -48,8 +50,9 @@ export class WorkerProcess {
   #orders = 0;
 
   constructor({ program, place: { environment, backend }, timeoutMs }: WorkerOptions, onEnd: (why: string) => void) {
+    this.backend = backend;
     this.#timeoutMs = timeoutMs;
-    this.#child = spawn(process.execPath, [...NODE_ARGUMENTS, program.pathname], {
+    this.#child = spawn(process.execPath, [...NODE_ARGUMENTS, program.pathname, backend], {
       // The engine process has but what the agent gave it (`engine/supervise.ts`).
       env: { ...process.env, ...environment },
       stdio: ["ignore", "ignore", "inherit", "pipe"],

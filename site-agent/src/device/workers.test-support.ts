@@ -57,9 +57,11 @@ export function shardedStudy(
   revision = 1,
   rule = RULE,
   spec = SPEC,
+  engine: ShardedStudy["engine"] = "native",
 ): ShardedStudy {
   return {
     study: StudyName.parse(spec === SPEC ? "shards" : "pretrained"),
+    engine,
     spec,
     frozen: frozenOf(spec),
     parameters: initialParameters(spec, revision),

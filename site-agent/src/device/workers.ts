@@ -6,6 +6,7 @@ import type { Logger } from "@consilium/shared/system/logger";
 import type { StudyName } from "@consilium/shared/units/identity";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { sumSensitivity } from "../gradient/clippedSum.ts";
+import type { EngineKind } from "./engineChoice.ts";
 import type { Place } from "./places.ts";
 import { recordsOf, shardsOf } from "./shard.ts";
 import type { ShardBuffers } from "./shardBuffers.ts";
@@ -26,6 +27,8 @@ export interface WorkersOptions {
 /** What the workers need to know of a study at one model. */
 export interface ShardedStudy {
   readonly study: StudyName;
+  /** The same in all workers. */
+  readonly engine: EngineKind;
   readonly spec: ModelSpec;
   /** What no model of the study changes: a worker is sent it once. */
   readonly frozen: FrozenPart;
@@ -72,6 +75,11 @@ export class DeviceWorkers {
 
   get count(): number {
     return this.#slots.length;
+  }
+
+  /** Whether they compute with libtensorflow, where a study does. */
+  get isNative(): boolean {
+    return this.#slots.some(({ place }) => place.backend !== "wasm");
   }
 
   /** The workers as the device of one study. */
@@ -176,10 +184,11 @@ interface Shard {
 }
 
 function order(process: WorkerProcess, id: number, of: ShardedStudy, shard: Shard): void {
-  const { study, spec, frozen, parameters, revision, rows } = of;
+  const { study, engine, spec, frozen, parameters, revision, rows } = of;
   if (!process.studies.has(study)) {
     const { numbers, digest } = frozen;
-    process.tell({ type: "open", study, spec, frozen: digest, bytes: numbers.byteLength }, [numbers]);
+    const backend = engine === "wasm" ? "wasm" : process.backend;
+    process.tell({ type: "open", study, backend, spec, frozen: digest, bytes: numbers.byteLength }, [numbers]);
   }
   if (process.studies.get(study) !== revision) {
     process.tell({ type: "model", study, bytes: parameters.byteLength }, [parameters]);

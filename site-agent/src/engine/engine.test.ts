@@ -23,6 +23,7 @@ import { writePrepared } from "../contract/preparedFile.ts";
 import { PART_CODE, type PreparedPatients } from "../contract/preparedPatients.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import { type BuiltProgram, buildEngineProgram } from "./program.test-support.ts";
+import { EngineSettings } from "./settings.ts";
 import { EngineProcess } from "./supervise.ts";
 
 const FEATURES = 21;
@@ -68,7 +69,7 @@ const open = (patients: Extract<EngineRequest, { type: "open" }>["patients"]): E
 });
 
 async function done(request: EngineRequest): Promise<void> {
-  expect(await engine.request(request)).toEqual({ type: "done" });
+  expect((await engine.request(request)).type).toBe(request.type === "open" ? "opened" : "done");
 }
 
 async function loadModel(parameters: Float32Array): Promise<void> {
@@ -107,6 +108,23 @@ describe("[ENG10] the engine is a process of its own: file names, digests and ev
     expect(status).toMatchObject({ type: "status", threads: expect.any(Number) });
     if (status.type === "status" && status.backend === "wasm") {
       expect(status.notUsed).toEqual(["tensorflow-gpu: not installed", "tensorflow: not installed"]);
+    }
+  });
+
+  test("[ENG35] a small study is computed on WebAssembly, whatever else is installed; the status says why", async () => {
+    const opened = await engine.request(open({ source: "prepared", path: at("patients") }));
+    expect(opened).toMatchObject({ type: "opened", study, engine: "wasm" });
+    const status = await engine.request({ type: "status" });
+    expect(status).toMatchObject({ studies: [{ study, engine: "wasm", why: expect.any(String) }] });
+  });
+
+  test("[ENG35] a site that asks for a native engine and has none opens no study, and says so", async () => {
+    const settings = EngineSettings.parse({ backend: "native" });
+    const other = new EngineProcess({ program: program.main, logger: quiet, engines: "none", settings });
+    try {
+      expect(code(await other.request(open({ source: "prepared", path: at("patients") })))).toBe("engine/no-native");
+    } finally {
+      await other.stop();
     }
   });
 

@@ -1,4 +1,4 @@
-import type { Backend } from "@consilium/engine/backend";
+import { type Backend, type BackendName, useBackend } from "@consilium/engine/backend";
 import { clipRuleOf } from "@consilium/shared/clipping/clipping";
 import { patientPart } from "@consilium/shared/clipping/patientPart";
 import { packedBytes } from "@consilium/shared/contribution/pack";
@@ -12,6 +12,8 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { readPrepared } from "../contract/preparedFile.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { chooseEngine, type EngineChoice } from "../device/engineChoice.ts";
+import type { StudyEngine } from "../device/status.ts";
 import type { DeviceWorkers } from "../device/workers.ts";
 import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
 import type { NoiseStore } from "../noise/noiseStore.ts";
@@ -21,6 +23,7 @@ import { type NoiseBlocks, type PrivateRound, privateRound } from "./privateRoun
 import { privateStep } from "./privateStep.ts";
 import { RandomSums } from "./randomSums.ts";
 import { patientsOf, score } from "./score.ts";
+import type { EngineSettings } from "./settings.ts";
 import { ownStudyDevice, type StudyDevice, sharedStudyDevice } from "./studyDevice.ts";
 import { writeDurably } from "./writeDurably.ts";
 
@@ -41,6 +44,8 @@ type Source =
 interface OpenStudy {
   readonly request: Open;
   readonly model: ModelState;
+  /** What computes its gradients, here or in workers; null where there are none. */
+  readonly choice: EngineChoice | null;
   readonly source: Source;
   /** Memory of its contributions: each is in its file before the next is packed. */
   readonly packed: Uint8Array;
@@ -54,7 +59,7 @@ export interface EngineParts {
   readonly noise: NoiseStore;
   /** None: this process computes gradients itself. */
   readonly workers: DeviceWorkers | null;
-  readonly memoryMiB: number;
+  readonly settings: EngineSettings;
 }
 
 /** Answers the agent's requests. Nothing in a reply depends on a record but through noise that was charged. */
@@ -80,7 +85,7 @@ export class Engine {
       case "open":
         this.#close(request.study);
         this.#studies.set(request.study, await openStudy(request, this.#parts));
-        return { type: "done" };
+        return { type: "opened", ...this.#studyEngine(request.study) };
       case "load-model":
         await this.#study(request.study).model.load(request.path, request.digest);
         return { type: "done" };
@@ -104,7 +109,8 @@ export class Engine {
         const { name, notUsed, threads } = this.#parts.backend;
         const rssMiB = Math.round(process.memoryUsage.rss() / 2 ** 20);
         const workers = [...((await this.#parts.workers?.status()) ?? [])];
-        return { type: "status", backend: name, notUsed: [...notUsed], threads, rssMiB, workers };
+        const studies = [...this.#studies.keys()].map((study) => this.#studyEngine(study));
+        return { type: "status", backend: name, notUsed: [...notUsed], threads, rssMiB, workers, studies };
       }
       default:
         return unreachable(request);
@@ -112,7 +118,7 @@ export class Engine {
   }
 
   async #step(request: Step): Promise<EngineReply> {
-    const study = this.#study(request.key.study);
+    const study = await this.#onItsBackend(request.key.study);
     const contribution = await (request.local === undefined
       ? this.#oneStep(study, request)
       : this.#localSteps(study, request.key, request.local));
@@ -159,12 +165,24 @@ export class Engine {
     }
   }
 
-  #score(request: Score): EngineReply {
-    const { model, source } = this.#study(request.key.study);
+  async #score(request: Score): Promise<EngineReply> {
+    const { model, source } = await this.#onItsBackend(request.key.study);
     if (source.kind === "random-sums") throw noRecords();
     const { contribution, events } = score(model.network(), source.patients, request.what, this.#parts.random);
     const written = writeDurably(request.path, Buffer.from(canonicalJson(contribution)));
     return { type: "written", ...written, events: [...events] };
+  }
+
+  /** Requests that compute run one after another (`main.ts`), each from here to its end on one backend. */
+  async #onItsBackend(name: StudyName): Promise<OpenStudy> {
+    const study = this.#study(name);
+    if (study.choice !== null) await useBackend(backendOf(study.choice, this.#parts));
+    return study;
+  }
+
+  #studyEngine(study: StudyName): StudyEngine {
+    const { choice } = this.#study(study);
+    return { study, ...(choice ?? { engine: null, why: "sums at random" }) };
   }
 
   #study(name: StudyName): OpenStudy {
@@ -187,18 +205,42 @@ async function openStudy(request: Open, parts: EngineParts): Promise<OpenStudy> 
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
   const model = new ModelState(spec, grid);
   if (request.start !== undefined) await model.begin(request.start);
-  return { request, model, source: openSource(request, model, parts), packed, own: undefined };
+  const ofStudy = { request, model, packed, own: undefined };
+  const { patients } = request;
+  if (patients.source === "random-sums") {
+    return { ...ofStudy, choice: null, source: { kind: "random-sums", sums: new RandomSums(grid, patients.seed) } };
+  }
+  const choice = chooseFor(request, parts);
+  // Rows of a batch are cut to the backend that is in use.
+  await useBackend(backendOf(choice, parts));
+  return { ...ofStudy, choice, source: openPatients(patients.path, request, model, choice, parts) };
 }
 
-function openSource(request: Open, model: ModelState, { workers, memoryMiB }: EngineParts): Source {
-  const { spec, grid, classes, patients: from } = request;
-  if (from.source === "random-sums") return { kind: "random-sums", sums: new RandomSums(grid, from.seed) };
-  const patients = readPrepared(from.path);
+/** By what one process has of a step. */
+function chooseFor({ spec, expectedBatch }: Open, { backend, workers, settings }: EngineParts): EngineChoice {
+  const hasNative = workers === null ? backend.name !== "wasm" : workers.isNative;
+  return chooseEngine(settings.backend, hasNative, spec, expectedBatch / (workers?.count ?? 1));
+}
+
+/** In this process, whose own may be another than its workers'. */
+function backendOf({ engine }: EngineChoice, { backend }: EngineParts): BackendName {
+  return engine === "wasm" ? "wasm" : backend.name;
+}
+
+function openPatients(
+  path: string,
+  request: Open,
+  model: ModelState,
+  { engine }: EngineChoice,
+  { workers, settings: { memoryMiB } }: EngineParts,
+): Source {
+  const { spec, classes } = request;
+  const patients = readPrepared(path);
   if (patients.featureCount !== featureCount(spec)) throw unfit("the prepared patients have other features");
   if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
   const trainPatients = patientsOf(patients, "train");
   if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
-  const parts = { request, model, patients, memoryMiB };
+  const parts = { request, model, patients, memoryMiB, engine };
   const device = workers === null ? ownStudyDevice(parts) : sharedStudyDevice(parts, workers);
   return { kind: "patients", patients, trainPatients, device };
 }

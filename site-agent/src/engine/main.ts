@@ -21,15 +21,17 @@ let workers: DeviceWorkers | null = null;
 const started = start();
 
 async function start(): Promise<Engine> {
-  const gpus = readRecord(path.join(enginesFolder(process.env), "gpu")) === null ? [] : gpuModels();
+  const isWasmAlone = settings.backend === "wasm";
+  const hasGpuEngine = readRecord(path.join(enginesFolder(process.env), "gpu")) !== null;
+  const gpus = hasGpuEngine && !isWasmAlone ? gpuModels() : [];
   const hasGpuWorkers = gpus.length > 0 && placesOf(settings.workers, machineWith("tensorflow-gpu", gpus)).length > 0;
   // libtensorflow takes all memory of every GPU that it sees: they are the workers'.
   if (hasGpuWorkers) process.env.CUDA_VISIBLE_DEVICES = "-1";
-  const backend = await startBackend();
+  const backend = await startBackend(isWasmAlone ? "wasm" : "tensorflow-gpu");
   const places = placesOf(settings.workers, machineWith(backend.name, gpus));
   workers = places.length === 0 ? null : new DeviceWorkers({ places, logger });
   const noise = new NoiseStore(operatingSystemRandom);
-  return new Engine({ backend, random: operatingSystemRandom, noise, workers, memoryMiB: settings.memoryMiB });
+  return new Engine({ backend, random: operatingSystemRandom, noise, workers, settings });
 }
 
 function machineWith(backend: BackendName, gpus: readonly string[]): Machine {

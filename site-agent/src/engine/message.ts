@@ -15,7 +15,7 @@ import { AttackName, Optimizer } from "@consilium/shared/study/document";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { z } from "zod";
-import { WorkerStatus } from "../device/status.ts";
+import { StudyEngine, WorkerStatus } from "../device/status.ts";
 
 const path = z.string().min(1);
 
@@ -92,6 +92,7 @@ export type EngineRequest = z.infer<typeof EngineRequest>;
 
 export const EngineReply = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("done") }),
+  StudyEngine.extend({ type: z.literal("opened") }),
   /** A contribution stands in its file. */
   z.strictObject({
     type: z.literal("written"),
@@ -109,6 +110,8 @@ export const EngineReply = z.discriminatedUnion("type", [
     rssMiB: z.number(),
     /** One for each worker process; none: the engine process computes gradients itself. */
     workers: z.array(WorkerStatus),
+    /** Open studies. */
+    studies: z.array(StudyEngine),
   }),
   z.strictObject({ type: z.literal("failed"), refusal: Refusal }),
 ]);

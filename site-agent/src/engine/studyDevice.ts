@@ -1,4 +1,5 @@
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import type { EngineKind } from "../device/engineChoice.ts";
 import { batchBytes } from "../device/memory.ts";
 import { ShardBuffers } from "../device/shardBuffers.ts";
 import { ownDevice, type SumDevice } from "../device/sumDevice.ts";
@@ -20,6 +21,7 @@ export interface StudyDeviceParts {
   readonly model: ModelState;
   readonly patients: PreparedPatients;
   readonly memoryMiB: number;
+  readonly engine: EngineKind;
 }
 
 /** This very process. */
@@ -42,7 +44,7 @@ export function ownStudyDevice({ request, model, patients, memoryMiB }: StudyDev
 
 /** Worker processes, a shard of each step each. */
 export function sharedStudyDevice(
-  { request, model, patients, memoryMiB }: StudyDeviceParts,
+  { request, model, patients, memoryMiB, engine }: StudyDeviceParts,
   workers: DeviceWorkers,
 ): StudyDevice {
   const { study, spec, grid, expectedBatch } = request;
@@ -55,7 +57,7 @@ export function sharedStudyDevice(
     with: (parameters, use) => {
       const revision = revisionOf(parameters);
       const { frozen } = model;
-      return use(workers.deviceOf({ study, spec, frozen, parameters, revision, patients, rows, buffers }));
+      return use(workers.deviceOf({ study, engine, spec, frozen, parameters, revision, patients, rows, buffers }));
     },
   };
 }

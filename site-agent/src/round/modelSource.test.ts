@@ -6,6 +6,7 @@ import { studyWeights } from "@consilium/shared/model/studyWeights";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { featureCount } from "@consilium/shared/study/features";
+import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EngineRequest } from "../engine/message.ts";
 import { heartStudy } from "../ledger/study.test-support.ts";
@@ -36,15 +37,18 @@ const standing: StudyStanding = {
 let folder: string;
 let requests: EngineRequest[];
 let downloads: number;
+let logged: string[];
 let source: ModelSource;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "consilium-models-"));
-  [requests, downloads] = [[], 0];
+  [requests, downloads, logged] = [[], 0, []];
   source = new ModelSource({
     engine: {
       request: async (request) => {
         requests.push(request);
-        return { type: "done" };
+        return request.type === "open"
+          ? { type: "opened", study: request.study, engine: "wasm", why: "small" }
+          : { type: "done" };
       },
     },
     link: {
@@ -56,6 +60,7 @@ beforeEach(async () => {
       },
     },
     folder,
+    logger: jsonLinesLogger("test", (line) => logged.push(line)),
     patients: () => ({ source: "prepared", path: "/prepared" }),
     weights: async ({ digest }) => `/weights/${digest}`,
   });
@@ -75,6 +80,9 @@ describe("[STU41] the engine starts from the weights file that the steward signe
       { type: "open", start: { path: `/weights/${digest}`, weights: named, seed: initialSeed } },
     ]);
     expect(downloads).toBe(0);
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+      { event: "study-opened", study: document.name, engine: "wasm", why: "small" },
+    ]);
   });
 
   test("a first round from another model is refused before anything is opened", async () => {

@@ -8,6 +8,7 @@ import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messag
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { expectedBatchOf, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
+import type { Logger } from "@consilium/shared/system/logger";
 import type { Digest, StudyName } from "@consilium/shared/units/identity";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
@@ -20,6 +21,7 @@ export interface ModelSourceOptions {
   readonly folder: string;
   /** The study's patients, as prepared at its approval, or the bench's random sums. */
   readonly patients: (standing: StudyStanding) => Extract<EngineRequest, { type: "open" }>["patients"];
+  readonly logger: Logger;
   /** Path of a study's weights file, verified. */
   readonly weights: (named: StudyWeights) => Promise<string>;
 }
@@ -67,7 +69,7 @@ export class ModelSource {
 
   async #open(study: StudyName, standing: StudyStanding): Promise<void> {
     const { document } = standing;
-    await this.#request({
+    const reply = await this.#request({
       type: "open",
       study,
       spec: modelSpecOfStudy(document),
@@ -80,6 +82,9 @@ export class ModelSource {
       patients: this.#options.patients(standing),
       ...(await this.#start(document)),
     });
+    if (reply.type === "opened") {
+      this.#options.logger.info("study-opened", { study, engine: reply.engine, why: reply.why });
+    }
     this.#held.set(study, { approved: approvedAs(standing), model: weightsOfStudy(document)?.initial ?? null });
   }
 

@@ -202,6 +202,7 @@ export class SiteBench {
         engine,
         link,
         folder: join(world.folder, "models"),
+        logger: { info: log, warn: log, error: log },
         weights: async ({ digest }) => join(world.folder, digest),
         patients: (standing) => ({ source: "prepared", path: `/prepared/${standing.dataset}` }),
       }),
