@@ -5,7 +5,8 @@ import { z } from "zod";
 export const WorkerStatus = z.strictObject({
   device: z.string(),
   backend: z.enum(["tensorflow-gpu", "tensorflow", "wasm"]),
-  state: z.enum(["ready", "starting", "ended"]),
+  /** `computing`: it was given a shard and owes its sum. */
+  state: z.enum(["ready", "computing", "starting", "ended"]),
   pid: z.number().int().nullable(),
   /** Since the engine process started. */
   restarts: z.number().int().nonnegative(),

@@ -94,6 +94,10 @@ export class WorkerProcess {
     return this.#child.pid;
   }
 
+  get isComputing(): boolean {
+    return this.#awaited !== undefined;
+  }
+
   /** Ends it at once: it has nothing to put in order. */
   end(why: string): void {
     this.#why ??= why;

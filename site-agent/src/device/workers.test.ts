@@ -100,8 +100,7 @@ describe("[ENG31] a worker that ends in the middle of a step takes nothing of it
     const study = shardedStudy(patients, 2);
     await kill(workers, "SIGSTOP", [0]);
     const sum = workers.deviceOf(study).clippedSum(batchOf(PATIENTS), RULE);
-    // The second is done, or in the middle, when both end.
-    await delay(30);
+    await expect.poll(() => workers.status()).toMatchObject([{ state: "computing" }, { state: "ready" }]);
     await kill(workers, "SIGKILL", [0, 1]);
     await expect(sum).rejects.toMatchObject({ code: "engine/workers-ended" });
     workers.deviceOf(study).wipe();

@@ -108,8 +108,8 @@ export class DeviceWorkers {
   async status(): Promise<readonly WorkerStatus[]> {
     await Promise.allSettled(this.#slots.map(({ process }) => process?.ready));
     return this.#slots.map(({ place: { device, backend }, process, isReady, restarts, why }) => {
-      const state = process === null ? "ended" : isReady ? "ready" : "starting";
-      return { device, backend, state, pid: process?.pid ?? null, restarts, why };
+      const pid = process?.pid ?? null;
+      return { device, backend, state: stateOf(process, isReady), pid, restarts, why };
     });
   }
 
@@ -175,6 +175,12 @@ export class DeviceWorkers {
   #revive(): void {
     if (this.#slots.every(({ process }) => process === null)) for (const slot of this.#slots) this.#restart(slot);
   }
+}
+
+function stateOf(process: WorkerProcess | null, isReady: boolean): WorkerStatus["state"] {
+  if (process === null) return "ended";
+  if (!isReady) return "starting";
+  return process.isComputing ? "computing" : "ready";
 }
 
 interface Shard {

@@ -39,7 +39,9 @@ function machineWith(backend: BackendName, gpus: readonly string[]): Machine {
   return { cores: availableParallelism(), gpus, backend, poolBytes: bound === undefined ? null : Number(bound) };
 }
 
-/** Requests run one after another; noise is ordered beside them. */
+/** Run beside others: noise, and what must be told while a step waits for its workers. */
+const BESIDE: readonly EngineCall["request"]["type"][] = ["prepare-noise", "abandon", "status"];
+/** Other requests run one after another. */
 let last: Promise<unknown> = started;
 
 async function answer({ id, request }: EngineCall): Promise<void> {
@@ -49,7 +51,7 @@ async function answer({ id, request }: EngineCall): Promise<void> {
 
 process.on("message", (message: unknown) => {
   const call = EngineCall.parse(message);
-  if (call.request.type === "prepare-noise" || call.request.type === "abandon") void answer(call);
+  if (BESIDE.includes(call.request.type)) void answer(call);
   else last = last.then(() => answer(call));
 });
 // The agent ends this process, by closing the channel; a terminal's Ctrl-C goes to the agent.

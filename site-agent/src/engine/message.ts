@@ -1,6 +1,7 @@
 /**
  * What crosses between the agent and its engine process: names of files, digests and events, never a record,
- * a gradient or an un-noised number. One request is under way at a time; `prepare-noise` alone runs beside others.
+ * a gradient or an un-noised number. One request is under way at a time; `prepare-noise`, `abandon` and `status` run
+ * beside others.
  */
 
 import { Clipping } from "@consilium/shared/clipping/clipping";
