@@ -70,7 +70,9 @@ describe("[ENG35] a study's engine follows from its model, its expected batch an
     expect(choiceRule("auto", "tensorflow")).toBe(
       "small ones (dense layers under 5 million multiplications a step) on wasm, others on tensorflow",
     );
-    expect(choiceRule("wasm", "wasm")).toBe("all on wasm");
+    expect(choiceRule("auto", "wasm")).toBe("all on wasm");
+    expect(choiceRule("wasm", "tensorflow")).toBe("all on wasm");
+    expect(choiceRule("native", "tensorflow")).toBe("all on tensorflow");
   });
 });
 

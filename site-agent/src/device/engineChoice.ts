@@ -44,7 +44,8 @@ export function chooseEngine(
 
 /** The rule in words, for a machine whose fastest backend is `backend`. */
 export function choiceRule(setting: EngineSetting, backend: string): string {
-  if (setting !== "auto" || backend === "wasm") return `all on ${backend}`;
+  if (setting === "wasm" || backend === "wasm") return "all on wasm";
+  if (setting === "native") return `all on ${backend}`;
   const small = `dense layers under ${millions(NATIVE_MULTIPLICATIONS)} million multiplications a step`;
   return `small ones (${small}) on wasm, others on ${backend}`;
 }
