@@ -1,4 +1,5 @@
 /** The benchmark "engine" as a part of docs/benchmarks.md. */
+import { chooseEngine } from "@consilium/site-agent/device/engineChoice";
 import { verdicts, verdictText } from "./aim.ts";
 import { STEADY } from "./enginePlans.ts";
 import { caseOf, type EngineCase, type MeasuredPlan } from "./engineReport.ts";
@@ -28,6 +29,7 @@ function summary(plans: readonly MeasuredPlan[]): string {
     "PyTorch, no privacy",
     "Opacus, ghost clipping",
     "WebAssembly, × libtensorflow",
+    "a site takes",
   ];
   return table(head, plans.map(summaryRow));
 }
@@ -45,7 +47,14 @@ function summaryRow(measured: MeasuredPlan): string[] {
     briefly(pytorch),
     briefly(caseOf(measured, "opacus", "private, ghost clipping")),
     wasm === null || native === null ? briefly(wasm) : `${briefly(wasm)}, ${times(wasm.median / native.median)}`,
+    taken(measured),
   ];
+}
+
+/** What a site with both engines computes such a study with. */
+function taken({ plan }: MeasuredPlan): string {
+  const { engine } = chooseEngine("auto", true, plan.spec(), plan.batch);
+  return engine === "wasm" ? "WebAssembly" : "libtensorflow";
 }
 
 function briefly(one: TimedCase | null): string {

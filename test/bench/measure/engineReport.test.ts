@@ -54,7 +54,7 @@ describe("the page", () => {
     const page = enginePage("Here, today.", [sideBySide(plan, [...own, ...wasm, pytorch, ghost])], [steady]);
     expect(page).toMatch(/^Here, today\./);
     expect(page).toContain("at most 2 × PyTorch: **not reached** (2.40 ×)");
-    expect(page).toContain("480 ms, 2.00 ×");
+    expect(page).toContain("480 ms, 2.00 × | libtensorflow |");
     expect(page).toContain("| Opacus | not measured: no Opacus |");
     expect(page).toContain("- WebAssembly: 200 and 206 MiB in RAM; 12 and 12 tensors of 1.00 and 1.00 MiB.");
   });
