@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { epsilonOf } from "../accountant/convert.ts";
-import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { addCurves, curveOf, curveOfEvents, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { patientPart } from "../clipping/patientPart.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { PrivacyEvent } from "../event/event.ts";
@@ -105,19 +105,19 @@ export function privacyStatementOf(
     .map(({ statement }) => statement)
     .filter(({ study }) => study === document.name)
     .sort((a, b) => (a.site < b.site ? -1 : 1));
-  const curves = approved.map(({ site }) => worstPart(spent.filter((charge) => charge.site === site)));
-  const worst = curves.reduce(pointwiseMax, ZERO_CURVE);
+  const curves = approved.map(({ site }) => curvesOfParts(spent.filter((charge) => charge.site === site)));
+  const worst = curves.flat().reduce(pointwiseMax, ZERO_CURVE);
   const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
   const weights = weightsOfStudy(document);
   const sites = approved.map((statement) => siteStatement(document, statement, state));
   const left = leftCharges(document, spent);
   const toTheEnd = approved
     .map(({ site }) => [...spent.filter((charge) => charge.site === site), ...left])
-    .flatMap(curvesOfParts)
-    .concat(Part.options.map((part) => plannedCurve(document, part)));
+    .map(curvesOfParts)
+    .concat([Part.options.map((part) => plannedCurve(document, part))]);
   const consortium = {
     disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
-    ...(sites.length > 1 ? { twoSitesEpsilon: at(scaleCurve(worst, 2)) } : {}),
+    ...(sites.length > 1 ? { twoSitesEpsilon: Math.max(...atTwoSites(curves).map(at)) } : {}),
   };
   const signedMaximumEpsilon = Math.max(...Part.options.map((part) => at(plannedCurve(document, part))));
   return {
@@ -136,8 +136,8 @@ export function privacyStatementOf(
     guarantee: guaranteeOf(
       document,
       consortium,
-      Math.max(...toTheEnd.map(at)),
-      at(scaleCurve(toTheEnd.reduce(pointwiseMax, ZERO_CURVE), 2)),
+      Math.max(...toTheEnd.flat().map(at)),
+      Math.max(...atTwoSites(toTheEnd).map(at)),
     ),
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
@@ -202,11 +202,18 @@ function siteStatement(
   };
 }
 
-/** Bounds what any patient of a site pays: each is in one part. */
-function worstPart(charges: readonly PlannedCharge[]): RdpCurve {
-  return curvesOfParts(charges).reduce(pointwiseMax, ZERO_CURVE);
+/**
+ * What a patient pays whose records lie at two sites, for each pair of parts: the patient is in one part at either, and
+ * Rényi divergences of independent mechanisms add, order by order (Mironov 2017, arXiv:1702.07476, Proposition 1).
+ */
+function atTwoSites(sites: readonly (readonly RdpCurve[])[]): RdpCurve[] {
+  const worst = Part.options.map((_, part) =>
+    sites.reduce((most, curves) => pointwiseMax(most, curves[part] ?? ZERO_CURVE), ZERO_CURVE),
+  );
+  return worst.flatMap((curve, part) => worst.slice(part).map((other) => addCurves(curve, other)));
 }
 
+/** In the order of `Part.options`. */
 function curvesOfParts(charges: readonly PlannedCharge[]): RdpCurve[] {
   return Part.options
     .map((part) => charges.filter((charge) => charge.part === part).map(({ event }) => event))

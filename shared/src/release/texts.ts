@@ -90,8 +90,9 @@ function twoSitesLines({ guarantee: { twoSitesEpsilon }, delta }: PrivacyStateme
   if (twoSitesEpsilon === undefined) return [];
   return [
     sentence(
-      "- Two sites: a patient whose records lie at two of them pays at both, and Rényi divergences add. So twice the largest",
-      "of any part, order by order, is converted at the same δ (Canonne, Kamath & Steinke 2020, Proposition 12):",
+      "- Two sites: a patient whose records lie at two of them is in one part at either and pays at both. For the costliest",
+      "pair of parts, Rényi divergences are added order by order (Mironov 2017, Proposition 1), then converted to ε at the",
+      "same δ (Canonne, Kamath & Steinke 2020, Proposition 12):",
       `ε = ${epsilonText(twoSitesEpsilon)} at δ = ${delta}, for both sites together; twice a site's ε would be at 2δ.`,
     ),
   ];
