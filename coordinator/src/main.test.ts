@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEnrolmentRequest, EnrolmentGrant, parseToken } from "@consilium/certs/enrolment";
 import { createCertificateRequest } from "@consilium/certs/request";
-import { emptyHead, headOf, nextEntry } from "@consilium/shared/ledger/chain";
+import { emptyTip, nextEntry, tipOf } from "@consilium/shared/ledger/chain";
 import { ChargeId, LedgerBody, type LedgerEntry } from "@consilium/shared/ledger/entry";
 import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
 import { type Signer, signerOf } from "@consilium/shared/signing/ed25519";
@@ -247,11 +247,11 @@ describe("[LED21] a backup of a running coordinator restores to the same ledger"
     const site = SiteName.parse("st-anna");
     const printed = (signer: Signer): string => {
       const entries: LedgerEntry[] = [];
-      let head = emptyHead(site);
+      let tip = emptyTip(site);
       for (const body of siteBodies(site)) {
-        const entry = nextEntry(head, "2026-01-01T00:00:00Z", body, signer);
+        const entry = nextEntry(tip, "2026-01-01T00:00:00Z", body, signer);
         entries.push(entry);
-        head = headOf(entry);
+        tip = tipOf(entry);
       }
       return JSON.stringify({ entries });
     };

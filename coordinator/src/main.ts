@@ -21,6 +21,7 @@ import { ENROLMENT_PATH } from "./http/enrolment.ts";
 import { openPeopleServer, type PeopleServer } from "./http/peopleServer.ts";
 import type { Service } from "./http/service.ts";
 import { WeightsRoom } from "./http/weights.ts";
+import { admissionRefusal } from "./ledger/admission.ts";
 import { ledgerBook } from "./ledger/ledgerBook.ts";
 import { RefusalLog } from "./ledger/refusalLog.ts";
 import { type AgentServer, openAgentServer } from "./socket/server.ts";
@@ -248,6 +249,7 @@ function handlersOf(world: StudyWorld, studies: Studies, consortium: Consortium)
       if (message.type !== "certificate-wanted") return studies.onMessage(site, message, attachment);
       return { type: "accepted", certificate: await consortium.renew(site, message.csr) };
     },
+    admit: (site, ready) => admissionRefusal(world, site, ready),
     onConnected: (site) => {
       logger.info("site-connected", { site });
       world.changed("sites", null);

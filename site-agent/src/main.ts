@@ -190,7 +190,7 @@ class Agent {
   }
 
   #connect(): Link {
-    const { config, keys, folder } = this.#site;
+    const { config, keys, folder, ledger } = this.#site;
     return new Link({
       url: config.coordinator.url,
       site: config.name,
@@ -199,6 +199,7 @@ class Agent {
       ca: keys.ca,
       random: operatingSystemRandom,
       credentials: () => readTls(folder),
+      ready: () => ({ type: "ready", own: ledger.head(), held: this.#rounds.held() }),
       handlers: {
         onMessage: (message, attachment) => this.#onMessage(message, attachment),
         onConnected: () => this.#onConnected(),

@@ -8,7 +8,7 @@ import { newSeed, signerOf } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectUndisturbed, Miniature, type MiniatureSite, until } from "./miniature.ts";
+import { expectUndisturbed, Miniature, type MiniatureSite, readyOf, until } from "./miniature.ts";
 import { RawSite } from "./rawSite.ts";
 
 let consortium: Miniature;
@@ -61,7 +61,7 @@ describe("[HND1] only a site of the roster, with its pinned key over its own TLS
     await site.greet();
     const frame = seal(
       startSession(digestOf("guess"), site.member.site, COORDINATOR),
-      { body: { type: "ready" } },
+      { body: readyOf(site.member) },
       site.member.identity,
     );
     expect(await site.exchange(frame.frame)).toMatchObject({ type: "refused", refusal: { code: "session/foreign" } });

@@ -13,9 +13,11 @@ import { type DenyList, EMPTY_DENY_LIST } from "@consilium/certs/revocation";
 import { type AgentServer, openAgentServer } from "@consilium/coordinator/socket/server";
 import type { RefusalNotice } from "@consilium/coordinator/socket/serverOptions";
 import { digestOf } from "@consilium/shared/encoding/digest";
-import type { ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
+import { emptyState, headOf } from "@consilium/shared/ledger/state";
+import { LEDGER_HEAD_DOMAIN, type ReplyBody, type SiteMessage } from "@consilium/shared/protocol/messages";
+import type { Ready } from "@consilium/shared/protocol/ready";
 import { EMPTY_ROSTER, type Roster, withSite } from "@consilium/shared/protocol/roster";
-import { newSeed, type Signer, signerOf } from "@consilium/shared/signing/ed25519";
+import { newSeed, type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import { SiteName, StudyName } from "@consilium/shared/units/identity";
 import type { Credentials } from "@consilium/site-agent/socket/connection";
@@ -96,6 +98,7 @@ export class Miniature {
       blobFor: async (site, digest) => this.blobs.get(`${site}/${digest}`),
       handlers: {
         onMessage: (site, message, attachment) => this.onMessage(site, message, attachment),
+        admit: () => null,
         onConnected: (site) => this.connected.push(site),
         onDisconnected: (site) => this.disconnected.push(site),
         onRefusal: (notice) => this.refusals.push(notice),
@@ -147,6 +150,7 @@ export class Miniature {
       ca: this.authority.certificate,
       random,
       credentials: async () => member.credentials,
+      ready: () => readyOf(member),
       handlers: {
         onMessage: async () => ({ type: "accepted" }),
         onConnected: () => undefined,
@@ -168,6 +172,12 @@ export class Miniature {
     await this.#server?.close();
     await rm(this.folder, { recursive: true });
   }
+}
+
+/** Of a site whose ledger is empty, and that saw none of the coordinator's. */
+export function readyOf({ site, identity }: MiniatureSite): Ready {
+  const head = headOf(emptyState(site));
+  return { type: "ready", own: { head, signature: signStatement(identity, LEDGER_HEAD_DOMAIN, head) }, held: null };
 }
 
 /** Resolves once a condition holds; rejects, with its text, when it doesn't within a time. */

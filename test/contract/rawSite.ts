@@ -5,7 +5,7 @@ import { open, type Session, seal, startSession } from "@consilium/shared/protoc
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { io, type Socket } from "socket.io-client";
-import type { Miniature, MiniatureSite } from "./miniature.ts";
+import { type Miniature, type MiniatureSite, readyOf } from "./miniature.ts";
 
 /** A site that speaks the protocol by hand, so that a test can break any of its rules. */
 export class RawSite {
@@ -74,7 +74,7 @@ export class RawSite {
   /** Hello, welcome, ready. */
   async begin(): Promise<void> {
     await this.greet();
-    await this.exchange(this.frame({ type: "ready" }));
+    await this.exchange(this.frame(readyOf(this.member)));
   }
 
   /** A text as it would stand on the wire, whatever socket.io would make of it. */

@@ -3,7 +3,7 @@ import { FRAME_BYTES_MAX, INLINE_BYTES_MAX, REFUSALS_PER_LINK_MAX } from "@consi
 import { seal } from "@consilium/shared/protocol/session";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectUndisturbed, Miniature, type MiniatureSite, rejection, until } from "./miniature.ts";
+import { expectUndisturbed, Miniature, type MiniatureSite, readyOf, rejection, until } from "./miniature.ts";
 import { RawSite } from "./rawSite.ts";
 
 let consortium: Miniature;
@@ -73,7 +73,7 @@ describe("[HND6] whatever breaks a rule is refused with a signed reply and booke
       code: "message/unknown",
       frame: (site) => site.frame({ ...rejection, extra: 1 }),
     },
-    { what: "a second ready", code: "session/begun", frame: (site) => site.frame({ type: "ready" }) },
+    { what: "a second ready", code: "session/begun", frame: (site) => site.frame(readyOf(site.member)) },
     {
       what: "a message that skips a number",
       code: "session/out-of-sequence",

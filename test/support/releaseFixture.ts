@@ -1,8 +1,10 @@
 /** A small release of two sites with everything that `verify` looks at, signed with fixed keys. */
 
 import { digestOf } from "@consilium/shared/encoding/digest";
-import { emptyHead, headOf, nextEntry } from "@consilium/shared/ledger/chain";
+import { emptyTip, nextEntry, tipOf } from "@consilium/shared/ledger/chain";
 import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
+import { replay } from "@consilium/shared/ledger/replay";
+import { headOf } from "@consilium/shared/ledger/state";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { parameterCount } from "@consilium/shared/model/spec";
 import { LEDGER_HEAD_DOMAIN, type RoundPurpose } from "@consilium/shared/protocol/messages";
@@ -94,11 +96,11 @@ export const roster = signRoster(
 
 export function chain(bodies: readonly LedgerBody[], writer: Signer): LedgerEntry[] {
   const entries: LedgerEntry[] = [];
-  let head = emptyHead(COORDINATOR);
+  let tip = emptyTip(COORDINATOR);
   for (const body of bodies) {
-    const entry = nextEntry(head, "2026-01-01T00:00:00Z", body, writer);
+    const entry = nextEntry(tip, "2026-01-01T00:00:00Z", body, writer);
     entries.push(entry);
-    head = headOf(entry);
+    tip = tipOf(entry);
   }
   return entries;
 }
@@ -152,13 +154,11 @@ const audit = studyAudit(
     document.audit.attacks.map((attack) => ({ site, attack, members: even(400, 0.3), nonMembers: even(150, 0.3) })),
   ),
 );
-const last = ledger.at(-1);
-if (last === undefined) throw new Error("no entries");
-const head = { writer: COORDINATOR, sequence: last.sequence, hash: last.hash } as const;
+const head = headOf(replay(COORDINATOR, ledger));
 
 /** Heads of the sites' own ledgers: signed, and silent about the coordinator's. */
 export const ownHeads = SITES.map(({ site, identity }) => {
-  const own = { writer: site, sequence: 9, hash: digestOf(`${site}'s ledger`) };
+  const own = { writer: site, sequence: 9, hash: digestOf(`${site}'s ledger`), root: digestOf(`${site}'s tree`) };
   return { party: site, head: own, signature: Signature.parse(signStatement(identity, LEDGER_HEAD_DOMAIN, own)) };
 });
 

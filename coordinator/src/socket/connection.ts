@@ -18,8 +18,8 @@ export interface ConnectionOptions {
   readonly signer: Signer;
   readonly random: RandomSource;
   readonly authorities: Authorities;
-  /** The site has proved itself in this session: from now on it may send and be sent to. */
-  readonly onReady: (connection: SiteConnection) => void;
+  /** Why a site that has proved itself may not take part all the same; null: it may send and be sent to from now on. */
+  readonly onReady: (ready: Ready) => Refusal | null;
   readonly onMessage: (message: SiteMessage, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
   readonly onRefusal: (refusal: Refusal) => void;
 }
@@ -96,7 +96,7 @@ export class SiteConnection {
       emit: (frame) => this.#socket.emit("envelope", frame),
       messages: Incoming,
       onMessage: async (message, attachment) => {
-        if (message.type === "ready") return this.#becomeReady();
+        if (message.type === "ready") return this.#becomeReady(message);
         return this.#isReady ? onMessage(message, attachment) : refused("session/none");
       },
       onRefusal: (refusal, by) => (by === "protocol" ? this.#refuse(refusal) : this.#options.onRefusal(refusal)),
@@ -110,11 +110,14 @@ export class SiteConnection {
   }
 
   /** The first envelope proves that the site signed the coordinator's nonce: a recorded hello gets no further. */
-  #becomeReady(): ReplyBody {
+  #becomeReady(ready: Ready): ReplyBody {
     if (this.#isReady) return refused("session/begun");
     this.#isReady = true;
-    this.#options.onReady(this);
-    return { type: "accepted" };
+    const refusal = this.#options.onReady(ready);
+    if (refusal === null) return { type: "accepted" };
+    this.#isReady = false;
+    this.#options.onRefusal(refusal);
+    return { type: "refused", refusal };
   }
 
   #open(frame: unknown): void {

@@ -11,6 +11,7 @@ import {
 } from "@consilium/shared/protocol/limits";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import { packetParser } from "@consilium/shared/protocol/packets";
+import type { Ready } from "@consilium/shared/protocol/ready";
 import { type RefusalCode, refusalFor } from "@consilium/shared/protocol/refusals";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { type Socket, Server as SocketServer } from "socket.io";
@@ -189,11 +190,11 @@ export class AgentServer {
     const { site } = peer;
     const { signer, random, authorities, handlers } = this.#options;
     const address = request.socket.remoteAddress;
-    const connection = new SiteConnection(socket, peer, {
+    const connection: SiteConnection = new SiteConnection(socket, peer, {
       signer,
       random,
       authorities,
-      onReady: () => this.#ready(connection),
+      onReady: (ready) => this.#ready(connection, ready),
       onMessage: (message, attachment) => handlers.onMessage(site, message, attachment),
       onRefusal: (refusal) => this.#notice(site, refusal, address),
     });
@@ -212,8 +213,10 @@ export class AgentServer {
   }
 
   /** A site that comes back before its old link was seen to break: the new link, just proven, takes over. */
-  #ready(connection: SiteConnection): void {
+  #ready(connection: SiteConnection, ready: Ready): Refusal | null {
     const { site } = connection.peer;
+    const refusal = this.#options.handlers.admit(site, ready);
+    if (refusal !== null) return refusal;
     const before = this.#connections.get(site);
     this.#connections.set(site, connection);
     if (before !== undefined) {
@@ -221,6 +224,7 @@ export class AgentServer {
       this.#options.handlers.onDisconnected(site);
     }
     this.#options.handlers.onConnected(site);
+    return null;
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {

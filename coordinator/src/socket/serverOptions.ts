@@ -1,5 +1,6 @@
 import type { Refusal } from "@consilium/shared/failure/failure";
 import type { ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
+import type { Ready } from "@consilium/shared/protocol/ready";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
@@ -38,6 +39,8 @@ export interface AgentServerOptions {
 export interface AgentHandlers {
   /** Parses nothing, checks nothing of the link: the site is proven, the message valid. A `Failure` is a refusal. */
   readonly onMessage: (site: SiteName, message: SiteMessage, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
+  /** Whether both ledgers go on where the site last saw them; a refusal ends the link before it begins. */
+  readonly admit: (site: SiteName, ready: Ready) => Refusal | null;
   readonly onConnected: (site: SiteName) => void;
   readonly onDisconnected: (site: SiteName) => void;
   readonly onRefusal: (notice: RefusalNotice) => void;

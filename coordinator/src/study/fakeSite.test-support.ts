@@ -46,6 +46,7 @@ export class FakeSite {
       writer: this.name,
       sequence: this.#sequence,
       hash: this.#sequence === 0 ? GENESIS_HASH : digestOf(`${this.name} ${this.#sequence}`),
+      root: digestOf(`root of ${this.name} ${this.#sequence}`),
     };
     return { head, signature: signStatement(this.identity, LEDGER_HEAD_DOMAIN, head) };
   }

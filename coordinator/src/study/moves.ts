@@ -26,7 +26,7 @@ export function move(world: StudyWorld, study: StudyName, event: StudyEvent, mot
     const reason = cut(motive.reason);
     const moved = { from: record.standing.state, to: next.state, by, reason };
     world.ledger.append([{ kind: "study-moved", study, ...moved }]);
-    saveMove(world.sql, study, world.ledger.state().head.sequence, { ...moved, at: world.clock.now().toISOString() });
+    saveMove(world.sql, study, world.ledger.state().tip.sequence, { ...moved, at: world.clock.now().toISOString() });
     saveStanding(world.sql, study, next, motive === BY_SCHEDULE ? null : reason);
     return next;
   });

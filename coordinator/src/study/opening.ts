@@ -11,7 +11,7 @@ import { insertRound, nextAttempt } from "../storage/rounds.ts";
 import { findStudy, movesOf, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort } from "./cohort.ts";
 import { BY_SCHEDULE, type Motive, move } from "./moves.ts";
-import type { StudyWorld } from "./world.ts";
+import type { LedgerBook, StudyWorld } from "./world.ts";
 
 /** Where a study stands between two rounds. */
 export interface Position {
@@ -29,6 +29,8 @@ export type Opening = { readonly kind: "opened"; readonly spec: RoundSpec } | Ex
 export function openRoundAt(world: StudyWorld, position: Position): Opening {
   const { document, done, declined } = position;
   const { link, ledger, sql } = world;
+  const lost = lossText(ledger);
+  if (lost !== null) return { kind: "pause", reason: lost };
   const state = findStudy(sql, document.name)?.standing.state;
   const stop = stopOf(sql, document);
   const input = {
@@ -46,6 +48,12 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   if (state === "training") move(world, document.name, { type: "trained" }, why);
   if (state !== "auditing") move(world, document.name, { type: "audit-started" }, why);
   return { kind: "opened", spec: reserve(world, position, choice, stop) };
+}
+
+/** What our ledger lost that a site holds: nothing is begun or released before that is taken over. */
+export function lossText(ledger: Pick<LedgerBook, "lost">): string | null {
+  const [lost] = ledger.lost().values();
+  return lost?.message.slice(0, 500) ?? null;
 }
 
 /** Why training ends early, if it does: again the same after a restart, from the metrics in the database. */

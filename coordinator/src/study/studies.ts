@@ -1,4 +1,5 @@
 import { assert, Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { holdsHead } from "@consilium/shared/ledger/recovery";
 import {
   ATTEMPT_LOST_CODE,
   LEDGER_HEAD_DOMAIN,
@@ -20,6 +21,7 @@ import { ACCEPTED, type ContributionMessage, roundRefused, takeContribution } fr
 import { type Motive, move } from "./moves.ts";
 import { type OpenedRound, StudyRun } from "./run.ts";
 import type { StudyState } from "./study.ts";
+import { tellShowing } from "./telling.ts";
 import type { StudyWorld } from "./world.ts";
 
 /** States in which a study's run goes on by itself. */
@@ -76,6 +78,7 @@ export class Studies {
 
   /** Starts training; without the answers of some sites where enough others approved. */
   async start(name: StudyName, motive: Motive): Promise<void> {
+    this.#requireWholeLedger();
     const record = this.record(name);
     const approved = approvalCount(this.#world, record);
     if (record.standing.state === "proposed" && approved >= record.document.training.minSites) {
@@ -99,6 +102,7 @@ export class Studies {
   }
 
   async resume(name: StudyName, motive: Motive): Promise<void> {
+    this.#requireWholeLedger();
     move(this.#world, name, { type: "resumed" }, motive);
     await this.#launch(name);
   }
@@ -184,6 +188,11 @@ export class Studies {
     await Promise.all([...this.#running.values()].map(({ run }) => run.freeze()));
   }
 
+  #requireWholeLedger(): void {
+    const [lost] = this.#world.ledger.lost().values();
+    if (lost !== undefined) throw lost;
+  }
+
   async #launch(name: StudyName): Promise<void> {
     const { logger, changed } = this.#world;
     await this.#running.get(name)?.ended;
@@ -241,7 +250,8 @@ export class Studies {
   #countersigned(site: SiteName, { head, signature }: SignedHead): void {
     const { ledger, roster, countersigned } = this.#world;
     const entry = activeSite(roster().roster, site);
-    const isOurs = head.writer === COORDINATOR && ledger.hashAt(head.sequence) === head.hash;
+    const isKnown = holdsHead(ledger.state(), head) && ledger.hashAt(head.sequence) === head.hash;
+    const isOurs = head.writer === COORDINATOR && isKnown;
     if (!isOurs || entry === undefined || !verifyStatement(entry.identityKey, LEDGER_HEAD_DOMAIN, head, signature)) {
       throw new Failure({
         code: "ledger/head-not-signed",
@@ -265,13 +275,12 @@ export class Studies {
 
   /** So that the site can let go of what it packed for a round that ended while it was away. */
   #sendLastClosed(site: SiteName, study: StudyName): void {
-    const { link, logger, ledger, sql } = this.#world;
-    const last = lastClosed(sql, study);
+    const last = lastClosed(this.#world.sql, study);
     if (last === undefined || !last.spec.cohort.includes(site)) return;
     assert(last.state !== "announced", "a closed round has an end");
     const end = last.state === "committed" && last.result !== null ? { result: last.result } : {};
-    const message = { type: "round-closed", key: last.key, outcome: last.state, ...end, head: ledger.head() } as const;
-    link.send(site, message).catch(() => logger.warn("site-not-reached", { study, site, type: message.type }));
+    const ended = { key: last.key, outcome: last.state, ...end };
+    tellShowing(this.#world, last.key, site, (shown) => ({ type: "round-closed", ...ended, ...shown }));
   }
 }
 

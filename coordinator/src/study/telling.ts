@@ -1,4 +1,10 @@
-import type { CoordinatorMessage, RoundEnd, RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
+import type {
+  CoordinatorMessage,
+  RoundEnd,
+  RoundKey,
+  RoundSpec,
+  ShownLedgers,
+} from "@consilium/shared/protocol/messages";
 import type { SiteName } from "@consilium/shared/units/identity";
 import type { Abandoned, Committed } from "../round/state.ts";
 import type { StudyWorld } from "./world.ts";
@@ -15,8 +21,8 @@ export function announce(
   ended?: RoundEnd,
 ): void {
   const end = ended === undefined ? {} : { ended };
-  const message: CoordinatorMessage = { type: "round-announced", round: spec, ...end, head: world.ledger.head() };
-  for (const site of sites) tell(world, spec.key, site, message, aggregate ?? undefined);
+  const say = (shown: ShownLedgers): CoordinatorMessage => ({ type: "round-announced", round: spec, ...end, ...shown });
+  for (const site of sites) tellShowing(world, spec.key, site, say, aggregate ?? undefined);
 }
 
 export function askAgain(world: StudyWorld, key: RoundKey, site: SiteName): void {
@@ -25,8 +31,9 @@ export function askAgain(world: StudyWorld, key: RoundKey, site: SiteName): void
 
 /** Sites keep their packed contributions until they hear this, by itself or with the next announcement. */
 export function tellClosed(world: StudyWorld, ended: RoundEnd, sites: readonly SiteName[]): void {
-  const message: CoordinatorMessage = { type: "round-closed", ...ended, head: world.ledger.head() };
-  for (const site of sites) tell(world, ended.key, site, message);
+  for (const site of sites) {
+    tellShowing(world, ended.key, site, (shown) => ({ type: "round-closed", ...ended, ...shown }));
+  }
 }
 
 export function endOf(round: Committed | Abandoned): RoundEnd {
@@ -37,6 +44,17 @@ export function endOf(round: Committed | Abandoned): RoundEnd {
 /** Fields of a log line that name a round. */
 export function logFields({ study, purpose, round, attempt }: RoundKey): Record<string, string | number> {
   return { study, purpose, round, attempt };
+}
+
+/** A message that shows our ledger, where the site is there to see it. */
+export function tellShowing(
+  world: StudyWorld,
+  key: RoundKey,
+  site: SiteName,
+  say: (shown: ShownLedgers) => CoordinatorMessage,
+  attachment?: Uint8Array,
+): void {
+  if (world.link.isConnected(site)) tell(world, key, site, say(world.ledger.shownTo(site)), attachment);
 }
 
 function tell(

@@ -1,6 +1,7 @@
+import type { Failure } from "@consilium/shared/failure/failure";
 import type { LedgerBody, LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
-import type { CoordinatorMessage, ReplyBody, SignedHead } from "@consilium/shared/protocol/messages";
+import type { CoordinatorMessage, ReplyBody, ShownLedgers, SignedHead } from "@consilium/shared/protocol/messages";
 import type { SignedRoster } from "@consilium/shared/protocol/roster";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
@@ -19,11 +20,19 @@ export interface LedgerBook {
   state(): LedgerState;
   /** The whole chain, oldest first. */
   entries(): LedgerEntry[];
-  /** Whether a data set can pay these charges under its caps over all studies, and under this study's own. */
+  /** Our newest head as one site is to see it: signed, and proved to be the growth of the one it saw before. */
+  shownTo(site: SiteName): ShownLedgers;
+  /**
+   * What a site took for good, as it says itself when its link begins; a failure where our ledger lost or rewrote that.
+   */
+  siteHolds(site: SiteName, head: LedgerHead | null): Failure | null;
+  /** Sites that hold entries of ours which we lost, with the failure that says so: nothing may be begun meanwhile. */
+  lost(): ReadonlyMap<SiteName, Failure>;
   /** Hash of one of our entries; undefined where there is none. */
   hashAt(sequence: number): Digest | undefined;
   /** Newest head of that site that is in the chain. */
   witnessed(site: SiteName): LedgerHead | undefined;
+  /** Whether a data set can pay these charges under its caps over all studies, and under this study's own. */
   affords(site: SiteName, dataset: DatasetId, document: StudyDocument, charges: readonly PlannedCharge[]): boolean;
 }
 

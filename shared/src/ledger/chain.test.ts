@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { signerOf } from "../signing/ed25519.ts";
 import { SiteName } from "../units/identity.ts";
-import { emptyHead, encodeEntry, headOf, nextEntry, readChain } from "./chain.ts";
+import { emptyTip, encodeEntry, nextEntry, readChain, tipOf } from "./chain.ts";
 import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
 
 const ledger = new TestLedger(
@@ -58,10 +58,10 @@ describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry
     const stranger = signerOf(new Uint8Array(32).fill(6));
     const [entry] = ledger.entries;
     if (entry === undefined) throw new Error("the ledger has entries");
-    const forged = nextEntry(emptyHead(writer), entry.at, entry.body, stranger);
-    expect(headOf(forged)).toEqual(headOf(entry));
+    const forged = nextEntry(emptyTip(writer), entry.at, entry.body, stranger);
+    expect(tipOf(forged)).toEqual(tipOf(entry));
     expect(() => read([encodeEntry(forged)])).toThrow("signature");
-    const foreign = nextEntry(emptyHead(SiteName.parse("basel")), entry.at, entry.body, signer);
+    const foreign = nextEntry(emptyTip(SiteName.parse("basel")), entry.at, entry.body, signer);
     expect(() => read([encodeEntry(foreign)])).toThrow("written by basel");
   });
 });

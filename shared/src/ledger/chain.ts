@@ -3,23 +3,23 @@ import { digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
 import type { PartyName } from "../units/identity.ts";
-import { GENESIS_HASH, type LedgerBody, LedgerEntry, type LedgerHead } from "./entry.ts";
+import { type ChainTip, GENESIS_HASH, type LedgerBody, LedgerEntry } from "./entry.ts";
 
 /** Domain of an entry's signature. */
 const LEDGER_ENTRY_DOMAIN = "ledger-entry";
 
-/** Head of a ledger without entries. */
-export function emptyHead(writer: PartyName): LedgerHead {
+/** Tip of a ledger without entries. */
+export function emptyTip(writer: PartyName): ChainTip {
   return { writer, sequence: 0, hash: GENESIS_HASH };
 }
 
-export function headOf(entry: LedgerEntry): LedgerHead {
+export function tipOf(entry: LedgerEntry): ChainTip {
   return { writer: entry.writer, sequence: entry.sequence, hash: entry.hash };
 }
 
-/** The entry that follows `head`: canonical encoding → hash → signature. */
-export function nextEntry(head: LedgerHead, at: string, body: LedgerBody, signer: Signer): LedgerEntry {
-  const content = { writer: head.writer, sequence: head.sequence + 1, previousHash: head.hash, at, body };
+/** The entry that follows `tip`: canonical encoding → hash → signature. */
+export function nextEntry(tip: ChainTip, at: string, body: LedgerBody, signer: Signer): LedgerEntry {
+  const content = { writer: tip.writer, sequence: tip.sequence + 1, previousHash: tip.hash, at, body };
   const hash = digestOfJson(content);
   return { ...content, hash, signature: signStatement(signer, LEDGER_ENTRY_DOMAIN, { hash }) };
 }
@@ -30,19 +30,19 @@ export function encodeEntry(entry: LedgerEntry): string {
 }
 
 /**
- * Reads the line that must follow `head` in its writer's ledger. Throws `ledger/corrupt`, naming the entry, when one
+ * Reads the line that must follow `tip` in its writer's ledger. Throws `ledger/corrupt`, naming the entry, when one
  * byte of it differs from what the writer signed: form, place in the chain, hash and signature are all checked.
  */
-export function readEntry(line: string, head: LedgerHead, publicKey: string): LedgerEntry {
-  const sequence = head.sequence + 1;
-  const refuse = (why: string): Failure => corrupt(head.writer, sequence, why);
+export function readEntry(line: string, tip: ChainTip, publicKey: string): LedgerEntry {
+  const sequence = tip.sequence + 1;
+  const refuse = (why: string): Failure => corrupt(tip.writer, sequence, why);
   const parsed = LedgerEntry.safeParse(parseJson(line));
   if (!parsed.success) throw refuse("it has not the form of an entry");
   const entry = parsed.data;
   if (encodeEntry(entry) !== line) throw refuse("it is not in canonical form");
-  if (entry.writer !== head.writer) throw refuse(`it was written by ${entry.writer}`);
+  if (entry.writer !== tip.writer) throw refuse(`it was written by ${entry.writer}`);
   if (entry.sequence !== sequence) throw refuse(`it bears the number ${entry.sequence}`);
-  if (entry.previousHash !== head.hash) throw refuse("it does not follow the entry before it");
+  if (entry.previousHash !== tip.hash) throw refuse("it does not follow the entry before it");
   const { hash, signature, ...content } = entry;
   if (digestOfJson(content) !== hash) throw refuse("its hash is not that of its content");
   // A base64 text has unused low bits in its last digit: only the one canonical text is the signature.
@@ -55,14 +55,17 @@ export function readEntry(line: string, head: LedgerHead, publicKey: string): Le
 
 /** Reads a whole ledger; an empty one is a ledger. Throws `ledger/corrupt` at the first bad entry. */
 export function readChain(lines: Iterable<string>, writer: PartyName, publicKey: string): LedgerEntry[] {
-  const entries: LedgerEntry[] = [];
-  let head = emptyHead(writer);
+  return [...chainEntries(lines, emptyTip(writer), publicKey)];
+}
+
+/** The same one entry at a time, from wherever the ledger is known: a long ledger needn't be held as a whole. */
+export function* chainEntries(lines: Iterable<string>, after: ChainTip, publicKey: string): Generator<LedgerEntry> {
+  let tip = after;
   for (const line of lines) {
-    const entry = readEntry(line, head, publicKey);
-    entries.push(entry);
-    head = headOf(entry);
+    const entry = readEntry(line, tip, publicKey);
+    yield entry;
+    tip = tipOf(entry);
   }
-  return entries;
 }
 
 function parseJson(line: string): unknown {

@@ -13,9 +13,35 @@ export type Part = z.infer<typeof Part>;
 export const ChargeId = z.string().min(1).max(200).brand<"ChargeId">();
 export type ChargeId = z.infer<typeof ChargeId>;
 
-/** Newest entry of a ledger: whoever holds it can tell any later rewriting of the past. */
-export const LedgerHead = z.strictObject({ writer: PartyName, sequence: z.number().int().nonnegative(), hash: Digest });
+/** Newest entry of a ledger: what the next one follows. */
+export const ChainTip = z.strictObject({ writer: PartyName, sequence: z.number().int().nonnegative(), hash: Digest });
+export type ChainTip = z.infer<typeof ChainTip>;
+
+/**
+ * A ledger of `sequence` entries as it is shown, signed: whoever holds it can tell any later rewriting of the past, and
+ * has proofs of single entries without reading all others.
+ */
+export const LedgerHead = z.strictObject({
+  ...ChainTip.shape,
+  /** Merkle tree hash of RFC 9162 over the entries' hashes. */
+  root: Digest,
+});
 export type LedgerHead = z.infer<typeof LedgerHead>;
+
+/** Hashes of a path in a ledger's tree; 64 levels hold more entries than there will ever be. */
+const MerklePath = z.array(Digest).max(64);
+
+/** That a ledger of `from` entries is the beginning of the one whose head it is shown beside. */
+export const ConsistencyProof = z.strictObject({ from: z.number().int().nonnegative(), path: MerklePath });
+export type ConsistencyProof = z.infer<typeof ConsistencyProof>;
+
+/** That a ledger of `size` entries holds a certain one in this place. */
+export const InclusionProof = z.strictObject({
+  sequence: z.number().int().positive(),
+  size: z.number().int().positive(),
+  path: MerklePath,
+});
+export type InclusionProof = z.infer<typeof InclusionProof>;
 
 /** What is charged to whom, and for what. */
 const charged = {

@@ -1,5 +1,5 @@
 import { Failure } from "../failure/failure.ts";
-import type { Digest, SiteName } from "../units/identity.ts";
+import type { SiteName } from "../units/identity.ts";
 import type { LedgerBody, LedgerHead } from "./entry.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -17,7 +17,7 @@ export function chargesToRecover(own: LedgerState, other: LedgerState, site?: Si
     const ours = own.charges.get(id)?.state;
     if (ours === "acting" || ours === "committed") continue;
     if (ours === "reserved") bodies.push({ kind: "acting", charge: id });
-    else bodies.push({ ...body, kind: "recovered", from: other.head.writer });
+    else bodies.push({ ...body, kind: "recovered", from: other.tip.writer });
   }
   return bodies.map(withoutForeignFields);
 }
@@ -29,34 +29,35 @@ function withoutForeignFields(body: LedgerBody): LedgerBody {
   return { kind, charge, site, dataset, part, study, round, attempt, event, from };
 }
 
+/** Whether a ledger once was, or is, the one that this head is of. */
+export function holdsHead({ tip, tree }: Pick<LedgerState, "tip" | "tree">, { sequence, root }: LedgerHead): boolean {
+  return sequence <= tip.sequence && tree.root(sequence) === root;
+}
+
 /**
  * Throws `ledger/behind` when our ledger has lost entries that it once showed (a head of ours that another party holds,
- * or that we countersigned), `ledger/forked` when it says something else in their place. `hashAt` reads our ledger.
+ * or that we countersigned), `ledger/forked` when it says something else in their place.
  */
-export function checkHoldsHead(
-  own: LedgerHead,
-  shown: LedgerHead,
-  hashAt: (sequence: number) => Digest | undefined,
-): void {
-  if (own.sequence < shown.sequence) {
+export function checkHoldsHead(own: LedgerState, shown: LedgerHead): void {
+  const { writer, sequence } = own.tip;
+  if (sequence < shown.sequence) {
     throw new Failure({
       code: "ledger/behind",
       kind: "refused",
       what:
-        `This ledger ends at entry ${own.sequence}, but had reached entry ${shown.sequence}: ` +
+        `This ledger ends at entry ${sequence}, but had reached entry ${shown.sequence}: ` +
         "it was restored from an older copy.",
       remedy: "Let it take over the other side's charges (union of both ledgers) before anything acts again.",
-      fields: { writer: own.writer, sequence: own.sequence, shown: shown.sequence },
+      fields: { writer, sequence, shown: shown.sequence },
     });
   }
-  const hash = shown.sequence === own.sequence ? own.hash : hashAt(shown.sequence);
-  if (shown.sequence > 0 && hash !== shown.hash) {
+  if (!holdsHead(own, shown)) {
     throw new Failure({
       code: "ledger/forked",
       kind: "fault",
-      what: `Entry ${shown.sequence} of ${own.writer}'s ledger is not the one once shown: its past was rewritten.`,
+      what: `Entry ${shown.sequence} of ${writer}'s ledger is not the one once shown: its past was rewritten.`,
       remedy: "Stop; keep both copies, and find out who changed the ledger before any round goes on.",
-      fields: { writer: own.writer, sequence: shown.sequence },
+      fields: { writer, sequence: shown.sequence },
     });
   }
 }

@@ -3,7 +3,7 @@ import { epsilonOfEvents } from "../accountant/convert.ts";
 import { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import { epsilonWith } from "./budget.ts";
 import { nextEntry } from "./chain.ts";
-import { ChargeId, LedgerBody } from "./entry.ts";
+import { ChargeId, LedgerBody, type LedgerHead } from "./entry.ts";
 import {
   acting,
   cancelled,
@@ -20,6 +20,7 @@ import {
 import { chargesToRecover, checkHoldsHead } from "./recovery.ts";
 import { apply, replay } from "./replay.ts";
 import { allSpending, reaccount, spendingOf } from "./spent.ts";
+import { headOf } from "./state.ts";
 
 const site = SiteName.parse("basel");
 const dataset = DatasetId.parse("clinic");
@@ -140,21 +141,21 @@ describe("[LED4] [ACC12] what was spent is computed again from events, and that 
   test("every entry can be taken back: state and figures are as before", () => {
     const bodies = [acting("open"), reserved("x", step), cancelled("x"), committed("m"), cap(10)];
     for (const body of bodies) {
-      const before = JSON.stringify([allSpending(ledger.state), [...ledger.state.charges], ledger.state.head]);
+      const before = JSON.stringify([allSpending(ledger.state), [...ledger.state.charges], headOf(ledger.state)]);
       const undo = apply(
         ledger.state,
         nextEntry(
-          ledger.state.head,
+          ledger.state.tip,
           "2026-01-02T03:04:05Z",
           body.kind === "cancelled" ? cancelled("open") : body,
           signer,
         ),
       );
-      expect(JSON.stringify([allSpending(ledger.state), [...ledger.state.charges], ledger.state.head])).not.toBe(
+      expect(JSON.stringify([allSpending(ledger.state), [...ledger.state.charges], headOf(ledger.state)])).not.toBe(
         before,
       );
       undo();
-      expect(JSON.stringify([allSpending(ledger.state), [...ledger.state.charges], ledger.state.head])).toBe(before);
+      expect(JSON.stringify([allSpending(ledger.state), [...ledger.state.charges], headOf(ledger.state)])).toBe(before);
     }
   });
 });
@@ -195,23 +196,22 @@ describe("[LED5] after a restore the union of both ledgers' charges counts", () 
 
 describe("[LED6] a ledger that lost or rewrote what it once showed is refused", () => {
   const ledger = new TestLedger(cap(4), reserved("a", step), acting("a"));
-  const heads = ledger.entries.map(({ sequence, hash }) => ({ writer, sequence, hash }));
-  const hashAt = (sequence: number) => heads[sequence - 1]?.hash;
+  const headAt = (length: number): LedgerHead => headOf(replay(writer, ledger.entries.slice(0, length)));
 
   test("our own: behind a head of it that others hold, or forked from it", () => {
-    const [first, , last] = heads;
-    if (first === undefined || last === undefined) throw new Error("three heads");
-    expect(() => checkHoldsHead(last, first, hashAt)).not.toThrow();
-    expect(() => checkHoldsHead(last, last, hashAt)).not.toThrow();
-    expect(() => checkHoldsHead(first, last, hashAt)).toThrow(failing("ledger/behind"));
-    expect(() => checkHoldsHead(last, { ...first, hash: last.hash }, hashAt)).toThrow(failing("ledger/forked"));
+    for (const length of [0, 1, 2, 3]) expect(() => checkHoldsHead(ledger.state, headAt(length))).not.toThrow();
+    const older = replay(writer, ledger.entries.slice(0, 1));
+    expect(() => checkHoldsHead(older, headAt(3))).toThrow(failing("ledger/behind"));
+    const rewritten = new TestLedger(cap(5), reserved("a", step), acting("a"));
+    for (const length of [1, 2, 3])
+      expect(() => checkHoldsHead(rewritten.state, headAt(length))).toThrow(failing("ledger/forked"));
   });
 
   test("another's: a head older than the newest witnessed, or another in its place", () => {
     const witnessed = (sequence: number, hash: string): LedgerBody =>
       LedgerBody.parse({
         kind: "head-witnessed",
-        head: { writer: "basel", sequence, hash },
+        head: { writer: "basel", sequence, hash, root: hash },
         signature: ledger.entries[0]?.signature,
       });
     const own = new TestLedger(witnessed(5, someDigest), witnessed(5, someDigest), witnessed(9, someDigest));

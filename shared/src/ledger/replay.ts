@@ -2,8 +2,9 @@ import { addCurves, curveOf } from "../accountant/rdp.ts";
 import { assert, Failure, unreachable } from "../failure/failure.ts";
 import type { PartyName } from "../units/identity.ts";
 import { checkAffordable } from "./budget.ts";
-import { headOf } from "./chain.ts";
+import { tipOf } from "./chain.ts";
 import type { ChargeId, LedgerBody, LedgerEntry, LedgerHead } from "./entry.ts";
+import { bytesOf } from "./merkle.ts";
 import {
   type Account,
   type Charge,
@@ -32,12 +33,14 @@ export function replay(writer: PartyName, entries: Iterable<LedgerEntry>): Ledge
  * Life of a charge: reserved → acting → committed, or reserved → cancelled.
  */
 export function apply(state: LedgerState, entry: LedgerEntry): Undo {
-  assert(entry.writer === state.head.writer && entry.sequence === state.head.sequence + 1, "entries come in order");
+  assert(entry.writer === state.tip.writer && entry.sequence === state.tip.sequence + 1, "entries come in order");
   const undo = applyBody(state, entry.body);
-  const previous = state.head;
-  state.head = headOf(entry);
+  const previous = state.tip;
+  state.tip = tipOf(entry);
+  state.tree.append(bytesOf(entry.hash));
   return () => {
-    state.head = previous;
+    state.tip = previous;
+    state.tree.truncate(previous.sequence);
     undo();
   };
 }

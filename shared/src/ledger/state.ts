@@ -1,7 +1,8 @@
 import { type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { DatasetId, Digest, PartyName, SiteName, StudyName } from "../units/identity.ts";
-import { emptyHead } from "./chain.ts";
-import type { ChargeId, LedgerBody, LedgerHead, Part } from "./entry.ts";
+import { emptyTip } from "./chain.ts";
+import type { ChainTip, ChargeId, LedgerBody, LedgerHead, Part } from "./entry.ts";
+import { MerkleTree } from "./merkle.ts";
 
 type BodyOf<Kind extends LedgerBody["kind"]> = Extract<LedgerBody, { kind: Kind }>;
 export type CapSet = BodyOf<"cap-set">;
@@ -39,7 +40,9 @@ export interface Account {
 
 /** All that a ledger says, ready for questions. Changed by `replay.ts` alone; everyone else reads. */
 export interface LedgerState {
-  head: LedgerHead;
+  tip: ChainTip;
+  /** Over the hashes of all entries up to the tip. */
+  readonly tree: MerkleTree;
   readonly caps: Map<string, CapSet>;
   readonly approvals: Map<string, StudyApproved>;
   readonly charges: Map<ChargeId, Charge>;
@@ -50,13 +53,19 @@ export interface LedgerState {
 
 export function emptyState(writer: PartyName): LedgerState {
   return {
-    head: emptyHead(writer),
+    tip: emptyTip(writer),
+    tree: new MerkleTree(),
     caps: new Map(),
     approvals: new Map(),
     charges: new Map(),
     accounts: new Map(),
     witnessed: new Map(),
   };
+}
+
+/** The ledger as it is shown to others. */
+export function headOf({ tip, tree }: LedgerState): LedgerHead {
+  return { ...tip, root: tree.root(tip.sequence) };
 }
 
 export function capOf(state: LedgerState, site: SiteName, dataset: DatasetId): CapSet | undefined {

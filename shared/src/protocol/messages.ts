@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { PrivacyEvent } from "../event/event.ts";
 import { Refusal } from "../failure/failure.ts";
-import { ChargeId, LedgerHead } from "../ledger/entry.ts";
+import { ChargeId, ConsistencyProof, LedgerHead } from "../ledger/entry.ts";
 import { Approval } from "../study/approval.ts";
 import { StudyDocument } from "../study/document.ts";
 import { StopReason } from "../study/earlyStop.ts";
@@ -22,6 +22,17 @@ export const ATTEMPT_LOST_CODE = "round/attempt-lost";
 
 export const SignedHead = z.strictObject({ head: LedgerHead, signature: Signature });
 export type SignedHead = z.infer<typeof SignedHead>;
+
+/**
+ * Both ledgers as a message shows them to one site: the coordinator's head, as the growth of the one shown before, and
+ * the newest head of the site's own that the coordinator has in its chain.
+ */
+export const ShownLedgers = z.strictObject({
+  head: SignedHead,
+  consistency: ConsistencyProof,
+  witnessed: LedgerHead.nullable(),
+});
+export type ShownLedgers = z.infer<typeof ShownLedgers>;
 
 /** What a round is for: one step of training, one noised evaluation, or the audit before release. */
 export const RoundPurpose = z.enum(["train", "evaluate", "audit"]);
@@ -89,11 +100,11 @@ export const CoordinatorMessage = z.discriminatedUnion("type", [
     round: RoundSpec,
     /** The round before, where its end and this announcement come at once: one message says both. */
     ended: RoundEnd.optional(),
-    head: SignedHead,
+    ...ShownLedgers.shape,
   }),
   /** Ask for a contribution (again): it comes back byte-identical within an attempt. */
   z.strictObject({ type: z.literal("contribution-wanted"), key: RoundKey }),
-  z.strictObject({ type: z.literal("round-closed"), ...RoundEnd.shape, head: SignedHead }),
+  z.strictObject({ type: z.literal("round-closed"), ...RoundEnd.shape, ...ShownLedgers.shape }),
   z.strictObject({ type: z.literal("release-published"), study: StudyName, manifest: Digest }),
 ]);
 export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>;

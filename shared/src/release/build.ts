@@ -5,7 +5,7 @@ import { digestOf, digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
 import { replay } from "../ledger/replay.ts";
-import type { LedgerState } from "../ledger/state.ts";
+import { headOf, type LedgerState } from "../ledger/state.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
@@ -86,7 +86,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
     [RELEASE_PATHS.card, text(modelCard({ ...inputs, privacy, gate: verdict }))],
   ]);
-  const { head } = state;
+  const head = headOf(state);
   const manifest = ReleaseManifest.parse({
     formatVersion: 1,
     kind: "consilium-release",

@@ -1,7 +1,7 @@
 import type { AuditReport } from "../audit/report.ts";
 import { digestOfJson } from "../encoding/digest.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
-import type { LedgerState } from "../ledger/state.ts";
+import { headOf, type LedgerState } from "../ledger/state.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { acceptRoster, EMPTY_ROSTER, type RosterSite } from "../protocol/roster.ts";
 import { verifyStatement } from "../signing/ed25519.ts";
@@ -142,7 +142,8 @@ function isSigned(approval: Approval, { identityKey, stewardKey }: RosterSite): 
 
 function ledgerHolds({ manifest, document, entries, state }: Contents): boolean {
   const { ledgerHead: head, ledgerHeadSignature: signature, coordinatorKey } = manifest;
-  if (!nearlyEqual(head, state.head) || !headHolds({ head, signature }, coordinatorKey, entries)) return false;
+  if (!nearlyEqual(head, headOf(state)) || !headHolds({ head, signature }, coordinatorKey, state, entries))
+    return false;
   const keys = new Map<string, PublicKey>(manifest.roster.roster.sites.map((entry) => [entry.site, entry.identityKey]));
   const shown = new Set(manifest.witnessedHeads.map(({ party }) => party));
   const contributed = committedCharges(state, document.name).map(({ site }) => site);
@@ -150,7 +151,7 @@ function ledgerHolds({ manifest, document, entries, state }: Contents): boolean 
     contributed.every((site) => shown.has(site)) &&
     manifest.witnessedHeads.every((witnessed) => {
       const key = keys.get(witnessed.party);
-      return key !== undefined && headHolds(witnessed, key, entries);
+      return key !== undefined && headHolds(witnessed, key, state, entries);
     })
   );
 }

@@ -1,5 +1,7 @@
 import { encodeEntry, readChain } from "../ledger/chain.ts";
 import type { LedgerEntry, LedgerHead } from "../ledger/entry.ts";
+import { holdsHead } from "../ledger/recovery.ts";
+import type { LedgerState } from "../ledger/state.ts";
 import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
 import { verifyStatement } from "../signing/ed25519.ts";
 import { COORDINATOR, type PublicKey } from "../units/identity.ts";
@@ -19,12 +21,14 @@ export function readLedger(bytes: Uint8Array, coordinatorKey: PublicKey): Ledger
   return readChain(lines.at(-1) === "" ? lines.slice(0, -1) : lines, COORDINATOR, coordinatorKey);
 }
 
-/** Whether a party signed a head, and, where it is the coordinator's, whether these entries contain it. */
+/** Whether a party signed a head, and, where it is the coordinator's, whether its ledger contains it. */
 export function headHolds(
   { head, signature }: { head: LedgerHead; signature: string },
   partyKey: PublicKey,
+  state: LedgerState,
   entries: readonly LedgerEntry[],
 ): boolean {
-  const contained = head.writer !== COORDINATOR || entries[head.sequence - 1]?.hash === head.hash;
+  const isOurs = holdsHead(state, head) && entries[head.sequence - 1]?.hash === head.hash;
+  const contained = head.writer !== COORDINATOR || isOurs;
   return contained && isCanonicalBase64(signature) && verifyStatement(partyKey, LEDGER_HEAD_DOMAIN, head, signature);
 }

@@ -17,6 +17,7 @@ import {
 } from "../../../test/support/releaseFixture.ts";
 import { digestOf } from "../encoding/digest.ts";
 import { GENESIS_HASH, type LedgerBody } from "../ledger/entry.ts";
+import { EMPTY_ROOT } from "../ledger/merkle.ts";
 import { replay } from "../ledger/replay.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { studyWeights } from "../model/studyWeights.ts";
@@ -133,7 +134,7 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(forge({ witnessedHeads: [first] }))).toEqual(["heads"]);
     // Of no ledger at all: before the first entry, and past the last.
     for (const sequence of [0, 999_999]) {
-      const nothing = { writer: COORDINATOR, sequence, hash: GENESIS_HASH } as const;
+      const nothing = { writer: COORDINATOR, sequence, hash: GENESIS_HASH, root: EMPTY_ROOT } as const;
       const empty = SITES.map(({ site, identity }) => {
         const signature = Signature.parse(signStatement(identity, LEDGER_HEAD_DOMAIN, nothing));
         return { party: site, head: nothing, signature };

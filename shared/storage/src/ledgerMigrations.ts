@@ -1,3 +1,4 @@
+import { Failure } from "@consilium/shared/failure/failure";
 import { type Kysely, type Migration, sql } from "kysely";
 
 /** A shipped migration never changes; a new one follows it. */
@@ -17,4 +18,21 @@ export const ledgerMigrations: Record<string, Migration> = {
         begin select raise(abort, 'the ledger only grows'); end`.execute(db);
     },
   },
+  "0002-merkle": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Heads hold a Merkle root from here on; those in an older ledger are signed without one and can't be given it.
+      const { rows } = await sql`select 1 from ledger_entry limit 1`.execute(db);
+      if (rows.length > 0) throw olderFormat();
+    },
+  },
 };
+
+function olderFormat(): Failure {
+  return new Failure({
+    code: "ledger/older-format",
+    kind: "usage",
+    what: "This database holds a ledger of a version before heads had a Merkle root; it can't be carried over.",
+    remedy:
+      "Go on with the version that wrote it, or begin with a new data folder and give the budgets spent so far as caps.",
+  });
+}

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LedgerBody } from "@consilium/shared/ledger/entry";
+import { bytesOf, verifyConsistency, verifyInclusion } from "@consilium/shared/ledger/merkle";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { PartyName } from "@consilium/shared/units/identity";
 import { afterAll, describe, expect, test } from "vitest";
@@ -34,7 +35,7 @@ describe("a ledger's store", () => {
     const { database, store, path } = await opened("restart.db");
     expect(store.head()).toMatchObject({ writer: "basel", sequence: 0 });
     store.append([cap, noted("one")]);
-    store.append((state) => [noted(`after ${state.head.sequence}`)]);
+    store.append((state) => [noted(`after ${state.tip.sequence}`)]);
     const [entries, head] = [store.entries(), store.head()];
     expect(entries.map((entry) => entry.sequence)).toEqual([1, 2, 3]);
     expect(store.entries(2)).toEqual(entries.slice(2));
@@ -105,6 +106,41 @@ describe("a ledger's store", () => {
     expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
     expect(() => store.append(noted("next"))).toThrow("memory and disk");
     database.close();
+  });
+
+  test("a ledger of before heads had a root is refused by name, and left as it is", async () => {
+    const { database, store, path } = await opened("older.db");
+    store.append(cap);
+    database.connection.exec("delete from kysely_migration where name = '0002-merkle'");
+    database.close();
+    await expect(openDatabase(path, {})).rejects.toMatchObject({ code: "ledger/older-format" });
+  });
+
+  test("[LED9] proves each entry, and each earlier length, also after a rollback and a restart", async () => {
+    const { database, store, path } = await opened("proofs.db");
+    store.append([cap, noted("one")]);
+    const early = store.head();
+    expect(() =>
+      store.transaction(() => {
+        store.append([noted("lost"), noted("lost too")]);
+        throw new Error("later");
+      }),
+    ).toThrow("later");
+    store.append([noted("two"), noted("three"), noted("four")]);
+    database.close();
+    const again = await openDatabase(path, {});
+    const reopened = new LedgerStore(again, options);
+    const [entries, head] = [reopened.entries(), reopened.head()];
+    for (const { sequence, hash } of entries) {
+      const { size, path: siblings } = reopened.inclusion(sequence);
+      expect(verifyInclusion(bytesOf(hash), sequence - 1, size, siblings, head.root)).toBe(true);
+    }
+    const [before, after] = [
+      { size: early.sequence, root: early.root },
+      { size: head.sequence, root: head.root },
+    ];
+    expect(verifyConsistency(before, after, reopened.consistency(early.sequence).path)).toBe(true);
+    again.close();
   });
 
   test("another's ledger is not ours: the writer and the key must fit", async () => {

@@ -1,8 +1,15 @@
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import { emptyHead, encodeEntry, headOf, nextEntry, readChain, readEntry } from "@consilium/shared/ledger/chain";
-import type { LedgerBody, LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
+import { chainEntries, emptyTip, encodeEntry, nextEntry } from "@consilium/shared/ledger/chain";
+import type {
+  ChainTip,
+  ConsistencyProof,
+  InclusionProof,
+  LedgerBody,
+  LedgerEntry,
+  LedgerHead,
+} from "@consilium/shared/ledger/entry";
 import { apply, replay } from "@consilium/shared/ledger/replay";
-import type { LedgerState } from "@consilium/shared/ledger/state";
+import { headOf, type LedgerState } from "@consilium/shared/ledger/state";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import type { Digest, PartyName } from "@consilium/shared/units/identity";
 import type { Statement } from "better-sqlite3";
@@ -35,8 +42,7 @@ export class LedgerStore {
     this.#database = database;
     this.#options = options;
     this.#statements = prepare(database);
-    const entries = readChain(this.#lines(0), options.writer, options.signer.publicKey);
-    this.#state = replay(options.writer, entries);
+    this.#state = this.#replayed();
   }
 
   /** All that the ledger says; changes with it, so read it and let go. */
@@ -45,7 +51,18 @@ export class LedgerStore {
   }
 
   head(): LedgerHead {
-    return this.#state.head;
+    return headOf(this.#state);
+  }
+
+  /** That the first `from` entries are the beginning of the ledger as it is now. */
+  consistency(from: number): ConsistencyProof {
+    return { from, path: this.#state.tree.consistencyProof(from) };
+  }
+
+  /** That an entry is in the ledger as it is now. */
+  inclusion(sequence: number): InclusionProof {
+    const { tree } = this.#state;
+    return { sequence, size: tree.size, path: tree.inclusionProof(sequence - 1) };
   }
 
   /**
@@ -67,37 +84,35 @@ export class LedgerStore {
 
   /** Entries after a sequence number, oldest first. */
   entries(after = 0): LedgerEntry[] {
-    let head = this.#headAt(after);
-    return [...this.#lines(after)].map((line) => {
-      const entry = readEntry(line, head, this.#options.signer.publicKey);
-      head = headOf(entry);
-      return entry;
-    });
+    return [...chainEntries(this.#lines(after), this.#tipAt(after), this.#options.signer.publicKey)];
   }
 
   /** Hash of an entry; undefined for one that this ledger hasn't. */
   hashAt(sequence: number): Digest | undefined {
-    return sequence === 0 ? emptyHead(this.#options.writer).hash : this.#statements.hashAt.get(sequence)?.hash;
+    return sequence === 0 ? emptyTip(this.#options.writer).hash : this.#statements.hashAt.get(sequence)?.hash;
   }
 
   /**
    * Reads the whole chain from the disk again; the number of its entries. Throws `ledger/corrupt` at the first bad one.
    */
   verify(): number {
+    const head = headOf(this.#replayed());
+    if (head.root !== this.head().root) throw this.#truncated(head);
+    return head.sequence;
+  }
+
+  /** What the disk says, every rule checked, an entry at a time. */
+  #replayed(): LedgerState {
     const { writer, signer } = this.#options;
-    const entries = readChain(this.#lines(0), writer, signer.publicKey);
-    const last = entries.at(-1);
-    const head = last === undefined ? emptyHead(writer) : headOf(last);
-    if (head.hash !== this.#state.head.hash) throw this.#truncated(head);
-    return entries.length;
+    return replay(writer, chainEntries(this.#lines(0), emptyTip(writer), signer.publicKey));
   }
 
   #appendOne(body: LedgerBody): LedgerEntry {
     const { signer, now } = this.#options;
-    const { head } = this.#state;
+    const { tip } = this.#state;
     const stored = this.#statements.last.get()?.sequence ?? 0;
-    assert(stored === head.sequence, "memory and disk end at the same entry");
-    const entry = nextEntry(head, now().toISOString(), body, signer);
+    assert(stored === tip.sequence, "memory and disk end at the same entry");
+    const entry = nextEntry(tip, now().toISOString(), body, signer);
     this.#database.onRollback(apply(this.#state, entry));
     this.#statements.insert.run(entry.sequence, entry.hash, encodeEntry(entry));
     return entry;
@@ -115,19 +130,19 @@ export class LedgerStore {
     }
   }
 
-  #headAt(sequence: number): LedgerHead {
+  #tipAt(sequence: number): ChainTip {
     const { writer } = this.#options;
     const hash = this.hashAt(sequence);
-    return hash === undefined ? this.#state.head : { writer, sequence, hash };
+    return hash === undefined ? this.#state.tip : { writer, sequence, hash };
   }
 
-  #truncated(head: LedgerHead): Failure {
+  #truncated(head: ChainTip): Failure {
     return new Failure({
       code: "ledger/corrupt",
       kind: "fault",
       what:
         `The ledger of ${head.writer} ends at entry ${head.sequence} on disk, ` +
-        `at entry ${this.#state.head.sequence} in memory.`,
+        `at entry ${this.#state.tip.sequence} in memory.`,
       remedy: "Stop this process; restore the ledger from a backup, then let it take over the other side's charges.",
       fields: { writer: head.writer, sequence: head.sequence },
     });

@@ -1,6 +1,6 @@
 import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
 import { PrivacyEvent } from "@consilium/shared/event/event";
-import { emptyHead, nextEntry } from "@consilium/shared/ledger/chain";
+import { emptyTip, nextEntry } from "@consilium/shared/ledger/chain";
 import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { apply } from "@consilium/shared/ledger/replay";
 import { emptyState, type LedgerState } from "@consilium/shared/ledger/state";
@@ -24,11 +24,11 @@ const step = PrivacyEvent.parse({
 const train = [{ part: "train" as const, event: step }];
 
 function book(state: LedgerState, body: unknown): void {
-  apply(state, nextEntry(state.head, "2026-01-01T00:00:00Z", LedgerBody.parse(body), signer));
+  apply(state, nextEntry(state.tip, "2026-01-01T00:00:00Z", LedgerBody.parse(body), signer));
 }
 
 function capped(epsilon: number, perStudy?: number): LedgerState {
-  const state = { ...emptyState(site), head: emptyHead(site) };
+  const state = { ...emptyState(site), tip: emptyTip(site) };
   const statement = Digest.parse("0".repeat(64));
   book(state, { kind: "cap-set", site, dataset, epsilon, delta: 1e-4, perStudy, statement });
   return state;

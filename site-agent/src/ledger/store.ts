@@ -36,7 +36,7 @@ export class SiteLedger {
 
   /** The newest entry, signed to be shown to the coordinator. */
   head(): SignedHead {
-    const { head } = this.#store.state;
+    const head = this.#store.head();
     return { head, signature: signStatement(this.#identity, LEDGER_HEAD_DOMAIN, head) };
   }
 

@@ -1,6 +1,7 @@
 import { isReachable } from "@consilium/shared/clipping/adaptiveNorm";
 import { Failure, type Refusal } from "@consilium/shared/failure/failure";
-import type { LedgerHead } from "@consilium/shared/ledger/entry";
+import type { ConsistencyProof, LedgerHead } from "@consilium/shared/ledger/entry";
+import { verifyConsistency } from "@consilium/shared/ledger/merkle";
 import {
   LEDGER_HEAD_DOMAIN,
   type RoundKey,
@@ -111,25 +112,35 @@ function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number
 }
 
 /**
- * Why the coordinator's ledger can't be trusted: this site countersigned a later or another head before.
- * `countersigned` is the newest that it did, null at first.
+ * Why the coordinator's ledger can't be trusted: it is not the growth of the one that this site saw before.
+ * `held` is the newest head that this site took for good, null at first.
  */
-export function headRefusal(shown: LedgerHead, countersigned: LedgerHead | null): Refusal | null {
-  if (countersigned === null || shown.sequence > countersigned.sequence) return null;
-  const seen = `This site countersigned the coordinator's ledger at entry ${countersigned.sequence}`;
-  if (shown.sequence < countersigned.sequence) {
+export function headRefusal(
+  shown: LedgerHead,
+  { from, path }: ConsistencyProof,
+  held: LedgerHead | null,
+): Refusal | null {
+  if (held === null) return null;
+  const seen = `This site saw the coordinator's ledger at entry ${held.sequence}`;
+  if (shown.sequence < held.sequence) {
     return refusal(
       "ledger/head-behind",
       `${seen}; it now shows entry ${shown.sequence}.`,
       "The coordinator's ledger lost entries: restore it from a newer backup, then re-sync.",
     );
   }
-  if (shown.hash === countersigned.hash) return null;
+  const [before, after] = [sizedRoot(held), sizedRoot(shown)];
+  const isSame = shown.sequence !== held.sequence || shown.hash === held.hash;
+  if (from === held.sequence && isSame && verifyConsistency(before, after, path)) return null;
   return refusal(
     "ledger/head-forked",
-    `${seen}; it now shows another entry there.`,
+    `${seen}; the one that it now shows is not proved to be its growth.`,
     "The coordinator's ledger was rewritten: stop the study and compare both ledgers.",
   );
+}
+
+function sizedRoot({ sequence, root }: LedgerHead): { size: number; root: Digest } {
+  return { size: sequence, root };
 }
 
 /** Throws for a head that the coordinator did not sign. */

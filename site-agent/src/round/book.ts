@@ -1,5 +1,6 @@
-import { assert, Failure } from "@consilium/shared/failure/failure";
+import { assert, Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import type { ChargeId, LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
+import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { parameterCount } from "@consilium/shared/model/spec";
 import {
@@ -66,8 +67,8 @@ export class Book implements RoundBook {
     return this.#study(study);
   }
 
-  countersigned(): LedgerHead | null {
-    return this.#shown?.head ?? null;
+  countersigned(): SignedHead | null {
+    return this.#shown;
   }
 
   resume(study: StudyName, purpose: RoundPurpose): { newest: DurableAttempt | null; committedRound: number | null } {
@@ -85,7 +86,7 @@ export class Book implements RoundBook {
     const { dataset, document } = study;
     const named = charges.map(({ part, event }) => ({ charge: chargeId(key, site, part), part, event }));
     const { study: name, round, attempt } = key;
-    const isNewer = shown.head.sequence >= (this.countersigned()?.sequence ?? 0);
+    const isNewer = shown.head.sequence >= (this.#shown?.head.sequence ?? 0);
     const bodies = [
       ...(isNewer ? this.#witness(shown) : []),
       ...named.map(({ charge, part, event }): LedgerBody => {
@@ -121,6 +122,16 @@ export class Book implements RoundBook {
     this.#written = [];
     const newest = written.findLast(({ closing }) => closing !== undefined);
     return { ended: written.map(({ key }) => key), countersigned: newest === undefined ? null : this.#sign(newest) };
+  }
+
+  ownRefusal(shown: LedgerHead): Refusal | null {
+    try {
+      checkHoldsHead(this.#options.ledger.state, shown);
+      return null;
+    } catch (error) {
+      if (error instanceof Failure) return toRefusal(error);
+      throw error;
+    }
   }
 
   head(): SignedHead {
@@ -160,7 +171,7 @@ export class Book implements RoundBook {
 
   /** Nothing when this very head is in the ledger already. */
   #witness({ head, signature }: SignedHead): readonly LedgerBody[] {
-    return this.countersigned()?.hash === head.hash ? [] : [{ kind: "head-witnessed", head, signature }];
+    return this.#shown?.head.hash === head.hash ? [] : [{ kind: "head-witnessed", head, signature }];
   }
 
   #charges(key: RoundKey): ChargeId[] {

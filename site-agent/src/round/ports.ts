@@ -1,4 +1,5 @@
 /** What the runner of rounds needs of the world; a simulator can stand in for each. */
+import type { Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import type {
   BlobReference,
@@ -43,7 +44,7 @@ export interface MonotonicClock {
 export interface RoundBook {
   standing(study: StudyName): StudyStanding | null;
   /** Newest head of the coordinator's ledger that this site saw at a round's end or booking. */
-  countersigned(): LedgerHead | null;
+  countersigned(): SignedHead | null;
   /** Newest attempt and newest committed round of a study's purpose. */
   resume(study: StudyName, purpose: RoundPurpose): { newest: DurableAttempt | null; committedRound: number | null };
   /**
@@ -57,6 +58,8 @@ export interface RoundBook {
   closed(key: RoundKey, outcome: "committed" | "abandoned", shown: SignedHead): void;
   /** Makes all ends durable; says which are since the last time, with this site's signature over the newest head. */
   flush(): Flushed;
+  /** Why this site must not act: its own ledger lost or rewrote this head, which the coordinator saw of it. */
+  ownRefusal(shown: LedgerHead): Refusal | null;
   /** This site's own head, signed. */
   head(): SignedHead;
 }

@@ -31,7 +31,14 @@ function approved(): void {
 }
 
 const closed = (round: number, outcome: "committed" | "abandoned", sequence: number) =>
-  ({ type: "round-closed", key: announcement(round).round.key, outcome, head: headAt(sequence) }) as const;
+  ({
+    type: "round-closed",
+    key: announcement(round).round.key,
+    outcome,
+    head: headAt(sequence),
+    consistency: bench.proof(headAt(sequence)),
+    witnessed: null,
+  }) as const;
 
 describe("[RND20] reserve and acting are in the ledger before the engine is asked to act", () => {
   test("a round from announcement to its end", async () => {
@@ -173,14 +180,30 @@ describe("[LED22] a site books nothing past its cap, nor on a coordinator's ledg
   });
 
   test.each([
-    { why: "older", head: headAt(50), code: "ledger/head-behind" },
-    { why: "rewritten", head: headAt(150, "forged"), code: "ledger/head-forked" },
-  ])("$why: $code", async ({ head, code }) => {
+    { why: "older", length: 50, fork: 900, code: "ledger/head-behind" },
+    { why: "rewritten at its end", length: 150, fork: 150, code: "ledger/head-forked" },
+    { why: "rewritten before, and grown since", length: 250, fork: 120, code: "ledger/head-forked" },
+  ])("[LED9] $why: $code", async ({ length, fork, code }) => {
     approved();
     await bench.announce(announcement(1));
     await bench.rounds.onClosed(closed(1, "committed", 150));
-    await bench.announce({ ...announcement(2), head });
+    await bench.announce({ ...announcement(2), head: headAt(length, fork) }, fork);
     expect(world.refusals()).toEqual([code]);
+    expect(world.steps).toBe(1);
+    // It holds to what it saw: the ledger as it was is taken as before.
+    await bench.announce(announcement(3));
+    expect(world.steps).toBe(2);
+  });
+
+  test("[LED9] nor while its own ledger lacks what the coordinator saw of it", async () => {
+    approved();
+    const { head } = bench.ledger.head();
+    const lost = { ...head, sequence: head.sequence + 1 };
+    const rewritten = { ...head, root: digestOf("another past") };
+    await bench.announce({ ...announcement(1, 1), witnessed: lost });
+    await bench.announce({ ...announcement(1, 2), witnessed: rewritten });
+    expect(world.refusals()).toEqual(["ledger/behind", "ledger/forked"]);
+    await bench.announce({ ...announcement(1, 3), witnessed: head });
     expect(world.steps).toBe(1);
   });
 
@@ -188,13 +211,14 @@ describe("[LED22] a site books nothing past its cap, nor on a coordinator's ledg
     approved();
     const announced = bench.rounds.onAnnounced(announcement(1), undefined);
     const key = { ...announcement(1).round.key, study: StudyName.parse("other") };
-    await bench.rounds.onClosed({ type: "round-closed", key, outcome: "abandoned", head: headAt(900) });
+    const shown = { head: headAt(900), consistency: bench.proof(headAt(900)), witnessed: null };
+    await bench.rounds.onClosed({ type: "round-closed", key, outcome: "abandoned", ...shown });
     await announced;
     await bench.rounds.settled();
     expect(world.steps).toBe(1);
-    expect(bench.book.countersigned()?.sequence).toBe(900);
+    expect(bench.book.countersigned()?.head.sequence).toBe(900);
     bench = await bench.crash();
-    expect(bench.book.countersigned()?.sequence).toBe(900);
+    expect(bench.book.countersigned()?.head.sequence).toBe(900);
   });
 
   test("a head that the coordinator did not sign is refused", async () => {

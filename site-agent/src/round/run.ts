@@ -37,21 +37,23 @@ export class Rounds {
   readonly #ends: Ends;
   readonly #working = new Set<Promise<void>>();
   #stopped = false;
+  #held: SignedHead | null;
 
   constructor(options: RoundsOptions) {
     this.#options = options;
+    this.#held = options.book.countersigned();
     this.#ends = new Ends(options, (key, work) => this.#run(key, work));
   }
 
   /** Replies at once; whether the site acts is told by its contribution or its refusal, at the fixed public time. */
   async onAnnounced(message: Announced, aggregate: Uint8Array | undefined): Promise<ReplyBody> {
     const { round: spec, head } = message;
-    requireGenuineHead(head, this.#options.coordinatorKey);
+    const distrust = this.#take(message);
     const receivedAtMs = this.#options.clock.nowMs();
     this.#announcements.keep({ spec, head, aggregate, receivedAtMs });
-    const isTrusted = headRefusal(head.head, this.#options.book.countersigned()) === null;
-    if (message.ended !== undefined && isTrusted) this.#close(message.ended, head);
-    const refusal = this.#refusalOf(spec, head);
+    if (message.ended !== undefined && distrust === null) this.#close(message.ended, head);
+    const { book, site } = this.#options;
+    const refusal = announcementRefusal(spec, book.standing(spec.key.study), site) ?? distrust;
     this.#dispatch({ type: "announced", key: spec.key, refusal });
     if (spec.stop !== undefined && refusal === null) {
       this.#options.logger.info("training-stopped", { study: spec.key.study, why: stopText(spec.stop) });
@@ -66,12 +68,24 @@ export class Rounds {
 
   /** Countersigns the coordinator's head once the attempt is over here; refuses a head that went back. */
   async onClosed(message: Closed): Promise<ReplyBody> {
-    const { head } = message;
-    requireGenuineHead(head, this.#options.coordinatorKey);
-    const refusal = headRefusal(head.head, this.#options.book.countersigned());
-    if (refusal !== null) throw fromRefusal(refusal);
-    this.#close(message, head);
+    const distrust = this.#take(message);
+    if (distrust !== null) throw fromRefusal(distrust);
+    this.#close(message, message.head);
     return ACCEPTED;
+  }
+
+  /** Newest head of the coordinator's ledger that this site took for good. */
+  held(): SignedHead | null {
+    return this.#held;
+  }
+
+  /** Takes a head that is proved to be the growth of the one held before; else says why not, and holds to that one. */
+  #take({ head, consistency, witnessed }: Announced | Closed): Refusal | null {
+    const { book, coordinatorKey } = this.#options;
+    requireGenuineHead(head, coordinatorKey);
+    const distrust = headRefusal(head.head, consistency, this.#held?.head ?? null);
+    if (distrust === null) this.#held = head;
+    return distrust ?? (witnessed === null ? null : book.ownRefusal(witnessed));
   }
 
   /** The link is back: whatever was due and not acknowledged is said again. */
@@ -234,13 +248,6 @@ export class Rounds {
     this.#announcements.forget(key);
     this.#cancelTimers.get(keyText(key))?.();
     this.#cancelTimers.delete(keyText(key));
-  }
-
-  #refusalOf(spec: RoundSpec, head: SignedHead): Refusal | null {
-    const { book, site } = this.#options;
-    return (
-      announcementRefusal(spec, book.standing(spec.key.study), site) ?? headRefusal(head.head, book.countersigned())
-    );
   }
 
   #standing(key: RoundKey): StudyStanding {

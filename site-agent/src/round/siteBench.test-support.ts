@@ -3,6 +3,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure, type Refusal } from "@consilium/shared/failure/failure";
+import type { ConsistencyProof } from "@consilium/shared/ledger/entry";
+import { bytesOf, MerkleTree } from "@consilium/shared/ledger/merkle";
 import {
   type BlobReference,
   type CoordinatorMessage,
@@ -18,7 +20,7 @@ import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
 import { plannedCharges } from "@consilium/shared/study/charges";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { gridOfStudy } from "@consilium/shared/study/network";
-import { COORDINATOR, DatasetId, SiteName } from "@consilium/shared/units/identity";
+import { COORDINATOR, DatasetId, type Digest, SiteName } from "@consilium/shared/units/identity";
 import { type Database, openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import type { Policy } from "../approval/policy.ts";
@@ -172,9 +174,14 @@ export class SiteBench {
     this.decide({ action: "approve", approval, signature }, policy);
   }
 
-  async announce(message: Announced): Promise<void> {
-    await this.rounds.onAnnounced(message, undefined);
+  async announce(message: Announced, fork?: number): Promise<void> {
+    await this.rounds.onAnnounced({ ...message, consistency: this.proof(message.head, fork) }, undefined);
     await this.rounds.settled();
+  }
+
+  /** What an honest coordinator sends beside that head; with `fork`, one that made a proof over other entries. */
+  proof({ head }: SignedHead, fork?: number): ConsistencyProof {
+    return proofFrom(this.rounds.held(), head.sequence, fork);
   }
 
   /** That time comes; then everything that was started settles. */
@@ -223,9 +230,27 @@ export class SiteBench {
   }
 }
 
-export function headAt(sequence: number, text = "coordinator"): SignedHead {
-  const head = { writer: COORDINATOR, sequence, hash: digestOf(`${text} ${sequence}`) } as const;
+/** A coordinator's ledger by hashes alone; `fork`: from this entry on it says something else. */
+function treeTo(sequence: number, fork: number): MerkleTree {
+  const tree = new MerkleTree();
+  for (let entry = 1; entry <= sequence; entry++) tree.append(bytesOf(hashAt(entry, fork)));
+  return tree;
+}
+
+function hashAt(entry: number, fork: number): Digest {
+  return digestOf(entry < fork ? `coordinator ${entry}` : `forged ${entry}`);
+}
+
+export function headAt(sequence: number, fork = Number.POSITIVE_INFINITY): SignedHead {
+  const root = treeTo(sequence, fork).root();
+  const head = { writer: COORDINATOR, sequence, hash: hashAt(sequence, fork), root } as const;
   return { head, signature: signStatement(coordinator, LEDGER_HEAD_DOMAIN, head) };
+}
+
+/** That the head of a site, null at first, is the beginning of this one: an honest coordinator's proof. */
+export function proofFrom(held: SignedHead | null, to: number, fork = Number.POSITIVE_INFINITY): ConsistencyProof {
+  const from = Math.min(held?.head.sequence ?? 0, to);
+  return { from, path: treeTo(to, fork).consistencyProof(from) };
 }
 
 /** A genuine announcement of a training round, changed as the test says. */
@@ -243,5 +268,7 @@ export function announcement(round: number, attempt = 1, changes: Partial<Announ
       ...changes,
     },
     head: headAt(round * 100 + attempt),
+    consistency: proofFrom(null, round * 100 + attempt),
+    witnessed: null,
   };
 }

@@ -5,6 +5,7 @@ import { checkWelcome, createHello, SignedText, sessionId } from "@consilium/sha
 import { HANDSHAKE_TIMEOUT_MS } from "@consilium/shared/protocol/limits";
 import { CoordinatorMessage, type ReplyBody } from "@consilium/shared/protocol/messages";
 import { packetParser } from "@consilium/shared/protocol/packets";
+import type { Ready } from "@consilium/shared/protocol/ready";
 import { refusalFor } from "@consilium/shared/protocol/refusals";
 import { startSession } from "@consilium/shared/protocol/session";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
@@ -26,6 +27,8 @@ export interface ConnectionOptions {
   readonly coordinatorKey: PublicKey;
   readonly ca: string;
   readonly random: RandomSource;
+  /** Where both ledgers stand for this site, told at the start of each session. */
+  readonly ready: () => Ready;
   readonly onMessage: (message: CoordinatorMessage, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
   /** The session stands: messages may go both ways. */
   readonly onReady: (exchange: Exchange<CoordinatorMessage>) => void;
@@ -128,7 +131,7 @@ export class CoordinatorConnection {
       hold: { isUnhurried: ({ type }) => type === "round-announced", after },
     });
     this.#exchange = exchange;
-    exchange.send({ type: "ready" }).then(
+    exchange.send(this.#options.ready()).then(
       (reply) => this.#begin(exchange, reply),
       (failure: Failure) => this.close(failure.code),
     );
