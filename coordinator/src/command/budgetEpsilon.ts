@@ -1,47 +1,35 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
-import { PrivacyEvent } from "@consilium/shared/event/event";
+import { pldEpsilon } from "@consilium/shared/accountant/pld";
+import type { PricedEvent } from "@consilium/shared/event/pricedEvent";
 import { Failure } from "@consilium/shared/failure/failure";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
-import { Delta, NoiseMultiplier, SamplingRate } from "@consilium/shared/units/privacy";
+import { Delta } from "@consilium/shared/units/privacy";
 import type { Command } from "commander";
 import { z } from "zod";
-
-/** Several equal releases in a row, steps of training or counts of histograms; none at all costs nothing. */
-const times = z.number().int().nonnegative();
-
-const Segment = z.discriminatedUnion("mechanism", [
-  z.strictObject({
-    mechanism: z.literal("poisson-gaussian"),
-    samplingRate: SamplingRate,
-    noiseMultiplier: NoiseMultiplier,
-    steps: times,
-  }),
-  z.strictObject({
-    mechanism: z.literal("discrete-laplace"),
-    sensitivity: z.number().positive(),
-    scale: z.number().positive(),
-    count: times,
-  }),
-]);
+import { eventOf, MECHANISMS, PlannedSegment } from "./plannedSegment.ts";
 
 /** One question: what these segments cost together at δ. */
-const Plans = z.array(z.strictObject({ delta: Delta, segments: z.array(Segment) }));
+const Plans = z.array(z.strictObject({ delta: Delta, segments: z.array(PlannedSegment) }));
 type Plan = z.infer<typeof Plans>[number];
 
-/** Its answer by each accountant; null where it proves no bound. */
+/**
+ * Its answer by each accountant; null where it proves no bound. RDP's also holds for schedules that react to what was
+ * released; the true ε of one fixed beforehand lies between the PLD's bounds.
+ */
 export interface PlanEpsilon {
   readonly rdp: number | null;
+  readonly pld: { readonly lower: number | null; readonly upper: number | null };
 }
 
 /** `consilium budget epsilon`: what mechanisms cost, before any study is written. */
 export function registerBudgetEpsilon(budget: Command): void {
   budget
     .command("epsilon")
-    .description("compute ε of planned mechanisms at δ, by this product's accountant")
+    .description("compute ε of planned mechanisms at δ, by this product's accountants")
     .requiredOption("--from <file>", "JSON list of {delta, segments}; - reads standard input")
-    .option("--json", 'print [{"rdp": ε}, …] in the order of the questions')
+    .option("--json", 'print [{"rdp": ε, "pld": {"lower": ε, "upper": ε}}, …] in the order of the questions')
     .action(async (options: { from: string; json?: boolean }) => {
       const plans = readPlans(await readSource(options.from), options.from);
       const answers = plans.map(epsilonOfPlan);
@@ -54,7 +42,9 @@ export function registerBudgetEpsilon(budget: Command): void {
  * should be.
  */
 export function readPlans(source: string, name: string): Plan[] {
-  const parsed = Plans.safeParse(parseJson(source, name));
+  const content = parseJson(source, name);
+  refuseUnknownMechanisms(content);
+  const parsed = Plans.safeParse(content);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => `${pathText(path)}: ${message}`);
   const shown = issues.length > ISSUES_MAX ? [...issues.slice(0, ISSUES_MAX), "…"] : issues;
@@ -67,37 +57,56 @@ export function readPlans(source: string, name: string): Plan[] {
   });
 }
 
+/** A mechanism that no accountant here knows is never taken for one that it does. */
+function refuseUnknownMechanisms(content: unknown): void {
+  const known = Mechanisms.safeParse(content);
+  for (const [plan, { segments }] of (known.data ?? []).entries()) {
+    const segment = segments.findIndex(({ mechanism }) => !MECHANISMS.includes(mechanism));
+    if (segment < 0) continue;
+    throw new Failure({
+      code: "accountant/unsupported",
+      kind: "config",
+      what: `No accountant here knows the mechanism of [${plan}].segments[${segment}].mechanism.`,
+      remedy: `What is known: ${MECHANISMS.join(", ")}.`,
+    });
+  }
+}
+
+const Mechanisms = z.array(z.looseObject({ segments: z.array(z.looseObject({ mechanism: z.string() })) }));
+
 const ISSUES_MAX = 10;
 const EXAMPLE =
   '{"delta":1e-5,"segments":[{"mechanism":"poisson-gaussian","samplingRate":0.01,"noiseMultiplier":1,"steps":1000}]}';
 
 export function epsilonOfPlan({ delta, segments }: Plan): PlanEpsilon {
-  const rdp = epsilonOfEvents(segments.filter((segment) => timesOf(segment) > 0).map(eventOf), delta);
-  return { rdp: Number.isFinite(rdp) ? rdp : null };
+  const events = segments.flatMap((segment) => eventOf(segment) ?? []);
+  return { rdp: finite(epsilonOfEvents(events, delta)), pld: pldOf(events, delta) };
 }
 
-type PlannedSegment = Plan["segments"][number];
-
-function timesOf(segment: PlannedSegment): number {
-  return segment.mechanism === "poisson-gaussian" ? segment.steps : segment.count;
-}
-
-function eventOf(segment: PlannedSegment): PrivacyEvent {
-  const adjacency = "add-remove";
-  const count = timesOf(segment);
-  if (segment.mechanism === "discrete-laplace") {
-    const { mechanism: kind, sensitivity, scale } = segment;
-    return PrivacyEvent.parse({ kind, adjacency, sensitivity, scale, count });
+function pldOf(events: readonly PricedEvent[], delta: number): PlanEpsilon["pld"] {
+  try {
+    const { lower, upper } = pldEpsilon(events, delta);
+    return { lower: finite(lower), upper: finite(upper) };
+  } catch (error) {
+    // What has no loss distribution has an RDP curve.
+    if (error instanceof Failure && error.code === "accountant/unsupported") return { lower: null, upper: null };
+    throw error;
   }
-  const { mechanism: kind, samplingRate, noiseMultiplier } = segment;
-  return PrivacyEvent.parse({ kind, adjacency, samplingRate, noiseMultiplier, count });
+}
+
+function finite(epsilon: number): number | null {
+  return Number.isFinite(epsilon) ? epsilon : null;
 }
 
 function describeAnswers(plans: readonly Plan[], answers: readonly PlanEpsilon[]): string {
   return plans
     .map(({ delta }, index) => {
-      const rdp = answers[index]?.rdp ?? null;
-      return `plan ${index}: ${rdp === null ? "no finite ε" : `ε = ${epsilonText(rdp, 4)}`} at δ = ${delta} (RDP)\n`;
+      const { rdp = null, pld } = answers[index] ?? {};
+      const shown = [
+        ...(rdp === null ? [] : [`ε = ${epsilonText(rdp, 4)} (RDP)`]),
+        ...(pld?.upper == null ? [] : [`ε = ${epsilonText(pld.upper, 4)} (PLD)`]),
+      ];
+      return `plan ${index}: ${shown.length === 0 ? "no finite ε" : shown.join(", ")} at δ = ${delta}\n`;
     })
     .join("");
 }

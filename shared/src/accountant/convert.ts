@@ -1,4 +1,4 @@
-import type { PrivacyEvent } from "../event/event.ts";
+import type { PricedEvent } from "../event/pricedEvent.ts";
 import { ORDERS } from "./orders.ts";
 import { curveOfEvents, type RdpCurve } from "./rdp.ts";
 
@@ -30,7 +30,7 @@ export function epsilonOf(curve: RdpCurve, delta: number): number {
 const CLIMBS_MAX = 100;
 
 /** ε at δ of several events on the same patients. */
-export function epsilonOfEvents(events: readonly PrivacyEvent[], delta: number): number {
+export function epsilonOfEvents(events: readonly PricedEvent[], delta: number): number {
   return epsilonOf(curveOfEvents(events), delta);
 }
 

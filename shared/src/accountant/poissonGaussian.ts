@@ -136,12 +136,12 @@ function integratedMoments(samplingRate: number, noiseMultiplier: number, orderM
 /** Standard normal mass beyond 12.5 is 7e-36. */
 const NORMAL_REACH = 12.5;
 
-/** exp(logWeight) · ((1+u)^α − 1 − αu) for u > −1, log(1+u) given; without cancellation, without overflow. */
-function scaledTerm(order: number, u: number, logRatio: number, logWeight: number): number {
+/** exp(logWeight) · ((1+u)^α − 1 − αu) for u > −1, any α, log(1+u) given; without cancellation or overflow. */
+export function scaledTerm(order: number, u: number, logRatio: number, logWeight: number): number {
   const grown = order * logRatio;
   if (grown > 500) return Math.exp(grown + logWeight) * (1 - order * Math.exp((1 - order) * logRatio));
   if (logWeight < -1245) return 0;
-  if (Math.abs(order * u) < 0.05) return Math.exp(logWeight) * binomialTail(order, u);
+  if (Math.abs(order * u) < 0.05 && Math.abs(u) < 0.05) return Math.exp(logWeight) * binomialTail(order, u);
   return Math.exp(logWeight) * ((1 + u) * Math.expm1((order - 1) * logRatio) - (order - 1) * u);
 }
 
@@ -170,14 +170,14 @@ function logExpMinusOne(y: number): number {
 }
 
 /** log(1 + e^y). */
-function logOnePlusExp(y: number): number {
+export function logOnePlusExp(y: number): number {
   return y > 37 ? y : Math.log1p(Math.exp(y));
 }
 
 let logFactorials: Float64Array | undefined;
 
 /** log n! for 0 ≤ n ≤ ORDER_MAX, summed with Neumaier's compensation. */
-function logFactorial(n: number): number {
+export function logFactorial(n: number): number {
   logFactorials ??= makeLogFactorials();
   return at(logFactorials, n);
 }

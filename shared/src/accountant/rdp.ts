@@ -1,8 +1,11 @@
-import type { PrivacyEvent } from "../event/event.ts";
+import { assertOneAdjacency, type PricedEvent } from "../event/pricedEvent.ts";
 import { unreachable } from "../failure/failure.ts";
+import { baseLossOf } from "./baseLoss.ts";
+import { rdpLaplace, rdpOfBase } from "./laplaceRdp.ts";
 import { ORDERS } from "./orders.ts";
 import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
 import { rdpPureDp } from "./pureDp.ts";
+import { rdpWithoutReplacement } from "./withoutReplacement.ts";
 
 /**
  * What some events cost together: a bound on the Rényi divergence at each of `ORDERS`, and how far the samplers were
@@ -22,13 +25,14 @@ export interface RdpCurve {
 export const ZERO_CURVE: RdpCurve = { values: new Float64Array(ORDERS.length), maxLogRatio: 0, totalVariation: 0 };
 
 /** Cost of an event, all of its `count` releases. */
-export function curveOf(event: PrivacyEvent): RdpCurve {
+export function curveOf(event: PricedEvent): RdpCurve {
   const release = releaseCurve(event);
   return event.count === 1 ? release : scaleCurve(release, event.count);
 }
 
-/** Cost of several events on the same patients. */
-export function curveOfEvents(events: readonly PrivacyEvent[]): RdpCurve {
+/** Cost of several events on the same patients. Throws `accountant/mixed-adjacency`: such curves don't add. */
+export function curveOfEvents(events: readonly PricedEvent[]): RdpCurve {
+  assertOneAdjacency(events);
   return events.map(curveOf).reduce(addCurves, ZERO_CURVE);
 }
 
@@ -54,7 +58,7 @@ export function scaleCurve(curve: RdpCurve, times: number): RdpCurve {
 const kept = new Map<string, Float64Array>();
 const KEPT_CURVES_MAX = 200;
 
-function releaseCurve(event: PrivacyEvent): RdpCurve {
+function releaseCurve(event: PricedEvent): RdpCurve {
   switch (event.kind) {
     case "poisson-gaussian": {
       const { samplingRate, noiseMultiplier, samplerDistance } = event;
@@ -72,6 +76,34 @@ function releaseCurve(event: PrivacyEvent): RdpCurve {
       const epsilon = event.sensitivity / event.scale;
       return { values: keep(`pure ${epsilon}`, () => rdpPureDp(epsilon, ORDERS)), ...EXACT };
     }
+    case "poisson-laplace":
+    case "poisson-discrete-laplace":
+    case "poisson-discrete-gaussian":
+    case "zcdp":
+    case "gaussian-without-replacement":
+      return { values: keep(JSON.stringify({ ...event, count: 1 }), () => foreignCurve(event)), ...EXACT };
+    default:
+      return unreachable(event);
+  }
+}
+
+type ForeignEvent = Exclude<PricedEvent, { kind: "poisson-gaussian" | "discrete-laplace" }>;
+
+/** Of what no mechanism of this product does. */
+function foreignCurve(event: ForeignEvent): Float64Array {
+  switch (event.kind) {
+    case "poisson-laplace":
+      return event.samplingRate === 1
+        ? rdpLaplace(event.sensitivity / event.scale, ORDERS)
+        : rdpOfBase(baseLossOf(event, 0), ORDERS);
+    case "poisson-discrete-laplace":
+      return rdpOfBase(baseLossOf(event, 0), ORDERS);
+    case "poisson-discrete-gaussian":
+      return rdpPoissonDiscreteGaussian(event.samplingRate, event.noiseMultiplier, ORDERS);
+    case "zcdp":
+      return ORDERS.map((order) => (event.rho === 0 ? event.xi : event.xi + event.rho * order));
+    case "gaussian-without-replacement":
+      return rdpWithoutReplacement(event.batch / event.population, event.noiseMultiplier, ORDERS);
     default:
       return unreachable(event);
   }

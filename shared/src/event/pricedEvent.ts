@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { Failure } from "../failure/failure.ts";
+import { NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
+import { PrivacyEvent } from "./event.ts";
+
+const count = z.number().int().positive();
+const addRemove = z.literal("add-remove");
+/** Of the noise, in the units of the answer. */
+const scale = z.number().positive();
+const sensitivity = z.number().positive();
+
+/**
+ * Everything that an accountant here can price: what this product's mechanisms do (`PrivacyEvent`, the only ones that
+ * a ledger takes) and what others do, so that a consortium can add up plans of both.
+ */
+export const PricedEvent = z.discriminatedUnion("kind", [
+  PrivacyEvent,
+  /** `count` answers of L1 sensitivity `sensitivity` with Laplace noise, each on a fresh Poisson sample. */
+  z.strictObject({
+    kind: z.literal("poisson-laplace"),
+    adjacency: addRemove,
+    samplingRate: SamplingRate,
+    scale,
+    sensitivity,
+    count,
+  }),
+  /** The same with discrete Laplace noise on integers; one answer, or several whose L1 sensitivity this is together. */
+  z.strictObject({
+    kind: z.literal("poisson-discrete-laplace"),
+    adjacency: addRemove,
+    samplingRate: SamplingRate,
+    scale,
+    sensitivity: sensitivity.int(),
+    count,
+  }),
+  /** One integer of that sensitivity with discrete Gaussian noise, standard deviation noiseMultiplier × sensitivity. */
+  z.strictObject({
+    kind: z.literal("poisson-discrete-gaussian"),
+    adjacency: addRemove,
+    samplingRate: SamplingRate,
+    noiseMultiplier: NoiseMultiplier,
+    sensitivity: sensitivity.int(),
+    count,
+  }),
+  /** (ξ, ρ)-zCDP: Rényi divergence at most ξ + ρα at each order α (Bun & Steinke 2016, Definition 8.1). */
+  z.strictObject({
+    kind: z.literal("zcdp"),
+    adjacency: addRemove,
+    xi: z.number().nonnegative(),
+    rho: z.number().nonnegative(),
+    count,
+  }),
+  /** Gaussian noise on `batch` of `population` patients drawn without replacement; σ over what a replaced one moves. */
+  z
+    .strictObject({
+      kind: z.literal("gaussian-without-replacement"),
+      adjacency: z.literal("replace"),
+      batch: count,
+      population: count,
+      noiseMultiplier: NoiseMultiplier,
+      count,
+    })
+    .refine(({ batch, population }) => batch <= population, { path: ["batch"], error: "above the population" }),
+]);
+export type PricedEvent = z.infer<typeof PricedEvent>;
+
+/**
+ * Costs under different neighbouring relations don't add: convert one first, by hand, as (ε, δ) add-remove is
+ * (2ε, (1 + e^ε)·δ) replace (group privacy of size 2, Vadhan 2017, Lemma 2.2).
+ */
+export function assertOneAdjacency(events: readonly PricedEvent[]): void {
+  const [first] = events;
+  if (first === undefined || events.every(({ adjacency }) => adjacency === first.adjacency)) return;
+  throw new Failure({
+    code: "accountant/mixed-adjacency",
+    kind: "config",
+    what: "Some events hold for a patient added or removed, others for one replaced: their costs don't add.",
+    remedy: "Ask for them apart; (ε, δ) add-remove is (2ε, (1 + e^ε)·δ) replace.",
+  });
+}
