@@ -17,10 +17,10 @@ export function leastPldNoise(
   let [low, atLow, high, atHigh] = [0, over(0), 0, 0];
   const direction = atLow > 0 ? 1 : -1;
   for (high = low + direction * 0.4; ; high += direction * 0.7) {
+    if (high > LOG_NOISE_MAX) return null;
+    if (high < LOG_NOISE_MIN) return Math.exp(low);
     atHigh = over(high);
     if (atHigh > 0 !== atLow > 0) break;
-    if (high > LOG_NOISE_MAX) return null;
-    if (high < LOG_NOISE_MIN) return Math.exp(high);
     [low, atLow] = [high, atHigh];
   }
   // From here on `low` has too little noise, `high` enough.
