@@ -1,7 +1,8 @@
 import { access, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
-import { errnoOf, systemFailure } from "@consilium/shared/system/errno";
+import { systemFailure } from "@consilium/shared/system/errno";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 
 /** Only the owner may read: keys, token files. */

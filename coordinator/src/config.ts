@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
 import { parseSource } from "@consilium/shared/study/issues";
 import { formatFinding, openYaml, withValue } from "@consilium/shared/study/yamlSource";
-import { errnoOf, systemFailure } from "@consilium/shared/system/errno";
+import { systemFailure } from "@consilium/shared/system/errno";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 

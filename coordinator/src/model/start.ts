@@ -1,11 +1,11 @@
 import { readFile, stat } from "node:fs/promises";
+import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { openStudyWeights } from "@consilium/shared/model/studyWeights";
 import type { Weights } from "@consilium/shared/model/weights";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
-import { errnoOf } from "@consilium/shared/system/errno";
 import type { StudyName } from "@consilium/shared/units/identity";
 import type { BlobFolder } from "../storage/blobFolder.ts";
 

@@ -1,5 +1,5 @@
+import { errnoOf } from "../failure/errno.ts";
 import { Failure } from "../failure/failure.ts";
-import { errnoOf } from "../system/errno.ts";
 
 /** Reads a text file that is named relative to the study file; throws where it can't be read. */
 export type ReadReference = (path: string) => string;

@@ -1,3 +1,4 @@
+import { errnoOf } from "../failure/errno.ts";
 import { Failure, type FailureKind } from "../failure/failure.ts";
 
 interface Account {
@@ -47,11 +48,6 @@ const ACCOUNTS: Readonly<Record<string, Account>> = {
     remedy: "Raise the limit (ulimit -n), then run the command again.",
   },
 };
-
-/** The system's name of an error, such as ENOENT; null for any other error. */
-export function errnoOf(error: unknown): string | null {
-  return error instanceof Error && "code" in error && "syscall" in error ? String(error.code) : null;
-}
 
 /** What the operating system refused, with what to do; null for an error that isn't its refusal of a file. */
 export function systemFailure(error: unknown): Failure | null {

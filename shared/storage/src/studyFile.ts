@@ -1,10 +1,10 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
 import { PRETRAINED_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import { LeadsOutside } from "@consilium/shared/study/reference";
 import { type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
-import { errnoOf } from "@consilium/shared/system/errno";
 
 /**
  * Reads a study file and the files beside or below it that it names, links followed, and resolves them to the signed
