@@ -6,6 +6,7 @@ import { registerCa } from "./command/ca.ts";
 import { registerCoordinator } from "./command/coordinator.ts";
 import { registerInit } from "./command/init.ts";
 import { rememberFolder, reportFailure } from "./command/output.ts";
+import { registerPlan } from "./command/plan.ts";
 import { registerRelease } from "./command/release.ts";
 import { registerSchema } from "./command/schema.ts";
 import { registerStudy } from "./command/study.ts";
@@ -30,6 +31,7 @@ In order:
   consilium ca invite SITE --data ./consortium
   consilium init my-study
   consilium validate my-study/study.yaml
+  consilium plan my-study/study.yaml
   consilium study propose my-study/study.yaml --data ./consortium
   consilium study start my-study --data ./consortium
   consilium study watch my-study --data ./consortium
@@ -41,6 +43,7 @@ program.hook("preAction", (_program, action) => {
 });
 registerInit(program);
 registerValidate(program);
+registerPlan(program);
 registerSchema(program);
 registerCoordinator(program);
 registerCa(program);

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newConfig } from "./config.ts";
 import { backupDataFolder, restoreDataFolder } from "./consortium/backup.ts";
 import { initDataFolder } from "./consortium/dataFolder.ts";
+import { PlanExample, PlanView } from "./http/plans.ts";
 import { type Running, start } from "./main.ts";
 import { smallStudy } from "./study/consortium.test-support.ts";
 
@@ -89,6 +90,7 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
     "/api/ledger",
     "/api/ledger/entries",
     "/api/ledger/verify",
+    "/api/plan/example",
     "/api/studies/heart/budgets",
     "/api/studies/heart/round",
     "/api/studies/heart/rounds",
@@ -109,6 +111,7 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
   test("nobody: 401 everywhere", async () => {
     for (const path of [...looks, ...absent]) expect((await call("GET", path)).status).toBe(401);
     for (const [path, body] of moves) expect((await call("POST", path, body)).status).toBe(401);
+    for (const path of ["/api/plan", "/api/plan/document"]) expect((await call("POST", path, {})).status).toBe(401);
     expect((await call("GET", "/api/events")).status).toBe(401);
     expect(
       (await call("GET", "/api/session", undefined, { authorization: "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })).status,
@@ -129,6 +132,24 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
     for (const path of absent) expect((await call("GET", path, undefined, session)).status).toBe(404);
     expect(await call("GET", "/api/session", undefined, session)).toMatchObject({ reply: { role, dataFolder: null } });
     for (const [path, body] of moves) expect((await call("POST", path, body, session)).status).toBe(403);
+  });
+
+  test("an observer plans what `init` writes, is told where a text is no study, and sends no more than a text", async () => {
+    const session = await invitedSession("petra", "observer");
+    const { reply: example } = await call("GET", "/api/plan/example", undefined, session);
+    const { text, files } = PlanExample.parse(example);
+    const planned = PlanView.parse((await call("POST", "/api/plan", { text, files }, session)).reply);
+    expect(planned.faults).toEqual([]);
+    expect(planned.plan).toMatchObject({ study: "my-study", fits: true, noiseWasAuto: true, budgets: [] });
+    const wrong = text.replace("epsilon: 4 ", "epsilon: -4 ");
+    const line = text.split("\n").findIndex((each) => each.includes("epsilon: 4 ")) + 1;
+    const faulty = await call("POST", "/api/plan", { text: wrong, files }, session);
+    expect(faulty).toMatchObject({ status: 200, reply: { plan: null, faults: [{ line, path: "privacy.epsilon" }] } });
+    const alone = PlanView.parse((await call("POST", "/api/plan", { text }, session)).reply);
+    expect(alone.faults).toMatchObject([{ path: "data.schema" }]);
+    expect((await call("POST", "/api/plan", { text: "x".repeat(200_001) }, session)).status).toBe(400);
+    const body = { document: smallStudy(), noiseWasAuto: false };
+    expect((await call("POST", "/api/plan/document", body, session)).status).toBe(200);
   });
 
   test("a login link works once, its cookie can't be read by scripts, and logging out ends it", async () => {

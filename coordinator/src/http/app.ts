@@ -14,6 +14,7 @@ import { eventEndpoints } from "./events.ts";
 import { ledgerEndpoints } from "./ledger.ts";
 import { isHttpError, malformed, unreadable } from "./malformed.ts";
 import { openApiDocument } from "./openapi.ts";
+import { planEndpoints } from "./plans.ts";
 import { releaseEndpoints } from "./releases.ts";
 import { roundEndpoints } from "./rounds.ts";
 import type { Service } from "./service.ts";
@@ -59,6 +60,7 @@ export function allEndpoints(service: Service): readonly Endpoint[] {
     ...sessionEndpoints(service),
     ...studyEndpoints(service),
     ...weightsEndpoints(service),
+    ...planEndpoints(service),
     ...roundEndpoints(service),
     ...budgetEndpoints(service),
     ...auditEndpoints(service),

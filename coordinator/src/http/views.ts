@@ -12,6 +12,9 @@
  *   GET  /api/studies                  StudyList                      newest first
  *   GET  /api/studies/:study           StudyDetail
  *   POST /api/weights/:digest          bytes → WeightsReceipt         before the study that names them
+ *   GET  /api/plan/example             PlanExample                    a study file to start from
+ *   POST /api/plan                     PlanRequest → PlanView         a study file as it is typed; charges nothing
+ *   POST /api/plan/document            PlanDocumentRequest → Plan     the same of a resolved study
  *   GET  /api/studies/:study/round     LiveRoundView                  what runs now, or why nothing does
  *   GET  /api/studies/:study/rounds    RoundHistory                   the newest ROUND_HISTORY_MAX, oldest first
  *   GET  /api/studies/:study/metrics   MetricSeries                   oldest first

@@ -5,10 +5,12 @@ import { NoiseMultiplier } from "../units/privacy.ts";
 import { epsilonOf } from "./convert.ts";
 import { ORDERS } from "./orders.ts";
 import { rdpPoissonGaussian } from "./poissonGaussian.ts";
-import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve } from "./rdp.ts";
+import { addCurves, curveOf, curveOfEvents, type RdpCurve, scaleCurve, ZERO_CURVE } from "./rdp.ts";
 
 /** What a study will do to one part of a data set, its training's σ still open. */
 export interface OpenPlan {
+  /** What was done to the same patients before, by its cost; nothing where it is left out. */
+  readonly spent?: RdpCurve;
   /** Everything else on the same patients: evaluations, audit histograms. */
   readonly fixed: readonly PrivacyEvent[];
   readonly samplingRate: number;
@@ -23,7 +25,7 @@ export interface OpenPlan {
  * Throws `accounting/unaffordable` where the fixed events alone, or any noise below σ = 10⁶, cost more.
  */
 export function leastNoiseMultiplier(plan: OpenPlan): NoiseMultiplier {
-  const fixed = curveOfEvents(plan.fixed);
+  const fixed = addCurves(plan.spent ?? ZERO_CURVE, curveOfEvents(plan.fixed));
   const fits = (ticks: number): boolean =>
     epsilonOf(withTraining(fixed, plan, ticks * NOISE_TICK), plan.delta) <= plan.epsilon;
   let enough = Math.round(1 / NOISE_TICK);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assert } from "../failure/failure.ts";
+import { Failure } from "../failure/failure.ts";
 
 /**
  * The public grids of one study's gradients, the same for every site and round; derived from the signed
@@ -78,10 +78,20 @@ export function gridOf(
   const fineStep = 2 ** Math.floor(Math.log2(finest));
   const l2Sensitivity = clippedSensitivity(dimension, patientNorm) + fineStep * Math.sqrt(dimension);
   const stdDev = noiseMultiplier * l2Sensitivity;
-  assert(stdDev / fineStep <= NOISE_STD_DEV_MAX, "noise of this multiplier fits 32 bits on this model's grid");
+  if (stdDev / fineStep > NOISE_STD_DEV_MAX) throw tooMuchNoise(noiseMultiplier);
   const coarseShift = Math.max(0, Math.floor(Math.log2(stdDev / 16 / fineStep)));
   const sumMax = localSteps * expectedBatch * patientNorm;
   const largest = (sumMax + 7 * Math.sqrt(localSteps) * stdDev) / (fineStep * 2 ** coarseShift);
   const bits = Math.min(24, Math.ceil(Math.log2(2 * largest + 2)));
   return { dimension, patientNorm, noiseMultiplier, fineStep, l2Sensitivity, coarseShift, bits };
+}
+
+function tooMuchNoise(noiseMultiplier: number): Failure {
+  return new Failure({
+    code: "study/noise-too-wide",
+    kind: "config",
+    what: `σ = ${noiseMultiplier} is more noise than fits 32 bits on this model's grid.`,
+    remedy: "Use a privacy.noiseMultiplier below 1,000: above that nothing can be learnt as it is.",
+    fields: { noiseMultiplier },
+  });
 }

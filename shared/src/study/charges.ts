@@ -50,19 +50,23 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
 
 /** Everything that the study may ever do at a site: what must fit under the cap when it is approved. */
 export function plannedEvents(document: StudyDocument): readonly PlannedCharge[] {
-  const times: Record<RoundPurpose, number> = {
-    train: document.training.rounds,
-    evaluate: Math.floor(document.training.rounds / document.evaluation.everyRounds),
-    audit: 1,
+  return chargesAfter(document)(document.training.rounds, true);
+}
+
+/**
+ * What was done to each part after so many training rounds and the evaluations among them, with or without the audit:
+ * each round's charges as one, counted as often as they were made. The study's own are worked out once.
+ */
+export function chargesAfter(document: StudyDocument): (rounds: number, audited: boolean) => readonly PlannedCharge[] {
+  const each = (["train", "evaluate", "audit"] as const).map((purpose) => plannedCharges(document, purpose));
+  return (rounds, audited) => {
+    const times = [rounds, Math.floor(rounds / document.evaluation.everyRounds), audited ? 1 : 0];
+    return each.flatMap((charges, purpose) => charges.flatMap((charge) => repeated(charge, times[purpose] ?? 0)));
   };
-  return (["train", "evaluate", "audit"] as const).flatMap((purpose) =>
-    times[purpose] === 0
-      ? []
-      : plannedCharges(document, purpose).map(({ part, event }) => ({
-          part,
-          event: { ...event, count: event.count * times[purpose] },
-        })),
-  );
+}
+
+function repeated({ part, event }: PlannedCharge, times: number): readonly PlannedCharge[] {
+  return times === 0 ? [] : [{ part, event: { ...event, count: event.count * times } }];
 }
 
 /** Name of a planned charge of one attempt at one site, the same in both ledgers. */

@@ -1,17 +1,15 @@
-import { leastNoiseMultiplier } from "../accountant/calibrate.ts";
 import { epsilonOfEvents } from "../accountant/convert.ts";
-import type { PrivacyEvent } from "../event/event.ts";
 import { Failure } from "../failure/failure.ts";
 import { type Part, Part as Parts } from "../ledger/entry.ts";
 import type { ModelChoice } from "../model/choice.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { Digest } from "../units/identity.ts";
-import { plannedEvents } from "./charges.ts";
 import { studyDigest } from "./digest.ts";
 import { StudyDocument } from "./document.ts";
 import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
 import { resolveModel, resolveWeights } from "./modelFile.ts";
+import { eventsOf, leastNoiseOf } from "./noise.ts";
 import { type Beside, type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
 import { warningsOf } from "./unwise.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
@@ -197,7 +195,7 @@ function fileKey(key: PropertyKey): PropertyKey {
 
 /** σ of the document: the file's own, if the study fits with it, or the least one with which each part does. */
 function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource): number {
-  const { epsilon, delta, samplingRate } = open.privacy;
+  const { epsilon, delta } = open.privacy;
   const findings = Parts.options
     .filter((part) => part !== "train")
     .filter((part) => epsilonOfEvents(eventsOf(open, part), delta) > epsilon)
@@ -206,11 +204,8 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   const { noiseMultiplier } = file.privacy;
   const cost = epsilonOfEvents(eventsOf(open, "train"), delta);
   if (noiseMultiplier !== "auto" && cost <= epsilon) return noiseMultiplier;
-  const fixed = eventsOf(open, "train").filter((event) => event.kind !== "poisson-gaussian");
   try {
-    const steps = open.training.rounds * open.training.localSteps;
-    const ideal = leastNoiseMultiplier({ fixed, samplingRate, steps, epsilon, delta });
-    const least = withSamplerDistance(open, ideal);
+    const least = leastNoiseOf(open, { epsilon, delta });
     if (least === null) throw new InvalidStudy([beyondSampler(open, source)]);
     if (noiseMultiplier === "auto") return least;
     const message = `each site's training patients would pay ε = ${epsilonText(cost)}, above privacy.epsilon ${epsilon}`;
@@ -219,17 +214,6 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "accounting/unaffordable") throw error;
     throw new InvalidStudy([source.finding("error", ["privacy", "epsilon"], withoutStop(error.message), error.remedy)]);
-  }
-}
-
-/** The least σ is found for ideal noise; a real sampler's distance from it may take a step of 1e-4 more. Null: no σ. */
-function withSamplerDistance(open: StudyDocument, ideal: number): number | null {
-  const { epsilon, delta } = open.privacy;
-  for (let ticks = 0; ; ticks++) {
-    const noiseMultiplier = Number((ideal + ticks * 1e-4).toFixed(4));
-    const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
-    if (epsilonOfEvents(eventsOf(document, "train"), delta) <= epsilon) return noiseMultiplier;
-    if (ticks >= 100) return null;
   }
 }
 
@@ -256,10 +240,6 @@ function overspent(part: "validation" | "audit", cost: number, document: StudyDo
   const message = `${times} histograms would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
   const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
   return source.finding("error", path, message, remedy);
-}
-
-function eventsOf(document: StudyDocument, part: Part): readonly PrivacyEvent[] {
-  return plannedEvents(document).flatMap((charge) => (charge.part === part ? [charge.event] : []));
 }
 
 function unreadable(): never {

@@ -1,11 +1,12 @@
-import { epsilonOfEvents } from "../accountant/convert.ts";
+import { epsilonOf } from "../accountant/convert.ts";
+import { addCurves, curveOf, curveOfEvents, type RdpCurve } from "../accountant/rdp.ts";
 import type { LocalSteps } from "../contribution/pseudoGradient.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
-import type { Part } from "../ledger/entry.ts";
+import { Part } from "../ledger/entry.ts";
 import type { RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
-import { plannedCharges } from "./charges.ts";
+import { chargesAfter } from "./charges.ts";
 import type { StudyDocument } from "./document.ts";
 
 /** One round of the study's public schedule; an evaluation or audit bears the number of its model's last step. */
@@ -58,11 +59,33 @@ export function lastAffordableRound(
   delta: number,
   spent: SpentEvents = NOTHING_SPENT,
 ): number {
+  return lastRoundBeside(document, epsilon, delta, {
+    train: curveOfEvents(spent.train),
+    validation: curveOfEvents(spent.validation),
+    audit: curveOfEvents(spent.audit),
+  });
+}
+
+/** The same where what was done before is known by its cost alone. */
+export function lastRoundBeside(
+  document: StudyDocument,
+  epsilon: number,
+  delta: number,
+  spent: Readonly<Record<Part, RdpCurve>>,
+): number {
+  const chargesOf = chargesAfter(document);
+  const fits = (rounds: number): boolean => {
+    const charges = chargesOf(rounds, true);
+    return Part.options.every((part) => {
+      const own = charges.filter((charge) => charge.part === part).map(({ event }) => curveOf(event));
+      return epsilonOf(own.reduce(addCurves, spent[part]), delta) <= epsilon;
+    });
+  };
   let affordable = 0;
   let tooMany = document.training.rounds + 1;
   while (tooMany - affordable > 1) {
     const middle = Math.floor((affordable + tooMany) / 2);
-    if (fits(document, middle, epsilon, delta, spent)) affordable = middle;
+    if (fits(middle)) affordable = middle;
     else tooMany = middle;
   }
   return affordable;
@@ -90,23 +113,4 @@ export function localStepsOf(document: StudyDocument, site: SiteName): LocalStep
   const { localSteps: steps, local } = document.training;
   if (local === undefined) return undefined;
   return { steps, ...local, expectedBatch: divisorOf(document, [site]) };
-}
-
-function fits(document: StudyDocument, rounds: number, epsilon: number, delta: number, spent: SpentEvents): boolean {
-  const events: Record<Part, PrivacyEvent[]> = {
-    train: [...spent.train],
-    validation: [...spent.validation],
-    audit: [...spent.audit],
-  };
-  const times: Record<RoundPurpose, number> = {
-    train: rounds,
-    evaluate: Math.floor(rounds / document.evaluation.everyRounds),
-    audit: 1,
-  };
-  for (const purpose of ["train", "evaluate", "audit"] as const) {
-    if (times[purpose] === 0) continue;
-    for (const { part, event } of plannedCharges(document, purpose))
-      events[part].push({ ...event, count: event.count * times[purpose] });
-  }
-  return Object.values(events).every((part) => epsilonOfEvents(part, delta) <= epsilon);
 }

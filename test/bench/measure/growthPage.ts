@@ -1,6 +1,6 @@
 /** The benchmark "growth" as a part of docs/benchmarks.md, and its picture. */
+import { type Line, linePlotSvg, type Panel } from "@consilium/shared/plot/linePlot";
 import { type Axis, CROSSING, type Shape, shapeName, shapesAlong } from "./growthPlans.ts";
-import { type Line, logPlotSvg, type Panel } from "./logPlot.ts";
 import { figure, table } from "./page.ts";
 import type { BenchCase } from "./report.ts";
 
@@ -66,11 +66,12 @@ export function growthPicture(lines: readonly GrowthLine[], cases: readonly Grow
         title: `${isTime ? "Time" : "Memory"} against ${axis}`,
         xName: AXES[axis].name,
         yName: isTime ? "ms" : "MiB",
+        scale: { x: "log", y: "log" },
         lines: lines.map((line): Line => ({ name: line.name, points: pointsOf(axis, line, cases, of) })),
       };
     }),
   );
-  return logPlotSvg("Time of a training step and peak memory against batch, width and depth", panels, NAMES.length);
+  return linePlotSvg("Time of a training step and peak memory against batch, width and depth", panels, NAMES.length);
 }
 
 function pointsOf(axis: Axis, { backend }: GrowthLine, cases: readonly GrowthCase[], of: "median" | "peakRssMiB") {

@@ -1,4 +1,4 @@
-/** Small multiples with two logarithmic axes, as an SVG file that needs nothing else and follows light and dark. */
+/** Small multiples of lines, as an SVG file that needs nothing else and follows light and dark. */
 
 export interface Point {
   readonly x: number;
@@ -10,11 +10,16 @@ export interface Line {
   readonly points: readonly Point[];
 }
 
+export type Scale = "log" | "linear";
+
 export interface Panel {
   readonly title: string;
   readonly xName: string;
   readonly yName: string;
   readonly lines: readonly Line[];
+  readonly scale: { readonly x: Scale; readonly y: Scale };
+  /** A level to hold the lines against: a dashed rule with its name. */
+  readonly limit?: { readonly name: string; readonly y: number };
 }
 
 const PANEL = { width: 300, height: 220, left: 54, right: 14, top: 34, bottom: 42 } as const;
@@ -30,14 +35,20 @@ const STYLE = `
   .s0 { stroke: #0072b2 } .s1 { stroke: #d55e00 } .s2 { stroke: #009e73 } .s3 { stroke: #cc79a7 }
   .dot { fill: #ffffff; stroke-width: 2 }
   .page { fill: #ffffff }
+  .limit { stroke: #b3261e; stroke-width: 1.5; stroke-dasharray: 5 4 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .quiet { fill: #9198a1 } .rule { stroke: #3d444d } .page, .dot { fill: #0d1117 }
+    .limit { stroke: #ff9d94 }
     .s0 { stroke: #56b4e9 } .s1 { stroke: #e69f00 } .s2 { stroke: #2fbf95 } .s3 { stroke: #e5a5c8 }
   }`;
-const STYLES = 4;
+export const STYLES = 4;
+/** More points than these stand too near for a dot on each. */
+const DOTS_MAX = 16;
+/** Points at so few places name their own ticks. */
+const OWN_TICKS_MAX = 7;
 
 /** `panels` row by row, `columns` of them in each. A line bears one style in all panels, by its name. */
-export function logPlotSvg(label: string, panels: readonly Panel[], columns: number): string {
+export function linePlotSvg(label: string, panels: readonly Panel[], columns: number): string {
   const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))];
   if (names.length > STYLES) throw new RangeError(`${names.length} lines, and styles for ${STYLES}`);
   const width = columns * PANEL.width;
@@ -62,28 +73,35 @@ function legendSvg(name: string, index: number): string {
   return `${line}<text x="${x + 36}" y="24">${escaped(name)}</text>`;
 }
 
-function panelSvg({ title, xName, yName, lines }: Panel, names: readonly string[]): string {
+function panelSvg({ title, xName, yName, lines, scale, limit }: Panel, names: readonly string[]): string {
   const points = lines.flatMap((line) => line.points);
   const [left, right] = [PANEL.left, PANEL.width - PANEL.right];
   const [top, bottom] = [PANEL.top, PANEL.height - PANEL.bottom];
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
-  const yTicks = logTicks(points.map(({ y }) => y));
-  const atX = logScale(xs, left + 12, right - 12);
-  const atY = logScale(yTicks, bottom, top);
+  const xTicks = xs.length <= OWN_TICKS_MAX ? xs : ticksOf(scale.x, xs);
+  const yTicks = ticksOf(scale.y, [...points.map(({ y }) => y), ...(limit === undefined ? [] : [limit.y])]);
+  const atX = placeOn(scale.x, [...xs, ...xTicks], left + 12, right - 12);
+  const atY = placeOn(scale.y, yTicks, bottom, top);
+  const rule = limit === undefined ? [] : limitSvg(limit.name, right, atY(limit.y));
   return [
     `<text class="title" x="${left}" y="18">${escaped(title)}</text>`,
     ...yTicks.map((tick) => `<path class="rule" d="M${left} ${atY(tick)}H${right}"/>`),
     ...yTicks.map((tick) => text(numeral(tick), left - 6, atY(tick) + 4, "end")),
-    ...xs.map((x) => text(numeral(x), atX(x), bottom + 16, "middle")),
+    ...xTicks.map((x) => text(numeral(x), atX(x), bottom + 16, "middle")),
     text(xName, (left + right) / 2, bottom + 34, "middle"),
     text(yName, left - 6, top - 12, "end"),
+    ...rule,
     ...lines.map((line) => lineSvg(line, names.indexOf(line.name), atX, atY)),
   ].join("\n");
 }
 
+function limitSvg(name: string, right: number, y: number): string[] {
+  return [`<path class="limit" d="M${PANEL.left} ${y}H${right}"/>`, text(name, right, y - 4, "end")];
+}
+
 function lineSvg({ points }: Line, style: number, atX: (x: number) => number, atY: (y: number) => number): string {
   const path = points.map(({ x, y }, index) => `${index === 0 ? "M" : "L"}${atX(x)} ${atY(y)}`).join("");
-  const dots = points.map(({ x, y }) => dot(style, atX(x), atY(y))).join("");
+  const dots = points.length > DOTS_MAX ? "" : points.map(({ x, y }) => dot(style, atX(x), atY(y))).join("");
   return points.length === 0 ? "" : `<path class="line s${style}" d="${path}"/>${dots}`;
 }
 
@@ -102,11 +120,29 @@ function text(content: string, x: number, y: number, anchor: "middle" | "end"): 
   return `<text class="quiet" x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
 }
 
-/** Maps the smallest value to `start` and the largest to `end`, by their logarithms; one decimal. */
-function logScale(values: readonly number[], start: number, end: number): (value: number) => number {
-  const [low, high] = [Math.log(Math.min(...values)), Math.log(Math.max(...values))];
-  const share = (value: number): number => (high === low ? 0.5 : (Math.log(value) - low) / (high - low));
+/** Maps the smallest value to `start` and the largest to `end`, on the scale; one decimal. */
+function placeOn(scale: Scale, values: readonly number[], start: number, end: number): (value: number) => number {
+  const of = (value: number): number => (scale === "log" ? Math.log(value) : value);
+  const [low, high] = [of(Math.min(...values)), of(Math.max(...values))];
+  const share = (value: number): number => (high === low ? 0.5 : (of(value) - low) / (high - low));
   return (value) => Math.round(10 * (start + share(value) * (end - start))) / 10;
+}
+
+function ticksOf(scale: Scale, values: readonly number[]): readonly number[] {
+  return scale === "log" ? logTicks(values) : linearTicks(values);
+}
+
+/** Four to eight multiples of 1, 2 or 5 times a power of ten, from 0 or below to the nearest above all values. */
+export function linearTicks(values: readonly number[]): number[] {
+  if (!values.every(Number.isFinite)) throw new RangeError("no place on an axis");
+  const low = Math.min(0, ...values);
+  const high = values.every((value) => value === 0) ? 1 : Math.max(0, ...values);
+  const rough = (high - low) / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((one) => one * power >= rough) ?? 10);
+  const [first, last] = [Math.floor(low / step), Math.ceil(high / step)];
+  // 3 · 0.1 is not 0.3.
+  return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
 /** Powers of ten, with 2 and 5 between where they are few, that enclose all values. */

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { logPlotSvg, logTicks, type Panel } from "./logPlot.ts";
+import { linearTicks, linePlotSvg, logTicks, type Panel } from "./linePlot.ts";
 
-const panel = (lines: Panel["lines"]): Panel => ({ title: "Time", xName: "batch", yName: "ms", lines });
+const panel = (lines: Panel["lines"], scale: Panel["scale"] = { x: "log", y: "log" }): Panel => {
+  return { title: "Time", xName: "batch", yName: "ms", lines, scale };
+};
 
 describe("ticks", () => {
   test.each([
@@ -31,11 +33,37 @@ describe("ticks", () => {
   });
 });
 
+describe("linear ticks", () => {
+  test.each([
+    { values: [0, 4], ticks: [0, 1, 2, 3, 4] },
+    { values: [0.26], ticks: [0, 0.1, 0.2, 0.3] },
+    { values: [0], ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] },
+    { values: [-3, 60], ticks: [-20, 0, 20, 40, 60] },
+  ])("of $values: $ticks", ({ values, ticks }) => {
+    expect(linearTicks(values)).toEqual(ticks);
+  });
+
+  test("begin at 0 or below, enclose all values and are few", () => {
+    const thousandths = fc.integer({ min: -1e9, max: 1e9 }).map((value) => value / 1000);
+    const values = fc.array(thousandths, { minLength: 1, maxLength: 9 });
+    fc.assert(
+      fc.property(values, (some) => {
+        const ticks = linearTicks(some);
+        expect(ticks[0]).toBeLessThanOrEqual(Math.min(0, ...some));
+        expect(ticks.at(-1)).toBeGreaterThanOrEqual(Math.max(...some));
+        expect(ticks.length).toBeGreaterThan(1);
+        expect(ticks.length).toBeLessThan(10);
+      }),
+    );
+    expect(() => linearTicks([Number.NaN])).toThrow(RangeError);
+  });
+});
+
 describe("the drawing", () => {
   const powers = [1, 10, 100].map((x) => ({ x, y: x }));
 
   test("puts equal ratios at equal distances, larger values to the right and up", () => {
-    const svg = logPlotSvg("label", [panel([{ name: "own", points: powers }])], 1);
+    const svg = linePlotSvg("label", [panel([{ name: "own", points: powers }])], 1);
     const path = /class="line s0" d="(M[^"]*L[^"]*)"/.exec(svg)?.[1] ?? "";
     const points = [...path.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
     expect(points).toHaveLength(3);
@@ -47,13 +75,29 @@ describe("the drawing", () => {
     for (const [x = -1, y = -1] of points) expect(x >= 0 && x <= 300 && y >= 0 && y <= 220).toBe(true);
   });
 
+  test("on linear scales equal differences stand at equal distances, and a limit is a rule with its name", () => {
+    const line = { name: "ε", points: Array.from({ length: 21 }, (_, x) => ({ x, y: x })) };
+    const limited = { ...panel([line], { x: "linear", y: "linear" }), limit: { name: "cap < 25", y: 25 } };
+    const svg = linePlotSvg("label", [limited], 1);
+    const path = /class="line s0" d="(M[^"]*L[^"]*)"/.exec(svg)?.[1] ?? "";
+    const points = [...path.matchAll(/[ML]([\d.]+) ([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
+    const [[x0 = 0, y0 = 0] = [], [x1 = 0, y1 = 0] = []] = points;
+    const [x20 = 0, y20 = 0] = points[20] ?? [];
+    expect(20 * (x1 - x0)).toBeCloseTo(x20 - x0, -1);
+    expect(20 * (y0 - y1)).toBeCloseTo(y0 - y20, -1);
+    const limit = Number(/class="limit" d="M[\d.]+ ([\d.]+)H/.exec(svg)?.[1]);
+    expect(limit).toBeLessThan(y20);
+    expect(svg).toContain("cap &lt; 25");
+    expect(svg.match(/class="dot/g)).toHaveLength(1);
+  });
+
   test("bears one style for a name in all panels, one legend for it, and texts as they are", () => {
     const first = panel([
       { name: "a < b", points: powers },
       { name: "other", points: powers },
     ]);
     const second = panel([{ name: "other", points: powers }]);
-    const svg = logPlotSvg('"time" & memory', [first, second], 2);
+    const svg = linePlotSvg('"time" & memory', [first, second], 2);
     expect(svg.match(/a &lt; b/g)).toHaveLength(1);
     expect(svg).toContain('aria-label="&quot;time&quot; &amp; memory"');
     expect(svg.match(/class="line s1" d="M[^"]*L/g)).toHaveLength(2);
@@ -64,7 +108,7 @@ describe("the drawing", () => {
   });
 
   test("a line without points is left out; too many lines are refused", () => {
-    const svg = logPlotSvg(
+    const svg = linePlotSvg(
       "label",
       [
         panel([
@@ -76,6 +120,6 @@ describe("the drawing", () => {
     );
     expect(svg).not.toMatch(/class="line s1" d="M[^"]*L/);
     const five = ["a", "b", "c", "d", "e"].map((name) => ({ name, points: powers }));
-    expect(() => logPlotSvg("label", [panel(five)], 1)).toThrow(RangeError);
+    expect(() => linePlotSvg("label", [panel(five)], 1)).toThrow(RangeError);
   });
 });

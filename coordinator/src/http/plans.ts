@@ -1,0 +1,126 @@
+import { bookedCurve } from "@consilium/shared/ledger/budget";
+import type { LedgerState } from "@consilium/shared/ledger/state";
+import { Plan } from "@consilium/shared/plan/plan";
+import { planStudy, type SiteBudget } from "@consilium/shared/plan/planStudy";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { InvalidStudy, resolveStudy } from "@consilium/shared/study/resolve";
+import { formatFinding } from "@consilium/shared/study/yamlSource";
+import { z } from "zod";
+import { EXAMPLE_SCHEMA, EXAMPLE_STUDY } from "../study/exampleFiles.ts";
+import { type Endpoint, endpoint } from "./endpoint.ts";
+import type { Service } from "./service.ts";
+
+const STUDY_FILE = "study.yaml";
+/** What people write by hand is shorter; a schema of thousands of columns is planned at a terminal. */
+const TEXT_LENGTH_MAX = 200_000;
+const FILES_MAX = 4;
+/** Whoever types asks twice a second at most, and each plan takes the coordinator's time from its rounds. */
+const PLANS_PER_MINUTE_MAX = 60;
+
+const Pace = z.strictObject({
+  stepMs: z.number().positive().max(1e9).optional(),
+  linkMbit: z.number().positive().max(1e6).optional(),
+});
+
+/** A study file as it is typed, and the texts of the files that it names, by the names that it uses. */
+export const PlanRequest = z
+  .strictObject({
+    text: z.string().max(TEXT_LENGTH_MAX),
+    files: z
+      .array(z.strictObject({ path: z.string().min(1).max(200), text: z.string().max(TEXT_LENGTH_MAX) }))
+      .max(FILES_MAX)
+      .default([]),
+    pace: Pace.default({}),
+  })
+  .meta({ id: "PlanRequest" });
+
+const DocumentRequest = z
+  .strictObject({ document: StudyDocument, noiseWasAuto: z.boolean(), pace: Pace.default({}) })
+  .meta({ id: "PlanDocumentRequest" });
+
+/** One fault of a file, where it stands. */
+export const PlanFault = z.strictObject({
+  file: z.string(),
+  line: z.number().int(),
+  column: z.number().int(),
+  path: z.string(),
+  message: z.string(),
+  remedy: z.string(),
+});
+export type PlanFault = z.infer<typeof PlanFault>;
+
+/** The plan, or all that keeps the file from being a study: while one types, that is no error. */
+export const PlanView = z.strictObject({ plan: Plan.nullable(), faults: z.array(PlanFault) }).meta({ id: "PlanView" });
+export type PlanView = z.infer<typeof PlanView>;
+
+/** Files to start from: those that `consilium init` writes. */
+export const PlanExample = z
+  .strictObject({ text: z.string(), files: z.array(z.strictObject({ path: z.string(), text: z.string() })) })
+  .meta({ id: "PlanExample" });
+export type PlanExample = z.infer<typeof PlanExample>;
+
+/** Plans charge nothing and change nothing; they read what the caps and the ledger say of the study's sites. */
+export function planEndpoints({ store }: Service): Endpoint[] {
+  return [
+    endpoint({
+      method: "get",
+      path: "/api/plan/example",
+      summary: "A study file to start a plan from",
+      reply: PlanExample,
+      handle: () => ({ text: EXAMPLE_STUDY, files: [{ path: "./schema.yaml", text: EXAMPLE_SCHEMA }] }),
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/plan",
+      summary: "Plans a study file against the sites' caps; charges nothing",
+      perMinuteMax: PLANS_PER_MINUTE_MAX,
+      body: PlanRequest,
+      reply: PlanView,
+      handle: ({ body }) => planOfText(body, store.state),
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/plan/document",
+      summary: "Plans a resolved study against the sites' caps; charges nothing",
+      perMinuteMax: PLANS_PER_MINUTE_MAX,
+      body: DocumentRequest,
+      reply: Plan,
+      handle: ({ body: { document, ...context } }) => {
+        return planStudy(document, { ...context, budgets: budgetsOf(document, store.state) });
+      },
+    }),
+  ];
+}
+
+function planOfText({ text, files, pace }: z.infer<typeof PlanRequest>, state: LedgerState): PlanView {
+  const readReference = (path: string): string => {
+    const file = files.find((one) => bare(one.path) === bare(path));
+    if (file === undefined) throw new Error("it was not sent");
+    return file.text;
+  };
+  try {
+    const { document, noiseWasAuto, warnings } = resolveStudy({ file: STUDY_FILE, text, readReference });
+    const context = { noiseWasAuto, pace, budgets: budgetsOf(document, state), warnings: warnings.map(formatFinding) };
+    return { plan: planStudy(document, context), faults: [] };
+  } catch (error) {
+    if (!(error instanceof InvalidStudy)) throw error;
+    const faults = error.findings.map(({ severity: _, ...fault }) => fault);
+    return { plan: null, faults };
+  }
+}
+
+function bare(path: string): string {
+  return path.replace(/^\.\//, "");
+}
+
+/** Every data set with a cap at the study's sites, with all that is spent or reserved on it. */
+export function budgetsOf({ sites }: StudyDocument, state: LedgerState): SiteBudget[] {
+  const listed = new Set(sites.map(({ name }) => name));
+  return [...state.caps.values()]
+    .filter(({ site }) => listed.has(site))
+    .map(({ site, dataset, epsilon, delta, perStudy }) => {
+      const booked = (part: "train" | "validation" | "audit") => bookedCurve(state, { site, dataset, part });
+      const spent = { train: booked("train"), validation: booked("validation"), audit: booked("audit") };
+      return { site, dataset, cap: epsilon, delta, perStudy, spent };
+    });
+}

@@ -1,0 +1,54 @@
+import { auditShape, type NoisedHistogram } from "../audit/histogram.ts";
+import { aggregateBits } from "../contribution/grid.ts";
+import { packedBytes } from "../contribution/pack.ts";
+import { canonicalJson } from "../encoding/canonicalJson.ts";
+import { evaluationShape } from "../metric/evaluation.ts";
+import type { StudyDocument } from "../study/document.ts";
+import { gridOfStudy, weightsOfStudy } from "../study/network.ts";
+import type { Traffic } from "./plan.ts";
+
+/**
+ * Bytes that one site sends and receives: packed vectors of the study's real grid, to the byte, and its histograms as
+ * JSON with counts of usual length. Each step's aggregate goes down once, with the announcement that follows it.
+ */
+export function trafficOf(document: StudyDocument): Traffic {
+  const { sites, training, evaluation, audit, data } = document;
+  const grid = gridOfStudy(document);
+  const bitsDown = aggregateBits(grid.bits, sites.length);
+  const [trainUp, trainDown] = [packedBytes(grid.dimension, grid.bits), packedBytes(grid.dimension, bitsDown)];
+  const patients = Math.max(...sites.map((site) => site.patients));
+  const scores = histogram(evaluationShape(data.label.values.length, evaluation.bins), evaluation.epsilon, patients);
+  const evaluateUp = jsonBytes({ purpose: "evaluate", histogram: scores });
+  const members = histogram(auditShape(audit.bins), audit.epsilon.members, patients);
+  const nonMembers = histogram(auditShape(audit.bins), audit.epsilon.nonMembers, patients);
+  const attacks = audit.attacks.map((attack) => ({ attack, members, nonMembers }));
+  const auditUp = jsonBytes({ purpose: "audit", attacks });
+  const weightsDown = weightsOfStudy(document)?.bytes ?? 0;
+  const evaluations = Math.floor(training.rounds / evaluation.everyRounds);
+  const totalUp = training.rounds * trainUp + evaluations * evaluateUp + auditUp;
+  const totalDown = weightsDown + training.rounds * trainDown;
+  return {
+    parameters: grid.dimension,
+    bitsUp: grid.bits,
+    bitsDown,
+    trainUp,
+    trainDown,
+    evaluateUp,
+    auditUp,
+    weightsDown,
+    totalUp,
+    totalDown,
+    allSites: sites.length * (totalUp + totalDown),
+  };
+}
+
+/** One as long as a site's will be, more or less: its patients spread evenly over the bins. */
+function histogram(shape: { classes: number; bins: number }, epsilon: number, patients: number): NoisedHistogram {
+  const cells = shape.classes * shape.bins;
+  return { ...shape, counts: new Array<number>(cells).fill(Math.round(patients / cells)), scale: 1 / epsilon };
+}
+
+/** Everything in it is ASCII. */
+function jsonBytes(value: unknown): number {
+  return canonicalJson(value).length;
+}
