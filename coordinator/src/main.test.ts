@@ -89,6 +89,7 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
     "/api/releases",
     "/api/ledger",
     "/api/ledger/entries",
+    "/api/ledger/signed",
     "/api/ledger/verify",
     "/api/plan/example",
     "/api/studies/heart/budgets",

@@ -16,13 +16,13 @@ import {
   type JoinFlags,
   noToken,
   notOneStudy,
-  number,
   passwordOption,
   type ReasonFlags,
   type Shared,
   stewardFlags,
   yesOption,
 } from "./command/flags.ts";
+import { addLedgerCommands } from "./command/ledgerCommands.ts";
 import { outputTo, rememberFolder, reportFailure } from "./command/output.ts";
 import { dataFolder } from "./storage/folder.ts";
 
@@ -228,14 +228,7 @@ command(budgetCommands, "freeze <dataset>", "let a data set take part in nothing
     const { off, reason } = options;
     return (await commands.budget()).freeze(context(options), dataset, { off, reason, steward: stewardFlags(options) });
   });
-command(budgetCommands, "ledger", "every entry of this site's ledger")
-  .option("--after <number>", "entries after this one", number, 0)
-  .action(async (options: Shared & { after: number }) =>
-    (await commands.budget()).ledger(context(options), options.after),
-  );
-command(budgetCommands, "verify", "check the ledger's chain and signatures").action(async (options: Shared) =>
-  (await commands.budget()).verify(context(options)),
-);
+addLedgerCommands(budgetCommands, command, context);
 
 program
   .command("schema")

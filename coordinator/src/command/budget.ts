@@ -1,7 +1,9 @@
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
-import { BudgetList, LEDGER_PAGE_MAX, LedgerPage, LedgerVerification } from "../http/views.ts";
+import { BudgetList } from "../http/views.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
+import { registerBudgetLedger } from "./budgetLedger.ts";
+import { registerBudgetVerify } from "./budgetVerify.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
 
@@ -10,15 +12,8 @@ export function registerBudget(program: Command): void {
   withClientOptions(budget.command("show").description("every data set: spent and cap"))
     .option("--study <name>", "one study's data sets, with its share")
     .action(show);
-  withClientOptions(budget.command("ledger").description("the coordinator's ledger, oldest entry first"))
-    .option("--after <sequence>", "entries after this one", "0")
-    .action(ledger);
-  withClientOptions(budget.command("verify").description("read the whole chain again from the disk")).action(
-    async (options: ClientOptions) => {
-      const verified = await (await Client.of(options)).get("/api/ledger/verify", LedgerVerification);
-      print(options.json, verified, `${verified.entries} entries: form, chain and signatures hold`);
-    },
-  );
+  registerBudgetLedger(budget);
+  registerBudgetVerify(budget);
   registerBudgetEpsilon(budget);
 }
 
@@ -41,26 +36,4 @@ async function show({ study, ...options }: ClientOptions & { study?: string }): 
     "Each cap is as its steward signed it with the newest approval; a lower one set since holds at the site already.",
   );
   if (study === undefined) hint("one study's training: consilium budget show --study NAME");
-}
-
-async function ledger({ after, ...options }: ClientOptions & { after: string }): Promise<void> {
-  const client = await Client.of(options);
-  const pages: LedgerPage[] = [];
-  for (let before: number | null | undefined; before !== null; ) {
-    const query: string = `limit=${LEDGER_PAGE_MAX}${before === undefined ? "" : `&before=${before}`}`;
-    const page: LedgerPage = await client.get(`/api/ledger/entries?${query}`, LedgerPage);
-    pages.push(page);
-    before = page.entries.some(({ sequence }) => sequence <= Number(after)) ? null : page.olderBefore;
-  }
-  const entries = pages
-    .flatMap((page) => page.entries)
-    .filter(({ sequence }) => sequence > Number(after))
-    .reverse();
-  const rows = entries.map(({ sequence, at, body }) => [
-    String(sequence),
-    at,
-    body.kind,
-    "charge" in body ? body.charge : "",
-  ]);
-  print(options.json, { entries }, table(["entry", "at", "what", "charge"], rows));
 }

@@ -2,7 +2,7 @@ import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import { withDataFolder } from "@consilium/shared/system/commandHint";
 import { systemFailure } from "@consilium/shared/system/errno";
 
-const WITH_DATA = "(?:coordinator|ca|account|study|audit|release) [a-z]+|budget (?:show|ledger|verify)";
+const WITH_DATA = "(?:coordinator|ca|account|study|audit|release) [a-z]+|budget (?:show|ledger|export|what-if|verify)";
 
 /** What the command was given with `--data`; null where the default holds, as it will for the next command. */
 let folderGiven: string | null = null;

@@ -55,7 +55,8 @@ function textOf({ verified, checks }: Verification): string {
   return [...lines, "", verified ? "verified" : "NOT verified", ...end].join("\n");
 }
 
-function publicKeyOf(text: string): PublicKey {
+/** From the command line: the key itself, or a file's path. */
+export function publicKeyOf(text: string): PublicKey {
   const inline = PublicKey.safeParse(text);
   if (inline.success) return inline.data;
   const key = PublicKey.safeParse(readText(text)?.trim());

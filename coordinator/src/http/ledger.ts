@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { witnessedHeads } from "../storage/consortium.ts";
+import { siteRecord, witnessedHeads } from "../storage/consortium.ts";
 import { entriesBefore } from "../storage/ledgerPages.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { LEDGER_PAGE_MAX, LedgerPage, LedgerSummary, LedgerVerification } from "./views.ts";
+import { LEDGER_PAGE_MAX, LedgerPage, LedgerSummary, LedgerVerification, SignedLedger } from "./views.ts";
 
 const PageQuery = z.object({
   before: z.coerce.number().int().positive().optional(),
@@ -19,6 +19,22 @@ export function ledgerEndpoints({ store, world }: Service): Endpoint[] {
       reply: LedgerSummary,
       // A ledger that can't be verified stops the process at its start.
       handle: () => ({ head: store.head(), witnessed: [...witnessedHeads(world.sql)], verified: true }),
+    }),
+    endpoint({
+      method: "get",
+      path: "/api/ledger/signed",
+      summary: "The ledger's signed head, and the sites' countersignatures of it",
+      reply: SignedLedger,
+      handle: () => ({
+        head: world.ledger.head(),
+        key: world.signer.publicKey,
+        roster: world.roster(),
+        countersigned: world.roster().roster.sites.flatMap(({ site }) => {
+          const signed = world.countersigned.get(site) ?? siteRecord(world.sql, site).countersigned;
+          return signed === null ? [] : [{ party: site, ...signed }];
+        }),
+        lost: [...world.ledger.lost()].map(([site, { message, remedy }]) => ({ site, what: message, remedy })),
+      }),
     }),
     endpoint({
       method: "get",

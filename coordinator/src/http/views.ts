@@ -24,6 +24,7 @@
  *   GET  /api/sites                    SiteList
  *   GET  /api/releases                 ReleaseList                    newest first
  *   GET  /api/ledger                   LedgerSummary
+ *   GET  /api/ledger/signed            SignedLedger
  *   GET  /api/ledger/entries           LedgerPage                     ?before=SEQUENCE&limit=N, newest first
  *   GET  /api/events                   text/event-stream; each `data:` is a ChangeNotice, at most four a second
  *
@@ -32,9 +33,10 @@
 import { AuditReport, GateResult } from "@consilium/shared/audit/report";
 import { Refusal } from "@consilium/shared/failure/failure";
 import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
-import { RoundKey } from "@consilium/shared/protocol/messages";
+import { RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
+import { SignedRoster } from "@consilium/shared/protocol/roster";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { DatasetId, Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { Role } from "../consortium/role.ts";
@@ -256,6 +258,20 @@ export const LedgerPage = z
   })
   .meta({ id: "LedgerPage" });
 export type LedgerPage = z.infer<typeof LedgerPage>;
+
+/** The ledger's head with all that holds its writer to it, for an export. */
+export const SignedLedger = z
+  .strictObject({
+    head: SignedHead,
+    /** The consortium's public key. */
+    key: PublicKey,
+    roster: SignedRoster,
+    countersigned: z.array(z.strictObject({ party: SiteName, ...SignedHead.shape })),
+    /** What our ledger lost that sites hold, in words; empty where it is whole. */
+    lost: z.array(z.strictObject({ site: SiteName, what: z.string(), remedy: z.string() })),
+  })
+  .meta({ id: "SignedLedger" });
+export type SignedLedger = z.infer<typeof SignedLedger>;
 
 /** Something may look different now: fetch it again. */
 export const ChangeNotice = z

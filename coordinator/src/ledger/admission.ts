@@ -51,7 +51,7 @@ function siteBehind(site: SiteName, { head }: SignedHead, known: number): Failur
     kind: "refused",
     what: `${site}'s ledger ends at entry ${head.sequence}, but had reached entry ${known}: it was restored from an older copy.`,
     remedy:
-      "Put the newer copy back; without one, take the coordinator's charges over: consilium-site budget recover EXPORT",
+      "Stop the agent and put the newer copy of its data folder back: what the site spent since is in there alone.",
     fields: { site, sequence: head.sequence, known },
   });
 }

@@ -1,5 +1,3 @@
-import { LedgerEntry } from "@consilium/shared/ledger/entry";
-import { SignedHead } from "@consilium/shared/protocol/messages";
 import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -87,35 +85,4 @@ export async function freeze(context: CommandContext, name: string, options: Fre
   const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "freeze", dataset, frozen, reason: options.reason }));
   context.output.result({ dataset, frozen }, [`${dataset} is ${frozen ? "frozen" : "no longer frozen"}.`]);
-}
-
-/** Whole, page by page: a coordinator that was restored takes over the charges in it. */
-export async function ledger(context: CommandContext, after: number): Promise<void> {
-  const entries: LedgerEntry[] = [];
-  for (let from = after; ; ) {
-    const page = await askSite(context, { ask: "ledger", after: from }, z.array(LedgerEntry));
-    entries.push(...page);
-    const last = page.at(-1);
-    if (last === undefined) break;
-    from = last.sequence;
-  }
-  const rows = entries.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detail(body)]);
-  context.output.result({ entries }, table(["entry", "at", "kind", ""], rows));
-}
-
-export async function verify(context: CommandContext): Promise<void> {
-  const verified = await askSite(context, { ask: "verify-ledger" }, Verified);
-  context.output.result(verified, [
-    `The ledger holds: ${verified.entries} entries, chained and signed; head ${verified.head.head.hash}.`,
-  ]);
-}
-
-const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
-
-function detail(body: LedgerEntry["body"]): string {
-  if ("charge" in body) return body.charge;
-  if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
-  if (body.kind === "study-approved") return `${body.study} on ${body.dataset}`;
-  if (body.kind === "head-witnessed") return `${body.head.writer} at entry ${body.head.sequence}`;
-  return "";
 }

@@ -1,0 +1,138 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { Failure } from "@consilium/shared/failure/failure";
+import { disagreements } from "@consilium/shared/ledger/agreement";
+import { LedgerEntry } from "@consilium/shared/ledger/entry";
+import { exportLines, filterEntries, type LedgerFilter, readExport } from "@consilium/shared/ledger/exported";
+import { replay } from "@consilium/shared/ledger/replay";
+import { whatIf } from "@consilium/shared/ledger/whatIf";
+import { SignedHead } from "@consilium/shared/protocol/messages";
+import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
+import { readStudyFile } from "@consilium/storage/studyFile";
+import { z } from "zod";
+import { readConfig } from "../config.ts";
+import { askSite, type CommandContext } from "./context.ts";
+import { epsilonCell, table } from "./output.ts";
+
+export interface LedgerOptions extends LedgerFilter {
+  readonly after: number;
+}
+
+/** A coordinator that was restored takes over the charges in it, where it is whole. */
+export async function ledger(context: CommandContext, { after, ...wanted }: LedgerOptions): Promise<void> {
+  const entries = filterEntries(await wholeLedger(context), wanted).filter(({ sequence }) => sequence > after);
+  const rows = entries.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detail(body)]);
+  context.output.result({ entries }, table(["entry", "at", "kind", ""], rows));
+}
+
+/** This site's ledger as a file, for whoever has its identity key: the coordinator's roster holds it. */
+export async function exportLedger(context: CommandContext, file: string): Promise<void> {
+  const { head } = await askSite(context, { ask: "verify-ledger" }, Verified);
+  const entries = (await wholeLedger(context)).slice(0, head.head.sequence);
+  const lines = exportLines({ ...head, countersigned: [], roster: null }, entries, null);
+  await writeFile(file, `${lines.join("\n")}\n`, { flag: "wx" }).catch((cause: unknown) => {
+    throw notWritten(file, cause);
+  });
+  context.output.result({ file, entries: entries.length, head: head.head }, [
+    `${file}: ${entries.length} entries.`,
+    "Whoever has the coordinator's export holds it against that: consilium budget verify --site-export FILE",
+  ]);
+}
+
+/** What a study would cost each data set here; nothing is charged. */
+export async function costs(context: CommandContext, file: string): Promise<void> {
+  const { document } = readStudyFile(file);
+  const entries = await wholeLedger(context);
+  const { name } = await readConfig(context.folder.config, context.environment);
+  const budgets = whatIf(replay(name, entries), document).filter(({ site }) => site === name);
+  const rows = budgets.map(({ dataset, before, after, cap, left, fits, affordableRounds }) => [
+    dataset,
+    epsilonCell(before),
+    epsilonCell(after),
+    String(cap),
+    epsilonLeftText(left),
+    fits ? "yes" : `no: ${affordableRounds} of ${document.training.rounds} rounds do`,
+  ]);
+  context.output.result({ study: document.name, budgets }, [
+    ...table(["data set", "ε now", "ε after it", "cap", "left", "fits"], rows),
+    budgets.length === 0
+      ? `No data set with a cap here, or ${document.name} doesn't list this site.`
+      : "Nothing was charged.",
+  ]);
+}
+
+/** Page by page. */
+async function wholeLedger(context: CommandContext): Promise<readonly LedgerEntry[]> {
+  const entries: LedgerEntry[] = [];
+  for (let from = 0; ; ) {
+    const page = await askSite(context, { ask: "ledger", after: from }, z.array(LedgerEntry));
+    entries.push(...page);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    from = last.sequence;
+  }
+  return entries;
+}
+
+/** With the coordinator's export: whether both sides agree, by the key that was pinned when this site enrolled. */
+export async function verify(context: CommandContext, coordinatorExport: string | undefined): Promise<void> {
+  const verified = await askSite(context, { ask: "verify-ledger" }, Verified);
+  const { sequence, hash, root, writer } = verified.head.head;
+  const found = coordinatorExport === undefined ? null : await against(context, coordinatorExport);
+  context.output.result({ ...verified, ...(found === null ? {} : { disagreements: found }) }, [
+    `The ledger holds: ${verified.entries} entries, chained and signed; head ${hash}, root ${root}.`,
+    ...(found === null
+      ? []
+      : found.length === 0
+        ? [`It agrees with the coordinator's, from ${writer}'s side.`]
+        : found),
+  ]);
+  if (found !== null && found.length > 0) {
+    throw new Failure({
+      code: "ledger/disagree",
+      kind: "fault",
+      what: `This site's ledger (${sequence} entries) and the coordinator's don't tell the same story.`,
+      remedy:
+        "Keep both exports, and find out with the lead which side lost or changed entries before any round goes on.",
+    });
+  }
+}
+
+async function against(context: CommandContext, file: string): Promise<readonly string[]> {
+  const { name, coordinator } = await readConfig(context.folder.config, context.environment);
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw notReadable(file, cause);
+  });
+  const { state } = readExport(text, coordinator.key);
+  if (state === null) throw notReadable(file, "it is a part of the ledger, not the whole");
+  return disagreements(state, replay(name, await wholeLedger(context)), name);
+}
+
+function notReadable(file: string, cause: unknown): Failure {
+  return new Failure({
+    code: "verify/no-export",
+    kind: "usage",
+    what: `${file} can't be read as the coordinator's whole ledger.`,
+    remedy: "Ask the lead for it: consilium budget export --to FILE",
+    cause,
+  });
+}
+
+function notWritten(file: string, cause: unknown): Failure {
+  return new Failure({
+    code: "export/not-written",
+    kind: "usage",
+    what: `${file} can't be written: it exists already, or its folder can't be written to.`,
+    remedy: "Name a new file with --to.",
+    cause,
+  });
+}
+
+const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
+
+function detail(body: LedgerEntry["body"]): string {
+  if ("charge" in body) return body.charge;
+  if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
+  if (body.kind === "study-approved") return `${body.study} on ${body.dataset}`;
+  if (body.kind === "head-witnessed") return `${body.head.writer} at entry ${body.head.sequence}`;
+  return "";
+}
