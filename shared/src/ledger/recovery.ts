@@ -47,7 +47,7 @@ export function checkHoldsHead(own: LedgerState, shown: LedgerHead): void {
       what:
         `This ledger ends at entry ${sequence}, but had reached entry ${shown.sequence}: ` +
         "it was restored from an older copy.",
-      remedy: "Let it take over the other side's charges (union of both ledgers) before anything acts again.",
+      remedy: "Put the newest copy of the ledger back; without one, see docs/budgets.md, After a restore.",
       fields: { writer, sequence, shown: shown.sequence },
     });
   }
