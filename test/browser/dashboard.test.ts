@@ -147,7 +147,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
 
   test("each page has its own title, and a study that was not audited is not asked for its audit", async () => {
     const titles: string[] = [];
-    for (const path of ["/login", "/", `${STUDY}/audit`, "/sites", "/budget", "/nowhere"]) {
+    for (const path of ["/login", "/", `${STUDY}/audit`, "/sites", "/budget", "/plan", "/nowhere"]) {
       const page = await open(path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       titles.push(await page.title());
@@ -159,6 +159,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
       "Audit and release – Consilium",
       "Sites – Consilium",
       "Budget and ledger – Consilium",
+      "Plan – Consilium",
       "There is no such page – Consilium",
     ]);
     expect(coordinator.asked).not.toContain("/api/studies/heart-disease/audit");
@@ -190,6 +191,21 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     await page.getByRole("table").first().waitFor();
     const shadow = `getComputedStyle(document.querySelector("table").closest("[tabindex='0']")).backgroundImage`;
     expect(await page.evaluate(shadow)).toContain("linear-gradient");
+  });
+
+  test("a study file is planned as one types, and a fault leads to its line", async () => {
+    const page = await open("/plan");
+    await page.getByRole("img", { name: /^ε by round: after 60 rounds and the audit/ }).waitFor();
+    const file = page.getByLabel("study.yaml", { exact: true });
+    await file.fill("name: heart-disease\nprivacy:\n  epsilon: -4\n");
+    const faults = page.getByRole("region", { name: "Faults" });
+    await faults.getByText("must be > 0 (got -4)").waitFor();
+    await faults.getByRole("button", { name: "study.yaml, line 3" }).click();
+    const selected = "(({ value, selectionStart, selectionEnd }) => value.slice(selectionStart, selectionEnd))";
+    expect(await page.evaluate(`${selected}(document.activeElement)`)).toBe("  epsilon: -4");
+    expect(await page.getByRole("region", { name: "Plan", exact: true }).count()).toBe(0);
+    await file.fill("name: heart-disease\n");
+    await page.getByText("fits its ε").waitFor();
   });
 
   test("text from the ledger is shown as text", async () => {
@@ -230,6 +246,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     [`${STUDY}/audit`, "training"],
     ["/sites", "training"],
     ["/budget", "training"],
+    ["/plan", "training"],
     ["/", "empty"],
   ] as const;
   test.each(pages)(

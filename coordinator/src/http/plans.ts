@@ -33,6 +33,7 @@ export const PlanRequest = z
     pace: Pace.default({}),
   })
   .meta({ id: "PlanRequest" });
+export type PlanRequest = z.input<typeof PlanRequest>;
 
 const DocumentRequest = z
   .strictObject({ document: StudyDocument, noiseWasAuto: z.boolean(), pace: Pace.default({}) })
@@ -92,7 +93,7 @@ export function planEndpoints({ store }: Service): Endpoint[] {
   ];
 }
 
-function planOfText({ text, files, pace }: z.infer<typeof PlanRequest>, state: LedgerState): PlanView {
+function planOfText({ text, files, pace }: z.output<typeof PlanRequest>, state: LedgerState): PlanView {
   const readReference = (path: string): string => {
     const file = files.find((one) => bare(one.path) === bare(path));
     if (file === undefined) throw new Error("it was not sent");

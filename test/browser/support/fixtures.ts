@@ -3,6 +3,7 @@
  * schemas.
  */
 import { MetricSeries } from "@consilium/coordinator/http/metricViews";
+import { PlanExample, PlanView } from "@consilium/coordinator/http/plans";
 import {
   BudgetList,
   LedgerPage,
@@ -15,6 +16,7 @@ import {
   StudyDetail,
   StudyList,
 } from "@consilium/coordinator/http/views";
+import { planStudy } from "@consilium/shared/plan/planStudy";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { audit } from "./auditFixture.ts";
 import { ALL_EPSILON, at, digest, SITES } from "./consortiumFixture.ts";
@@ -47,6 +49,29 @@ const document = StudyDocument.parse({
   },
   release: {},
   sites: SITES.map((name) => ({ name, patients: 200 })),
+});
+
+export const planAnswers = {
+  "/api/plan/example": PlanExample.parse({
+    text: "name: heart-disease\nprivacy:\n  epsilon: 4\n",
+    files: [{ path: "./schema.yaml", text: "kind: Schema\n" }],
+  }),
+  "/api/plan": PlanView.parse({ plan: planStudy(document, { noiseWasAuto: false }), faults: [] }),
+};
+
+/** Of a text whose third line asks for a negative ε. */
+export const faultyPlan = PlanView.parse({
+  plan: null,
+  faults: [
+    {
+      file: "study.yaml",
+      line: 3,
+      column: 12,
+      path: "privacy.epsilon",
+      message: "must be > 0 (got -4)",
+      remedy: "Typical: 1..8.",
+    },
+  ],
 });
 
 export type Stage = "empty" | "training" | "paused" | "released" | "ended-early";
@@ -92,8 +117,13 @@ export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
     "/api/sites": sites(stage),
     "/api/releases": releases(stage),
     "/api/ledger": LedgerSummary.parse({
-      head: { writer: "coordinator", sequence: 812, hash: digest("e") },
-      witnessed: SITES.map((writer, index) => ({ writer, sequence: 200 + index, hash: digest("d") })),
+      head: { writer: "coordinator", sequence: 812, hash: digest("e"), root: digest("9") },
+      witnessed: SITES.map((writer, index) => ({
+        writer,
+        sequence: 200 + index,
+        hash: digest("d"),
+        root: digest("9"),
+      })),
       verified: true,
     }),
     "/api/ledger/entries": ledgerPage(),
@@ -107,7 +137,7 @@ function emptyAnswers() {
     "/api/sites": SiteList.parse({ sites: [] }),
     "/api/releases": ReleaseList.parse({ releases: [] }),
     "/api/ledger": LedgerSummary.parse({
-      head: { writer: "coordinator", sequence: 0, hash: digest("0") },
+      head: { writer: "coordinator", sequence: 0, hash: digest("0"), root: digest("9") },
       witnessed: [],
       verified: true,
     }),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { type ChangeNotice, LoginRequest } from "@consilium/coordinator/http/views";
-import { answersAt, type Stage } from "./fixtures.ts";
+import { answersAt, faultyPlan, planAnswers, type Stage } from "./fixtures.ts";
 
 /** As the coordinator sends it: nothing from elsewhere, no inline script. */
 const CONTENT_SECURITY_POLICY =
@@ -56,10 +56,11 @@ export class MockCoordinator {
 
   private route(pathname: string, request: IncomingMessage, response: ServerResponse): void {
     this.asked.push(pathname);
-    const answer = answersAt(this.stage)[pathname];
+    const answer = { ...answersAt(this.stage), ...planAnswers }[pathname];
     if (pathname === "/api/login") this.login(request, response);
     else if (!this.signedIn) refuse(response, 401, "You are not signed in.", "Ask for a one-time link.");
     else if (pathname === "/api/events") this.stream(response);
+    else if (pathname === "/api/plan") this.plan(request, response);
     else if (answer === undefined || answer === null) refuse(response, 404, "There is none yet.", "Wait for it.");
     else json(response, 200, answer);
   }
@@ -81,6 +82,14 @@ export class MockCoordinator {
           "Make another: consilium account invite NAME --role observer",
         );
     });
+  }
+
+  private plan(request: IncomingMessage, response: ServerResponse): void {
+    let text = "";
+    request.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+    });
+    request.on("end", () => json(response, 200, text.includes("epsilon: -4") ? faultyPlan : planAnswers["/api/plan"]));
   }
 
   private stream(response: ServerResponse): void {

@@ -1,4 +1,5 @@
 import type { MetricSeries } from "../../../src/http/metricViews.ts";
+import type { PlanExample, PlanRequest, PlanView } from "../../../src/http/plans.ts";
 import type {
   AuditView,
   BudgetList,
@@ -36,6 +37,8 @@ export const api = {
   metrics: (study: string) => get<MetricSeries>(`/api/studies/${encodeURIComponent(study)}/metrics`),
   studyBudgets: (study: string) => get<BudgetList>(`/api/studies/${encodeURIComponent(study)}/budgets`),
   audit: (study: string) => get<AuditView>(`/api/studies/${encodeURIComponent(study)}/audit`),
+  planExample: () => get<PlanExample>("/api/plan/example"),
+  plan: (request: PlanRequest) => send<PlanView>("POST", "/api/plan", request),
   budgets: () => get<BudgetList>("/api/budgets"),
   sites: () => get<SiteList>("/api/sites"),
   releases: () => get<ReleaseList>("/api/releases"),

@@ -1,4 +1,5 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import type { PlanRequest } from "../../../src/http/plans.ts";
 import type { StudySummary } from "../../../src/http/views.ts";
 import { api } from "./api.ts";
 import { useLive } from "./notices.ts";
@@ -39,6 +40,17 @@ export function useMetrics(study: string) {
 
 export function useStudyBudgets(study: string) {
   return useQuery({ queryKey: ["budgets", study], queryFn: () => api.studyBudgets(study), refetchInterval: usePace() });
+}
+
+/** It never changes while one types over it. */
+export function usePlanExample() {
+  return useQuery({ queryKey: ["plan", "example"], queryFn: api.planExample, staleTime: Number.POSITIVE_INFINITY });
+}
+
+/** The plan of a text; the one before stays to be seen until the new one is there. */
+export function usePlan(request: PlanRequest) {
+  const queryKey = ["budgets", "plan", request];
+  return useQuery({ queryKey, queryFn: () => api.plan(request), placeholderData: keepPreviousData, staleTime: 60_000 });
 }
 
 export function useBudgets() {

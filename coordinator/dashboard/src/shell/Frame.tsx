@@ -83,6 +83,7 @@ function Pages({ onChoose }: { readonly onChoose: () => void }) {
     },
     { label: "Sites", icon: "sites", path: "/sites", carries: true },
     { label: "Budget and ledger", icon: "budget", path: "/budget", carries: true },
+    { label: "Plan", icon: "plan", path: "/plan", carries: true },
   ] as const;
   return (
     <nav aria-label="Pages">

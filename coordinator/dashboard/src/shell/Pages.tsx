@@ -9,6 +9,7 @@ import { notices } from "../live/notices.ts";
 import { useSession } from "../live/queries.ts";
 import { LoginPage } from "../login/LoginPage.tsx";
 import { OverviewPage } from "../overview/OverviewPage.tsx";
+import { PlanPage } from "../plan/PlanPage.tsx";
 import { SitesPage } from "../sites/SitesPage.tsx";
 import { Frame } from "./Frame.tsx";
 import { Answer, Empty } from "./States.tsx";
@@ -54,6 +55,7 @@ function SignedIn() {
             </Route>
             <Route path="/sites" component={SitesPage} />
             <Route path="/budget" component={BudgetPage} />
+            <Route path="/plan" component={PlanPage} />
             <Route>
               <Empty heading={1} title="There is no such page" command="consilium study list">
                 The address may be from an older version. Start from the overview.

@@ -1,0 +1,82 @@
+import type { Plan } from "@consilium/shared/plan/plan";
+import type { EChartsCoreOption } from "echarts/core";
+import { useCallback } from "react";
+import { deltaText, epsilonText } from "../figures/format.ts";
+import { Chart, type Ink } from "../plot/Chart.tsx";
+import { PlotCard } from "../plot/PlotCard.tsx";
+
+const PARTS = [
+  ["training patients", "train"],
+  ["validation patients", "validation"],
+  ["audit hold-out", "audit"],
+] as const;
+
+/** ε(t): what each part of a site's patients has paid after so many rounds, against the study's cap. */
+export function PlanPlot({ plan }: { readonly plan: Plan }) {
+  const option = useCallback((ink: Ink) => optionOf(plan, ink), [plan]);
+  return (
+    <PlotCard
+      title="ε by round"
+      caption={`At each site, at δ = ${deltaText(plan.delta)}; the last point counts the audit. Dashed: the study's cap.`}
+      file={`${plan.study}-plan`}
+      rows={() => [
+        ["round", "audited", ...PARTS.map(([name]) => name)],
+        ...plan.curve.map(({ round, audited, epsilon }) => [
+          round,
+          audited ? "yes" : "no",
+          ...PARTS.map(([, part]) => epsilon[part]),
+        ]),
+      ]}
+    >
+      <Chart label={labelOf(plan)} height={300} option={option} />
+    </PlotCard>
+  );
+}
+
+function labelOf({ rounds, epsilon, cap }: Plan): string {
+  const ends = PARTS.map(
+    ([name, part]) => `${name} ${epsilon[part] === null ? "no bound" : epsilonText(epsilon[part])}`,
+  );
+  return `ε by round: after ${rounds} rounds and the audit ${ends.join(", ")}, of ${epsilonText(cap)}`;
+}
+
+function optionOf(plan: Plan, ink: Ink): EChartsCoreOption {
+  const axis = {
+    type: "value",
+    axisLabel: { color: ink.quiet },
+    nameTextStyle: { color: ink.quiet },
+    axisLine: { lineStyle: { color: ink.rule } },
+    splitLine: { lineStyle: { color: ink.rule } },
+  };
+  const cap = {
+    silent: true,
+    symbol: "none",
+    label: { show: false },
+    lineStyle: { color: ink.text, type: "dashed" },
+    data: [{ yAxis: plan.cap }],
+  };
+  const top = Math.max(plan.cap, ...plan.curve.flatMap(({ epsilon }) => PARTS.map(([, part]) => epsilon[part] ?? 0)));
+  return {
+    animation: false,
+    textStyle: { fontFamily: ink.font },
+    grid: { left: 44, right: 16, top: 56, bottom: 44 },
+    legend: { top: 0, left: 0, textStyle: { color: ink.text }, data: PARTS.map(([name]) => name) },
+    xAxis: { ...axis, min: 0, max: plan.rounds, name: "training round", nameLocation: "middle", nameGap: 28 },
+    yAxis: { ...axis, min: 0, max: Math.ceil(top * 1.05), name: "ε" },
+    series: PARTS.map(([name, part], index) => {
+      const color = ink.series[index] ?? ink.quiet;
+      return {
+        type: "line",
+        name,
+        color,
+        showSymbol: false,
+        data: plan.curve.map(({ round, epsilon }) => [round, epsilon[part]]),
+        lineStyle: { width: 2.5, color, type: LINES[index] },
+        ...(index === 0 ? { markLine: cap } : {}),
+      };
+    }),
+  };
+}
+
+/** Told apart without colours too. */
+const LINES = ["solid", "dashed", "dotted"];
