@@ -20,6 +20,9 @@ import { announce, askAgain, endOf, logFields, tellClosed } from "./telling.ts";
 import { AwaitedUploads } from "./uploads.ts";
 import type { StudyWorld } from "./world.ts";
 
+/** A site that lost so many attempts since it came back is left out like one that declines. */
+const ATTEMPTS_LOST_MAX = 3;
+
 /** A round whose reservations are durable. */
 export interface OpenedRound {
   readonly spec: RoundSpec;
@@ -45,6 +48,8 @@ export class StudyRun {
   readonly #line: ModelLine;
   readonly #gathering: Gathering;
   readonly #declined = new Set<SiteName>();
+  /** Attempts that each site lost since it came back. */
+  readonly #lost = new Map<SiteName, number>();
   #current: OpenedRound | null = null;
   /** The round that the last commit opened in its own transaction. */
   #next: OpenedRound | null = null;
@@ -123,6 +128,13 @@ export class StudyRun {
     this.#declined.add(site);
   }
 
+  /** A lost attempt is over with that attempt; a site that loses one after another only spends its budget. */
+  attemptLost(site: SiteName): void {
+    const times = (this.#lost.get(site) ?? 0) + 1;
+    this.#lost.set(site, times);
+    if (times >= ATTEMPTS_LOST_MAX) this.declined(site);
+  }
+
   siteLost(site: SiteName): void {
     this.#current?.run.siteLost(site);
   }
@@ -130,6 +142,7 @@ export class StudyRun {
   /** A site that comes back may have missed everything: it hears of the open round and is asked for its part of it. */
   siteReturned(site: SiteName): void {
     this.#declined.delete(site);
+    this.#lost.delete(site);
     this.#gathering.arrived();
     const current = this.#current;
     if (current === null || current.run.round.state !== "collecting" || !current.run.round.cohort.has(site)) return;

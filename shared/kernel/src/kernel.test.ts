@@ -101,7 +101,9 @@ describe("add and pack, in one pass", () => {
           const noisy = noise.slice();
           plain.plainRoundAndAdd(sum, noisy, rounding);
           const packed = new Uint8Array(Math.ceil((count * bits) / 8));
+          const before = sum.slice();
           addAndPack(sum, noise, rounding, bits, packed);
+          expect(sum).toEqual(before);
           expect(packed).toEqual(plain.plainPack(noisy, bits));
           expect(noise.every((value) => value === 0)).toBe(true);
         },

@@ -70,6 +70,8 @@ export function gaussianBase(samplingRate: number, mu: number, cut: number): Bas
   if (mu > MU_MAX || mu < MU_MIN) throw noLossDistribution(`a noise multiplier of ${1 / mu}`);
   const reach = Math.sqrt(-2 * Math.log(2 * cut));
   const half = mu ** 2 / 2;
+  if (!(half + reach * mu <= BASE_LOSS_MAX))
+    throw noLossDistribution(`a noise multiplier of ${1 / mu} at so small a δ`);
   return {
     samplingRate,
     atoms: [],
@@ -93,9 +95,12 @@ export function gaussianBase(samplingRate: number, mu: number, cut: number): Bas
 const MU_MAX = 20;
 const MU_MIN = 1e-5;
 
+/** Largest |u| whose masses with and without the patient, e^u apart, are both normal float64 numbers. */
+export const BASE_LOSS_MAX = 600;
+
 /** Loss ± s outside of the two answers; between them u has density exp(−(u + s)/2)/4. */
 function laplaceBase(samplingRate: number, s: number): BaseLoss {
-  if (s > 1e4 || s < 1e-9) throw noLossDistribution(`a sensitivity of ${s} scales`);
+  if (!(s <= BASE_LOSS_MAX && s >= 1e-9)) throw noLossDistribution(`a sensitivity of ${s} scales`);
   return {
     samplingRate,
     atoms: [
@@ -110,7 +115,7 @@ function laplaceBase(samplingRate: number, s: number): BaseLoss {
 
 /** With a = e^(−1/b): P(X ≤ 0) = 1/(1+a), P(X = k) = (1−a)/(1+a)·a^k, P(X ≥ Δ) = a^Δ/(1+a). */
 function discreteLaplaceBase(samplingRate: number, sensitivity: number, scale: number): BaseLoss {
-  if (!Number.isInteger(sensitivity) || sensitivity > ATOMS_MAX || sensitivity / scale > 1e4) {
+  if (!Number.isInteger(sensitivity) || sensitivity > ATOMS_MAX || !(sensitivity / scale <= BASE_LOSS_MAX)) {
     throw noLossDistribution(`discrete Laplace noise of scale ${scale} on a sensitivity of ${sensitivity}`);
   }
   const all = 1 + Math.exp(-1 / scale);

@@ -67,6 +67,22 @@ describe("[ACC16] RDP of Laplace noise", () => {
     });
   });
 
+  test.each(["poisson-laplace", "poisson-discrete-laplace"] as const)(
+    "%s: a loss of any size is never lost",
+    (kind) => {
+      for (const sensitivity of [29, 31, 700, 745, 746, 1000, 10_000]) {
+        for (const samplingRate of [0.5, 0.999, 1]) {
+          const event = PricedEvent.parse({ ...laplace(samplingRate, 1), kind, sensitivity });
+          const largest = sensitivity + Math.log(samplingRate);
+          const { values } = curveOf(event);
+          expect(values.at(-1)).toBeCloseTo(largest, 6);
+          // At least the divergence of order 1, which is within 1 of the share q of the largest loss, less log q's.
+          expect(values[0]).toBeGreaterThan(samplingRate * sensitivity - 2);
+        }
+      }
+    },
+  );
+
   test("one integer with discrete Gaussian noise: below the bound for sums, equal to it at integer orders", () => {
     const event = PricedEvent.parse({
       kind: "poisson-discrete-gaussian",

@@ -12,8 +12,10 @@ export function leastPldNoise(
   delta: number,
   tolerance = 1e-4,
 ): number | null {
-  const over = (logNoise: number): number =>
-    Math.log(Math.max(1e-9, pldUpperEpsilon(eventsAt(Math.exp(logNoise)), delta)) / epsilon);
+  const over = (logNoise: number): number => {
+    const upper = pldUpperEpsilon(eventsAt(Math.exp(logNoise)), delta);
+    return Math.log(Math.min(COSTLY, Math.max(1e-9, upper)) / epsilon);
+  };
   let [low, atLow, high, atHigh] = [0, over(0), 0, 0];
   const direction = atLow > 0 ? 1 : -1;
   for (high = low + direction * 0.4; ; high += direction * 0.7) {
@@ -36,5 +38,7 @@ export function leastPldNoise(
   return Math.exp(high);
 }
 
+/** Stands for any ε above it: the search goes by differences. */
+const COSTLY = 1e9;
 const LOG_NOISE_MAX = Math.log(1e5);
 const LOG_NOISE_MIN = Math.log(0.06);

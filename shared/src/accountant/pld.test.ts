@@ -178,6 +178,18 @@ describe("[ACC15] the true ε of a composition lies between the PLD's bounds", (
     expect(pldEpsilon([gaussian(0.5, 0.5, 10_000)], 1e-5).lower).toBeGreaterThan(7299);
   });
 
+  test("a δ so small that losses leave float64's range is refused", () => {
+    expect(() => pldEpsilon([gaussian(0.9, 0.05, 1)], 1e-150)).toThrow(
+      expect.objectContaining({ code: "accountant/unsupported" }),
+    );
+  });
+
+  test("losses of hundreds are still computed", () => {
+    const { lower, upper } = pldEpsilon([laplace(1, 1, 590, 1)], 1e-5);
+    expect(lower).toBeGreaterThan(588);
+    expect(upper).toBeLessThanOrEqual(590 * (1 + 1e-9));
+  });
+
   test("nothing costs nothing; what has no loss distribution is refused", () => {
     expect(pldEpsilon([], 1e-5)).toEqual({ lower: 0, upper: 0 });
     const samplerDistance = { maxLogRatio: 0, totalVariation: 0 };
@@ -193,6 +205,8 @@ describe("[ACC15] the true ε of a composition lies between the PLD's bounds", (
       },
       { ...gaussian(0.1, 1, 1), samplerDistance },
       gaussian(0.5, 1e-3, 1),
+      ...[720, 1500, Number.MAX_VALUE].flatMap((loss) => [laplace(0.5, 1, loss, 1), laplace(1, 1, loss, 1)]),
+      ...[720, 1500].flatMap((loss) => [counts(0.5, 1, loss, 1), counts(1, 1, loss, 1)]),
     ];
     for (const event of refused) {
       expect(() => pldEpsilon([PricedEvent.parse(event)], 1e-5)).toThrow(

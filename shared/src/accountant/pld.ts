@@ -1,5 +1,5 @@
 import { assertOneAdjacency, type PricedEvent } from "../event/pricedEvent.ts";
-import { Failure } from "../failure/failure.ts";
+import { assert, Failure } from "../failure/failure.ts";
 import { type BaseLoss, baseLossOf, gaussianBase } from "./baseLoss.ts";
 import { type ComposedLoss, type Composition, composeTwo, deltaBounds } from "./composeLosses.ts";
 import { dotMasses } from "./dotMasses.ts";
@@ -212,6 +212,7 @@ function upperEpsilon(composed: ComposedLoss, delta: number): number {
   if (composed.infinite >= delta) return Number.POSITIVE_INFINITY;
   const over = (epsilon: number): number => Math.log(deltaBounds(composed, epsilon).upper / delta);
   const { least, most } = windowOf(composed);
+  assert(!Number.isNaN(over(least)), "a bound on δ is a number");
   if (over(least) <= 0) return least;
   if (!(over(most) <= 0)) return Number.POSITIVE_INFINITY;
   return crossing(over, least, most).after;

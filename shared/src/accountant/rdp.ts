@@ -1,6 +1,6 @@
 import { assertOneAdjacency, type PricedEvent } from "../event/pricedEvent.ts";
 import { unreachable } from "../failure/failure.ts";
-import { baseLossOf } from "./baseLoss.ts";
+import { baseLossOf, lossAt } from "./baseLoss.ts";
 import { rdpLaplace, rdpOfBase } from "./laplaceRdp.ts";
 import { ORDERS } from "./orders.ts";
 import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
@@ -93,11 +93,9 @@ type ForeignEvent = Exclude<PricedEvent, { kind: "poisson-gaussian" | "discrete-
 function foreignCurve(event: ForeignEvent): Float64Array {
   switch (event.kind) {
     case "poisson-laplace":
-      return event.samplingRate === 1
-        ? rdpLaplace(event.sensitivity / event.scale, ORDERS)
-        : rdpOfBase(baseLossOf(event, 0), ORDERS);
+      return event.samplingRate === 1 ? rdpLaplace(event.sensitivity / event.scale, ORDERS) : rdpSampledLaplace(event);
     case "poisson-discrete-laplace":
-      return rdpOfBase(baseLossOf(event, 0), ORDERS);
+      return rdpSampledLaplace(event);
     case "poisson-discrete-gaussian":
       return rdpPoissonDiscreteGaussian(event.samplingRate, event.noiseMultiplier, ORDERS);
     case "zcdp":
@@ -119,3 +117,14 @@ function keep(key: string, make: () => Float64Array): Float64Array {
   kept.set(key, values);
   return values;
 }
+
+/** Of a large loss pure ε is all but the whole story at every order, and the integral would take longer with the loss. */
+function rdpSampledLaplace(event: SampledLaplace): Float64Array {
+  const largest = event.sensitivity / event.scale;
+  if (largest <= SAMPLED_LOSS_MAX) return rdpOfBase(baseLossOf(event, 0), ORDERS);
+  return ORDERS.map(() => lossAt(event.samplingRate, largest));
+}
+
+type SampledLaplace = Extract<PricedEvent, { kind: "poisson-laplace" | "poisson-discrete-laplace" }>;
+
+const SAMPLED_LOSS_MAX = 30;

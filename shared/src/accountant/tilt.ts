@@ -1,3 +1,5 @@
+import { assert } from "../failure/failure.ts";
+
 /**
  * Losses (first + i)·step of one release and their probabilities with the patient whose presence is in question;
  * they may sum to less than 1. `infinite` is what of it no finite loss covers.
@@ -123,8 +125,10 @@ function endOf({ first, masses, step }: LossMasses, side: 1 | -1): number {
 
 /** How far from the mean the tail mass falls below `mass`: enough, and not much more than that. */
 export function reachOf(parts: readonly LossMasses[], centre: Centre, mass: number, side: 1 | -1): number {
+  assert(Number.isFinite(centre.mean) && centre.stdDev > 0, "the tilted losses have a mean and a width");
   let reach = 5 * centre.stdDev;
   while (tailMass(parts, centre, centre.mean + side * reach, side) > mass) reach *= 1.15;
+  assert(Number.isFinite(reach), "losses are bounded, so their tails end");
   return reach;
 }
 

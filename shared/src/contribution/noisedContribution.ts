@@ -1,4 +1,5 @@
 import { addAndPack } from "@consilium/kernel/addAndPack";
+import { assert } from "../failure/failure.ts";
 import type { SamplingRate } from "../units/privacy.ts";
 import { noisedEvent, roundingOf, takeNoise } from "./fixedPoint.ts";
 import type { GaussianNoise } from "./gaussianNoise.ts";
@@ -18,6 +19,7 @@ export function noisedContribution(
   samplingRate: SamplingRate,
   memory: Uint8Array = new Uint8Array(packedBytes(grid.dimension, grid.bits)),
 ): Contribution {
+  assert(memory.length === packedBytes(grid.dimension, grid.bits), "packed integers fill their memory");
   takeNoise(sum, noise, grid);
   addAndPack(sum.values, noise.values, roundingOf(grid), grid.bits, memory);
   noise.state = "wiped";

@@ -56,10 +56,11 @@ export const PrivacyStatement = z.strictObject({
   /**
    * What a patient may rely on: the consortium's figures; or, where a metric decided when training stopped, those of
    * all signed rounds and repeats: where outputs choose when to stop, ε spent by then bounds no fixed mechanism, the
-   * filter's is (Rogers et al. 2016, arXiv:1605.08294).
+   * filter's is (Rogers et al. 2016, arXiv:1605.08294). The study's own ε is such a filter of RDP at each site
+   * (Lécuyer 2021, arXiv:2103.01379, §3): where repeats would bring the schedule above it, it is the guarantee.
    */
   guarantee: z.strictObject({
-    basis: z.enum(["spent", "signed-maximum"]),
+    basis: z.enum(["spent", "signed-maximum", "filter"]),
     epsilon,
     twoSitesEpsilon: epsilon.optional(),
   }),
@@ -173,9 +174,11 @@ function guaranteeOf(
     twoSitesEpsilon === undefined ? {} : { twoSitesEpsilon: epsilonTwice(twoSitesEpsilon) };
   if (document.training.earlyStop === undefined)
     return { basis: "spent", epsilon: disjointEpsilon, ...twice((spent) => spent) };
+  // Nothing acts beyond the study's ε, so what was spent is within it, but for the last digit of a float's sum.
+  const filter = Math.max(disjointEpsilon, document.privacy.epsilon);
   return {
-    basis: "signed-maximum",
-    epsilon: toTheEnd,
+    basis: filter < toTheEnd ? "filter" : "signed-maximum",
+    epsilon: Math.min(filter, toTheEnd),
     ...twice(() => toTheEndTwice),
   };
 }

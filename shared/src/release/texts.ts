@@ -80,7 +80,9 @@ export function privacyText(statement: PrivacyStatement): string {
 function basisText({ guarantee, consortium }: PrivacyStatement): string {
   if (guarantee.basis === "spent") return "the largest of the sites' figures below";
   return sentence(
-    "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
+    guarantee.basis === "filter"
+      ? "that is the study's own ε, beyond which no site acts: a noised metric could end training early."
+      : "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
     `Really spent, at the site that spent most: ε = ${epsilonText(consortium.disjointEpsilon)}`,
   );
 }

@@ -15,6 +15,7 @@ import { replay } from "../ledger/replay.ts";
 import { plannedCharges } from "../study/charges.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { COORDINATOR } from "../units/identity.ts";
+import { Epsilon } from "../units/privacy.ts";
 import { buildRelease } from "./build.ts";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, withSiteSignature } from "./manifest.ts";
 import { privacyStatementOf } from "./statement.ts";
@@ -60,7 +61,8 @@ describe("[REL1] a release as it was built", () => {
       twoSitesEpsilon: spent.consortium.twoSitesEpsilon,
     });
     const earlyStop = { metric: "auc", patience: 1, minDelta: 0 } as const;
-    const stopping = { ...document, training: { ...document.training, earlyStop } };
+    const privacy = { ...document.privacy, epsilon: Epsilon.parse(1000) };
+    const stopping = { ...document, privacy, training: { ...document.training, earlyStop } };
     const statement = privacyStatementOf(stopping, state, approvals);
     expect(statement.consortium).toEqual(spent.consortium);
     expect(statement.guarantee).toMatchObject({ basis: "signed-maximum", epsilon: spent.signedMaximumEpsilon });
@@ -79,6 +81,12 @@ describe("[REL1] a release as it was built", () => {
     const paid = costliest.parts.find(({ part }) => part === "train")?.events ?? [];
     const rest = plannedCharges(half, "train").map(({ event }) => ({ ...event, count: event.count * last }));
     expect(ofHalf.guarantee.epsilon).toBeGreaterThanOrEqual(epsilonOfEvents([...paid, ...rest], half.privacy.delta));
+    expect(ofHalf.guarantee.basis).toBe("signed-maximum");
+    // No site acts beyond the study's ε: where repeats would bring the plan above it, it is what is promised.
+    const epsilon = Epsilon.parse((ofHalf.guarantee.epsilon + ofHalf.consortium.disjointEpsilon) / 2);
+    const bounded = privacyStatementOf({ ...half, privacy: { ...privacy, epsilon } }, state, approvals);
+    expect(bounded.guarantee).toMatchObject({ basis: "filter", epsilon });
+    expect(privacyText(bounded)).toContain("beyond which no site acts");
   });
 
   test("a site's signature may be added, and must hold", () => {
