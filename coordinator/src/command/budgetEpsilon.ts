@@ -30,6 +30,15 @@ export function registerBudgetEpsilon(budget: Command): void {
     .description("compute ε of planned mechanisms at δ, by this product's accountants")
     .requiredOption("--from <file>", "JSON list of {delta, segments}; - reads standard input")
     .option("--json", 'print [{"rdp": ε, "pld": {"lower": ε, "upper": ε}}, …] in the order of the questions')
+    .addHelpText(
+      "after",
+      [
+        "\nA plan's segments cost together. One plan, read from standard input:",
+        `  echo '[${EXAMPLE}]' | consilium budget epsilon --from -`,
+        `Mechanisms: ${MECHANISMS.join(", ")}.`,
+        "A segment that lacks something is told what.",
+      ].join("\n"),
+    )
     .action(async (options: { from: string; json?: boolean }) => {
       const plans = readPlans(await readSource(options.from), options.from);
       const answers = plans.map(epsilonOfPlan);

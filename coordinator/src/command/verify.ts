@@ -59,12 +59,14 @@ function textOf({ verified, checks }: Verification): string {
 export function publicKeyOf(text: string): PublicKey {
   const inline = PublicKey.safeParse(text);
   if (inline.success) return inline.data;
-  const key = PublicKey.safeParse(readText(text)?.trim());
+  const content = readText(text);
+  const key = PublicKey.safeParse(content?.trim());
   if (key.success) return key.data;
+  const missing = content === null ? ": there is no such file" : "";
   throw new Failure({
     code: "verify/key-unusable",
     kind: "usage",
-    what: "The key is neither an Ed25519 public key in base64 nor a file that holds one.",
+    what: `The key is neither an Ed25519 public key in base64 nor a file that holds one${missing}.`,
     remedy: "Get consortium.pub from the lead, by a way that you trust.",
   });
 }
