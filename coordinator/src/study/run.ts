@@ -13,15 +13,13 @@ import { lastCommitted, openRound } from "../storage/rounds.ts";
 import { findStudy } from "../storage/studies.ts";
 import { bookAbandon, bookCommit } from "./closing.ts";
 import { Gathering } from "./gathering.ts";
+import { LeftOut } from "./leftOut.ts";
 import { type Motive, move, whyAbandoned } from "./moves.ts";
 import { approvalsOf, openRoundAt } from "./opening.ts";
 import { CHANGED_BY, type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
 import { announce, askAgain, endOf, logFields, tellClosed } from "./telling.ts";
 import { AwaitedUploads } from "./uploads.ts";
 import type { StudyWorld } from "./world.ts";
-
-/** A site that lost so many attempts since it came back is left out like one that declines. */
-const ATTEMPTS_LOST_MAX = 3;
 
 /** A round whose reservations are durable. */
 export interface OpenedRound {
@@ -47,9 +45,7 @@ export class StudyRun {
   readonly #digest: Digest;
   readonly #line: ModelLine;
   readonly #gathering: Gathering;
-  readonly #declined = new Set<SiteName>();
-  /** Attempts that each site lost since it came back. */
-  readonly #lost = new Map<SiteName, number>();
+  readonly leftOut = new LeftOut();
   #current: OpenedRound | null = null;
   /** The round that the last commit opened in its own transaction. */
   #next: OpenedRound | null = null;
@@ -123,26 +119,13 @@ export class StudyRun {
     await Promise.allSettled([this.#checkpointing, this.#concluding]);
   }
 
-  /** The site won't take part until it comes back or the study is resumed. */
-  declined(site: SiteName): void {
-    this.#declined.add(site);
-  }
-
-  /** A lost attempt is over with that attempt; a site that loses one after another only spends its budget. */
-  attemptLost(site: SiteName): void {
-    const times = (this.#lost.get(site) ?? 0) + 1;
-    this.#lost.set(site, times);
-    if (times >= ATTEMPTS_LOST_MAX) this.declined(site);
-  }
-
   siteLost(site: SiteName): void {
     this.#current?.run.siteLost(site);
   }
 
   /** A site that comes back may have missed everything: it hears of the open round and is asked for its part of it. */
   siteReturned(site: SiteName): void {
-    this.#declined.delete(site);
-    this.#lost.delete(site);
+    this.leftOut.returned(site);
     this.#gathering.arrived();
     const current = this.#current;
     if (current === null || current.run.round.state !== "collecting" || !current.run.round.cohort.has(site)) return;
@@ -178,7 +161,7 @@ export class StudyRun {
     }
     const everyone = approvalsOf(this.#world, this.name)
       .map(({ statement }) => statement.site)
-      .filter((site) => !this.#declined.has(site));
+      .filter((site) => !this.leftOut.sites.has(site));
     await this.#gathering.wait(everyone, onDropout === "wait" ? everyone.length : minSites);
     while (!this.#isFrozen) {
       const opening = this.#world.sql.transaction(() => this.#tryOpen());
@@ -202,7 +185,7 @@ export class StudyRun {
       document: this.document,
       digest: this.#digest,
       done: this.#done,
-      declined: this.#declined,
+      declined: this.leftOut.sites,
       model: this.#line.newest,
     };
     const wanted = this.#pauseWanted;

@@ -232,8 +232,8 @@ export class Studies {
     const refused = current.run.declined(site, key);
     if (refused !== null) throw roundRefused(refused);
     current.refusals.set(site, refusal.code);
-    if (refusal.code === ATTEMPT_LOST_CODE) running.run.attemptLost(site);
-    else running.run.declined(site);
+    if (refusal.code === ATTEMPT_LOST_CODE) running.run.leftOut.attemptLost(site);
+    else running.run.leftOut.declined(site);
     this.#world.logger.info("site-declined", { study: key.study, site, code: refusal.code });
     return ACCEPTED;
   }

@@ -118,7 +118,7 @@ function keep(key: string, make: () => Float64Array): Float64Array {
   return values;
 }
 
-/** Of a large loss pure ε is all but the whole story at every order, and the integral would take longer with the loss. */
+/** Pure ε of a large loss is nearly the whole story at every order, and the integral takes longer with the loss. */
 function rdpSampledLaplace(event: SampledLaplace): Float64Array {
   const largest = event.sensitivity / event.scale;
   if (largest <= SAMPLED_LOSS_MAX) return rdpOfBase(baseLossOf(event, 0), ORDERS);
