@@ -45,7 +45,7 @@ async function verifyRunning(options: ClientOptions): Promise<void> {
 
 function verifyOffline({ key, siteExport = [], json }: VerifyOptions, file: string): void {
   if (key === undefined) throw keyMissing();
-  const exported = readExport(textOf(file), publicKeyOf(key));
+  const exported = readExport(readFileSync(file, "utf8"), publicKeyOf(key));
   const sites = siteExport.map((path) => againstSite(exported, path));
   const wrong = sites.flatMap(({ disagreements: sentences }) => sentences);
   const { header, entries } = exported;
@@ -62,7 +62,7 @@ function verifyOffline({ key, siteExport = [], json }: VerifyOptions, file: stri
 
 /** A site's export, held against its key on the coordinator's roster and then against the coordinator's ledger. */
 function againstSite({ header, state }: VerifiedExport, path: string): { site: SiteName; disagreements: string[] } {
-  const text = textOf(path);
+  const text = readFileSync(path, "utf8");
   const site = SiteName.safeParse(writerOf(text));
   const key = header.roster?.roster.sites.find((entry) => entry.site === site.data)?.identityKey;
   if (!site.success || key === undefined) throw notOfSite(path);
@@ -77,20 +77,6 @@ function writerOf(text: string): unknown {
     return ExportHeader.parse(JSON.parse(text.slice(0, text.indexOf("\n")))).head.writer;
   } catch {
     return undefined; // No site goes by that name: the caller says what was expected.
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new Failure({
-      code: "verify/no-export",
-      kind: "usage",
-      what: `${path} can't be read.`,
-      remedy: "Name a file that budget export wrote.",
-      cause,
-    });
   }
 }
 

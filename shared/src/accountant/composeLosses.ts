@@ -1,5 +1,5 @@
 import { forward, inverse, oppositeOf, type Spectrum, transformError } from "./fourier.ts";
-import { BLOCK, type Centre, type LossMasses, logMoments, releaseError, tailMass, tilted } from "./tilt.ts";
+import { BLOCK, type Centre, type LossMasses, logMoments, momentError, tailMass, tilted } from "./tilt.ts";
 
 /**
  * Tilted law of the loss of all releases together, within a window, with bounds on everything that the computation
@@ -64,7 +64,8 @@ export function composeTwo(
   inverse(product);
   const count = one.parts.reduce((sum, part) => sum + part.count, 0);
   const both = norm(product.re) + norm(product.im);
-  // A power T multiplies an error by T at most; repeated squaring rounds 2T products of 3 u each.
+  // A power T multiplies an error by T at most (1.01 T, as T·u is far below 1: `RELEASES_MAX`); repeated squaring rounds
+  // 2T products of 3 u each.
   const error = transformError(length) * (transformed + 1.01 * both) + 6.1 * 2 ** -53 * (count + 4) * both;
   return [unwrap(one, product.re, error), unwrap(other, product.im, error)];
 }
@@ -87,7 +88,7 @@ function unwrap({ parts, centre, from }: Composition, wrapped: Float64Array, err
     error,
     above: tailMass(parts, centre, most, 1),
     below: tailMass(parts, centre, least, -1),
-    logFactor: parts.reduce((sum, part) => sum + part.count * releaseError(part, centre.tilt), 1e-12),
+    logFactor: 1e-12 + momentError(parts, centre.tilt),
     infinite: parts.reduce((sum, part) => sum + part.count * part.infinite, 0),
   };
 }

@@ -205,6 +205,7 @@ describe("[ACC15] the true ε of a composition lies between the PLD's bounds", (
       },
       { ...gaussian(0.1, 1, 1), samplerDistance },
       gaussian(0.5, 1e-3, 1),
+      gaussian(0.5, 100, 1e9),
       ...[720, 1500, Number.MAX_VALUE].flatMap((loss) => [laplace(0.5, 1, loss, 1), laplace(1, 1, loss, 1)]),
       ...[720, 1500].flatMap((loss) => [counts(0.5, 1, loss, 1), counts(1, 1, loss, 1)]),
     ];

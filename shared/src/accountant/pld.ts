@@ -47,6 +47,18 @@ export function pldUpperEpsilon(events: readonly PricedEvent[], delta: number): 
   return upper;
 }
 
+/** So many releases' rounding is still bounded by their number times one release's. */
+const RELEASES_MAX = 1e8;
+
+function tooMany(releases: number): Failure {
+  return new Failure({
+    code: "accountant/unsupported",
+    kind: "config",
+    what: `No privacy loss distribution is proven here for ${releases.toExponential(1)} releases.`,
+    remedy: "Use the RDP accountant's figure.",
+  });
+}
+
 type Direction = "remove" | "add";
 
 interface Release {
@@ -73,6 +85,7 @@ function plansOf(events: readonly PricedEvent[], delta: number): readonly Plan[]
   assertOneAdjacency(events);
   const total = events.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) return [];
+  if (!(total <= RELEASES_MAX)) throw tooMany(total);
   const releases = releasesOf(events, Math.max(1e-280, (delta * 1e-9) / total));
   const coarse = releases.map(({ base, count }) => {
     const [low, high] = rangeOf(base);
@@ -92,7 +105,7 @@ function planOf(
   delta: number,
 ): Plan {
   const parts = coarse.map((release) => lossMasses(release, direction, "dots"));
-  // A millionth of δ pays for infinite losses and for rounding.
+  // A millionth of δ pays for infinite losses.
   const { tilt, epsilon } = bestTilt(parts, delta * (1 - 1e-6));
   const centre = centreOf(parts, tilt * TILT_SHARE);
   // ε itself is within a few 1/λ of the centre, however narrow the tilted law is.
@@ -185,11 +198,12 @@ function lossMasses({ base, count, grid }: GriddedRelease, direction: Direction,
   const { step, first } = grid;
   const dots = kind === "dots";
   const onNodes = dots ? dotMasses(base, grid) : mergedMasses(base, grid, direction === "add");
-  // What is cut at the top counts as infinite, at the bottom as the least loss on the grid.
+  // What is cut at the top counts as infinite.
   const [cut, infinite] = dots ? [base.cut, 2 * base.cut] : [0, 0];
   const masses =
     direction === "add" ? onNodes.reverse() : onNodes.map((mass, i) => mass * Math.exp((first + i) * step));
-  masses[0] = (masses[0] ?? 0) + cut;
+  // The least node may lie below every loss; the next is above what was cut.
+  masses[1] = (masses[1] ?? 0) + cut;
   return { step, first: direction === "add" ? -(first + onNodes.length - 1) : first, masses, infinite, count };
 }
 

@@ -81,7 +81,8 @@ export function bestTilt(parts: readonly LossMasses[], delta: number): { tilt: n
     }
   }
   const middle = (low + high) / 2;
-  return { tilt: Math.exp(middle), epsilon: epsilonAt(middle) };
+  const tilt = Math.exp(middle);
+  return { tilt, epsilon: epsilonAt(middle) + momentError(parts, tilt) / tilt };
 }
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
@@ -102,8 +103,7 @@ export function tailMass(parts: readonly LossMasses[], { tilt, mean, stdDev }: C
   if (!(distance > 0)) return 1;
   const extreme = parts.reduce((sum, part) => sum + part.count * endOf(part, side), 0);
   if (side * (edge - extreme) > 0) return 0;
-  const base = logMoments(parts, tilt);
-  const slack = parts.reduce((sum, part) => sum + part.count * releaseError(part, 2 * tilt), 0);
+  const base = logMoments(parts, tilt) - momentError(parts, tilt);
   // The best exponent is distance/variance for a Gaussian, and stays below a bound for a tail that falls as e^−x.
   const exponents = [
     ...GAUSSIAN.map((factor) => (factor * distance) / stdDev ** 2),
@@ -111,7 +111,7 @@ export function tailMass(parts: readonly LossMasses[], { tilt, mean, stdDev }: C
   ];
   const logs = exponents.map((exponent) => {
     const shift = side * exponent;
-    return logMoments(parts, tilt + shift) - base - shift * edge + slack;
+    return logMoments(parts, tilt + shift) + momentError(parts, tilt + shift) - base - shift * edge;
   });
   return Math.min(1, Math.exp(Math.min(...logs.filter((log) => !Number.isNaN(log)))));
 }
@@ -136,7 +136,12 @@ export function reachOf(parts: readonly LossMasses[], centre: Centre, mass: numb
  * Bound on the relative error of one release's probabilities, tilted by λ: quadrature and powers 1e-12, sums of
  * blocks, and the rounding of λ·loss in the exponent.
  */
-export function releaseError({ masses, first, step }: LossMasses, tilt: number): number {
+function releaseError({ masses, first, step }: LossMasses, tilt: number): number {
   const largest = Math.max(Math.abs(first), Math.abs(first + masses.length)) * step;
-  return 1e-12 + (masses.length / BLOCK + 4 * tilt * largest) * 2 ** -52;
+  return 1e-12 + (masses.length / BLOCK + 4 * Math.abs(tilt) * largest) * 2 ** -52;
+}
+
+/** Bound on the error of `logMoments`: relative errors of factors add. */
+export function momentError(parts: readonly LossMasses[], tilt: number): number {
+  return parts.reduce((sum, part) => sum + part.count * releaseError(part, tilt), 0);
 }

@@ -1,5 +1,4 @@
-import type { RoundPurpose } from "../protocol/messages.ts";
-import { type PlannedCharge, plannedCharges } from "../study/charges.ts";
+import { chargesAfter, type PlannedCharge } from "../study/charges.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
 import { epsilonWith, within } from "./budget.ts";
@@ -24,8 +23,8 @@ export interface WhatIf {
 
 /** For each data set with a cap at a site of the study, in the order of the study's sites. */
 export function whatIf(state: LedgerState, document: StudyDocument): readonly WhatIf[] {
-  const chargesOf = plannedUpTo(document);
-  const planned = chargesOf(document.training.rounds);
+  const chargesOf = chargesAfter(document);
+  const planned = chargesOf(document.training.rounds, true);
   return document.sites.flatMap(({ name }) =>
     [...state.caps.values()]
       .filter(({ site }) => site === name)
@@ -46,7 +45,7 @@ export function whatIf(state: LedgerState, document: StudyDocument): readonly Wh
           after,
           left: Math.max(0, cap - after),
           fits: fits(planned),
-          affordableRounds: affordableRounds(document.training.rounds, (rounds) => fits(chargesOf(rounds))),
+          affordableRounds: affordableRounds(document.training.rounds, (rounds) => fits(chargesOf(rounds, true))),
         };
       }),
   );
@@ -66,26 +65,6 @@ function largest(
       return epsilonWith(state, { site, dataset, part }, events, delta, alone?.name);
     }),
   );
-}
-
-/** Everything that so many rounds of training do, their evaluations and the audit with them. */
-function plannedUpTo(document: StudyDocument): (rounds: number) => readonly PlannedCharge[] {
-  // Planned charges hold the proven distance of a sampler, which takes a while to compute.
-  const once = (["train", "evaluate", "audit"] as const).map(
-    (purpose) => [purpose, plannedCharges(document, purpose)] as const,
-  );
-  return (rounds) => {
-    const times: Record<RoundPurpose, number> = {
-      train: rounds,
-      evaluate: Math.floor(rounds / document.evaluation.everyRounds),
-      audit: 1,
-    };
-    return once.flatMap(([purpose, charges]) =>
-      times[purpose] === 0
-        ? []
-        : charges.map(({ part, event }) => ({ part, event: { ...event, count: event.count * times[purpose] } })),
-    );
-  };
 }
 
 /** ε grows with the rounds, so the largest number that fits is found by halving. */

@@ -237,6 +237,7 @@ function recurrentParameters({ cell, units }: RecurrentLayer, inputs: number, na
   return [named("kernel", inputs, width), named("recurrent", units, width), named("bias", ...bias)];
 }
 
-function volume(shape: Shape): number {
+/** Numbers in a tensor of this shape. */
+export function volume(shape: Shape): number {
   return shape.reduce((product, length) => product * length, 1);
 }

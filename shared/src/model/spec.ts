@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { unreachable } from "../failure/failure.ts";
-import { layerGraph, type ParameterStart } from "./graph.ts";
+import { layerGraph, type ParameterStart, volume } from "./graph.ts";
 import { Layer } from "./layer.ts";
 
 /**
@@ -120,8 +120,4 @@ function slotsOf(spec: ModelSpec, frozen: boolean): readonly ParameterSlot[] {
     place("centroids", [spec.loss.clusters, hidden], "glorot");
   }
   return slots;
-}
-
-function volume(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

@@ -16,7 +16,7 @@ export const EarlyStop = z
     minDelta: z.number().min(0).lt(1).default(0).describe("A rise is more than this above the best so far."),
   })
   .describe(
-    "Ends training early; the last model is released, and its guarantee stays that of all signed rounds, repeats added.",
+    "Ends training early; the last model is released, and its guarantee is that of all signed rounds, repeats added, or the study's ε.",
   );
 export type EarlyStop = z.infer<typeof EarlyStop>;
 

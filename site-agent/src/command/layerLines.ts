@@ -1,4 +1,4 @@
-import { type LayerNode, layerGraph } from "@consilium/shared/model/graph";
+import { type LayerNode, layerGraph, volume } from "@consilium/shared/model/graph";
 import type { Layer } from "@consilium/shared/model/layer";
 import { frozenSlots, type ModelSpec, parameterCount, parameterSlots, sizeOf } from "@consilium/shared/model/spec";
 import { isFormed } from "../gradient/formedGradients.ts";
@@ -84,8 +84,4 @@ function productNorm(positions: number, inputs: number, outputs: number): string
   return isFormed(positions, inputs, outputs)
     ? `norm from gradients formed a few records at a time, over ${positions} positions`
     : `norm from pairs of its ${positions} positions`;
-}
-
-function volume(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

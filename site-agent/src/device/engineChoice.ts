@@ -18,7 +18,8 @@ export interface EngineChoice {
 
 /**
  * Multiplications of a step from which on libtensorflow takes dense layers quicker. A call costs it 20 to 50 µs, and
- * WebAssembly 7 to 9; on two cores they met between 4 and 10 million (`npm run bench -- engine`).
+ * WebAssembly 7 to 9. On two idle cores WebAssembly took a third of the time at 0.2 million and as long at 70 million
+ * (docs/benchmarks.md); on busy ones they met between 4 and 10.
  */
 export const NATIVE_MULTIPLICATIONS = 5_000_000;
 

@@ -1,5 +1,5 @@
 import { usesGpu } from "@consilium/engine/backend";
-import { type LayerNode, layerGraph, type Shape } from "@consilium/shared/model/graph";
+import { type LayerNode, layerGraph, volume } from "@consilium/shared/model/graph";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
 import { ROW_MULTIPLE } from "./pass.ts";
@@ -81,8 +81,4 @@ function multiplications({ parameters, output }: LayerNode): number {
 
 function taken({ inputs }: LayerNode): number {
   return inputs.reduce((sum, input) => sum + volume(input), 0);
-}
-
-function volume(shape: Shape): number {
-  return shape.reduce((product, length) => product * length, 1);
 }

@@ -8,6 +8,7 @@ import { useCurrentStudy } from "../shell/currentStudy.ts";
 import { Icon } from "../shell/Icon.tsx";
 import { PageHead } from "../shell/PageHead.tsx";
 import { Answer, Empty, State } from "../shell/States.tsx";
+import { WideTable } from "../shell/WideTable.tsx";
 import { Why } from "../why/Why.tsx";
 import { AucPlot } from "./AucPlot.tsx";
 import { RocPlot } from "./RocPlot.tsx";
@@ -176,32 +177,19 @@ function Rules({ audit }: { readonly audit: AuditView }) {
         <Title order={2} size="h5">
           Rules of the gate
         </Title>
-        <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                {["Rule", "Required", "Found", "Outcome", "Why"].map((name) => (
-                  <Table.Th key={name} scope="col">
-                    {name}
-                  </Table.Th>
-                ))}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {audit.gate.rules.map(({ rule, required, found, passed, why }) => (
-                <Table.Tr key={rule}>
-                  <Table.Td>{ruleWords(rule)}</Table.Td>
-                  <Table.Td className="figure">{required}</Table.Td>
-                  <Table.Td className="figure">{found}</Table.Td>
-                  <Table.Td>
-                    <State tone={passed ? "good" : "bad"}>{passed ? "pass" : "fail"}</State>
-                  </Table.Td>
-                  <Table.Td>{why}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <WideTable minWidth={640} columns={["Rule", "Required", "Found", "Outcome", "Why"]}>
+          {audit.gate.rules.map(({ rule, required, found, passed, why }) => (
+            <Table.Tr key={rule}>
+              <Table.Td>{ruleWords(rule)}</Table.Td>
+              <Table.Td className="figure">{required}</Table.Td>
+              <Table.Td className="figure">{found}</Table.Td>
+              <Table.Td>
+                <State tone={passed ? "good" : "bad"}>{passed ? "pass" : "fail"}</State>
+              </Table.Td>
+              <Table.Td>{why}</Table.Td>
+            </Table.Tr>
+          ))}
+        </WideTable>
       </Stack>
     </Card>
   );

@@ -5,6 +5,7 @@ import { useBudgets } from "../live/queries.ts";
 import { BudgetBars } from "../overview/BudgetBars.tsx";
 import { PageHead } from "../shell/PageHead.tsx";
 import { Answer, Empty } from "../shell/States.tsx";
+import { WideTable } from "../shell/WideTable.tsx";
 import { Ledger } from "./Ledger.tsx";
 
 /** What each data set has paid over all studies, and the ledger that proves it. */
@@ -44,37 +45,27 @@ function Parts({ budgets }: { readonly budgets: readonly BudgetView[] }) {
         <Title order={2} size="h5">
           Parts of each data set
         </Title>
-        <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                {["Site", "Data set", "Part", "ε spent", "ε reserved", "Cap", "Cap per study", "δ"].map((name) => (
-                  <Table.Th key={name} scope="col">
-                    {name}
-                  </Table.Th>
-                ))}
+        <WideTable
+          minWidth={720}
+          columns={["Site", "Data set", "Part", "ε spent", "ε reserved", "Cap", "Cap per study", "δ"]}
+        >
+          {budgets.flatMap((budget) =>
+            budget.parts.map(({ part, spentEpsilon, reservedEpsilon }) => (
+              <Table.Tr key={`${budget.site} ${budget.dataset} ${part}`}>
+                <Table.Td>{budget.site}</Table.Td>
+                <Table.Td>{budget.dataset}</Table.Td>
+                <Table.Td>{part}</Table.Td>
+                <Table.Td className="figure">{epsilonText(spentEpsilon)}</Table.Td>
+                <Table.Td className="figure">{epsilonText(reservedEpsilon)}</Table.Td>
+                <Table.Td className="figure">{epsilonText(budget.cap)}</Table.Td>
+                <Table.Td className="figure">
+                  {budget.perStudyCap === null ? "none" : epsilonText(budget.perStudyCap)}
+                </Table.Td>
+                <Table.Td className="figure">{deltaText(budget.delta)}</Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {budgets.flatMap((budget) =>
-                budget.parts.map(({ part, spentEpsilon, reservedEpsilon }) => (
-                  <Table.Tr key={`${budget.site} ${budget.dataset} ${part}`}>
-                    <Table.Td>{budget.site}</Table.Td>
-                    <Table.Td>{budget.dataset}</Table.Td>
-                    <Table.Td>{part}</Table.Td>
-                    <Table.Td className="figure">{epsilonText(spentEpsilon)}</Table.Td>
-                    <Table.Td className="figure">{epsilonText(reservedEpsilon)}</Table.Td>
-                    <Table.Td className="figure">{epsilonText(budget.cap)}</Table.Td>
-                    <Table.Td className="figure">
-                      {budget.perStudyCap === null ? "none" : epsilonText(budget.perStudyCap)}
-                    </Table.Td>
-                    <Table.Td className="figure">{deltaText(budget.delta)}</Table.Td>
-                  </Table.Tr>
-                )),
-              )}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+            )),
+          )}
+        </WideTable>
       </Stack>
     </Card>
   );

@@ -4,6 +4,7 @@ import { instantText, shortDigest } from "../figures/format.ts";
 import { useLedger, useLedgerEntries } from "../live/queries.ts";
 import { CommandLine } from "../shell/CommandLine.tsx";
 import { Answer, State } from "../shell/States.tsx";
+import { WideTable } from "../shell/WideTable.tsx";
 import { describeEntry } from "./describeEntry.ts";
 
 /** The consortium's own ledger: its head, the heads it saw of others, its entries from the newest. */
@@ -55,35 +56,22 @@ function Entries() {
           <Text c="dimmed">No entry yet: the first comes with a proposed study.</Text>
         ) : (
           <>
-            <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    {["No.", "When", "What", "Details", "Hash"].map((name) => (
-                      <Table.Th key={name} scope="col">
-                        {name}
-                      </Table.Th>
-                    ))}
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {pages
-                    .flatMap((page) => page.entries)
-                    .map(({ sequence, at, body, hash }) => {
-                      const { what, details } = describeEntry(body);
-                      return (
-                        <Table.Tr key={sequence}>
-                          <Table.Td className="figure">{sequence}</Table.Td>
-                          <Table.Td>{instantText(at)}</Table.Td>
-                          <Table.Td>{what}</Table.Td>
-                          <Table.Td>{details}</Table.Td>
-                          <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
-                        </Table.Tr>
-                      );
-                    })}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <WideTable minWidth={760} columns={["No.", "When", "What", "Details", "Hash"]}>
+              {pages
+                .flatMap((page) => page.entries)
+                .map(({ sequence, at, body, hash }) => {
+                  const { what, details } = describeEntry(body);
+                  return (
+                    <Table.Tr key={sequence}>
+                      <Table.Td className="figure">{sequence}</Table.Td>
+                      <Table.Td>{instantText(at)}</Table.Td>
+                      <Table.Td>{what}</Table.Td>
+                      <Table.Td>{details}</Table.Td>
+                      <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
+                    </Table.Tr>
+                  );
+                })}
+            </WideTable>
             {entries.hasNextPage && (
               <Group>
                 <Button variant="default" onClick={() => entries.fetchNextPage()} loading={entries.isFetchingNextPage}>

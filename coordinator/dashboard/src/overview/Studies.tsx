@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { instantText } from "../figures/format.ts";
 import { useStudies } from "../live/queries.ts";
 import { Answer, StudyStateBadge } from "../shell/States.tsx";
+import { WideTable } from "../shell/WideTable.tsx";
 
 export function Studies() {
   const studies = useStudies();
@@ -14,37 +15,25 @@ export function Studies() {
         </Title>
         <Answer query={studies}>
           {(view) => (
-            <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th scope="col">Study</Table.Th>
-                    <Table.Th scope="col">State</Table.Th>
-                    <Table.Th scope="col">Rounds committed</Table.Th>
-                    <Table.Th scope="col">Proposed</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {view.studies.map(({ name, state, committedRounds, rounds, endedEarly, proposedAt }) => (
-                    <Table.Tr key={name}>
-                      <Table.Td>
-                        <Anchor component={Link} href={`/studies/${name}`} size="sm">
-                          {name}
-                        </Anchor>
-                      </Table.Td>
-                      <Table.Td>
-                        <StudyStateBadge state={state} />
-                      </Table.Td>
-                      <Table.Td className="figure">
-                        {committedRounds} of {rounds}
-                        {endedEarly !== null && ", ended early"}
-                      </Table.Td>
-                      <Table.Td>{instantText(proposedAt)}</Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <WideTable minWidth={560} columns={["Study", "State", "Rounds committed", "Proposed"]}>
+              {view.studies.map(({ name, state, committedRounds, rounds, endedEarly, proposedAt }) => (
+                <Table.Tr key={name}>
+                  <Table.Td>
+                    <Anchor component={Link} href={`/studies/${name}`} size="sm">
+                      {name}
+                    </Anchor>
+                  </Table.Td>
+                  <Table.Td>
+                    <StudyStateBadge state={state} />
+                  </Table.Td>
+                  <Table.Td className="figure">
+                    {committedRounds} of {rounds}
+                    {endedEarly !== null && ", ended early"}
+                  </Table.Td>
+                  <Table.Td>{instantText(proposedAt)}</Table.Td>
+                </Table.Tr>
+              ))}
+            </WideTable>
           )}
         </Answer>
       </Stack>

@@ -2,6 +2,7 @@ import type { Plan } from "@consilium/shared/plan/plan";
 import { Card, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { deltaText, epsilonText } from "../figures/format.ts";
 import { State } from "../shell/States.tsx";
+import { WideTable } from "../shell/WideTable.tsx";
 
 /** What the plan comes to: cost, the largest plan, signal, bytes, time; then each cap that it is held against. */
 export function PlanFigures({ plan }: { readonly plan: Plan }) {
@@ -76,33 +77,20 @@ function Figures({ rows }: { readonly rows: readonly (readonly [string, string])
 
 function Budgets({ plan }: { readonly plan: Plan }) {
   return (
-    <Table.ScrollContainer minWidth={620} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            {["Site", "Data set", "Cap over", "ε now", "ε then", "Cap", "δ", "Most rounds"].map((name) => (
-              <Table.Th key={name} scope="col">
-                {name}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {plan.budgets.map(({ site, dataset, scope, before, after, cap, delta, rounds }) => (
-            <Table.Tr key={`${site} ${dataset} ${scope}`}>
-              <Table.Td>{site}</Table.Td>
-              <Table.Td>{dataset}</Table.Td>
-              <Table.Td>{scope}</Table.Td>
-              <Table.Td className="figure">{shown(before)}</Table.Td>
-              <Table.Td className="figure">{shown(after)}</Table.Td>
-              <Table.Td className="figure">{epsilonText(cap)}</Table.Td>
-              <Table.Td className="figure">{deltaText(delta)}</Table.Td>
-              <Table.Td className="figure">{rounds}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <WideTable minWidth={620} columns={["Site", "Data set", "Cap over", "ε now", "ε then", "Cap", "δ", "Most rounds"]}>
+      {plan.budgets.map(({ site, dataset, scope, before, after, cap, delta, rounds }) => (
+        <Table.Tr key={`${site} ${dataset} ${scope}`}>
+          <Table.Td>{site}</Table.Td>
+          <Table.Td>{dataset}</Table.Td>
+          <Table.Td>{scope}</Table.Td>
+          <Table.Td className="figure">{shown(before)}</Table.Td>
+          <Table.Td className="figure">{shown(after)}</Table.Td>
+          <Table.Td className="figure">{epsilonText(cap)}</Table.Td>
+          <Table.Td className="figure">{deltaText(delta)}</Table.Td>
+          <Table.Td className="figure">{rounds}</Table.Td>
+        </Table.Tr>
+      ))}
+    </WideTable>
   );
 }
 

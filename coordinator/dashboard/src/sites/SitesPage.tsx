@@ -5,6 +5,7 @@ import { useSites } from "../live/queries.ts";
 import { useNow } from "../shell/LiveDot.tsx";
 import { PageHead } from "../shell/PageHead.tsx";
 import { Answer, Empty, State } from "../shell/States.tsx";
+import { WideTable } from "../shell/WideTable.tsx";
 
 /** Every site of the consortium: is it there, who is it, does it keep up. */
 export function SitesPage() {
@@ -36,26 +37,14 @@ function SitesTable({ sites }: { readonly sites: readonly SiteView[] }) {
   const now = useNow(1000);
   return (
     <Card component="section" aria-label="Sites of the consortium">
-      <Table.ScrollContainer minWidth={860} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              {["Site", "State", "Last event", "Certificate ends", "Rounds in time", "Backend", "Version"].map(
-                (name) => (
-                  <Table.Th key={name} scope="col">
-                    {name}
-                  </Table.Th>
-                ),
-              )}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {sites.map((site) => (
-              <SiteRow key={site.name} site={site} now={now} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <WideTable
+        minWidth={860}
+        columns={["Site", "State", "Last event", "Certificate ends", "Rounds in time", "Backend", "Version"]}
+      >
+        {sites.map((site) => (
+          <SiteRow key={site.name} site={site} now={now} />
+        ))}
+      </WideTable>
     </Card>
   );
 }
