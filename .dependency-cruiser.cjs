@@ -8,6 +8,9 @@ const PURE =
   "^(coordinator/src/(aggregate|optimizer)/|coordinator/src/(round/round|round/cohort|study/study)\\.ts$|" +
   "site-agent/src/(batch|gradient|noise|split|sanitizer|contract|deidentification)/)";
 
+/** What runs in a browser: a page for each program, and their common parts. */
+const PAGES = "^((coordinator|site-agent)/dashboard|shared/page)/";
+
 /** Folders of shared/src from the left to the right: one may import only those that stand before it. */
 const SHARED = [
   ["units", "plot"],
@@ -134,17 +137,21 @@ module.exports = {
       to: { path: [SHELL, "^(coordinator|site-agent)/src/storage/", "^shared/storage/"] },
     },
     {
-      name: "dashboard-takes-types-alone",
-      comment: "The page shares the server's schemas as types; no server code reaches a browser.",
+      name: "pages-take-types-alone",
+      comment: "A page shares its server's schemas as types; no server code reaches a browser.",
       severity: "error",
-      from: { path: "^coordinator/dashboard/src/", pathNot: "\\.test\\.tsx?$" },
-      to: { path: "^(coordinator/src|shared)/", dependencyTypesNot: ["type-only"] },
+      from: { path: PAGES, pathNot: "\\.test\\.tsx?$" },
+      to: {
+        path: "^(coordinator|site-agent|shared|certs)/",
+        pathNot: PAGES,
+        dependencyTypesNot: ["type-only"],
+      },
     },
     {
-      name: "server-never-imports-the-page",
+      name: "server-never-imports-a-page",
       severity: "error",
-      from: { path: "^(coordinator/src|shared|certs|site-agent)/" },
-      to: { path: "^coordinator/dashboard/" },
+      from: { path: "^(coordinator|shared|certs|site-agent)/", pathNot: PAGES },
+      to: { path: PAGES },
     },
     {
       name: "tests-stay-tests",

@@ -7,11 +7,11 @@ import { root, say, tool } from "./prepare.mjs";
 
 /** Format and lint, types, arrows between folders, dead code: each counts as one test. */
 export function checkSources() {
-  const dashboard = join("coordinator", "dashboard", "tsconfig.json");
+  const pages = [join("shared", "page"), join("coordinator", "dashboard")];
   const checks = [
     ["format and lint", [tool.biome, "check", "--error-on-warnings", "."]],
     ["types", [tool.tsc, "-p", "tsconfig.test.json", "--noEmit"]],
-    ["types of the dashboard", [tool.tsc, "-p", dashboard, "--noEmit"]],
+    ...pages.map((folder) => [`types of ${folder}`, [tool.tsc, "-p", join(folder, "tsconfig.json"), "--noEmit"]]),
     ["arrows between folders", [tool.dependencyCruiser, "--config", ".dependency-cruiser.cjs", ...FOLDERS]],
     ["dead files and exports", [tool.knip, "--no-progress", "--no-config-hints"]],
   ];

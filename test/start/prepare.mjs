@@ -85,7 +85,8 @@ function lockfileIsInstalled() {
   const installed = JSON.parse(hidden).packages;
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   return Object.entries(wanted).every(([path, entry]) => {
-    if (path === "" || entry.link || !path.includes("node_modules")) return true;
+    if (path === "" || !path.includes("node_modules")) return true;
+    if (entry.link) return existsSync(join(root, path));
     const found = installed[path];
     return found === undefined ? entry.optional || entry.devOptional || entry.peer : found.version === entry.version;
   });
@@ -159,7 +160,7 @@ async function compile() {
   await compileStep({
     title: "Building the dashboard (about half a minute)",
     stamp: join(modules, ".consilium-dashboard"),
-    digest: contentDigest(["package-lock.json", "coordinator/dashboard"], () => true),
+    digest: contentDigest(["package-lock.json", "coordinator/dashboard", "shared/page"], () => true),
     outputs: ["coordinator/dashboard/dist/index.html"],
     command: [process.execPath, [tool.vite, "build", "coordinator/dashboard", "--logLevel", "warn"]],
   });

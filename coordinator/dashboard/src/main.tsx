@@ -1,12 +1,12 @@
 import "@mantine/core/styles.css";
-import "./style.css";
+import "@consilium/page/style.css";
+import { Refused } from "@consilium/page/live/ask";
+import { theme, variables } from "@consilium/page/theme";
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { Refused } from "./live/api.ts";
 import { Pages } from "./shell/Pages.tsx";
-import { theme, variables } from "./theme.ts";
 
 const queries = new QueryClient({
   defaultOptions: {

@@ -1,8 +1,8 @@
+import { rateText } from "@consilium/page/figures/format";
+import { PlotCard } from "@consilium/page/plot/PlotCard";
+import { Why } from "@consilium/page/why/Why";
 import type { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { useElementSize } from "@mantine/hooks";
-import { rateText } from "../figures/format.ts";
-import { PlotCard } from "../plot/PlotCard.tsx";
-import { Why } from "../why/Why.tsx";
 
 const ROW = 30;
 const AXIS = 40;

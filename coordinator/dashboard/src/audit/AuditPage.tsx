@@ -1,15 +1,15 @@
+import { deltaText, epsilonText, instantText, intervalText, rateText } from "@consilium/page/figures/format";
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { Icon } from "@consilium/page/shell/Icon";
+import { PageHead } from "@consilium/page/shell/PageHead";
+import { Answer, Empty, State } from "@consilium/page/shell/States";
+import { WideTable } from "@consilium/page/shell/WideTable";
+import { Why } from "@consilium/page/why/Why";
 import { Card, Grid, Group, Stack, Table, Text, Title } from "@mantine/core";
 import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
-import { deltaText, epsilonText, instantText, intervalText, rateText } from "../figures/format.ts";
 import { useAudit, useReleases, useStudy } from "../live/queries.ts";
 import { ruleWords } from "../overview/VerdictCard.tsx";
-import { CommandLine } from "../shell/CommandLine.tsx";
 import { useCurrentStudy } from "../shell/currentStudy.ts";
-import { Icon } from "../shell/Icon.tsx";
-import { PageHead } from "../shell/PageHead.tsx";
-import { Answer, Empty, State } from "../shell/States.tsx";
-import { WideTable } from "../shell/WideTable.tsx";
-import { Why } from "../why/Why.tsx";
 import { AucPlot } from "./AucPlot.tsx";
 import { RocPlot } from "./RocPlot.tsx";
 

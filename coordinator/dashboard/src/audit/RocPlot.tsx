@@ -1,9 +1,9 @@
+import { Chart, type Ink } from "@consilium/page/plot/Chart";
+import { PlotCard } from "@consilium/page/plot/PlotCard";
+import { State } from "@consilium/page/shell/States";
 import type { AuditReport } from "@consilium/shared/audit/report";
 import type { EChartsCoreOption } from "echarts/core";
 import { useCallback } from "react";
-import { Chart, type Ink } from "../plot/Chart.tsx";
-import { PlotCard } from "../plot/PlotCard.tsx";
-import { State } from "../shell/States.tsx";
 
 /** ROC at the bins' edges, one line for each set of attacks that order patients alike. */
 export function RocPlot({ report }: { readonly report: AuditReport }) {

@@ -1,11 +1,11 @@
+import { deltaText, epsilonText } from "@consilium/page/figures/format";
+import { PageHead } from "@consilium/page/shell/PageHead";
+import { Answer, Empty } from "@consilium/page/shell/States";
+import { WideTable } from "@consilium/page/shell/WideTable";
 import { Card, Stack, Table, Title } from "@mantine/core";
 import type { BudgetView } from "../../../src/http/views.ts";
-import { deltaText, epsilonText } from "../figures/format.ts";
 import { useBudgets } from "../live/queries.ts";
 import { BudgetBars } from "../overview/BudgetBars.tsx";
-import { PageHead } from "../shell/PageHead.tsx";
-import { Answer, Empty } from "../shell/States.tsx";
-import { WideTable } from "../shell/WideTable.tsx";
 import { Ledger } from "./Ledger.tsx";
 
 /** What each data set has paid over all studies, and the ledger that proves it. */

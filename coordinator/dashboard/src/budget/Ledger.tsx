@@ -1,11 +1,11 @@
+import { instantText, shortDigest } from "@consilium/page/figures/format";
+import { describeEntry } from "@consilium/page/ledger/describeEntry";
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { Answer, State } from "@consilium/page/shell/States";
+import { WideTable } from "@consilium/page/shell/WideTable";
 import { Button, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
 import type { LedgerSummary } from "../../../src/http/views.ts";
-import { instantText, shortDigest } from "../figures/format.ts";
 import { useLedger, useLedgerEntries } from "../live/queries.ts";
-import { CommandLine } from "../shell/CommandLine.tsx";
-import { Answer, State } from "../shell/States.tsx";
-import { WideTable } from "../shell/WideTable.tsx";
-import { describeEntry } from "./describeEntry.ts";
 
 /** The consortium's own ledger: its head, the heads it saw of others, its entries from the newest. */
 export function Ledger() {

@@ -1,9 +1,9 @@
+import { deltaText, epsilonText, instantText, shortDigest } from "@consilium/page/figures/format";
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { State, type Tone } from "@consilium/page/shell/States";
+import { Why } from "@consilium/page/why/Why";
 import { Card, Group, Stack, Text, Title, Tooltip } from "@mantine/core";
 import type { ApprovalView, StudyDetail } from "../../../src/http/views.ts";
-import { deltaText, epsilonText, instantText, shortDigest } from "../figures/format.ts";
-import { CommandLine } from "../shell/CommandLine.tsx";
-import { State, type Tone } from "../shell/States.tsx";
-import { Why } from "../why/Why.tsx";
 
 const TONE: Record<ApprovalView["answer"], Tone> = { approved: "good", rejected: "bad", waiting: "calm" };
 

@@ -1,8 +1,8 @@
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { Icon } from "@consilium/page/shell/Icon";
 import { Card, Group, Stack, Text } from "@mantine/core";
 import type { StudyDetail } from "../../../src/http/views.ts";
 import { useSites, useStudyBudgets } from "../live/queries.ts";
-import { CommandLine } from "../shell/CommandLine.tsx";
-import { Icon } from "../shell/Icon.tsx";
 import { useNow } from "../shell/LiveDot.tsx";
 import { attentionList } from "./attentionList.ts";
 

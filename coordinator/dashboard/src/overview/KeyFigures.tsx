@@ -1,10 +1,10 @@
+import { deltaText, durationText, epsilonText, intervalText, rateText } from "@consilium/page/figures/format";
+import { State } from "@consilium/page/shell/States";
+import { Why } from "@consilium/page/why/Why";
 import { Card, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { BudgetView, LiveRoundView, StudyDetail } from "../../../src/http/views.ts";
-import { deltaText, durationText, epsilonText, intervalText, rateText } from "../figures/format.ts";
 import { useMetrics, useRound, useSites, useStudyBudgets } from "../live/queries.ts";
-import { State } from "../shell/States.tsx";
-import { Why } from "../why/Why.tsx";
 
 /** The four figures that a lead looks at first. */
 export function KeyFigures({ study }: { readonly study: StudyDetail }) {

@@ -1,10 +1,10 @@
+import { durationText } from "@consilium/page/figures/format";
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { Answer, State, type Tone } from "@consilium/page/shell/States";
 import { Card, Group, Stack, Text, Title } from "@mantine/core";
 import type { SiteInRound, StudyDetail } from "../../../src/http/views.ts";
-import { durationText } from "../figures/format.ts";
 import { useRound } from "../live/queries.ts";
-import { CommandLine } from "../shell/CommandLine.tsx";
 import { useNow } from "../shell/LiveDot.tsx";
-import { Answer, State, type Tone } from "../shell/States.tsx";
 
 const TONE: Record<SiteInRound["answer"], Tone> = {
   waiting: "calm",

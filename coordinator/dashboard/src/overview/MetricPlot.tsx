@@ -1,14 +1,14 @@
+import { epsilonText, intervalText, rateText } from "@consilium/page/figures/format";
+import { Chart, type Ink } from "@consilium/page/plot/Chart";
+import { PlotCard } from "@consilium/page/plot/PlotCard";
+import { State } from "@consilium/page/shell/States";
+import { Why } from "@consilium/page/why/Why";
 import { Center, Text } from "@mantine/core";
 import type { EChartsCoreOption } from "echarts/core";
 import { useCallback } from "react";
 import type { MetricFigure, MetricPoint, Resolved } from "../../../src/http/metricViews.ts";
 import type { StudyDetail } from "../../../src/http/views.ts";
-import { epsilonText, intervalText, rateText } from "../figures/format.ts";
 import { useMetrics } from "../live/queries.ts";
-import { Chart, type Ink } from "../plot/Chart.tsx";
-import { PlotCard } from "../plot/PlotCard.tsx";
-import { State } from "../shell/States.tsx";
-import { Why } from "../why/Why.tsx";
 
 const NO_POINTS: readonly MetricPoint[] = [];
 

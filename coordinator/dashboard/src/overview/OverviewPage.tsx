@@ -1,9 +1,10 @@
+import { PageHead } from "@consilium/page/shell/PageHead";
+import { Answer, Empty } from "@consilium/page/shell/States";
+import { useRunnable } from "@consilium/page/shell/Surroundings";
 import { Grid, Stack } from "@mantine/core";
 import type { StudyDetail } from "../../../src/http/views.ts";
 import { useRounds, useStudies, useStudy, useStudyBudgets } from "../live/queries.ts";
-import { useRunnable } from "../shell/CommandLine.tsx";
-import { PageHead } from "../shell/PageHead.tsx";
-import { Answer, Empty, StudyStateBadge } from "../shell/States.tsx";
+import { StudyStateBadge } from "../shell/StudyStateBadge.tsx";
 import { Approvals } from "./Approvals.tsx";
 import { Attention } from "./Attention.tsx";
 import { BudgetBars } from "./BudgetBars.tsx";

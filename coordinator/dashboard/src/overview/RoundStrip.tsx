@@ -1,8 +1,8 @@
+import { PlotCard } from "@consilium/page/plot/PlotCard";
+import { useRunnable } from "@consilium/page/shell/Surroundings";
 import { Text } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import type { ClosedRound, SiteInRound, StudyDetail } from "../../../src/http/views.ts";
-import { PlotCard } from "../plot/PlotCard.tsx";
-import { useRunnable } from "../shell/CommandLine.tsx";
 
 const ROW = 26;
 /** Two lines: what a column is, and below it the number of every tenth training round. */

@@ -1,9 +1,10 @@
+import { instantText } from "@consilium/page/figures/format";
+import { Answer } from "@consilium/page/shell/States";
+import { WideTable } from "@consilium/page/shell/WideTable";
 import { Anchor, Card, Stack, Table, Title } from "@mantine/core";
 import { Link } from "wouter";
-import { instantText } from "../figures/format.ts";
 import { useStudies } from "../live/queries.ts";
-import { Answer, StudyStateBadge } from "../shell/States.tsx";
-import { WideTable } from "../shell/WideTable.tsx";
+import { StudyStateBadge } from "../shell/StudyStateBadge.tsx";
 
 export function Studies() {
   const studies = useStudies();

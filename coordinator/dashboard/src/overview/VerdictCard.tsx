@@ -1,11 +1,11 @@
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { Icon } from "@consilium/page/shell/Icon";
+import { Answer, State } from "@consilium/page/shell/States";
+import { Why } from "@consilium/page/why/Why";
 import { Anchor, Card, Group, Stack, Text, Title } from "@mantine/core";
 import { Link } from "wouter";
 import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
 import { useAudit, useReleases } from "../live/queries.ts";
-import { CommandLine } from "../shell/CommandLine.tsx";
-import { Icon } from "../shell/Icon.tsx";
-import { Answer, State } from "../shell/States.tsx";
-import { Why } from "../why/Why.tsx";
 
 /** Whether the model may leave: the gate's rules, and the release. */
 export function VerdictCard({ study }: { readonly study: StudyDetail }) {

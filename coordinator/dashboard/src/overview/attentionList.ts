@@ -1,5 +1,5 @@
+import { durationText, epsilonText } from "@consilium/page/figures/format";
 import type { BudgetView, SiteView, StudyDetail } from "../../../src/http/views.ts";
-import { durationText, epsilonText } from "../figures/format.ts";
 
 export interface AttentionItem {
   readonly tone: "warn" | "bad";

@@ -1,8 +1,8 @@
+import { deltaText, epsilonText } from "@consilium/page/figures/format";
+import { State } from "@consilium/page/shell/States";
+import { WideTable } from "@consilium/page/shell/WideTable";
 import type { Plan } from "@consilium/shared/plan/plan";
 import { Card, Group, Stack, Table, Text, Title } from "@mantine/core";
-import { deltaText, epsilonText } from "../figures/format.ts";
-import { State } from "../shell/States.tsx";
-import { WideTable } from "../shell/WideTable.tsx";
 
 /** What the plan comes to: cost, the largest plan, signal, bytes, time; then each cap that it is held against. */
 export function PlanFigures({ plan }: { readonly plan: Plan }) {

@@ -1,10 +1,10 @@
+import { PageHead } from "@consilium/page/shell/PageHead";
+import { Answer } from "@consilium/page/shell/States";
 import { Alert, Anchor, Card, Skeleton, Stack, Text, Textarea, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { type RefObject, useRef, useState } from "react";
 import type { PlanExample, PlanFault } from "../../../src/http/plans.ts";
 import { usePlan, usePlanExample } from "../live/queries.ts";
-import { PageHead } from "../shell/PageHead.tsx";
-import { Answer } from "../shell/States.tsx";
 import { PlanFigures } from "./PlanFigures.tsx";
 import { PlanPlot } from "./PlanPlot.tsx";
 

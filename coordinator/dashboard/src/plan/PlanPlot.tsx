@@ -1,9 +1,9 @@
+import { deltaText, epsilonText } from "@consilium/page/figures/format";
+import { Chart, type Ink } from "@consilium/page/plot/Chart";
+import { PlotCard } from "@consilium/page/plot/PlotCard";
 import type { Plan } from "@consilium/shared/plan/plan";
 import type { EChartsCoreOption } from "echarts/core";
 import { useCallback } from "react";
-import { deltaText, epsilonText } from "../figures/format.ts";
-import { Chart, type Ink } from "../plot/Chart.tsx";
-import { PlotCard } from "../plot/PlotCard.tsx";
 
 const PARTS = [
   ["training patients", "train"],

@@ -1,22 +1,12 @@
-import {
-  ActionIcon,
-  Anchor,
-  AppShell,
-  Burger,
-  Group,
-  NavLink,
-  Stack,
-  Text,
-  useComputedColorScheme,
-  useMantineColorScheme,
-} from "@mantine/core";
+import { Icon } from "@consilium/page/shell/Icon";
+import { SchemeSwitch } from "@consilium/page/shell/SchemeSwitch";
+import { Anchor, AppShell, Burger, Group, NavLink, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import type { SessionView } from "../../../src/http/views.ts";
 import { api } from "../live/api.ts";
 import { carrying, useCurrentStudy } from "./currentStudy.ts";
-import { Icon } from "./Icon.tsx";
 import { LiveDot } from "./LiveDot.tsx";
 import { StudySwitcher } from "./StudySwitcher.tsx";
 
@@ -105,17 +95,6 @@ function Pages({ onChoose }: { readonly onChoose: () => void }) {
         );
       })}
     </nav>
-  );
-}
-
-function SchemeSwitch() {
-  const { setColorScheme } = useMantineColorScheme();
-  const scheme = useComputedColorScheme("light");
-  const other = scheme === "light" ? "dark" : "light";
-  return (
-    <ActionIcon variant="default" size="lg" aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
-      <Icon name={other === "dark" ? "moon" : "sun"} />
-    </ActionIcon>
   );
 }
 

@@ -1,6 +1,6 @@
+import { agoText } from "@consilium/page/figures/format";
 import { Group, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
-import { agoText } from "../figures/format.ts";
 import { useLive } from "../live/notices.ts";
 
 /** Whether the page hears of changes as they happen, and when it last did. */

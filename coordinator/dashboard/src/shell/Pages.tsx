@@ -1,10 +1,14 @@
+import { Refused } from "@consilium/page/live/ask";
+import { runnable } from "@consilium/page/shell/command";
+import { Answer, Empty } from "@consilium/page/shell/States";
+import { InSurroundings } from "@consilium/page/shell/Surroundings";
 import { Center, Loader } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { Redirect, Route, Switch } from "wouter";
+import type { SessionView } from "../../../src/http/views.ts";
 import { AuditPage } from "../audit/AuditPage.tsx";
 import { BudgetPage } from "../budget/BudgetPage.tsx";
-import { Refused } from "../live/api.ts";
 import { notices } from "../live/notices.ts";
 import { useSession } from "../live/queries.ts";
 import { LoginPage } from "../login/LoginPage.tsx";
@@ -12,18 +16,24 @@ import { OverviewPage } from "../overview/OverviewPage.tsx";
 import { PlanPage } from "../plan/PlanPage.tsx";
 import { SitesPage } from "../sites/SitesPage.tsx";
 import { Frame } from "./Frame.tsx";
-import { Answer, Empty } from "./States.tsx";
 
 export function Pages() {
+  const queries = useQueryClient();
+  const dataFolder = () => queries.getQueryData<SessionView>(["session"])?.dataFolder;
   return (
-    <Switch>
-      <Route path="/login">
-        <LoginPage />
-      </Route>
-      <Route>
-        <SignedIn />
-      </Route>
-    </Switch>
+    <InSurroundings
+      runnable={(command) => runnable(command, { consilium: dataFolder() })}
+      whenSilent="Is the coordinator running? See: consilium coordinator status --data DIR"
+    >
+      <Switch>
+        <Route path="/login">
+          <LoginPage />
+        </Route>
+        <Route>
+          <SignedIn />
+        </Route>
+      </Switch>
+    </InSurroundings>
   );
 }
 

@@ -1,11 +1,11 @@
+import { agoText, durationText, instantText } from "@consilium/page/figures/format";
+import { PageHead } from "@consilium/page/shell/PageHead";
+import { Answer, Empty, State } from "@consilium/page/shell/States";
+import { WideTable } from "@consilium/page/shell/WideTable";
 import { Card, Stack, Table, Text } from "@mantine/core";
 import type { SiteView } from "../../../src/http/views.ts";
-import { agoText, durationText, instantText } from "../figures/format.ts";
 import { useSites } from "../live/queries.ts";
 import { useNow } from "../shell/LiveDot.tsx";
-import { PageHead } from "../shell/PageHead.tsx";
-import { Answer, Empty, State } from "../shell/States.tsx";
-import { WideTable } from "../shell/WideTable.tsx";
 
 /** Every site of the consortium: is it there, who is it, does it keep up. */
 export function SitesPage() {

@@ -1,5 +1,3 @@
-import type { Resolved } from "../../../src/http/metricViews.ts";
-
 /** ε to two decimals, never rounded down: 3.731 is "3.74". What a figure promises must hold for what is shown. */
 export function epsilonText(epsilon: number): string {
   return (Math.ceil(epsilon * 100 - 1e-9) / 100).toFixed(2);
@@ -16,7 +14,7 @@ export function rateText(rate: number): string {
   return rate.toFixed(3);
 }
 
-export function intervalText({ low, high }: Pick<Resolved, "low" | "high">): string {
+export function intervalText({ low, high }: { readonly low: number; readonly high: number }): string {
   return `${rateText(low)} to ${rateText(high)}`;
 }
 

@@ -1,9 +1,9 @@
 import { Alert, Card, Skeleton, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
-import type { StudySummary } from "../../../src/http/views.ts";
-import { Refused } from "../live/api.ts";
+import { Refused } from "../live/ask.ts";
 import { CommandLine } from "./CommandLine.tsx";
 import { usePageTitle } from "./pageTitle.ts";
+import { useSurroundings } from "./Surroundings.tsx";
 
 export type Tone = "good" | "warn" | "bad" | "calm";
 
@@ -14,23 +14,6 @@ export function State({ tone, children }: { readonly tone: Tone; readonly childr
       {children}
     </span>
   );
-}
-
-const STUDY_TONE: Record<StudySummary["state"], Tone> = {
-  draft: "calm",
-  proposed: "calm",
-  approved: "calm",
-  training: "good",
-  paused: "warn",
-  trained: "calm",
-  auditing: "calm",
-  released: "good",
-  rejected: "bad",
-  aborted: "bad",
-};
-
-export function StudyStateBadge({ state }: { readonly state: StudySummary["state"] }) {
-  return <State tone={STUDY_TONE[state]}>{state}</State>;
 }
 
 /** Nothing is here yet: what would bring something, as a command. */
@@ -65,8 +48,9 @@ interface AnswerProps<View> {
   readonly children: (view: View) => ReactNode;
 }
 
-/** What the coordinator answered; until then its place is kept, and a refusal says what to do. */
+/** What the program answered; until then its place is kept, and a refusal says what to do. */
 export function Answer<View>({ query, height = 160, children }: AnswerProps<View>) {
+  const { whenSilent } = useSurroundings();
   if (query.data !== undefined) return children(query.data);
   if (query.error === null) return <Skeleton height={height} radius="lg" aria-label="Loading" />;
   return (
@@ -76,9 +60,7 @@ export function Answer<View>({ query, height = 160, children }: AnswerProps<View
       title={<span style={{ color: "var(--bad)" }}>{query.error.message}</span>}
       role="alert"
     >
-      {query.error instanceof Refused
-        ? query.error.remedy
-        : "Is the coordinator running? See: consilium coordinator status --data DIR"}
+      {query.error instanceof Refused ? query.error.remedy : whenSilent}
     </Alert>
   );
 }

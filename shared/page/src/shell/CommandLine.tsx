@@ -1,14 +1,6 @@
 import { ActionIcon, CopyButton, Tooltip } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
-import type { SessionView } from "../../../src/http/views.ts";
-import { runnable } from "./command.ts";
 import { Icon } from "./Icon.tsx";
-
-/** A command with the data folder that this session knows of; nothing is asked for it. */
-export function useRunnable(): (command: string) => string {
-  const session = useQueryClient().getQueryData<SessionView>(["session"]);
-  return (command) => runnable(command, session?.dataFolder ?? null);
-}
+import { useRunnable } from "./Surroundings.tsx";
 
 /** The same thing at a terminal, to copy. */
 export function CommandLine({ command }: { readonly command: string }) {

@@ -10,6 +10,11 @@ describe("a command to copy names the data folder that it needs", () => {
     ["consilium verify releases/heart --key k", "/srv", "consilium verify releases/heart --key k"],
     ["consilium-site study approve heart", "/srv", "consilium-site study approve heart --data DIR"],
   ])("%s in %s", (command, folder, text) => {
-    expect(runnable(command, folder)).toBe(text);
+    expect(runnable(command, { consilium: folder })).toBe(text);
+  });
+
+  test("a site's command names the site's folder, never the coordinator's", () => {
+    const folders = { consilium: "/srv/consortium", "consilium-site": "/srv/basel" };
+    expect(runnable("consilium-site budget show", folders)).toBe("consilium-site budget show --data /srv/basel");
   });
 });
