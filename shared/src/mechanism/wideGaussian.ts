@@ -1,8 +1,8 @@
 import { type Draws, drawOnce, drawTwice } from "@consilium/kernel/drawFromTable";
 import type { SamplerDistance } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
-import { aesCtrStream, type RandomStream } from "../random/aesCtrStream.ts";
-import type { RandomSource } from "../random/randomSource.ts";
+import { streamFrom } from "../random/aesCtrStream.ts";
+import type { RandomSource, RandomStream } from "../random/randomSource.ts";
 import { type AliasTable, makeAliasTable, TABLE_STD_DEV_MAX } from "./aliasTable.ts";
 
 /** Widest standard deviation: values of three draws stay within ± 13.6 of them, inside 32 bits; of two, within ± 18. */
@@ -10,8 +10,8 @@ export const WIDE_STD_DEV_MAX = 1.5e8;
 
 /**
  * Fills `target` with independent discrete Gaussian integers, P(k) ∝ exp(−k² / (2s²)), s ≥ stdDev by less than 1e-12
- * of it, and returns how far one draw is from that. About 8 ns a draw; randomness is an AES-256-CTR stream keyed by
- * `random`.
+ * of it, and returns how far one draw is from that. About 6 ns a draw; randomness is `random`'s own stream, or an
+ * AES-256-CTR stream keyed by it.
  *
  * Up to σ₀ = 1,200 one draw from a table. Above it a sum x₁ + k·x₂ (+ k²·x₃) of draws from one table of σ₀, in the
  * way of Micciancio & Walter 2017 (ePrint 2017/259). The proof for y = x₁ + k·x, x of std dev w, s² = σ₀² + k²w²:
@@ -22,7 +22,7 @@ export const WIDE_STD_DEV_MAX = 1.5e8;
 export function fillWideGaussian(target: Int32Array, stdDev: number, random: RandomSource): SamplerDistance {
   const plan = planOf(stdDev);
   if (target.length === 0) return plan.distance;
-  const draws = drawsOf(plan.table, aesCtrStream(random));
+  const draws = drawsOf(plan.table, streamFrom(random));
   switch (plan.draws) {
     case 1:
       drawOnce(target, draws);

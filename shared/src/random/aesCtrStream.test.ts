@@ -1,7 +1,7 @@
 import { createCipheriv } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { operatingSystemRandom } from "../system/operatingSystemRandom.ts";
-import { aesCtrStream } from "./aesCtrStream.ts";
+import { aesCtrStream, streamFrom } from "./aesCtrStream.ts";
 import type { RandomSource } from "./randomSource.ts";
 
 const fixedKey = (origin: RandomSource["origin"]): RandomSource => ({
@@ -22,6 +22,13 @@ describe("a keyed stream", () => {
   test("a seeded key marks the stream; another's does not", () => {
     expect(aesCtrStream(fixedKey("seeded")).origin).toBe("seeded");
     expect(aesCtrStream(operatingSystemRandom).origin).toBe("keyed-stream");
+  });
+
+  test("is made where a source has none of its own", () => {
+    expect(streamFrom(operatingSystemRandom)).toBe(operatingSystemRandom);
+    const made = streamFrom(fixedKey("seeded"));
+    expect(made.bytes(20)).toEqual(aesCtrStream(fixedKey("seeded")).bytes(20));
+    expect(made.origin).toBe("seeded");
   });
 
   test("two streams from the operating system differ", () => {

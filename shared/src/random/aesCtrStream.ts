@@ -1,9 +1,13 @@
 import { createCipheriv } from "node:crypto";
-import type { RandomSource } from "./randomSource.ts";
+import type { RandomSource, RandomStream } from "./randomSource.ts";
 
-/** A source that can also write where its bytes are wanted, which spares large ones a copy. */
-export interface RandomStream extends RandomSource {
-  fill(target: Uint8Array): void;
+/** The source itself where it makes large pieces quickly, else a keystream under a key from it. */
+export function streamFrom(source: RandomSource): RandomStream {
+  return isStream(source) ? source : aesCtrStream(source);
+}
+
+function isStream(source: RandomSource): source is RandomStream {
+  return "fill" in source;
 }
 
 /**

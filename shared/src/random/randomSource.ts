@@ -8,3 +8,8 @@ export interface RandomSource {
   /** `count` fresh random bytes; the caller owns them. */
   bytes(count: number): Uint8Array;
 }
+
+/** A source that can also write where its bytes are wanted, which spares large ones a copy. */
+export interface RandomStream extends RandomSource {
+  fill(target: Uint8Array): void;
+}

@@ -1,37 +1,24 @@
-import { batchTimes, transposedBatchTimes, transposedTimes } from "@consilium/engine/product";
+import { batchTimes } from "@consilium/engine/product";
 import { borrowData, numbersFrom, ownData } from "@consilium/engine/tensorData";
 import { cut, type ParameterUse, type ProductUse } from "@consilium/engine/use";
 import * as tf from "@tensorflow/tfjs-core";
-import { type FormedGradients, hasFormedNorm } from "./formedGradients.ts";
-import { type Places, rowsOfSum } from "./placesPerSum.ts";
-import type { SumBuffer } from "./sumBuffer.ts";
+import { hasFormedNorm } from "./formedGradients.ts";
+import { addKernel } from "./kernelSum.ts";
+import { rowsOfSum } from "./placesPerSum.ts";
+import { addRows, onlyKept, type Summing } from "./summing.ts";
 
-/** Numbers in one block of a kernel's gradient: the device never holds a second copy of the whole. */
-const BLOCK_NUMBERS = 4 * 2 ** 20;
 /** Multiplications for one record that plain JavaScript does about as quickly as the device is called. */
 const EXACT_PRODUCTS = 2 ** 12;
 /** Rows in a sum below which as many sums cost more than forming each record's gradient. */
 const ROWS_WORTH_A_SUM = 4;
 
-/** What a step's sums share. */
-export interface Summing {
-  /** Each row's clip factor: its patient's, and 0 for rows that count for nobody. */
-  readonly scale_R: Float64Array;
-  /** Whether every row's inputs and deltas are finite: 0 times them is then 0. */
-  readonly areFinite: boolean;
-  /** Most additions in one float32 sum. */
-  readonly places: Places;
-  readonly formed: FormedGradients;
-  readonly buffer: SumBuffer;
-}
-
 /** Adds Σ over rows of scale · gradient of one block. A row with factor 0 adds exactly 0, whatever it holds. */
 export function addBlock(use: ParameterUse, summing: Summing): void {
-  const { buffer, scale_R } = summing;
+  const { buffer, scale_R, isFirst } = summing;
   switch (use.kind) {
     case "direct": {
       const size = use.gradient_RS.shape[1];
-      buffer.add(use.offset, columnSums(scaleRows(ownData(use.gradient_RS), size, scale_R), size));
+      buffer.write(use.offset, columnSums(scaleRows(ownData(use.gradient_RS), size, scale_R), size), isFirst);
       return;
     }
     case "lookup":
@@ -63,7 +50,7 @@ function columnSums(values: Float32Array, width: number): Float64Array {
 }
 
 /** Row by row of the table, in float64. */
-function addLookup(use: Extract<ParameterUse, { kind: "lookup" }>, { scale_R, buffer }: Summing): void {
+function addLookup(use: Extract<ParameterUse, { kind: "lookup" }>, { scale_R, buffer, isFirst }: Summing): void {
   const [, positions, width] = use.delta_RTO.shape;
   const index = ownData(use.index_RT);
   const scaled = scaleRows(ownData(use.delta_RTO), positions * width, scale_R);
@@ -74,7 +61,7 @@ function addLookup(use: Extract<ParameterUse, { kind: "lookup" }>, { scale_R, bu
     for (let i = 0; i < width; i++) sum[i] = (sum[i] ?? 0) + (scaled[place * width + i] ?? 0);
     rows.set(row, sum);
   }
-  for (const [row, sum] of rows) buffer.add(use.offset + row * width, sum);
+  for (const [row, sum] of rows) buffer.write(use.offset + row * width, sum, isFirst);
 }
 
 function addProduct(use: ProductUse, summing: Summing): void {
@@ -91,7 +78,9 @@ function addProduct(use: ProductUse, summing: Summing): void {
 }
 
 /** Σ scale · G over formed gradients, at most `places.whole` of them in one float32 sum. */
-function addFormed(use: ProductUse, { scale_R, areFinite, places, formed, buffer }: Summing): void {
+function addFormed(use: ProductUse, summing: Summing): void {
+  const { scale_R, areFinite, places, formed, buffer } = summing;
+  let { isFirst } = summing;
   const size = use.input_RTI.shape[2] * use.delta_RTO.shape[2];
   formed.forSum(use, (gradient_RIO, start) => {
     const count = gradient_RIO.shape[0];
@@ -106,39 +95,23 @@ function addFormed(use: ProductUse, { scale_R, areFinite, places, formed, buffer
         return batchTimes(scale_G1R, tf.reshape(kept, [groups, rows, size]));
       });
       const values = borrowData(sums);
-      for (let at = 0; at < values.length; at += size) addRows(buffer, use, 0, values.subarray(at, at + size));
+      for (let at = 0; at < values.length; at += size) {
+        addRows(buffer, use, 0, values.subarray(at, at + size), isFirst);
+        isFirst = false;
+      }
       sums.dispose();
       first += groups * rows;
     }
   });
 }
 
-/** 0 · NaN is NaN: a row with factor 0 becomes zeros, whatever it held. */
-function onlyKept(values: tf.Tensor3D, scale_R: Float64Array): tf.Tensor3D {
-  const isKept = tf.tensor3d(Float32Array.from(scale_R, Math.sign), [scale_R.length, 1, 1]);
-  return tf.where(tf.greater(isKept, 0), values, tf.zerosLike(values));
-}
-
-/** Puts rows of O numbers where they belong: one after another, or apart where other groups lie between. */
-function addRows(buffer: SumBuffer, use: ProductUse, firstRow: number, values: Float32Array | Float64Array): void {
-  const outputs = use.delta_RTO.shape[2];
-  const { rowLength } = use;
-  if (rowLength === outputs) {
-    buffer.add(use.offset + firstRow * outputs, values);
-    return;
-  }
-  for (let row = 0; row * outputs < values.length; row++) {
-    buffer.add(use.offset + (firstRow + row) * rowLength, values.subarray(row * outputs, (row + 1) * outputs));
-  }
-}
-
 /** aᵀ(scale ⊙ delta) in float64: small layers, for which calls to the device cost more than sums. */
-function addExactly(use: ProductUse, { scale_R, buffer }: Summing): void {
+function addExactly(use: ProductUse, { scale_R, buffer, isFirst }: Summing): void {
   const [, positions, inputs] = use.input_RTI.shape;
   const outputs = use.delta_RTO.shape[2];
   const scaled = scaleRows(ownData(use.delta_RTO), positions * outputs, scale_R);
   const input = numbersFrom(() => ownData(cut(use.input_RTI)));
-  addRows(buffer, use, 0, exactKernel(input, scaled, { inputs, outputs, positions }, scale_R));
+  addRows(buffer, use, 0, exactKernel(input, scaled, { inputs, outputs, positions }, scale_R), isFirst);
 }
 
 interface KernelSize {
@@ -166,62 +139,4 @@ function exactKernel(
     }
   }
   return sums;
-}
-
-/** aᵀ(scale ⊙ delta) in as few float32 sums as `places` allow, each in blocks of the kernel's rows. */
-function addKernel(use: ProductUse, places: number, { scale_R, areFinite, buffer }: Summing): void {
-  const [records, positions] = use.input_RTI.shape;
-  for (let row = 0; row < records; ) {
-    const sum = rowsOfSum(records - row, positions, places);
-    const count = sum.groups * sum.rowsInGroup;
-    const scale = scale_R.subarray(row, row + count);
-    const clean = (values: tf.Tensor3D): tf.Tensor3D => (areFinite ? values : onlyKept(values, scale));
-    const [input, scaled] = tf.tidy(() => {
-      const delta = clean(tf.slice(use.delta_RTO, [row, 0, 0], [count, -1, -1]));
-      const scale_R11 = tf.tensor3d(Float32Array.from(scale), [count, 1, 1]);
-      return [clean(cut(use.input_RTI, row, count)), tf.mul(delta, scale_R11)] as const;
-    });
-    try {
-      addBlocks(input, scaled, use, sum.groups, buffer);
-    } finally {
-      tf.dispose([input, scaled]);
-    }
-    row += count;
-  }
-}
-
-/** aᵀg as a sum of products of `groups` groups of rows. */
-function addBlocks(
-  input_RTI: tf.Tensor3D,
-  delta_RTO: tf.Tensor3D,
-  use: ProductUse,
-  groups: number,
-  buffer: SumBuffer,
-): void {
-  const [records, positions, inputs] = input_RTI.shape;
-  const outputs = delta_RTO.shape[2];
-  const places = (records / groups) * positions;
-  const blockInputs = Math.max(1, Math.floor(BLOCK_NUMBERS / (outputs * groups)));
-  tf.tidy(() => {
-    const input_GPI: tf.Tensor3D = tf.reshape(input_RTI, [groups, places, inputs]);
-    const delta_GPO: tf.Tensor3D = tf.reshape(delta_RTO, [groups, places, outputs]);
-    for (let from = 0; from < inputs; from += blockInputs) {
-      const length = Math.min(blockInputs, inputs - from);
-      const part = length === inputs ? input_GPI : tf.slice(input_GPI, [0, 0, from], [groups, places, length]);
-      const block = tf.tidy(() => sumOfProducts(part, delta_GPO));
-      addRows(buffer, use, from, borrowData(block));
-      tf.dispose(length === inputs ? [block] : [block, part]);
-    }
-  });
-}
-
-/** Σ over groups of aᵀg, [I, O]. */
-function sumOfProducts(input_GPI: tf.Tensor3D, delta_GPO: tf.Tensor3D): tf.Tensor {
-  const [groups, places, inputs] = input_GPI.shape;
-  const outputs = delta_GPO.shape[2];
-  if (groups === 1) {
-    return transposedTimes(tf.reshape(input_GPI, [places, inputs]), tf.reshape(delta_GPO, [places, outputs]));
-  }
-  const parts_GN = tf.reshape(transposedBatchTimes(input_GPI, delta_GPO), [groups, inputs * outputs]);
-  return tf.matMul(tf.ones<tf.Rank.R2>([1, groups]), parts_GN);
 }

@@ -18,7 +18,7 @@ import { FormedGradients } from "./formedGradients.ts";
 import { forPatients } from "./norms.ts";
 import { ROW_MULTIPLE, runPass } from "./pass.ts";
 import { rowsMax } from "./physicalRows.ts";
-import { cancellationMax, placesPerSum, rowsOfSum } from "./placesPerSum.ts";
+import { cancellationMax, placesPerSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
 /**
@@ -50,17 +50,11 @@ export function clippedSum(
   const excess = cancellationMax(isSequential);
   const summands = { hasPositions: isSequential, isSingle: mostRecords(parts) <= 1 };
   const places = placesPerSum(parameters, patientsInStep, summands);
-  const paddedTo = (part: PhysicalBatch): number => paddedRows(part, rows);
-  const isOneSum = parts.every((part) => {
-    const sum = rowsOfSum(paddedTo(part), 1, places.whole);
-    return sum.groups * sum.rowsInGroup === paddedTo(part);
-  });
   // A count is exact in float64 alone.
-  const isDouble = isSequential || !isOneSum || clipping.mode === "adaptive";
-  buffer.start(isDouble ? Number.POSITIVE_INFINITY : parts.length);
+  buffer.start(parts.length > 1 || clipping.mode === "adaptive");
   let count = 0;
-  for (const part of parts) {
-    const { features, labels } = gather(patients, part, paddedTo(part));
+  for (const [index, part] of parts.entries()) {
+    const { features, labels } = gather(patients, part, paddedRows(part, rows));
     const uses = runPass(network, features, labels, dropoutMasks);
     const formed = new FormedGradients(part.rowStart);
     try {
@@ -76,7 +70,7 @@ export function clippedSum(
       count += scales.count;
       for (const use of uses.blocks) {
         const scale_R = groups_R[groups.of(use.offset)] ?? new Float64Array(labels.length);
-        addBlock(use, { scale_R, areFinite, places, formed, buffer });
+        addBlock(use, { scale_R, areFinite, places, formed, buffer, isFirst: index === 0 });
       }
     } finally {
       formed.dispose();
@@ -84,7 +78,7 @@ export function clippedSum(
     }
   }
   if (clipping.mode === "adaptive") {
-    buffer.add(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count));
+    buffer.write(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count), true);
   }
   return asClippedSum(buffer.values, sumSensitivity(spec, rule));
 }

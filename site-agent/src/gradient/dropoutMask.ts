@@ -1,4 +1,3 @@
-import { aesCtrStream } from "@consilium/shared/random/aesCtrStream";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -8,10 +7,11 @@ import * as tf from "@tensorflow/tfjs-core";
  */
 export function dropoutMasks(shape: readonly number[], rate: number): tf.Tensor {
   const count = shape.reduce((product, length) => product * length, 1);
-  const bytes = aesCtrStream(operatingSystemRandom).bytes(4 * count);
-  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const words = new Uint32Array(count);
+  operatingSystemRandom.fill(new Uint8Array(words.buffer));
   const threshold = rate * 2 ** 32;
   const kept = 1 / (1 - rate);
-  const mask = Float32Array.from({ length: count }, (_, i) => (words.getUint32(4 * i, true) < threshold ? 0 : kept));
+  const mask = new Float32Array(count);
+  for (let i = 0; i < count; i++) mask[i] = (words[i] ?? 0) < threshold ? 0 : kept;
   return tf.tensor(mask, [...shape], "float32");
 }

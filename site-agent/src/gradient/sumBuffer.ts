@@ -1,38 +1,37 @@
 /**
  * Where a step's gradient sum is gathered; reused from step to step, since fresh memory costs more than the sum.
- * One float32 product a coordinate is kept as it is; several are added in float64.
+ * While every coordinate is one sum it is kept in float32; from the first that is added to another on, all are float64.
  */
 export class SumBuffer {
   readonly #dimension: number;
   #single: Float32Array | undefined;
   #double: Float64Array | undefined;
-  #exact = false;
-  #clean = true;
+  #isDouble = false;
+  #hasWidened = false;
+  #isClean = true;
 
   constructor(dimension: number) {
     this.#dimension = dimension;
   }
 
-  /** Empties the buffer for a step of `products` products a coordinate. */
-  start(products: number): void {
-    this.#exact = products > 1;
-    if (this.#exact) this.#double ??= new Float64Array(this.#dimension);
+  /** Empties the buffer for a step, in float64 at once where sums will surely be added. */
+  start(isDouble: boolean): void {
+    if (!this.#isClean) this.wipe();
+    this.#isClean = false;
+    // A model whose blocks take several sums in one step does so in the next.
+    this.#isDouble = isDouble || this.#hasWidened;
+    if (this.#isDouble) this.#double ??= new Float64Array(this.#dimension);
     else this.#single ??= new Float32Array(this.#dimension);
-    if (!this.#clean) this.wipe();
-    this.#clean = false;
   }
 
-  add(offset: number, values: Float32Array | Float64Array): void {
-    const into = this.values;
-    if (into instanceof Float64Array) {
-      for (let i = 0; i < values.length; i++) into[offset + i] = (into[offset + i] ?? 0) + (values[i] ?? 0);
-    } else {
-      into.set(values, offset);
-    }
+  /** The first sum of some coordinates, or a further one. */
+  write(offset: number, values: Float32Array | Float64Array, isFirst: boolean): void {
+    if (isFirst) this.#put(offset, values);
+    else this.#add(offset, values);
   }
 
   get values(): Float32Array | Float64Array {
-    const values = this.#exact ? this.#double : this.#single;
+    const values = this.#isDouble ? this.#double : this.#single;
     if (values === undefined) throw new Error("SumBuffer: start comes first");
     return values;
   }
@@ -41,6 +40,26 @@ export class SumBuffer {
   wipe(): void {
     this.#single?.fill(0);
     this.#double?.fill(0);
-    this.#clean = true;
+    this.#isClean = true;
+  }
+
+  #put(offset: number, values: Float32Array | Float64Array): void {
+    this.values.set(values, offset);
+  }
+
+  #add(offset: number, values: Float32Array | Float64Array): void {
+    const into = this.#widened();
+    for (let i = 0; i < values.length; i++) into[offset + i] = (into[offset + i] ?? 0) + (values[i] ?? 0);
+  }
+
+  #widened(): Float64Array {
+    if (this.#isDouble && this.#double !== undefined) return this.#double;
+    this.#double ??= new Float64Array(this.#dimension);
+    this.#double.set(this.values);
+    this.#single?.fill(0);
+    this.#single = undefined;
+    this.#isDouble = true;
+    this.#hasWidened = true;
+    return this.#double;
   }
 }
