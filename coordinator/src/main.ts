@@ -89,7 +89,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
   });
   const world: StudyWorld = {
     sql,
-    ledger: ledgerBook(store, keys.signer),
+    ledger: ledgerBook(store, keys.signer, now),
     blobs: await BlobFolder.open(paths.blobs),
     weights: await weightsFolder(sql, paths.weights),
     link: linkOf(late),

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { LoginLink } from "../http/views.ts";
+import { LoginLink } from "../http/shownOnce.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { print } from "./output.ts";
 

@@ -1,9 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { Failure } from "@consilium/shared/failure/failure";
+import { today } from "@consilium/shared/ledger/capFilter";
 import { LedgerBody, type LedgerEntry } from "@consilium/shared/ledger/entry";
 import { exportLines, filterEntries, inclusionProofs, type LedgerFilter } from "@consilium/shared/ledger/exported";
 import { replay } from "@consilium/shared/ledger/replay";
-import { whatIf } from "@consilium/shared/ledger/whatIf";
+import type { LedgerState } from "@consilium/shared/ledger/state";
+import { type WhatIf, whatIf } from "@consilium/shared/ledger/whatIf";
+import type { StudyDocument } from "@consilium/shared/study/document";
 import { epsilonLeftText, epsilonText } from "@consilium/shared/units/epsilonText";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
@@ -74,7 +77,7 @@ async function exportLedger({ to, ...options }: ClientOptions & LedgerFilter & {
 async function costs(file: string, options: ClientOptions): Promise<void> {
   const { document } = readStudyFile(file);
   const { entries } = await wholeLedger(await Client.of(options));
-  const budgets = whatIf(replay(COORDINATOR, entries), document);
+  const budgets = whatIfNow(replay(COORDINATOR, entries), document);
   const rows = budgets.map(({ site, dataset, before, after, cap, left, fits, affordableRounds }) => [
     site,
     dataset,
@@ -92,6 +95,10 @@ async function costs(file: string, options: ClientOptions): Promise<void> {
     hint(`No cap is known here yet for ${without.map(({ name }) => name).join(", ")}: it comes with an approval.`);
   }
   hint("Nothing was charged.");
+}
+
+function whatIfNow(state: LedgerState, document: StudyDocument): readonly WhatIf[] {
+  return whatIf(state, document, today(state, new Date()));
 }
 
 /** Every entry up to a signed head, oldest first; entries that come meanwhile are left out. */

@@ -1,6 +1,7 @@
 import { SiteName } from "@consilium/shared/units/identity";
 import type { Command } from "commander";
-import { SiteList, SiteToken } from "../http/views.ts";
+import { SiteToken } from "../http/shownOnce.ts";
+import { SiteList } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
 

@@ -1,8 +1,8 @@
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import type { Command } from "commander";
-import { StudyDetail, StudyList, WeightsReceipt } from "../http/views.ts";
-import { weightsPath } from "../http/weights.ts";
+import { StudyDetail, StudyList } from "../http/views.ts";
+import { WeightsReceipt, weightsPath } from "../http/weights.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
 import { howToResume, watchStudy } from "./watch.ts";

@@ -1,5 +1,7 @@
 import { epsilonOf } from "@consilium/shared/accountant/convert";
 import { bookedCurve } from "@consilium/shared/ledger/budget";
+import { today } from "@consilium/shared/ledger/capFilter";
+import { capViews } from "@consilium/shared/ledger/capView";
 import { Part } from "@consilium/shared/ledger/entry";
 import { allSpending, type Spending } from "@consilium/shared/ledger/spent";
 import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
@@ -7,18 +9,20 @@ import type { StudyName } from "@consilium/shared/units/identity";
 import type { z } from "zod";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { BudgetList } from "./views.ts";
+import { BudgetList, NOTICES_MAX, NoticeList } from "./views.ts";
 
 type Budget = z.input<typeof BudgetList>["budgets"][number];
 
-export function budgetEndpoints({ studies, store }: Service): Endpoint[] {
+export function budgetEndpoints({ studies, store, world }: Service): Endpoint[] {
+  const viewOf = (spending: Spending, study: StudyName | null): Budget =>
+    budgetOf(store.state, spending, study, today(store.state, world.clock.now()));
   return [
     endpoint({
       method: "get",
       path: "/api/budgets",
       summary: "What every data set has spent over all studies",
       reply: BudgetList,
-      handle: () => ({ budgets: allSpending(store.state).map((spending) => budgetOf(store.state, spending, null)) }),
+      handle: () => ({ budgets: allSpending(store.state).map((spending) => viewOf(spending, null)) }),
     }),
     endpoint({
       method: "get",
@@ -32,13 +36,20 @@ export function budgetEndpoints({ studies, store }: Service): Endpoint[] {
           const approved = store.state.approvals.get(`${site}/${name}`);
           return listed.has(site) && approved?.dataset === dataset;
         });
-        return { budgets: own.map((spending) => budgetOf(store.state, spending, name)) };
+        return { budgets: own.map((spending) => viewOf(spending, name)) };
       },
+    }),
+    endpoint({
+      method: "get",
+      path: "/api/notices",
+      summary: "Caps of which 50, 80 or 95 % is spent or reserved: each told once, newest first",
+      reply: NoticeList,
+      handle: () => ({ notices: store.state.notices.slice(-NOTICES_MAX).reverse() }),
     }),
   ];
 }
 
-function budgetOf(state: LedgerState, spending: Spending, study: StudyName | null): Budget {
+function budgetOf(state: LedgerState, spending: Spending, study: StudyName | null, day: number): Budget {
   const { site, dataset, delta, cap, epsilon, reservedEpsilon } = spending;
   const share = spending.studies.find((entry) => entry.study === study);
   return {
@@ -50,6 +61,7 @@ function budgetOf(state: LedgerState, spending: Spending, study: StudyName | nul
     spentEpsilon: epsilon,
     reservedEpsilon: Math.max(0, reservedEpsilon - epsilon),
     trainingEpsilon: study === null ? null : (share?.trainingEpsilon ?? 0),
+    caps: [...capViews(state, site, dataset, day)],
     parts: Part.options.map((part) => {
       const booked = epsilonOf(bookedCurve(state, { site, dataset, part }), delta);
       const spent = spending.parts[part];

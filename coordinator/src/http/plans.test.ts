@@ -18,9 +18,17 @@ test("a plan is held against the caps of the study's own sites, with what was sp
   state.caps.set("elsewhere/records", { ...cap, site: SiteName.parse("elsewhere") });
   const events = eventsOf(document, "train");
   const spent = { all: curveOfEvents(events), training: ZERO_CURVE };
-  const account = { site, dataset, part: "train" as const, spent, spentByStudy: new Map(), open: new Map() };
+  const account = {
+    site,
+    dataset,
+    part: "train" as const,
+    spent,
+    spentByStudy: new Map(),
+    spentByDay: new Map(),
+    open: new Map(),
+  };
   state.accounts.set(`${site}/records/train`, account);
-  const budgets = budgetsOf(document, state);
+  const budgets = budgetsOf(document, state, new Date(0));
   expect(budgets).toMatchObject([{ site, dataset, cap: 4, delta: 1e-5 }]);
   expect(budgets[0]?.spent.train.values).toEqual(spent.all.values);
   expect(epsilonOfEvents(events, 1e-5)).toBeGreaterThan(0);

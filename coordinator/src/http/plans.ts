@@ -1,4 +1,5 @@
-import { bookedCurve } from "@consilium/shared/ledger/budget";
+import { bookedUnder, type CapFilter, capFilters, today } from "@consilium/shared/ledger/capFilter";
+import type { Part } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { Plan } from "@consilium/shared/plan/plan";
 import { planStudy, type SiteBudget } from "@consilium/shared/plan/planStudy";
@@ -61,7 +62,7 @@ export const PlanExample = z
 export type PlanExample = z.infer<typeof PlanExample>;
 
 /** Plans charge nothing and change nothing; they read what the caps and the ledger say of the study's sites. */
-export function planEndpoints({ store }: Service): Endpoint[] {
+export function planEndpoints({ store, world }: Service): Endpoint[] {
   return [
     endpoint({
       method: "get",
@@ -77,7 +78,7 @@ export function planEndpoints({ store }: Service): Endpoint[] {
       perMinuteMax: PLANS_PER_MINUTE_MAX,
       body: PlanRequest,
       reply: PlanView,
-      handle: ({ body }) => planOfText(body, store.state),
+      handle: ({ body }) => planOfText(body, (document) => budgetsOf(document, store.state, world.clock.now())),
     }),
     endpoint({
       method: "post",
@@ -87,13 +88,16 @@ export function planEndpoints({ store }: Service): Endpoint[] {
       body: DocumentRequest,
       reply: Plan,
       handle: ({ body: { document, ...context } }) => {
-        return planStudy(document, { ...context, budgets: budgetsOf(document, store.state) });
+        return planStudy(document, { ...context, budgets: budgetsOf(document, store.state, world.clock.now()) });
       },
     }),
   ];
 }
 
-function planOfText({ text, files, pace }: z.output<typeof PlanRequest>, state: LedgerState): PlanView {
+function planOfText(
+  { text, files, pace }: z.output<typeof PlanRequest>,
+  budgetsFor: (document: StudyDocument) => readonly SiteBudget[],
+): PlanView {
   const readReference = (path: string): string => {
     const file = files.find((one) => bare(one.path) === bare(path));
     if (file === undefined) throw new Error("it was not sent");
@@ -101,7 +105,7 @@ function planOfText({ text, files, pace }: z.output<typeof PlanRequest>, state: 
   };
   try {
     const { document, noiseWasAuto, warnings } = resolveStudy({ file: STUDY_FILE, text, readReference });
-    const context = { noiseWasAuto, pace, budgets: budgetsOf(document, state), warnings: warnings.map(formatFinding) };
+    const context = { noiseWasAuto, pace, budgets: budgetsFor(document), warnings: warnings.map(formatFinding) };
     return { plan: planStudy(document, context), faults: [] };
   } catch (error) {
     if (!(error instanceof InvalidStudy)) throw error;
@@ -114,14 +118,27 @@ function bare(path: string): string {
   return path.replace(/^\.\//, "");
 }
 
-/** Every data set with a cap at the study's sites, with all that is spent or reserved on it. */
-export function budgetsOf({ sites }: StudyDocument, state: LedgerState): SiteBudget[] {
+/** Every data set with a cap at the study's sites, with all that is spent or reserved under each cap. */
+export function budgetsOf({ name: study, sites }: StudyDocument, state: LedgerState, now: Date): SiteBudget[] {
   const listed = new Set(sites.map(({ name }) => name));
+  const day = today(state, now);
   return [...state.caps.values()]
     .filter(({ site }) => listed.has(site))
-    .map(({ site, dataset, epsilon, delta, perStudy }) => {
-      const booked = (part: "train" | "validation" | "audit") => bookedCurve(state, { site, dataset, part });
-      const spent = { train: booked("train"), validation: booked("validation"), audit: booked("audit") };
-      return { site, dataset, cap: epsilon, delta, perStudy, spent };
+    .map(({ site, dataset, epsilon, delta }) => {
+      const under = (filter: Pick<CapFilter, "study" | "period">) => {
+        const booked = (part: Part) => bookedUnder(state, filter, { site, dataset, part }, day);
+        return { train: booked("train"), validation: booked("validation"), audit: booked("audit") };
+      };
+      const filters = capFilters(state, site, dataset, study);
+      const periods = filters.filter(({ of }) => of === "period");
+      return {
+        site,
+        dataset,
+        cap: epsilon,
+        delta,
+        perStudy: filters.find(({ of }) => of === "study")?.epsilon,
+        spent: under({ study: null, period: null }),
+        periods: periods.map((filter) => ({ cap: filter.epsilon, spent: under(filter) })),
+      };
     });
 }

@@ -11,7 +11,8 @@ import {
 } from "../consortium/accounts.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { LoginLink, LoginRequest, Role, SessionView } from "./views.ts";
+import { LoginLink } from "./shownOnce.ts";
+import { LoginRequest, Role, SessionView } from "./views.ts";
 
 export const SESSION_COOKIE = "consilium-session";
 

@@ -5,7 +5,8 @@ import { siteRecord } from "../storage/consortium.ts";
 import { attendance } from "../storage/rounds.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { SiteList, SiteToken } from "./views.ts";
+import { SiteToken } from "./shownOnce.ts";
+import { SiteList } from "./views.ts";
 
 export const SiteInvitation = z.strictObject({ site: SiteName }).meta({ id: "SiteInvitation" });
 

@@ -21,6 +21,7 @@
  *   GET  /api/studies/:study/budgets   BudgetList                     the study's sites, with this study's share
  *   GET  /api/studies/:study/audit     AuditView                      404 before the audit
  *   GET  /api/budgets                  BudgetList                     every data set that an approval named
+ *   GET  /api/notices                  NoticeList                     50, 80, 95 % of each cap, newest first
  *   GET  /api/sites                    SiteList
  *   GET  /api/releases                 ReleaseList                    newest first
  *   GET  /api/ledger                   LedgerSummary
@@ -32,7 +33,9 @@
  */
 import { AuditReport, GateResult } from "@consilium/shared/audit/report";
 import { Refusal } from "@consilium/shared/failure/failure";
+import { CapView } from "@consilium/shared/ledger/capView";
 import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
+import { Notice } from "@consilium/shared/ledger/notice";
 import { RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
 import { SignedRoster } from "@consilium/shared/protocol/roster";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -46,6 +49,8 @@ import { StudyState } from "../study/study.ts";
 export const ROUND_HISTORY_MAX = 120;
 /** Entries in one LedgerPage. */
 export const LEDGER_PAGE_MAX = 200;
+/** Notices in one NoticeList. */
+export const NOTICES_MAX = 500;
 
 const at = z.iso.datetime();
 const count = z.number().int().nonnegative();
@@ -119,10 +124,6 @@ export const StudyDetail = StudySummary.extend({
 }).meta({ id: "StudyDetail" });
 export type StudyDetail = z.infer<typeof StudyDetail>;
 
-export const WeightsReceipt = z
-  .strictObject({ digest: Digest, bytes: z.number().int().nonnegative() })
-  .meta({ id: "WeightsReceipt" });
-
 /** What a site did in one round. `waiting`: its fixed public time has not come yet. */
 export const SiteAnswer = z.enum(["waiting", "answered", "late", "absent", "declined"]);
 export type SiteAnswer = z.infer<typeof SiteAnswer>;
@@ -180,8 +181,14 @@ export const BudgetView = z.strictObject({
   /** This study's training rounds alone, on the train part; null in /api/budgets. */
   trainingEpsilon: Epsilon.nullable(),
   parts: z.array(z.strictObject({ part: Part, spentEpsilon: Epsilon, reservedEpsilon: Epsilon })),
+  /** Every cap by its kind, the one over all studies first, with what is booked under it. */
+  caps: z.array(CapView),
 });
 export type BudgetView = z.infer<typeof BudgetView>;
+
+/** The newest NOTICES_MAX. */
+export const NoticeList = z.strictObject({ notices: z.array(Notice) }).meta({ id: "NoticeList" });
+export type NoticeList = z.infer<typeof NoticeList>;
 
 export const BudgetList = z.strictObject({ budgets: z.array(BudgetView) }).meta({ id: "BudgetList" });
 export type BudgetList = z.infer<typeof BudgetList>;
@@ -283,14 +290,6 @@ export const ChangeNotice = z
   .meta({ id: "ChangeNotice" });
 export type ChangeNotice = z.infer<typeof ChangeNotice>;
 
-/** A one-time link, shown once. */
-export const LoginLink = z.strictObject({ link: z.string(), validHours: z.number() }).meta({ id: "LoginLink" });
-
 export const LedgerVerification = z
   .strictObject({ entries: z.number().int().nonnegative(), verified: z.literal(true) })
   .meta({ id: "LedgerVerification" });
-
-/** A one-time enrolment token, shown once. */
-export const SiteToken = z.strictObject({ site: SiteName, token: z.string(), validHours: z.number() }).meta({
-  id: "SiteToken",
-});

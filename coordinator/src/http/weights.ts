@@ -2,10 +2,14 @@ import type { IncomingHttpHeaders } from "node:http";
 import { Failure } from "@consilium/shared/failure/failure";
 import { WEIGHTS_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import { Digest } from "@consilium/shared/units/identity";
+import { z } from "zod";
 import type { BlobFolder, BlobWriter } from "../storage/blobFolder.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { WeightsReceipt } from "./views.ts";
+
+export const WeightsReceipt = z
+  .strictObject({ digest: Digest, bytes: z.number().int().nonnegative() })
+  .meta({ id: "WeightsReceipt" });
 
 export function weightsPath(digest: string): string {
   return `/api/weights/${digest}`;

@@ -35,7 +35,11 @@ afterEach(async () => {
 async function bookOn(name: string): Promise<LedgerBook> {
   const database = await openDatabase(join(folder, name), {});
   opened.push(database);
-  return ledgerBook(new LedgerStore(database, { writer: COORDINATOR, signer, now: () => new Date(0) }), signer);
+  return ledgerBook(
+    new LedgerStore(database, { writer: COORDINATOR, signer, now: () => new Date(0) }),
+    signer,
+    () => new Date(0),
+  );
 }
 
 function signed(head: LedgerHead, by: Signer): SignedHead {

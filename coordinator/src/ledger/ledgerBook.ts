@@ -1,18 +1,17 @@
 import { Failure, toRefusal } from "@consilium/shared/failure/failure";
-import { epsilonWith, within } from "@consilium/shared/ledger/budget";
+import { today } from "@consilium/shared/ledger/capFilter";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
+import { limitsOn, limitText, passedLimit } from "@consilium/shared/ledger/limit";
 import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
-import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
+import type { LedgerState } from "@consilium/shared/ledger/state";
 import { LEDGER_HEAD_DOMAIN, type SignedHead } from "@consilium/shared/protocol/messages";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
-import type { PlannedCharge } from "@consilium/shared/study/charges";
-import type { StudyDocument } from "@consilium/shared/study/document";
-import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
+import type { SiteName } from "@consilium/shared/units/identity";
 import type { LedgerStore } from "@consilium/storage/ledgerStore";
 import type { LedgerBook } from "../study/world.ts";
 
 /** The consortium's ledger, as studies use it. */
-export function ledgerBook(store: LedgerStore, signer: Signer): LedgerBook {
+export function ledgerBook(store: LedgerStore, signer: Signer, now: () => Date): LedgerBook {
   let signed: SignedHead | null = null;
   /** Length of our ledger as each site saw it last; links keep the order, so it saw all that was sent before. */
   const seen = new Map<SiteName, number>();
@@ -45,7 +44,12 @@ export function ledgerBook(store: LedgerStore, signer: Signer): LedgerBook {
     entries: () => store.entries(),
     hashAt: (sequence) => store.hashAt(sequence),
     witnessed: (site) => store.state.witnessed.get(site),
-    affords: (site, dataset, document, charges) => affords(store.state, site, dataset, document, charges),
+    shortOf: (site, dataset, document, charges) => {
+      const purse = { site, dataset, document };
+      if (limitsOn(store.state, purse).length === 0) return "the cap that its data set lacks";
+      const passed = passedLimit(store.state, purse, charges, today(store.state, now()));
+      return passed === null ? null : limitText(passed.limit);
+    },
   };
 }
 
@@ -58,27 +62,4 @@ function lossOf(state: LedgerState, site: SiteName, held: LedgerHead): Failure |
     if (!(error instanceof Failure)) throw error;
     return new Failure({ ...toRefusal(error), what: `${error.message} ${site} holds that entry's head.` });
   }
-}
-
-/** Whether every part of a data set stays within its caps over all studies and within the study's own, as signed. */
-export function affords(
-  state: LedgerState,
-  site: SiteName,
-  dataset: DatasetId,
-  document: StudyDocument,
-  charges: readonly PlannedCharge[],
-): boolean {
-  const cap = capOf(state, site, dataset);
-  if (cap === undefined) return false;
-  const { epsilon, delta } = document.privacy;
-  return [...new Set(charges.map(({ part }) => part))].every((part) => {
-    const key = { site, dataset, part };
-    const events = charges.filter((charge) => charge.part === part).map(({ event }) => event);
-    const inStudy = (at: number): number => epsilonWith(state, key, events, at, document.name);
-    return (
-      within(epsilonWith(state, key, events, cap.delta), cap.epsilon) &&
-      (cap.perStudy === undefined || within(inStudy(cap.delta), cap.perStudy)) &&
-      within(inStudy(delta), epsilon)
-    );
-  });
 }

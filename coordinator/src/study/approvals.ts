@@ -1,7 +1,7 @@
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
+import { capsInForce } from "@consilium/shared/ledger/capFilter";
 import type { LedgerBody } from "@consilium/shared/ledger/entry";
-import { capOf } from "@consilium/shared/ledger/state";
 import type { SiteMessage } from "@consilium/shared/protocol/messages";
 import { activeSite } from "@consilium/shared/protocol/roster";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
@@ -100,11 +100,26 @@ function isSigned(world: StudyWorld, site: SiteName, approval: Approval): boolea
 }
 
 /** The steward's caps as they stood when the approval was signed; nothing where they are in force already. */
-function capBodies(world: StudyWorld, { statement }: Approval): LedgerBody[] {
-  const { site, dataset, cap } = statement;
-  const known = capOf(world.ledger.state(), site, dataset);
-  const isKnown = known?.epsilon === cap.epsilon && known.delta === cap.delta && known.perStudy === cap.perStudy;
-  return isKnown ? [] : [{ kind: "cap-set", site, dataset, ...cap, statement: digestOfJson(statement) }];
+function capBodies(world: StudyWorld, { statement: signed }: Approval): LedgerBody[] {
+  const { site, dataset, study, cap } = signed;
+  const statement = digestOfJson(signed);
+  const known = capsInForce(world.ledger.state(), site, dataset, study);
+  const { epsilon, delta, perStudy, periods = [] } = cap;
+  const isKnown = known?.epsilon === epsilon && known.delta === delta && known.perStudy === perStudy;
+  const own = perStudy === undefined ? {} : { perStudy };
+  const lifted = (known?.periods ?? []).filter(({ period }) => !periods.some((one) => one.period === period));
+  const changed = periods.filter(
+    (one) => known?.periods?.find(({ period }) => period === one.period)?.epsilon !== one.epsilon,
+  );
+  return [
+    ...(isKnown ? [] : [{ kind: "cap-set" as const, site, dataset, epsilon, delta, ...own, statement }]),
+    ...(known?.study === cap.study
+      ? []
+      : [{ kind: "study-cap-set" as const, site, dataset, study, epsilon: cap.study ?? null, statement }]),
+    ...[...changed, ...lifted.map(({ period }) => ({ period, epsilon: null }))].map(
+      (one): LedgerBody => ({ kind: "period-cap-set", site, dataset, ...one, statement }),
+    ),
+  ];
 }
 
 function refused(code: string, what: string): Failure {

@@ -5,7 +5,7 @@ import { roundAfter, type ScheduledRound } from "@consilium/shared/study/schedul
 import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
 import { chargesOf } from "../ledger/bookings.ts";
 
-/** What decides who takes part in a round; `affords` looks at the ledger. */
+/** What decides who takes part in a round; `shortOf` looks at the ledger. */
 export interface CohortInput {
   readonly document: StudyDocument;
   readonly approvals: readonly Approval[];
@@ -14,7 +14,8 @@ export interface CohortInput {
   readonly declined: ReadonlySet<SiteName>;
   /** Training ends after this round, by the study's early stop; null where it goes on. */
   readonly stopAfter: number | null;
-  readonly affords: (site: SiteName, dataset: DatasetId, charges: readonly PlannedCharge[]) => boolean;
+  /** Which limit a site's data set has not enough under to pay; null where it pays. */
+  readonly shortOf: (site: SiteName, dataset: DatasetId, charges: readonly PlannedCharge[]) => string | null;
 }
 
 export type CohortChoice =
@@ -44,8 +45,9 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
   const willing = new Map([...able].filter(([site]) => !declined.has(site)));
   if (willing.size < minSites) {
     const which = `${step.purpose} round ${step.round}`;
+    const short = shortages(input, step).map((one) => `; with the audit it would pass ${one}`);
     const reason = `${willing.size} of ${approvals.length} sites can take part in ${which}; ${minSites} are needed`;
-    return { kind: "pause", reason };
+    return { kind: "pause", reason: `${reason}${short.join("")}` };
   }
   const cohort = new Map([...willing].filter(([site]) => input.isPresent(site)));
   if (cohort.size < minSites) return { kind: "wait", absent: [...willing.keys()].filter((site) => !cohort.has(site)) };
@@ -53,13 +55,30 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
 }
 
 /** Sites whose data sets can pay this round and keep enough for the audit. */
-function ableSites({ document, approvals, affords }: CohortInput, step: ScheduledRound): Map<SiteName, DatasetId> {
-  const now = chargesOf(document, step.purpose);
-  const later = step.purpose === "audit" ? [] : chargesOf(document, "audit");
+function ableSites(input: CohortInput, step: ScheduledRound): Map<SiteName, DatasetId> {
+  const charges = withAudit(input.document, step);
   return new Map(
-    approvals
+    input.approvals
       .map(({ statement }) => statement)
-      .filter(({ site, dataset }) => affords(site, dataset, [...now, ...later]))
+      .filter(({ site, dataset }) => input.shortOf(site, dataset, charges) === null)
       .map(({ site, dataset }) => [site, dataset]),
   );
+}
+
+/** The limits that a round with the audit would pass, each with its sites: "… (ε = 4 at δ = 0.0001) at basel, como". */
+export function shortages(
+  { document, approvals, shortOf }: Pick<CohortInput, "document" | "approvals" | "shortOf">,
+  step: ScheduledRound,
+): readonly string[] {
+  const charges = withAudit(document, step);
+  const sitesOf = new Map<string, SiteName[]>();
+  for (const { site, dataset } of approvals.map(({ statement }) => statement)) {
+    const limit = shortOf(site, dataset, charges);
+    if (limit !== null) sitesOf.set(limit, [...(sitesOf.get(limit) ?? []), site]);
+  }
+  return [...sitesOf].map(([limit, sites]) => `${limit} at ${sites.join(", ")}`);
+}
+
+function withAudit(document: StudyDocument, { purpose }: ScheduledRound): readonly PlannedCharge[] {
+  return [...chargesOf(document, purpose), ...(purpose === "audit" ? [] : chargesOf(document, "audit"))];
 }

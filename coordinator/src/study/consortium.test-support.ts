@@ -111,7 +111,7 @@ export class Consortium {
     const signedRoster = signRoster(roster, coordinatorSigner);
     this.world = {
       sql,
-      ledger: ledgerBook(this.store, coordinatorSigner),
+      ledger: ledgerBook(this.store, coordinatorSigner, () => new Date()),
       ...folders,
       link: this.#link(),
       clock: {

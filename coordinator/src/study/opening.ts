@@ -9,7 +9,7 @@ import type { ModelRecord } from "../storage/models.ts";
 import { metricsOf } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
 import { findStudy, movesOf, repliesTo } from "../storage/studies.ts";
-import { type CohortChoice, chooseCohort } from "./cohort.ts";
+import { type CohortChoice, chooseCohort, shortages } from "./cohort.ts";
 import { BY_SCHEDULE, type Motive, move } from "./moves.ts";
 import type { LedgerBook, StudyWorld } from "./world.ts";
 
@@ -39,12 +39,17 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
     approvals: approvalsOf(world, document.name),
     declined,
     isPresent: (site: SiteName) => link.isConnected(site),
-    affords: (...[site, dataset, charges]: Affording) => ledger.affords(site, dataset, document, charges),
+    shortOf: (...[site, dataset, charges]: Shortage) => ledger.shortOf(site, dataset, document, charges),
   };
   const choice = chooseCohort(input, done, state !== "training");
   if (choice.kind !== "round") return choice;
   if (choice.step.purpose !== "audit") return { kind: "opened", spec: reserve(world, position, choice) };
-  const why = whyTrained(document, choice.step.round, stop);
+  const why = whyTrained(
+    document,
+    choice.step.round,
+    stop,
+    shortages(input, { purpose: "train", round: choice.step.round + 1 }),
+  );
   if (state === "training") move(world, document.name, { type: "trained" }, why);
   if (state !== "auditing") move(world, document.name, { type: "audit-started" }, why);
   return { kind: "opened", spec: reserve(world, position, choice, stop) };
@@ -64,10 +69,15 @@ export function stopOf(sql: StudyWorld["sql"], { name, training }: StudyDocument
   return reason === null || stopRound(reason) === rounds ? null : reason;
 }
 
-function whyTrained({ training }: StudyDocument, last: number, stop: StopReason | null): Motive {
+function whyTrained(
+  { training }: StudyDocument,
+  last: number,
+  stop: StopReason | null,
+  short: readonly string[],
+): Motive {
   if (stop !== null) return { by: "coordinator", reason: stopText(stop) };
   if (last >= training.rounds) return BY_SCHEDULE;
-  const paid = `the sites' caps pay for no further round and the audit`;
+  const paid = `a further round with the audit would pass ${short.join("; ")}`;
   return { by: "coordinator", reason: `Ended early, after round ${last} of ${training.rounds}: ${paid}.` };
 }
 
@@ -86,7 +96,7 @@ export function approvalsOf(world: StudyWorld, study: StudyName): readonly Appro
   return repliesTo(world.sql, study).flatMap((reply) => (reply.answer === "approved" ? [reply.approval] : []));
 }
 
-type Affording = Parameters<Parameters<typeof chooseCohort>[0]["affords"]>;
+type Shortage = Parameters<Parameters<typeof chooseCohort>[0]["shortOf"]>;
 
 function reserve(
   world: StudyWorld,

@@ -32,8 +32,13 @@ export interface LedgerBook {
   hashAt(sequence: number): Digest | undefined;
   /** Newest head of that site that is in the chain. */
   witnessed(site: SiteName): LedgerHead | undefined;
-  /** Whether a data set can pay these charges under its caps over all studies, and under this study's own. */
-  affords(site: SiteName, dataset: DatasetId, document: StudyDocument, charges: readonly PlannedCharge[]): boolean;
+  /** Which limit (a cap, or the study's own ε) these charges would pass there, in words; null where all hold. */
+  shortOf(
+    site: SiteName,
+    dataset: DatasetId,
+    document: StudyDocument,
+    charges: readonly PlannedCharge[],
+  ): string | null;
 }
 
 /** The sites' links, as the agents' listener offers them. */

@@ -1,11 +1,9 @@
 import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { PrivacyEvent } from "../event/event.ts";
-import { Failure } from "../failure/failure.ts";
-import { epsilonText } from "../units/epsilonText.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import type { Part } from "./entry.ts";
-import { accountOf, capOf, type LedgerState, NOTHING_SPENT, type ReservedBody } from "./state.ts";
+import { accountOf, type LedgerState, NOTHING_SPENT } from "./state.ts";
 
 /** Whom a budget question is about. */
 export interface BudgetKey {
@@ -41,45 +39,8 @@ export function epsilonWith(
 }
 
 /**
- * Throws `ledger/no-cap` or `ledger/budget-exceeded` unless the caps on the data set and on one study both hold with
- * it.
- */
-export function checkAffordable(state: LedgerState, body: ReservedBody): void {
-  const cap = capOf(state, body.site, body.dataset);
-  if (cap === undefined) throw noCap(body);
-  const wouldSpend = epsilonWith(state, body, [body.event], cap.delta);
-  if (!within(wouldSpend, cap.epsilon)) throw exceeded(body, wouldSpend, cap.epsilon, "data set");
-  if (cap.perStudy === undefined) return;
-  const studyWouldSpend = epsilonWith(state, body, [body.event], cap.delta, body.study);
-  if (!within(studyWouldSpend, cap.perStudy)) throw exceeded(body, studyWouldSpend, cap.perStudy, "study");
-}
-
-/**
  * Whether ε keeps to a cap. Sums of floats may end a few 1e-16 of themselves above the sum that a plan was made for.
  */
 export function within(epsilon: number, cap: number): boolean {
   return epsilon <= cap * (1 + 1e-12);
-}
-
-function noCap(body: ReservedBody): Failure {
-  return new Failure({
-    code: "ledger/no-cap",
-    kind: "refused",
-    what: `Site ${body.site} has set no cap for its data set ${body.dataset}: nothing may be done to it.`,
-    remedy: "Let the site's steward set a cap for the data set.",
-    fields: { site: body.site, dataset: body.dataset, study: body.study },
-  });
-}
-
-function exceeded(body: ReservedBody, wouldSpend: number, cap: number, of: "data set" | "study"): Failure {
-  const whose = of === "study" ? `for study ${body.study} on` : "for";
-  return new Failure({
-    code: "ledger/budget-exceeded",
-    kind: "refused",
-    what:
-      `Round ${body.round} of study ${body.study} would bring ${body.site}'s data set ${body.dataset} ` +
-      `(${body.part} part) to ε = ${epsilonText(wouldSpend)}; the cap ${whose} the data set is ${cap}.`,
-    remedy: "Release the current model, or have the site's steward raise the cap.",
-    fields: { site: body.site, dataset: body.dataset, part: body.part, study: body.study, wouldSpend, cap },
-  });
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { PrivacyEvent } from "../event/event.ts";
-import { DatasetId, Digest, PartyName, Signature, SiteName, StudyName } from "../units/identity.ts";
+import { DatasetId, Digest, PartyName, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { Delta, Epsilon } from "../units/privacy.ts";
+import { CapChange, Period } from "./cap.ts";
 
 /**
  * Parts of a site's patients, split by a keyed hash; a patient is in exactly one, so charges never add across parts.
@@ -58,6 +59,9 @@ const charged = {
 /** Of a move, in characters. A chain with a longer one would be refused as a whole, so whoever writes one cuts it. */
 export const REASON_LENGTH_MAX = 500;
 
+export const StewardName = z.string().trim().min(1).max(100);
+export type StewardName = z.infer<typeof StewardName>;
+
 /** What one entry says. Kinds only grow; a kind's meaning never changes. */
 export const LedgerBody = z.discriminatedUnion("kind", [
   /** The steward's cap for a data set over all studies, for each part; `perStudy` bounds one study. */
@@ -69,6 +73,53 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     delta: Delta,
     perStudy: Epsilon.optional(),
     /** Digest of the signed statement by which the steward(s) set it. */
+    statement: Digest,
+  }),
+  /** The steward's cap for one study on a data set, at the δ of its cap over all studies; null lifts it. */
+  z.strictObject({
+    kind: z.literal("study-cap-set"),
+    site: SiteName,
+    dataset: DatasetId,
+    study: StudyName,
+    epsilon: Epsilon.nullable(),
+    statement: Digest,
+  }),
+  /** The steward's cap for all charges of a period, at the same δ; null lifts it. The cap over all studies stays. */
+  z.strictObject({
+    kind: z.literal("period-cap-set"),
+    site: SiteName,
+    dataset: DatasetId,
+    period: Period,
+    epsilon: Epsilon.nullable(),
+    statement: Digest,
+  }),
+  /** Whoever besides the first steward decides at a site, by whose word. */
+  z.strictObject({
+    kind: z.literal("steward-added"),
+    site: SiteName,
+    steward: StewardName,
+    publicKey: PublicKey,
+    by: StewardName,
+    statement: Digest,
+  }),
+  /** A steward asks that a cap be raised; nothing changes by it. */
+  z.strictObject({
+    kind: z.literal("raise-asked"),
+    site: SiteName,
+    dataset: DatasetId,
+    change: CapChange,
+    by: StewardName,
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+    statement: Digest,
+  }),
+  /** Another steward agreed, and the cap's own entry follows; or somebody refused it. `request`: statement that asked. */
+  z.strictObject({
+    kind: z.literal("raise-settled"),
+    site: SiteName,
+    request: Digest,
+    isGranted: z.boolean(),
+    by: StewardName,
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
     statement: Digest,
   }),
   /** A site's approval of exactly this study document, with the data set it will use. */
@@ -116,7 +167,10 @@ export const LedgerBody = z.discriminatedUnion("kind", [
 ]);
 export type LedgerBody = z.infer<typeof LedgerBody>;
 
-/** One link of the chain. `at` is for people: no rule depends on a clock. */
+/**
+ * One link of the chain. `at` is for people, and for caps on a period: what counts there is the latest day that any entry
+ * up to then bears, so a clock that went back frees nothing. No other rule depends on a clock.
+ */
 export const LedgerEntry = z.strictObject({
   writer: PartyName,
   sequence: z.number().int().positive(),

@@ -72,8 +72,12 @@ export class TestLedger {
   }
 
   append(...bodies: readonly LedgerBody[]): this {
+    return this.appendAt("2026-01-02T03:04:05.678Z", ...bodies);
+  }
+
+  appendAt(at: string, ...bodies: readonly LedgerBody[]): this {
     for (const body of bodies) {
-      const entry = nextEntry(this.state.tip, "2026-01-02T03:04:05.678Z", body, signer);
+      const entry = nextEntry(this.state.tip, at, body, signer);
       apply(this.state, entry);
       this.entries.push(entry);
     }

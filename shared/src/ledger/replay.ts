@@ -1,20 +1,28 @@
-import { addCurves, curveOf } from "../accountant/rdp.ts";
+import { addCurves, curveOf, ZERO_CURVE } from "../accountant/rdp.ts";
 import { assert, Failure, unreachable } from "../failure/failure.ts";
 import type { PartyName } from "../units/identity.ts";
-import { checkAffordable } from "./budget.ts";
+import { dayOf } from "./cap.ts";
+import { capFilters, epsilonUnder } from "./capFilter.ts";
 import { tipOf } from "./chain.ts";
-import type { ChargeId, LedgerBody, LedgerEntry, LedgerHead } from "./entry.ts";
+import type { ChargeId, LedgerEntry, LedgerHead } from "./entry.ts";
+import { checkAffordable } from "./limit.ts";
 import { bytesOf } from "./merkle.ts";
+import { giveNotices } from "./notice.ts";
 import {
   type Account,
+  type CapSet,
   type Charge,
   type ChargeState,
   emptyState,
   type LedgerState,
   NOTHING_SPENT,
+  type PeriodCapSet,
+  type RaiseSettled,
   type RecoveredBody,
   type ReservedBody,
   type Spent,
+  type StudyCapSet,
+  studiesOn,
 } from "./state.ts";
 
 /** Takes back one change of the state. */
@@ -34,31 +42,48 @@ export function replay(writer: PartyName, entries: Iterable<LedgerEntry>): Ledge
  */
 export function apply(state: LedgerState, entry: LedgerEntry): Undo {
   assert(entry.writer === state.tip.writer && entry.sequence === state.tip.sequence + 1, "entries come in order");
-  const undo = applyBody(state, entry.body);
-  const previous = state.tip;
+  const [previous, dayBefore] = [state.tip, state.day];
+  state.day = Math.max(dayBefore, dayOf(entry.at));
+  let undo: Undo;
+  try {
+    undo = applyBody(state, entry);
+  } catch (error) {
+    state.day = dayBefore;
+    throw error;
+  }
   state.tip = tipOf(entry);
   state.tree.append(bytesOf(entry.hash));
   return () => {
     state.tip = previous;
     state.tree.truncate(previous.sequence);
     undo();
+    state.day = dayBefore;
   };
 }
 
-function applyBody(state: LedgerState, body: LedgerBody): Undo {
+function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
+  const { body } = entry;
   switch (body.kind) {
     case "cap-set":
-      return put(state.caps, `${body.site}/${body.dataset}`, body);
+    case "study-cap-set":
+    case "period-cap-set":
+      return inOrder(putCap(state, body), noticesOn(state, body, entry));
+    case "steward-added":
+      return () => undefined;
+    case "raise-asked":
+      return put(state.raises, body.statement, { asked: body, at: entry.at, settled: null });
+    case "raise-settled":
+      return settleRaise(state, body);
     case "study-approved":
       return put(state.approvals, `${body.site}/${body.study}`, body);
     case "reserved":
-      return reserve(state, body);
+      return reserve(state, body, entry);
     case "acting": {
       const charge = chargeIn(state, body.charge, "reserved", "acting");
       return inOrder(
         put(state.charges, body.charge, { ...charge, state: "acting" }),
         drop(accountFor(state, charge.body).open, body.charge),
-        spend(accountFor(state, charge.body), charge.body),
+        spend(accountFor(state, charge.body), charge.body, state.day),
       );
     }
     case "committed": {
@@ -73,7 +98,7 @@ function applyBody(state: LedgerState, body: LedgerBody): Undo {
       );
     }
     case "recovered":
-      return recover(state, body);
+      return inOrder(recover(state, body), noticesOn(state, body, entry));
     case "head-witnessed":
       checkNewer(state.witnessed.get(body.head.writer), body.head);
       return put(state.witnessed, body.head.writer, body.head);
@@ -86,26 +111,72 @@ function applyBody(state: LedgerState, body: LedgerBody): Undo {
   }
 }
 
-function reserve(state: LedgerState, body: ReservedBody): Undo {
+/** A cap of null is one that was lifted. */
+function putCap(state: LedgerState, body: CapSet | StudyCapSet | PeriodCapSet): Undo {
+  const on = `${body.site}/${body.dataset}`;
+  if (body.kind === "cap-set") return put(state.caps, on, body);
+  if (body.kind === "study-cap-set")
+    return body.epsilon === null
+      ? drop(state.studyCaps, `${on}/${body.study}`)
+      : put(state.studyCaps, `${on}/${body.study}`, body);
+  return body.epsilon === null
+    ? drop(state.periodCaps, `${on}/${body.period}`)
+    : put(state.periodCaps, `${on}/${body.period}`, body);
+}
+
+/** Whoever asks never grants: that is what makes it two people's decision. */
+function settleRaise(state: LedgerState, body: RaiseSettled): Undo {
+  const raise = state.raises.get(body.request);
+  const isOpen = raise !== undefined && raise.settled === null && raise.asked.site === body.site;
+  if (!isOpen || (body.isGranted && raise.asked.by === body.by)) throw raiseRefused(raise?.asked.by === body.by);
+  return put(state.raises, body.request, { ...raise, settled: body });
+}
+
+function reserve(state: LedgerState, body: ReservedBody, entry: LedgerEntry): Undo {
   const known = state.charges.get(body.charge);
   if (known !== undefined) throw wrongState(body.charge, known.state, "reserved");
-  checkAffordable(state, body);
+  const uses = checkAffordable(state, body, state.day);
   return inOrder(
     put(state.charges, body.charge, { body, state: "reserved" }),
     put(accountFor(state, body).open, body.charge, body),
+    giveNotices(state, body, uses, entry),
   );
+}
+
+/** What a changed cap, or a charge from elsewhere, makes of all that is booked on its data set. */
+function noticesOn(
+  state: LedgerState,
+  { site, dataset }: CapSet | StudyCapSet | PeriodCapSet | RecoveredBody,
+  entry: LedgerEntry,
+): Undo {
+  const filters = [null, ...studiesOn(state, site, dataset)].flatMap((study) =>
+    capFilters(state, site, dataset, study).filter((filter) => filter.study === study),
+  );
+  const uses = filters.map((filter) => ({
+    filter,
+    epsilon: epsilonUnder(state, filter, { site, dataset }, state.day),
+  }));
+  return giveNotices(state, { site, dataset }, uses, entry);
 }
 
 function recover(state: LedgerState, body: RecoveredBody): Undo {
   const known = state.charges.get(body.charge);
   if (known !== undefined && known.state !== "cancelled") throw wrongState(body.charge, known.state, "recovered");
-  return inOrder(spend(accountFor(state, body), body), put(state.charges, body.charge, { body, state: "acting" }));
+  return inOrder(
+    spend(accountFor(state, body), body, state.day),
+    put(state.charges, body.charge, { body, state: "acting" }),
+  );
 }
 
-/** Books a charge as spent: on the account, and on its study's share of it. */
-function spend(account: Account, body: ReservedBody | RecoveredBody): Undo {
+/** Books a charge as spent: on the account, on its study's share of it, and on the day. */
+function spend(account: Account, body: ReservedBody | RecoveredBody, day: number): Undo {
   const before = account.spent;
   account.spent = spentWith(before, body);
+  const undoDay = put(
+    account.spentByDay,
+    day,
+    addCurves(account.spentByDay.get(day) ?? ZERO_CURVE, curveOf(body.event)),
+  );
   const undoStudy = put(
     account.spentByStudy,
     body.study,
@@ -113,6 +184,7 @@ function spend(account: Account, body: ReservedBody | RecoveredBody): Undo {
   );
   return () => {
     account.spent = before;
+    undoDay();
     undoStudy();
   };
 }
@@ -132,7 +204,15 @@ function accountFor(state: LedgerState, body: ReservedBody | RecoveredBody): Acc
   const key = `${site}/${dataset}/${part}`;
   const known = state.accounts.get(key);
   if (known !== undefined) return known;
-  const account = { site, dataset, part, spent: NOTHING_SPENT, spentByStudy: new Map(), open: new Map() };
+  const account = {
+    site,
+    dataset,
+    part,
+    spent: NOTHING_SPENT,
+    spentByStudy: new Map(),
+    spentByDay: new Map(),
+    open: new Map(),
+  };
   state.accounts.set(key, account);
   return account;
 }
@@ -165,6 +245,15 @@ function wrongState(charge: ChargeId, state: ChargeState | "unknown", next: Char
     what: `Charge ${charge} is ${state} and can't become ${next}.`,
     remedy: "A charge goes from reserved to acting to committed, or from reserved to cancelled; begin a new attempt.",
     fields: { charge, state, next },
+  });
+}
+
+function raiseRefused(isOwn: boolean): Failure {
+  return new Failure({
+    code: isOwn ? "ledger/raise-by-one" : "ledger/raise-unknown",
+    kind: "refused",
+    what: isOwn ? "Whoever asked that a cap be raised can't grant it." : "No such raise of a cap is waiting.",
+    remedy: "See what waits: consilium-site budget show; a second steward grants it.",
   });
 }
 

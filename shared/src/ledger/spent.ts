@@ -3,7 +3,7 @@ import { curveOfEvents } from "../accountant/rdp.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import { bookedCurve } from "./budget.ts";
 import { Part } from "./entry.ts";
-import { accountOf, capOf, type LedgerState, NOTHING_SPENT } from "./state.ts";
+import { accountOf, capOf, type LedgerState, NOTHING_SPENT, studiesOn } from "./state.ts";
 
 /**
  * What one site's data set has paid, at its cap's δ. A patient is in one part alone: each figure is the largest over
@@ -89,16 +89,6 @@ export function reaccount(state: LedgerState, site: SiteName, dataset: DatasetId
       .map(({ body }) => body.event);
     return epsilonOf(curveOfEvents(events), delta);
   });
-}
-
-function studiesOn(state: LedgerState, site: SiteName, dataset: DatasetId): readonly StudyName[] {
-  const studies = new Set<StudyName>();
-  for (const part of Part.options) {
-    const account = accountOf(state, site, dataset, part);
-    for (const study of account?.spentByStudy.keys() ?? []) studies.add(study);
-    for (const body of account?.open.values() ?? []) studies.add(body.study);
-  }
-  return [...studies].sort();
 }
 
 function overParts(epsilon: (part: Part) => number): number {

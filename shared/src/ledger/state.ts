@@ -1,11 +1,16 @@
 import { type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { DatasetId, Digest, PartyName, SiteName, StudyName } from "../units/identity.ts";
 import { emptyTip } from "./chain.ts";
-import type { ChainTip, ChargeId, LedgerBody, LedgerHead, Part } from "./entry.ts";
+import { type ChainTip, type ChargeId, type LedgerBody, type LedgerHead, Part } from "./entry.ts";
 import { MerkleTree } from "./merkle.ts";
+import type { Notice } from "./notice.ts";
 
 type BodyOf<Kind extends LedgerBody["kind"]> = Extract<LedgerBody, { kind: Kind }>;
 export type CapSet = BodyOf<"cap-set">;
+export type StudyCapSet = BodyOf<"study-cap-set">;
+export type PeriodCapSet = BodyOf<"period-cap-set">;
+export type RaiseAsked = BodyOf<"raise-asked">;
+export type RaiseSettled = BodyOf<"raise-settled">;
 export type StudyApproved = BodyOf<"study-approved">;
 export type ReservedBody = BodyOf<"reserved">;
 export type RecoveredBody = BodyOf<"recovered">;
@@ -34,8 +39,17 @@ export interface Account {
   /** Acting and committed charges; it only grows, so it never has to be taken back from a sum of floats. */
   spent: Spent;
   readonly spentByStudy: Map<StudyName, Spent>;
+  /** What was spent on each day, by the day's number. */
+  readonly spentByDay: Map<number, RdpCurve>;
   /** Reserved charges that nobody has acted on. */
   readonly open: Map<ChargeId, ReservedBody>;
+}
+
+/** A cap's raise as one steward asked for it, and what became of it. */
+export interface Raise {
+  readonly asked: RaiseAsked;
+  readonly at: string;
+  readonly settled: RaiseSettled | null;
 }
 
 /** All that a ledger says, ready for questions. Changed by `replay.ts` alone; everyone else reads. */
@@ -43,7 +57,17 @@ export interface LedgerState {
   tip: ChainTip;
   /** Over the hashes of all entries up to the tip. */
   readonly tree: MerkleTree;
+  /** Latest day that an entry bears; never goes back. */
+  day: number;
   readonly caps: Map<string, CapSet>;
+  /** By site, data set and study; and by site, data set and period. A lifted one is not there. */
+  readonly studyCaps: Map<string, StudyCapSet>;
+  readonly periodCaps: Map<string, PeriodCapSet>;
+  /** By the statement that asked. */
+  readonly raises: Map<Digest, Raise>;
+  /** Notices that were given, oldest first, and the level that each cap's bookings had at the newest. */
+  readonly notices: Notice[];
+  readonly noticed: Map<string, number>;
   readonly approvals: Map<string, StudyApproved>;
   readonly charges: Map<ChargeId, Charge>;
   readonly accounts: Map<string, Account>;
@@ -55,7 +79,13 @@ export function emptyState(writer: PartyName): LedgerState {
   return {
     tip: emptyTip(writer),
     tree: new MerkleTree(),
+    day: 0,
     caps: new Map(),
+    studyCaps: new Map(),
+    periodCaps: new Map(),
+    raises: new Map(),
+    notices: [],
+    noticed: new Map(),
     approvals: new Map(),
     charges: new Map(),
     accounts: new Map(),
@@ -88,4 +118,15 @@ export function chargedDataset(state: LedgerState, site: SiteName, study: StudyN
     if (account.site === site && isCharged) return account.dataset;
   }
   return undefined;
+}
+
+/** Studies that charged a data set, or have reserved to. */
+export function studiesOn(state: LedgerState, site: SiteName, dataset: DatasetId): readonly StudyName[] {
+  const studies = new Set<StudyName>();
+  for (const part of Part.options) {
+    const account = accountOf(state, site, dataset, part);
+    for (const study of account?.spentByStudy.keys() ?? []) studies.add(study);
+    for (const body of account?.open.values() ?? []) studies.add(body.study);
+  }
+  return [...studies].sort();
 }

@@ -1,8 +1,9 @@
 import { chargesAfter, type PlannedCharge } from "../study/charges.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
-import { epsilonWith, within } from "./budget.ts";
+import { epsilonWith } from "./budget.ts";
 import { Part } from "./entry.ts";
+import { type Passed, passedLimit } from "./limit.ts";
 import type { LedgerState } from "./state.ts";
 
 /** What a whole study would do to one data set's budget; nothing is charged. */
@@ -17,25 +18,25 @@ export interface WhatIf {
   /** ε under the cap that would be left. */
   readonly left: number;
   readonly fits: boolean;
-  /** Most training rounds that the caps leave room for, with all evaluations up to there and the audit. */
+  /** The first limit that it would pass: a cap, or the ε that the study itself names. */
+  readonly refusedBy: Passed | null;
+  /** Most training rounds that all limits leave room for, with all evaluations up to there and the audit. */
   readonly affordableRounds: number;
 }
 
 /** For each data set with a cap at a site of the study, in the order of the study's sites. */
-export function whatIf(state: LedgerState, document: StudyDocument): readonly WhatIf[] {
+export function whatIf(state: LedgerState, document: StudyDocument, day: number): readonly WhatIf[] {
   const chargesOf = chargesAfter(document);
   const planned = chargesOf(document.training.rounds, true);
   return document.sites.flatMap(({ name }) =>
     [...state.caps.values()]
       .filter(({ site }) => site === name)
-      .map(({ site, dataset, epsilon: cap, perStudy, delta }) => {
-        const limit = Math.min(cap, perStudy ?? cap);
+      .map(({ site, dataset, epsilon: cap, delta }) => {
         const over = (charges: readonly PlannedCharge[]): number => largest(state, site, dataset, delta, charges);
-        const alone = (charges: readonly PlannedCharge[]): number =>
-          largest(state, site, dataset, delta, charges, document);
-        const fits = (charges: readonly PlannedCharge[]): boolean =>
-          within(over(charges), cap) && within(alone(charges), limit);
+        const passed = (charges: readonly PlannedCharge[]): Passed | null =>
+          passedLimit(state, { site, dataset, document }, charges, day);
         const after = over(planned);
+        const refusedBy = passed(planned);
         return {
           site,
           dataset,
@@ -44,8 +45,12 @@ export function whatIf(state: LedgerState, document: StudyDocument): readonly Wh
           before: over([]),
           after,
           left: Math.max(0, cap - after),
-          fits: fits(planned),
-          affordableRounds: affordableRounds(document.training.rounds, (rounds) => fits(chargesOf(rounds, true))),
+          fits: refusedBy === null,
+          refusedBy,
+          affordableRounds: affordableRounds(
+            document.training.rounds,
+            (rounds) => passed(chargesOf(rounds, true)) === null,
+          ),
         };
       }),
   );
@@ -57,12 +62,11 @@ function largest(
   dataset: DatasetId,
   delta: number,
   charges: readonly PlannedCharge[],
-  alone?: StudyDocument,
 ): number {
   return Math.max(
     ...Part.options.map((part) => {
       const events = charges.filter((charge) => charge.part === part).map(({ event }) => event);
-      return epsilonWith(state, { site, dataset, part }, events, delta, alone?.name);
+      return epsilonWith(state, { site, dataset, part }, events, delta);
     }),
   );
 }

@@ -33,7 +33,7 @@ export const BudgetPlan = z.strictObject({
   /** Null where the cap was given by hand. */
   dataset: DatasetId.nullable(),
   /** A cap over all studies counts what was spent before; one on a study counts this study alone. */
-  scope: z.enum(["all studies", "this study"]),
+  scope: z.enum(["all studies", "this study", "a period"]),
   cap: z.number().nonnegative(),
   delta: z.number(),
   before: epsilon,

@@ -9,7 +9,7 @@ import { sanitizedInstead } from "./sanitized.ts";
 import { signalOf } from "./signal.ts";
 import { trafficOf } from "./traffic.ts";
 
-/** What a site still affords: its cap over all studies, with what they spent, and perhaps a cap on each study. */
+/** What a site still affords: its cap over all studies, with what they spent, and perhaps others. */
 export interface SiteBudget {
   readonly site: SiteName;
   readonly dataset: DatasetId | null;
@@ -17,6 +17,8 @@ export interface SiteBudget {
   readonly delta: number;
   readonly perStudy?: number | undefined;
   readonly spent: SpentCurves;
+  /** Caps for a period, with what counts under each now. */
+  readonly periods?: readonly { readonly cap: number; readonly spent: SpentCurves }[];
 }
 
 export interface PlanContext {
@@ -89,10 +91,14 @@ function heldAgainst(document: StudyDocument, budgets: readonly SiteBudget[]): r
   return budgets
     .filter(({ site }) => listed.has(site))
     .flatMap((budget): Held[] => {
-      const { cap, delta, spent, perStudy } = budget;
+      const { cap, delta, spent, perStudy, periods = [] } = budget;
       const whole: Held = { budget, scope: "all studies", limit: { epsilon: cap, delta, spent } };
-      if (perStudy === undefined) return [whole];
-      return [whole, { budget, scope: "this study", limit: { epsilon: perStudy, delta, spent: NOTHING_BEFORE } }];
+      const inPeriods = periods.map(
+        (period): Held => ({ budget, scope: "a period", limit: { epsilon: period.cap, delta, spent: period.spent } }),
+      );
+      if (perStudy === undefined) return [whole, ...inPeriods];
+      const ofStudy = { epsilon: perStudy, delta, spent: NOTHING_BEFORE };
+      return [whole, { budget, scope: "this study", limit: ofStudy }, ...inPeriods];
     });
 }
 

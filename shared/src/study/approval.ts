@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { Failure } from "../failure/failure.ts";
+import { CapsInForce } from "../ledger/cap.ts";
 import { chargedDataset, type LedgerState } from "../ledger/state.ts";
 import { DatasetId, Digest, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
-import { Delta, Epsilon } from "../units/privacy.ts";
 
 /** What a site's steward signs to let one study use one data set: exactly this document, under these caps. */
 export const ApprovalStatement = z.strictObject({
@@ -10,8 +10,8 @@ export const ApprovalStatement = z.strictObject({
   study: StudyName,
   studyDigest: Digest,
   dataset: DatasetId,
-  /** The data set's cap over all studies and this study's cap, as they stood when the steward signed. */
-  cap: z.strictObject({ epsilon: Epsilon, delta: Delta, perStudy: Epsilon.optional() }),
+  /** All caps on the data set that bound this study, as they stood when the steward signed. */
+  cap: CapsInForce,
   steward: z.string().min(1).max(100),
 });
 export type ApprovalStatement = z.infer<typeof ApprovalStatement>;

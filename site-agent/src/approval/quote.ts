@@ -1,4 +1,7 @@
 import { Failure, Refusal, toRefusal } from "@consilium/shared/failure/failure";
+import { CapsInForce } from "@consilium/shared/ledger/cap";
+import { capsInForce } from "@consilium/shared/ledger/capFilter";
+import type { Purse } from "@consilium/shared/ledger/limit";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -6,15 +9,14 @@ import { gridOfStudy } from "@consilium/shared/study/network";
 import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import { epsilonAfter, type Purse, requireAffordable } from "../ledger/affordable.ts";
-import { capOn } from "../ledger/budget.ts";
-import { Cap } from "../steward/statement.ts";
+import { epsilonAfter, requireAffordable } from "../ledger/affordable.ts";
 import { type Policy, requireAllowed } from "./policy.ts";
 
 /** What a steward looks at before signing. */
 export const Quote = z.strictObject({
   dataset: DatasetId,
-  cap: Cap.nullable(),
+  /** Every cap that would bound it; null without one over all studies. */
+  cap: CapsInForce.nullable(),
   /** ε at the cap's δ so far, and once everything that the study plans were done; null without a cap. */
   before: z.number().nullable(),
   after: z.number().nullable(),
@@ -27,23 +29,23 @@ export const Quote = z.strictObject({
 });
 export type Quote = z.infer<typeof Quote>;
 
-export function quoteOf(state: LedgerState, policy: Policy, purse: Purse): Quote {
+export function quoteOf(state: LedgerState, policy: Policy, purse: Purse, day: number): Quote {
   const { site, dataset, document } = purse;
   return {
     dataset,
-    cap: capOn(state, site, dataset),
+    cap: capsInForce(state, site, dataset, document.name) ?? null,
     before: epsilonAfter(state, purse, []),
     after: epsilonAfter(state, purse, plannedEvents(document)),
-    refusal: refusalOf(state, policy, purse),
+    refusal: refusalOf(state, policy, purse, day),
     leaves: leaves(document),
     weights: [...weightsLines(document)],
   };
 }
 
-function refusalOf(state: LedgerState, policy: Policy, purse: Purse): Refusal | null {
+function refusalOf(state: LedgerState, policy: Policy, purse: Purse, day: number): Refusal | null {
   try {
     requireAllowed(policy, purse.document);
-    requireAffordable(state, purse, plannedEvents(purse.document));
+    requireAffordable(state, purse, plannedEvents(purse.document), day);
     return null;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Failure } from "@consilium/shared/failure/failure";
 import { disagreements } from "@consilium/shared/ledger/agreement";
+import { today } from "@consilium/shared/ledger/capFilter";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { exportLines, filterEntries, type LedgerFilter, readExport } from "@consilium/shared/ledger/exported";
 import { replay } from "@consilium/shared/ledger/replay";
@@ -43,7 +44,8 @@ export async function costs(context: CommandContext, file: string): Promise<void
   const { document } = readStudyFile(file);
   const entries = await wholeLedger(context);
   const { name } = await readConfig(context.folder.config, context.environment);
-  const budgets = whatIf(replay(name, entries), document).filter(({ site }) => site === name);
+  const state = replay(name, entries);
+  const budgets = whatIf(state, document, today(state, new Date())).filter(({ site }) => site === name);
   const rows = budgets.map(({ dataset, before, after, cap, left, fits, affordableRounds }) => [
     dataset,
     epsilonCell(before),

@@ -1,5 +1,6 @@
 /** What a site answers to its own commands, be it from the running agent or from a command that opened the database. */
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
+import { today } from "@consilium/shared/ledger/capFilter";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { brokenRules } from "../approval/policy.ts";
 import { quoteOf } from "../approval/quote.ts";
@@ -29,13 +30,20 @@ export function answer(site: Site, request: SiteRequest): unknown {
       return { ...summary(site, proposal), document: proposal.document, approval: proposal.approval };
     }
     case "quote":
-      return quoteOf(ledger.state, config.allow, {
-        site: config.name,
-        dataset: request.dataset,
-        document: requireProposal(site, request.study).document,
-      });
+      return quoteOf(
+        ledger.state,
+        config.allow,
+        {
+          site: config.name,
+          dataset: request.dataset,
+          document: requireProposal(site, request.study).document,
+        },
+        today(ledger.state, now()),
+      );
     case "budget":
-      return records.datasets().map((dataset) => budgetOf(ledger.state, config.name, dataset));
+      return records
+        .datasets()
+        .map((dataset) => budgetOf(ledger.state, config.name, dataset, today(ledger.state, now())));
     case "ledger":
       return ledger.entries(request.after).slice(0, LEDGER_PAGE);
     case "verify-ledger":

@@ -72,7 +72,7 @@ function assemble({ folder, config, keys, database, now }: Parts): Site {
     records,
     attempts,
     ledger,
-    book: new Book({ site, identity, ledger, attempts, records, persisted }),
+    book: new Book({ site, identity, ledger, attempts, records, now, persisted }),
     decisions: { site, identity, policy: config.allow, records, ledger, now, isPrepared },
     now,
     close: () => database.close(),

@@ -45,7 +45,7 @@ function affordableSteps(state: LedgerState, study: string): number {
   const document = { ...heartStudy({ epsilon: 100 }), name: StudyName.parse(study) };
   for (let round = 1; ; round++) {
     try {
-      requireAffordable(state, { ...purse, document }, train);
+      requireAffordable(state, { ...purse, document }, train, 0);
     } catch {
       return round - 1;
     }
@@ -74,11 +74,11 @@ describe("[LED20] a site books nothing that would pass a cap, whatever other stu
     { why: "the study's own ε", state: () => capped(100), times: 120, code: "budget/study-exceeded" },
   ])("$why refuses by name", ({ state, times, code }) => {
     const planned = [{ part: "train" as const, event: { ...step, count: times } }];
-    expect(() => requireAffordable(state(), purse, planned)).toThrow(expect.objectContaining({ code }));
+    expect(() => requireAffordable(state(), purse, planned, 0)).toThrow(expect.objectContaining({ code }));
   });
 
   test("what fits all three passes", () => {
     const planned = [{ part: "train" as const, event: { ...step, count: 60 } }];
-    expect(() => requireAffordable(capped(4, 4), purse, planned)).not.toThrow();
+    expect(() => requireAffordable(capped(4, 4), purse, planned, 0)).not.toThrow();
   });
 });

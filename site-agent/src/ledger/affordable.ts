@@ -1,74 +1,28 @@
 import type { PrivacyEvent } from "@consilium/shared/event/event";
 import { Failure } from "@consilium/shared/failure/failure";
-import { epsilonWith, within } from "@consilium/shared/ledger/budget";
+import { epsilonWith } from "@consilium/shared/ledger/budget";
 import { Part } from "@consilium/shared/ledger/entry";
-import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
+import { type Limit, limitsOn, type Passed, type Purse, passedLimit } from "@consilium/shared/ledger/limit";
+import { capOf, chargedDataset, type LedgerState } from "@consilium/shared/ledger/state";
+import { furtherRounds, largestPlan, largestPlanText, passedText } from "@consilium/shared/plan/largestPlan";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
-import type { StudyDocument } from "@consilium/shared/study/document";
-import { epsilonText } from "@consilium/shared/units/epsilonText";
-import type { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
-
-/** Whose budget is asked, and for which study. */
-export interface Purse {
-  readonly site: SiteName;
-  readonly dataset: DatasetId;
-  readonly document: StudyDocument;
-}
+import type { DatasetId } from "@consilium/shared/units/identity";
 
 /**
- * Throws where the charges, all together, would pass the data set's cap over all studies, the steward's cap for one
- * study, or the ε that the study itself was signed with. Each holds for each part: a patient is in one part alone, and
- * the part that would pay most is the one that is told of.
+ * Throws where the charges, all together, would pass one of the steward's caps (on the data set, on one study, on a
+ * period), or the ε that the study itself was signed with. Each holds for each part: a patient is in one part alone,
+ * and the part that would pay most is the one that is told of, with the largest plan that would fit.
  */
-export function requireAffordable(state: LedgerState, purse: Purse, charges: readonly PlannedCharge[]): void {
-  const { site, dataset, document } = purse;
-  const cap = capOf(state, site, dataset);
-  if (cap === undefined) throw noCap(dataset);
-  const { name: study, privacy } = document;
-  const { delta } = cap;
-  const onDataset = `data set ${dataset} over all studies`;
-  const ofStudy = `study ${study} alone`;
-  const limits: readonly Limit[] = [
-    { code: "cap-exceeded", who: onDataset, whose: "the data set's cap", delta, epsilon: cap.epsilon },
-    ...(cap.perStudy === undefined
-      ? []
-      : [{ code: "study-cap-exceeded", who: ofStudy, whose: STUDY_CAP, delta, epsilon: cap.perStudy, study }]),
-    { code: "study-exceeded", who: ofStudy, whose: SIGNED, delta: privacy.delta, epsilon: privacy.epsilon, study },
-  ];
-  const parts = Part.options.flatMap((part) => {
-    const events = eventsOn(charges, part);
-    return events.length === 0 ? [] : [{ part, events }];
-  });
-  for (const limit of limits) {
-    const would = parts.map(({ part, events }) => ({
-      part,
-      epsilon: epsilonWith(state, { site, dataset, part }, events, limit.delta, limit.study),
-    }));
-    const [most] = would.sort((a, b) => b.epsilon - a.epsilon);
-    if (most !== undefined && !within(most.epsilon, limit.epsilon)) throw exceeded(limit, most.part, most.epsilon);
-  }
+export function requireAffordable(
+  state: LedgerState,
+  purse: Purse,
+  charges: readonly PlannedCharge[],
+  day: number,
+): void {
+  if (limitsOn(state, purse).length === 0) throw noCap(purse.dataset);
+  const passed = passedLimit(state, purse, charges, day);
+  if (passed !== null) throw exceeded(passed, purse, fittingText(state, purse, day));
 }
-
-interface Limit {
-  readonly code: string;
-  /** Whose ε is counted, over what. */
-  readonly who: string;
-  /** Who set the limit. */
-  readonly whose: string;
-  readonly delta: number;
-  readonly epsilon: number;
-  /** Only this study's charges count; without it all of the data set's. */
-  readonly study?: StudyName;
-}
-
-const STUDY_CAP = "the steward's cap for one study";
-const SIGNED = "the ε that the study was signed with";
-
-const PATIENTS_OF: Readonly<Record<Part, string>> = {
-  train: "training patients",
-  validation: "validation patients",
-  audit: "audit hold-out's patients",
-};
 
 /** ε at the cap's δ once these were booked too: the largest over the parts; null where no cap, hence no δ, is set. */
 export function epsilonAfter(
@@ -87,6 +41,17 @@ function eventsOn(charges: readonly PlannedCharge[], part: Part): readonly Priva
   return charges.filter((charge) => charge.part === part).map(({ event }) => event);
 }
 
+/** Of a study that runs: its σ is signed, so what is left is counted in rounds alone. */
+function fittingText(state: LedgerState, purse: Purse, day: number): string {
+  const { site, document } = purse;
+  if (chargedDataset(state, site, document.name) === undefined)
+    return largestPlanText(largestPlan(state, purse, day), document.training.rounds);
+  const further = furtherRounds(state, purse, day);
+  return further === 0
+    ? "Not one further round fits with the audit."
+    : `At most ${further} further rounds fit with the audit.`;
+}
+
 function noCap(dataset: DatasetId): Failure {
   return new Failure({
     code: "budget/no-cap",
@@ -96,14 +61,19 @@ function noCap(dataset: DatasetId): Failure {
   });
 }
 
-function exceeded({ code, who, whose, delta, epsilon }: Limit, part: Part, wouldSpend: number): Failure {
+const CODE: Readonly<Record<Limit["of"], string>> = {
+  "data-set": "cap-exceeded",
+  study: "study-cap-exceeded",
+  period: "period-cap-exceeded",
+  signed: "study-exceeded",
+};
+
+function exceeded(passed: Passed, purse: Purse, fitting: string): Failure {
   return new Failure({
-    code: `budget/${code}`,
+    code: `budget/${CODE[passed.limit.of]}`,
     kind: "refused",
-    what:
-      `With this, the ${PATIENTS_OF[part]} of ${who} would reach ε = ${epsilonText(wouldSpend)} at δ = ${delta}; ` +
-      `${whose} is ${epsilon}.`,
-    remedy: "Stop the study and keep its model so far, or have the steward decide on a higher cap.",
-    fields: { limit: epsilon },
+    what: `With this, ${passedText(passed, purse)}. ${fitting}`,
+    remedy: "Stop the study and keep its model so far, or have the stewards decide on a higher cap.",
+    fields: { limit: passed.limit.epsilon },
   });
 }

@@ -1,6 +1,9 @@
+import { CapChange } from "@consilium/shared/ledger/cap";
+import { CapView, capViews } from "@consilium/shared/ledger/capView";
+import { Notice } from "@consilium/shared/ledger/notice";
 import { type Spending, spendingOf } from "@consilium/shared/ledger/spent";
-import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
-import { DatasetId, type SiteName, StudyName } from "@consilium/shared/units/identity";
+import { capOf, type LedgerState, type Raise } from "@consilium/shared/ledger/state";
+import { DatasetId, Digest, type SiteName, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { Cap } from "../steward/statement.ts";
 
@@ -10,6 +13,20 @@ const StudySpending = z.object({
   reservedEpsilon: z.number(),
   trainingEpsilon: z.number(),
 });
+
+/** A cap's raise that one steward asked for; `number` names it to whoever decides. */
+export const RaiseView = z.strictObject({
+  number: z.number().int().positive(),
+  dataset: DatasetId,
+  change: CapChange,
+  by: z.string(),
+  reason: z.string(),
+  at: z.string(),
+  /** Digest of the statement that asked. */
+  request: Digest,
+  settled: z.strictObject({ isGranted: z.boolean(), by: z.string(), reason: z.string() }).nullable(),
+});
+export type RaiseView = z.infer<typeof RaiseView>;
 
 /** What a data set may spend and has spent. */
 export const DatasetBudget = z.object({
@@ -26,8 +43,14 @@ export const DatasetBudget = z.object({
       studies: z.array(StudySpending),
     })
     .nullable(),
-  /** ε that the cap still leaves, reservations counted. */
+  /** ε that the cap over all studies still leaves, reservations counted. */
   left: z.number(),
+  /** That cap and all others, with what is booked under each. */
+  caps: z.array(CapView),
+  /** Oldest first, the settled ones with what became of them. */
+  raises: z.array(RaiseView),
+  /** Newest first. */
+  notices: z.array(Notice),
 });
 export type DatasetBudget = z.infer<typeof DatasetBudget>;
 
@@ -35,18 +58,36 @@ export function budgetOf(
   state: LedgerState,
   site: SiteName,
   { dataset, frozen }: { readonly dataset: DatasetId; readonly frozen: boolean },
+  day: number,
 ): DatasetBudget {
   const cap = capOn(state, site, dataset);
   const spending: Spending | undefined = spendingOf(state, site, dataset);
-  if (spending === undefined) return { dataset, frozen, cap, spending: null, left: 0 };
-  const { epsilon, reservedEpsilon, trainingEpsilon, parts, studies } = spending;
-  return {
+  const about = {
     dataset,
     frozen,
     cap,
+    caps: [...capViews(state, site, dataset, day)],
+    raises: raisesOf(state).filter((raise) => raise.dataset === dataset),
+    notices: state.notices.filter((notice) => notice.dataset === dataset).toReversed(),
+  };
+  if (spending === undefined) return { ...about, spending: null, left: 0 };
+  const { epsilon, reservedEpsilon, trainingEpsilon, parts, studies } = spending;
+  return {
+    ...about,
     spending: { epsilon, reservedEpsilon, trainingEpsilon, parts, studies: studies.map((study) => ({ ...study })) },
     left: Math.max(0, spending.cap - reservedEpsilon),
   };
+}
+
+/** All raises that were asked for, in order: the first is number 1. */
+export function raisesOf(state: LedgerState): readonly RaiseView[] {
+  return [...state.raises.values()].map(viewOf);
+}
+
+function viewOf({ asked, at, settled }: Raise, index: number): RaiseView {
+  const { dataset, change, by, reason, statement: request } = asked;
+  const outcome = settled === null ? null : { isGranted: settled.isGranted, by: settled.by, reason: settled.reason };
+  return { number: index + 1, dataset, change, by, reason, at, request, settled: outcome };
 }
 
 /** The data set's cap as the steward set it last. */

@@ -26,12 +26,12 @@ describe("[LED12] what a study would cost is told before anyone signs, and nothi
   test("the ε that its approval is held to, and what is left", () => {
     const state = capped(4);
     const before = headOf(state);
-    const [answer] = whatIf(state, document);
+    const [answer] = whatIf(state, document, 0);
     const after = epsilonAfter(state, { site, dataset: answer?.dataset ?? never() }, plannedEvents(document));
     expect(answer).toMatchObject({ site, cap: 4, before: 0, after, left: 4 - (after ?? 0), fits: true });
     expect(answer?.affordableRounds).toBe(20);
     expect(headOf(state)).toEqual(before);
-    expect(whatIf(emptyState(site), document)).toEqual([]);
+    expect(whatIf(emptyState(site), document, 0)).toEqual([]);
   });
 
   test.each([
@@ -39,13 +39,13 @@ describe("[LED12] what a study would cost is told before anyone signs, and nothi
     { cap: 9, perStudy: 1.2 },
   ])("cap $cap, per study $perStudy: the last round that fits, one more does not", ({ cap, perStudy }) => {
     const state = capped(cap, perStudy);
-    const [answer] = whatIf(state, document);
+    const [answer] = whatIf(state, document, 0);
     const rounds = answer?.affordableRounds ?? 0;
     expect(answer?.fits).toBe(false);
     expect(rounds).toBeGreaterThan(0);
     expect(rounds).toBeLessThan(20);
-    expect(whatIf(state, heartStudy({ rounds }))[0]?.fits).toBe(true);
-    expect(whatIf(state, heartStudy({ rounds: rounds + 1 }))[0]?.fits).toBe(false);
+    expect(whatIf(state, heartStudy({ rounds }), 0)[0]?.fits).toBe(true);
+    expect(whatIf(state, heartStudy({ rounds: rounds + 1 }), 0)[0]?.fits).toBe(false);
   });
 });
 

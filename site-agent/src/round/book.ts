@@ -1,4 +1,5 @@
 import { assert, Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
+import { today } from "@consilium/shared/ledger/capFilter";
 import type { ChargeId, LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
 import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
@@ -28,6 +29,7 @@ export interface BookOptions {
   readonly ledger: SiteLedger;
   readonly attempts: Attempts;
   readonly records: Records;
+  readonly now: () => Date;
   /** The contribution in an attempt's file, where one was persisted. */
   readonly persisted: (key: RoundKey) => BlobReference | null;
 }
@@ -80,7 +82,7 @@ export class Book implements RoundBook {
   }
 
   book(key: RoundKey, charges: readonly PlannedCharge[], shown: SignedHead): void {
-    const { attempts, site } = this.#options;
+    const { attempts, site, now } = this.#options;
     const study = this.#study(key.study);
     if (study?.dataset == null || study.state !== "approved" || study.frozen) throw notApproved(key.study);
     const { dataset, document } = study;
@@ -94,7 +96,8 @@ export class Book implements RoundBook {
       }),
       ...named.map(({ charge }): LedgerBody => ({ kind: "acting", charge })),
     ];
-    const check = (state: LedgerState): void => requireAffordable(state, { site, document, dataset }, charges);
+    const check = (state: LedgerState): void =>
+      requireAffordable(state, { site, document, dataset }, charges, today(state, now()));
     this.#write(bodies, check, () => {
       attempts.insertActing(key);
       if (isNewer) attempts.setCountersigned(shown);

@@ -120,7 +120,15 @@ export class SiteBench {
     this.records = new Records(database.connection);
     const attempts = new Attempts(database.connection);
     const persisted = (key: RoundKey): BlobReference | null => persistedContribution(join(world.folder, "outbox"), key);
-    this.book = new Book({ site, identity, ledger: this.ledger, attempts, records: this.records, persisted });
+    this.book = new Book({
+      site,
+      identity,
+      ledger: this.ledger,
+      attempts,
+      records: this.records,
+      now: () => new Date(0),
+      persisted,
+    });
     this.rounds = this.#rounds();
   }
 

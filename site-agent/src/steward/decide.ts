@@ -1,6 +1,7 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
+import { capsInForce, today } from "@consilium/shared/ledger/capFilter";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
 import {
@@ -13,7 +14,6 @@ import { plannedEvents } from "@consilium/shared/study/charges";
 import type { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { type Policy, requireAllowed } from "../approval/policy.ts";
 import { requireAffordable } from "../ledger/affordable.ts";
-import { capOn } from "../ledger/budget.ts";
 import type { SiteLedger } from "../ledger/store.ts";
 import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
@@ -82,7 +82,7 @@ function approval(
   options: DecisionOptions,
   { approval: statement, signature }: Extract<StewardAction, { action: "approve" }>,
 ): Effect {
-  const { records, site, identity, policy, isPrepared } = options;
+  const { records, site, identity, policy, now, isPrepared } = options;
   const steward = records.steward();
   const proposal = requireProposal(records, statement.study, statement.studyDigest);
   const record = requireDataset(records, statement.dataset);
@@ -103,10 +103,10 @@ function approval(
     bodies: [{ kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approved) }],
     check: (state) => {
       const { document } = proposal;
-      const cap = capOn(state, site, dataset);
+      const cap = capsInForce(state, site, dataset, study);
       requireSameDataset(state, statement);
-      if (cap === null || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
-      requireAffordable(state, { site, document, dataset }, plannedEvents(document));
+      if (cap === undefined || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
+      requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now()));
     },
     also: () => {
       records.approve(studyDigest, approved);

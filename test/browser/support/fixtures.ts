@@ -249,6 +249,7 @@ function budgets(committed: number) {
       spentEpsilon: spent,
       reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent,
       trainingEpsilon: training,
+      caps: [],
       parts: [
         { part: "train", spentEpsilon: spent, reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent },
         { part: "validation", spentEpsilon: Math.floor(committed / 10) * 0.5, reservedEpsilon: 0 },

@@ -10,6 +10,25 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
         what: "cap set",
         details: `${body.site}, ${body.dataset}: ε ≤ ${epsilonText(body.epsilon)} at δ = ${deltaText(body.delta)}`,
       };
+    case "study-cap-set":
+      return {
+        what: "study's cap set",
+        details: `${body.site}, ${body.dataset}, ${body.study}: ${capText(body.epsilon)}`,
+      };
+    case "period-cap-set":
+      return {
+        what: "period's cap set",
+        details: `${body.site}, ${body.dataset}, ${body.period}: ${capText(body.epsilon)}`,
+      };
+    case "steward-added":
+      return { what: "steward added", details: `${body.site}: ${body.steward}, by ${body.by}` };
+    case "raise-asked":
+      return { what: "raise asked for", details: `${body.site}, ${body.dataset}, by ${body.by}: ${body.reason}` };
+    case "raise-settled":
+      return {
+        what: body.isGranted ? "raise granted" : "raise refused",
+        details: `${body.site}, by ${body.by}: ${body.reason}`,
+      };
     case "study-approved":
       return { what: "study approved", details: `${body.site} for ${body.study}, with ${body.dataset}` };
     case "reserved":
@@ -34,6 +53,10 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
     case "released":
       return { what: "released", details: `${body.study}, manifest ${shortDigest(body.manifest)}` };
   }
+}
+
+function capText(epsilon: number | null): string {
+  return epsilon === null ? "lifted" : `ε ≤ ${epsilonText(epsilon)}`;
 }
 
 function eventText(event: PrivacyEvent): string {
