@@ -4,6 +4,7 @@ import path from "node:path";
 import { assert, Failure } from "@consilium/shared/failure/failure";
 import * as tf from "@tensorflow/tfjs-core";
 import { addWhatNodeLost, enginesFolder, loadNative, mayBeTrusted, NativeKind, readRecord } from "./nativeEngine.ts";
+import { registerWasmKernels } from "./wasmKernels.ts";
 
 export type BackendName = "tensorflow-gpu" | "tensorflow" | "wasm";
 
@@ -116,6 +117,7 @@ async function startWasm(): Promise<number> {
   const folder = path.dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm"));
   wasm.setWasmPaths(`${folder}${path.sep}`);
   if (!(await tf.setBackend("wasm"))) throw new Error("WebAssembly didn't start");
+  registerWasmKernels();
   return 1;
 }
 

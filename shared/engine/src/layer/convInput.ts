@@ -61,9 +61,9 @@ function turnedDelta({ layer, sweeps, inputs, outputs }: ConvGeometry, delta: tf
   });
   const wide = withMargins(apart, margins);
   const places = down.size * right.size;
-  // Turned by gathering places: the backends' own reversal takes longer than the convolution.
-  const order = Array.from({ length: places }, (_, place) => places - 1 - place);
-  const flat = tf.gather(tf.reshape(kernel_HWIO, [places, inputs * layer.outputs]), tf.tensor1d(order, "int32"));
+  // Turned by putting places in the other order: the backends' own reversal takes longer than the convolution.
+  const ofPlaces = tf.split(tf.reshape(kernel_HWIO, [places, inputs * layer.outputs]), places);
+  const flat = tf.concat(ofPlaces.reverse());
   const turned = tf.reshape(flat, [places, inputs, layer.outputs]);
   const own = (part: tf.Tensor, kernel: tf.Tensor): tf.Tensor4D =>
     tf.conv2d(
