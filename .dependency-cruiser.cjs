@@ -120,6 +120,13 @@ module.exports = {
       to: { path: "^shared/src/system/" },
     },
     {
+      name: "only-mechanisms-charge",
+      comment: "A charged value is made by a mechanism, or by post-processing that sees nothing but such values.",
+      severity: "error",
+      from: { pathNot: "^shared/src/(mechanism/|contribution/stages\\.ts$|audit/contribution\\.ts$)" },
+      to: { path: "^shared/src/mechanism/charged\\.ts$", dependencyTypesNot: ["type-only"] },
+    },
+    {
       name: "core-never-imports-a-shell",
       comment: "main.ts, commands, sockets and HTTP stand around the core: they call it, it never calls them.",
       severity: "error",

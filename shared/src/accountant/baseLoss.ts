@@ -53,6 +53,8 @@ export function baseLossOf(event: PricedEvent, cut: number): BaseLoss {
       throw noLossDistribution("a zCDP guarantee");
     case "gaussian-without-replacement":
       throw noLossDistribution("sampling without replacement");
+    case "metric":
+      throw noLossDistribution("metric privacy");
   }
 }
 

@@ -2,6 +2,7 @@ import { assertOneAdjacency, type PricedEvent } from "../event/pricedEvent.ts";
 import { unreachable } from "../failure/failure.ts";
 import { baseLossOf, lossAt } from "./baseLoss.ts";
 import { rdpLaplace, rdpOfBase } from "./laplaceRdp.ts";
+import { recordEpsilon } from "./metric.ts";
 import { ORDERS } from "./orders.ts";
 import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
 import { rdpPureDp } from "./pureDp.ts";
@@ -81,6 +82,7 @@ function releaseCurve(event: PricedEvent): RdpCurve {
     case "poisson-discrete-gaussian":
     case "zcdp":
     case "gaussian-without-replacement":
+    case "metric":
       return { values: keep(JSON.stringify({ ...event, count: 1 }), () => foreignCurve(event)), ...EXACT };
     default:
       return unreachable(event);
@@ -102,6 +104,8 @@ function foreignCurve(event: ForeignEvent): Float64Array {
       return ORDERS.map((order) => (event.rho === 0 ? event.xi : event.xi + event.rho * order));
     case "gaussian-without-replacement":
       return rdpWithoutReplacement(event.batch / event.population, event.noiseMultiplier, ORDERS);
+    case "metric":
+      return rdpPureDp(recordEpsilon(event), ORDERS);
     default:
       return unreachable(event);
   }

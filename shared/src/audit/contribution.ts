@@ -1,4 +1,9 @@
 import { z } from "zod";
+import { canonicalJson } from "../encoding/canonicalJson.ts";
+import type { PrivacyEvent } from "../event/event.ts";
+import { assert } from "../failure/failure.ts";
+import { type Charged, charged } from "../mechanism/charged.ts";
+import type { NoisyHistogram } from "../mechanism/discreteLaplace.ts";
 import { AttackName } from "../study/document.ts";
 import { NoisedHistogram } from "./histogram.ts";
 
@@ -20,3 +25,48 @@ export const AuditContribution = z.strictObject({
     .min(1),
 });
 export type AuditContribution = z.infer<typeof AuditContribution>;
+
+/** Post-processing: noised counts in the study's public shape. */
+export function inShape(
+  { value: { counts, scale }, events }: Charged<NoisyHistogram>,
+  shape: { readonly classes: number; readonly bins: number },
+): Charged<NoisedHistogram> {
+  return charged({ ...shape, counts: [...counts], scale }, events);
+}
+
+/** An evaluation's bytes. */
+export function encodeEvaluation({ value: histogram, events }: Charged<NoisedHistogram>): Charged<Uint8Array> {
+  const contribution = EvaluationContribution.parse({ purpose: "evaluate", histogram });
+  return charged(Buffer.from(canonicalJson(contribution)), events);
+}
+
+/** One attack's two histograms, each over a part of its own. */
+export interface NoisedAttack {
+  readonly attack: AttackName;
+  readonly members: Charged<NoisedHistogram>;
+  readonly nonMembers: Charged<NoisedHistogram>;
+}
+
+/** An audit's bytes: all attacks' looks at the members are one event, and those at the others another. */
+export function encodeAudit(attacks: readonly NoisedAttack[]): Charged<Uint8Array> {
+  const contribution = AuditContribution.parse({
+    purpose: "audit",
+    attacks: attacks.map(({ attack, members, nonMembers }) => {
+      return { attack, members: members.value, nonMembers: nonMembers.value };
+    }),
+  });
+  return charged(Buffer.from(canonicalJson(contribution)), [
+    joined(attacks.flatMap(({ members }) => members.events)),
+    joined(attacks.flatMap(({ nonMembers }) => nonMembers.events)),
+  ]);
+}
+
+/** Equal events, one after another, as one. */
+function joined(events: readonly PrivacyEvent[]): PrivacyEvent {
+  const [first] = events;
+  assert(first !== undefined, "something was done to each part");
+  const count = events.reduce((sum, event) => sum + event.count, 0);
+  const isSame = (event: PrivacyEvent): boolean => canonicalJson(event) === canonicalJson(first);
+  assert(events.every(isSame), "looks at one part cost the same");
+  return { ...first, count };
+}

@@ -3,6 +3,7 @@
  * `ClippedSum → NoisySum → Contribution`. Only a `Contribution` has an encoder, so a leak doesn't compile.
  */
 import type { PrivacyEvent } from "../event/event.ts";
+import { type Charged, charged } from "../mechanism/charged.ts";
 import type { Grid } from "./grid.ts";
 
 declare const clipped: unique symbol;
@@ -40,4 +41,9 @@ export interface Contribution {
 /** For `site-agent/src/gradient/{clippedSum,shardedSum}.ts` alone (and the bench's and tests' random sums). */
 export function asClippedSum(values: Float32Array | Float64Array, l2Sensitivity: number): ClippedSum {
   return { values, l2Sensitivity } as ClippedSum;
+}
+
+/** A contribution as it is written and sent. */
+export function chargedBytes({ bytes, event }: Contribution): Charged<Uint8Array> {
+  return charged(bytes, [event]);
 }

@@ -50,6 +50,20 @@ export const PricedEvent = z.discriminatedUnion("kind", [
     rho: z.number().nonnegative(),
     count,
   }),
+  /**
+   * `count` releases of one record each, whose loss between two records is at most epsilonPerDistance times their L2
+   * distance (dχ-privacy; Chatzikokolakis et al. 2013), and so at most epsilonPerDistance · diameter for any two where
+   * records were clipped. `floating-point`: the sampler is near to that mechanism, not proven to be it.
+   */
+  z.strictObject({
+    kind: z.literal("metric"),
+    adjacency: z.literal("replace"),
+    epsilonPerDistance: z.number().positive(),
+    /** Largest distance of two records as they were noised; null where nothing bounds it. */
+    diameter: z.number().positive().nullable(),
+    sampler: z.enum(["exact", "floating-point"]),
+    count,
+  }),
   /** Gaussian noise on `batch` of `population` patients drawn without replacement; σ over what a replaced one moves. */
   z
     .strictObject({

@@ -1,6 +1,7 @@
 import { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import type { RandomSource } from "../random/randomSource.ts";
+import { type Charged, charged } from "./charged.ts";
 import { bernoulliExp, uniformBelow } from "./exactBernoulli.ts";
 
 /** Counts of patients; adding or removing one patient moves their L1 norm by ≤ l1Sensitivity (an integer). */
@@ -14,6 +15,8 @@ export interface Histogram {
 export interface NoisyHistogram {
   readonly kind: "noisy-histogram";
   readonly counts: readonly number[];
+  /** Of the noise: P(k) ∝ exp(−|k| / scale). */
+  readonly scale: number;
 }
 
 /**
@@ -24,14 +27,14 @@ export function addDiscreteLaplace(
   histogram: Histogram,
   epsilon: number,
   random: RandomSource,
-): { readonly noisy: NoisyHistogram; readonly event: PrivacyEvent } {
+): Charged<NoisyHistogram> {
   assert(histogram.counts.every(Number.isSafeInteger), "counts are integers");
   const ticks = scaleTicks(histogram.l1Sensitivity, epsilon);
   const counts = histogram.counts.map((count) => count + sampleDiscreteLaplace(ticks, SCALE_TICK, random));
-  return {
-    noisy: { kind: "noisy-histogram", counts },
-    event: discreteLaplaceEvent(histogram.l1Sensitivity, epsilon, 1),
-  };
+  const scale = Number(ticks) / Number(SCALE_TICK);
+  return charged({ kind: "noisy-histogram", counts, scale }, [
+    discreteLaplaceEvent(histogram.l1Sensitivity, epsilon, 1),
+  ]);
 }
 
 /** The event of `count` such releases: what to reserve before any of them is made. */

@@ -1,56 +1,49 @@
 import { describe, expect, test } from "vitest";
-import { aesCtrStream } from "../random/aesCtrStream.ts";
-import type { RandomSource } from "../random/randomSource.ts";
-import { sampleDiscreteGaussian } from "./discreteGaussian.ts";
+import { NoiseMultiplier } from "../units/privacy.ts";
+import { addDiscreteGaussian, fractionOf, gaussianStdDev, sampleDiscreteGaussian } from "./discreteGaussian.ts";
 import { addDiscreteLaplace, sampleDiscreteLaplace } from "./discreteLaplace.ts";
 import { bernoulliExp, uniformBelow } from "./exactBernoulli.ts";
+import {
+  FALSE_ALARM_NORMAL,
+  FALSE_ALARM_TAIL,
+  fitScore,
+  gaussianPmf,
+  normalised,
+  normalMass,
+  seeded,
+  tailScore,
+  tally,
+} from "./fit.test-support.ts";
+import { addRoundedGaussian, sampleRoundedGaussian } from "./roundedGaussian.ts";
 import { fillWideGaussian } from "./wideGaussian.ts";
 
-/**
- * A fixed stream, so that a run's verdict never changes; with other seeds a true sampler fails one in 10⁶ of the
- * checks.
- */
-const seeded = (seed: number): RandomSource =>
-  aesCtrStream({ origin: "seeded", bytes: (count) => new Uint8Array(count).fill(seed) });
+const MILLION = 1_000_000;
+const WHOLE_GAUSSIAN = { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate: 1, count: 1 };
 
-const FALSE_ALARM_NORMAL = 4.76;
-
-/**
- * Pearson's statistic as a standard normal (Wilson & Hilferty 1931); outcomes expected less than 10 times are pooled.
- */
-function fitScore(observed: ReadonlyMap<number, number>, expected: ReadonlyMap<number, number>, draws: number): number {
-  let statistic = 0;
-  let cells = 0;
-  let restObserved = draws;
-  let restExpected = draws;
-  for (const [value, probability] of expected) {
-    if (probability * draws < 10) continue;
-    const count = observed.get(value) ?? 0;
-    statistic += (count - probability * draws) ** 2 / (probability * draws);
-    restObserved -= count;
-    restExpected -= probability * draws;
-    cells++;
+/** On either side, at 3 to 6 standard deviations: as many as the law says. Beyond 6 that is one in 10⁹. */
+function expectTails(draws: readonly number[] | Int32Array, stdDev: number, massFrom: (least: number) => number): void {
+  for (const reach of [3, 4, 5, 6]) {
+    const least = Math.ceil(reach * stdDev);
+    let [above, below] = [0, 0];
+    for (const draw of draws) {
+      if (draw >= least) above++;
+      else if (draw <= -least) below++;
+    }
+    const expected = draws.length * massFrom(least);
+    for (const count of [above, below]) expect(tailScore(count, expected)).toBeGreaterThan(FALSE_ALARM_TAIL / 8);
   }
-  if (restExpected >= 10) statistic += (restObserved - restExpected) ** 2 / restExpected;
-  else expect(restObserved).toBeLessThan(60);
-  const freedom = cells - (restExpected >= 10 ? 0 : 1);
-  return ((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / Math.sqrt(2 / (9 * freedom));
 }
 
-function tally(values: Iterable<number>): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return counts;
+/** Of a discrete Gaussian, from this integer on. */
+function discreteMassFrom(stdDev: number): (least: number) => number {
+  const masses = gaussianPmf(stdDev);
+  return (least) => [...masses].reduce((sum, [k, mass]) => (k >= least ? sum + mass : sum), 0);
 }
 
-function normalised(weight: (k: number) => number, reach: number): Map<number, number> {
-  const weights = new Map<number, number>();
-  for (let k = -reach; k <= reach; k++) weights.set(k, weight(k));
-  const total = [...weights.values()].reduce((sum, value) => sum + value, 0);
-  return new Map([...weights].map(([k, value]) => [k, value / total]));
+/** Of a rounded or a very wide Gaussian. */
+function roundedMassFrom(stdDev: number): (least: number) => number {
+  return (least) => normalMass((least - 0.5) / stdDev, (least - 0.5) / stdDev + 8);
 }
-const gaussianPmf = (stdDev: number): Map<number, number> =>
-  normalised((k) => Math.exp(-(k * k) / (2 * stdDev * stdDev)), Math.ceil(9 * stdDev) + 2);
 
 describe("exact Bernoulli draws", () => {
   test("uniform below a bound that is no power of two", () => {
@@ -94,14 +87,33 @@ describe("[ACC8] discrete Laplace noise", () => {
     ).toBeLessThan(FALSE_ALARM_NORMAL);
   });
 
+  test("a million noisy zeros at ε = 0.8, and those beyond 6 standard deviations", () => {
+    const counts = new Array<number>(MILLION).fill(0);
+    const noisy = addDiscreteLaplace({ kind: "histogram", counts, l1Sensitivity: 2 }, 0.8, seeded(13)).value;
+    const ratio = Math.exp(-1 / noisy.scale);
+    expect(
+      fitScore(
+        tally(noisy.counts),
+        normalised((k) => ratio ** Math.abs(k), 100),
+        MILLION,
+      ),
+    ).toBeLessThan(FALSE_ALARM_NORMAL);
+    const far = Math.ceil((6 * Math.sqrt(2 * ratio)) / (1 - ratio));
+    const beyond = noisy.counts.filter((count) => Math.abs(count) >= far).length;
+    expect(tailScore(beyond, (MILLION * 2 * ratio ** far) / (1 + ratio))).toBeGreaterThan(FALSE_ALARM_TAIL);
+    expect(beyond).toBeGreaterThan(100);
+  });
+
   test("the event states the scale that was drawn, with ε′ ≤ ε as close as 1e-6", () => {
     for (const epsilon of [0.01, 0.3, 1 / 3, 1, 7]) {
-      const { noisy, event } = addDiscreteLaplace(
+      const { value: noisy, events } = addDiscreteLaplace(
         { kind: "histogram", counts: [0, 5, 800], l1Sensitivity: 1 },
         epsilon,
         seeded(4),
       );
-      if (event.kind !== "discrete-laplace") throw new Error("wrong event");
+      const [event] = events;
+      if (event?.kind !== "discrete-laplace") throw new Error("wrong event");
+      expect(noisy.scale).toBe(event.scale);
       expect(event.sensitivity / event.scale).toBeLessThanOrEqual(epsilon);
       expect(event.sensitivity / event.scale / epsilon).toBeGreaterThan(1 - 1e-5);
       expect(noisy.counts).toHaveLength(3);
@@ -110,7 +122,7 @@ describe("[ACC8] discrete Laplace noise", () => {
   });
 
   test("an empty histogram is one too; fractional counts and ε = 0 are refused", () => {
-    expect(addDiscreteLaplace({ kind: "histogram", counts: [], l1Sensitivity: 1 }, 1, seeded(5)).noisy.counts).toEqual(
+    expect(addDiscreteLaplace({ kind: "histogram", counts: [], l1Sensitivity: 1 }, 1, seeded(5)).value.counts).toEqual(
       [],
     );
     expect(() => addDiscreteLaplace({ kind: "histogram", counts: [0.5], l1Sensitivity: 1 }, 1, seeded(5))).toThrow(
@@ -122,7 +134,7 @@ describe("[ACC8] discrete Laplace noise", () => {
   });
 
   test("noise is centred on the counts: mean of 20,000 noisy fives at scale 2", () => {
-    const { noisy } = addDiscreteLaplace(
+    const { value: noisy } = addDiscreteLaplace(
       { kind: "histogram", counts: new Array<number>(20_000).fill(5), l1Sensitivity: 1 },
       0.5,
       seeded(6),
@@ -134,10 +146,67 @@ describe("[ACC8] discrete Laplace noise", () => {
 });
 
 describe("[ACC9] exact discrete Gaussian noise", () => {
-  test.each([0.3, 1, 2.5, 17.3])("standard deviation %d", (stdDev) => {
+  test.each([0.3, 1, 17.3])("standard deviation %d", (stdDev) => {
     const random = seeded(7);
     const draws = Array.from({ length: 12_000 }, () => sampleDiscreteGaussian(stdDev, random));
     expect(fitScore(tally(draws), gaussianPmf(stdDev), 12_000)).toBeLessThan(FALSE_ALARM_NORMAL);
+  });
+
+  test("a million noisy zeros at σ = 1.25 and sensitivity 2", () => {
+    const sum = { kind: "integer-sum", values: new Array<number>(MILLION).fill(0), l2Sensitivity: 2 } as const;
+    const { value, events } = addDiscreteGaussian(sum, NoiseMultiplier.parse(1.25), seeded(14));
+    expect(fitScore(tally(value.values), gaussianPmf(2.5), MILLION)).toBeLessThan(FALSE_ALARM_NORMAL);
+    expectTails(value.values, 2.5, discreteMassFrom(2.5));
+    expect(events).toEqual([
+      { ...WHOLE_GAUSSIAN, noiseMultiplier: 1.25, samplerDistance: { maxLogRatio: 0, totalVariation: 0 } },
+    ]);
+  });
+});
+
+describe("[ACC30] exact Gaussian noise, rounded to integers", () => {
+  test("a million noisy fives at σ = 1.25 and sensitivity 2", () => {
+    const sum = { kind: "integer-sum", values: new Array<number>(MILLION).fill(5), l2Sensitivity: 2 } as const;
+    const { value, events } = addRoundedGaussian(sum, NoiseMultiplier.parse(1.25), seeded(15));
+    const noise = value.values.map((noisy) => noisy - 5);
+    const expected = new Map<number, number>();
+    for (let k = -20; k <= 20; k++) expected.set(k, normalMass((k - 0.5) / 2.5, (k + 0.5) / 2.5));
+    expect(fitScore(tally(noise), expected, MILLION)).toBeLessThan(FALSE_ALARM_NORMAL);
+    expectTails(noise, 2.5, roundedMassFrom(2.5));
+    expect(events).toEqual([{ ...WHOLE_GAUSSIAN, noiseMultiplier: 1.25 }]);
+  });
+
+  test.each([0.2, 1.5e13])("standard deviation %d, where most draws need more bits than the first", (stdDev) => {
+    const random = seeded(16);
+    const draws = Array.from({ length: 40_000 }, () => sampleRoundedGaussian(stdDev, random));
+    const width = Math.max(1, stdDev / 8);
+    const expected = new Map<number, number>();
+    for (let bin = -48; bin <= 48; bin++) {
+      expected.set(bin, normalMass(((bin - 0.5) * width) / stdDev, ((bin + 0.5) * width) / stdDev));
+    }
+    expect(fitScore(tally(draws.map((draw) => Math.round(draw / width))), expected, 40_000)).toBeLessThan(
+      FALSE_ALARM_NORMAL,
+    );
+    const odd = draws.filter((draw) => draw % 2 !== 0).length;
+    if (stdDev > 1) expect(Math.abs(odd - 20_000)).toBeLessThan(FALSE_ALARM_NORMAL * 100);
+  });
+
+  test("a multiplier's noise is never less than its product with the sensitivity", () => {
+    for (const [noiseMultiplier, l2Sensitivity] of [
+      [0.1, 0.3],
+      [1 / 3, 7],
+      [1.1, 1e9 / 3],
+    ] as const) {
+      const stdDev = gaussianStdDev(
+        { kind: "integer-sum", values: [1], l2Sensitivity },
+        NoiseMultiplier.parse(noiseMultiplier),
+      );
+      const [asked, drawn] = [fractionOf(noiseMultiplier), fractionOf(stdDev)];
+      const over = fractionOf(l2Sensitivity);
+      expect(
+        drawn.numerator * asked.denominator * over.denominator >= asked.numerator * over.numerator * drawn.denominator,
+      ).toBe(true);
+      expect(stdDev / (noiseMultiplier * l2Sensitivity)).toBeLessThan(1 + 2 ** -19);
+    }
   });
 });
 
@@ -146,6 +215,15 @@ describe("[ACC10] fast discrete Gaussian noise", () => {
     const draws = new Int32Array(1_000_000);
     fillWideGaussian(draws, stdDev, seeded(8));
     expect(fitScore(tally(draws), gaussianPmf(stdDev), draws.length)).toBeLessThan(FALSE_ALARM_NORMAL);
+  });
+
+  test.each([
+    [17, discreteMassFrom(17)],
+    [229_376.5, roundedMassFrom(229_376.5)],
+  ])("ten million, beyond 3, 4, 5 and 6 standard deviations of %d", (stdDev, massFrom) => {
+    const draws = new Int32Array(10_000_000);
+    fillWideGaussian(draws, stdDev, seeded(17));
+    expectTails(draws, stdDev, massFrom);
   });
 
   test.each([1300, 229_376.5, 3e6])("by convolution, standard deviation %d", (stdDev) => {
@@ -194,15 +272,3 @@ describe("[ACC10] fast discrete Gaussian noise", () => {
     }
   });
 });
-
-/** Φ(b) − Φ(a) by Simpson's rule in 200 steps. */
-function normalMass(a: number, b: number): number {
-  const steps = 200;
-  const h = (b - a) / steps;
-  let sum = 0;
-  for (let i = 0; i <= steps; i++) {
-    const weight = i === 0 || i === steps ? 1 : i % 2 === 1 ? 4 : 2;
-    sum += weight * Math.exp(-((a + i * h) ** 2) / 2);
-  }
-  return (sum * h) / 3 / Math.sqrt(2 * Math.PI);
-}

@@ -17,10 +17,11 @@ function isStream(source: RandomSource): source is RandomStream {
 export function aesCtrStream(key: RandomSource): RandomStream {
   const cipher = createCipheriv("aes-256-ctr", key.bytes(32), new Uint8Array(16));
   let ahead = new Uint8Array(0);
+  let at = 0;
   const fill = (target: Uint8Array): void => {
-    target.set(ahead.subarray(0, target.length));
-    let filled = Math.min(target.length, ahead.length);
-    ahead = ahead.subarray(filled);
+    let filled = Math.min(target.length, ahead.length - at);
+    target.set(ahead.subarray(at, at + filled));
+    at += filled;
     while (target.length - filled >= AHEAD_BYTES) {
       const piece = cipher.update(ZEROS.subarray(0, Math.min(ZEROS.length, target.length - filled)));
       target.set(piece, filled);
@@ -28,12 +29,17 @@ export function aesCtrStream(key: RandomSource): RandomStream {
     }
     if (filled === target.length) return;
     ahead = new Uint8Array(cipher.update(ZEROS.subarray(0, AHEAD_BYTES)));
-    target.set(ahead.subarray(0, target.length - filled), filled);
-    ahead = ahead.subarray(target.length - filled);
+    at = target.length - filled;
+    target.set(ahead.subarray(0, at), filled);
   };
   return {
     origin: key.origin === "seeded" ? "seeded" : "keyed-stream",
     bytes: (count) => {
+      // Exact samplers ask for some bytes at a time.
+      if (count <= ahead.length - at) {
+        at += count;
+        return ahead.slice(at - count, at);
+      }
       const bytes = new Uint8Array(count);
       fill(bytes);
       return bytes;

@@ -3,8 +3,7 @@ import { clipRuleOf } from "@consilium/shared/clipping/clipping";
 import { patientPart } from "@consilium/shared/clipping/patientPart";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import type { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
-import type { Contribution } from "@consilium/shared/contribution/stages";
-import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { type Contribution, chargedBytes } from "@consilium/shared/contribution/stages";
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import { featureCount, parameterCount } from "@consilium/shared/model/spec";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
@@ -122,7 +121,7 @@ export class Engine {
     const contribution = await (request.local === undefined
       ? this.#oneStep(study, request)
       : this.#localSteps(study, request.key, request.local));
-    return { type: "written", ...writeDurably(request.path, contribution.bytes), events: [contribution.event] };
+    return { type: "written", ...writeDurably(request.path, chargedBytes(contribution)) };
   }
 
   async #oneStep({ request, model, source, packed }: OpenStudy, { key, roundNorm }: Step): Promise<Contribution> {
@@ -168,9 +167,8 @@ export class Engine {
   async #score(request: Score): Promise<EngineReply> {
     const { model, source } = await this.#onItsBackend(request.key.study);
     if (source.kind === "random-sums") throw noRecords();
-    const { contribution, events } = score(model.network(), source.patients, request.what, this.#parts.random);
-    const written = writeDurably(request.path, Buffer.from(canonicalJson(contribution)));
-    return { type: "written", ...written, events: [...events] };
+    const scored = score(model.network(), source.patients, request.what, this.#parts.random);
+    return { type: "written", ...writeDurably(request.path, scored) };
   }
 
   /** Requests that compute run one after another (`main.ts`), each from here to its end on one backend. */

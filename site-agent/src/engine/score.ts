@@ -1,28 +1,18 @@
 import type { Network } from "@consilium/engine/network";
 import { classesOf, predictWith } from "@consilium/engine/predict";
 import type { RecordOutput } from "@consilium/shared/audit/attacks";
-import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
-import {
-  attackHistogram,
-  auditShape,
-  type NoisedHistogram,
-  type ScoreHistogram,
-} from "@consilium/shared/audit/histogram";
-import type { PrivacyEvent } from "@consilium/shared/event/event";
-import { addDiscreteLaplace, discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
+import { encodeAudit, encodeEvaluation, inShape } from "@consilium/shared/audit/contribution";
+import { attackHistogram, auditShape, type ScoreHistogram } from "@consilium/shared/audit/histogram";
+import type { Charged } from "@consilium/shared/mechanism/charged";
+import { addDiscreteLaplace } from "@consilium/shared/mechanism/discreteLaplace";
 import { evaluationHistogram, evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
+import type { AttackName } from "@consilium/shared/study/document";
 import type { Epsilon } from "@consilium/shared/units/privacy";
 import { PART_CODE, type PreparedPatients } from "../contract/preparedPatients.ts";
 import type { EngineRequest } from "./message.ts";
 
 export type Scoring = Extract<EngineRequest, { type: "score" }>["what"];
-
-/** What may leave, and what was done, in the order of the study's charges. */
-export interface Scored {
-  readonly contribution: EvaluationContribution | AuditContribution;
-  readonly events: readonly PrivacyEvent[];
-}
 
 /** Patients gathered for one pass of the model. */
 const PATIENTS_PER_PASS = 256;
@@ -31,50 +21,34 @@ const PATIENTS_PER_PASS = 256;
  * Scores a part's patients with the released model and noises the histograms. Every patient of the part is counted
  * once in each histogram, whatever the model says of it, so each has L1 sensitivity 1.
  */
-export function score(network: Network, patients: PreparedPatients, what: Scoring, random: RandomSource): Scored {
+export function score(
+  network: Network,
+  patients: PreparedPatients,
+  what: Scoring,
+  random: RandomSource,
+): Charged<Uint8Array> {
   const classes = classesOf(network.spec);
+  const noised = (histogram: ScoreHistogram, epsilon: Epsilon, shape: { classes: number; bins: number }) =>
+    inShape(addDiscreteLaplace(histogram, epsilon, random), shape);
   switch (what.purpose) {
     case "evaluate": {
-      const outputs = outputsOf(network, patients, "validation");
-      const shape = evaluationShape(classes, what.bins);
-      const histogram = noised(evaluationHistogram(outputs, classes, what.bins), shape, what.epsilon, random);
-      return {
-        contribution: EvaluationContribution.parse({ purpose: "evaluate", histogram }),
-        events: [discreteLaplaceEvent(1, what.epsilon, 1)],
-      };
+      const histogram = evaluationHistogram(outputsOf(network, patients, "validation"), classes, what.bins);
+      return encodeEvaluation(noised(histogram, what.epsilon, evaluationShape(classes, what.bins)));
     }
     case "audit": {
       const members = outputsOf(network, patients, "train");
       const nonMembers = outputsOf(network, patients, "audit");
       const shape = auditShape(what.bins);
-      const attacks = what.attacks.map((attack) => {
-        const histogram = (of: RecordOutput[][], epsilon: Epsilon) =>
-          noised(attackHistogram(attack, of, shape.classes, shape.bins), shape, epsilon, random);
-        return {
-          attack,
-          members: histogram(members, what.epsilon.members),
-          nonMembers: histogram(nonMembers, what.epsilon.nonMembers),
-        };
-      });
-      return {
-        contribution: AuditContribution.parse({ purpose: "audit", attacks }),
-        events: [what.epsilon.members, what.epsilon.nonMembers].map((epsilon) =>
-          discreteLaplaceEvent(1, epsilon, attacks.length),
-        ),
-      };
+      const look = (attack: AttackName, of: RecordOutput[][], epsilon: Epsilon) =>
+        noised(attackHistogram(attack, of, shape.classes, shape.bins), epsilon, shape);
+      const attacks = what.attacks.map((attack) => ({
+        attack,
+        members: look(attack, members, what.epsilon.members),
+        nonMembers: look(attack, nonMembers, what.epsilon.nonMembers),
+      }));
+      return encodeAudit(attacks);
     }
   }
-}
-
-function noised(
-  histogram: ScoreHistogram,
-  shape: { classes: number; bins: number },
-  epsilon: Epsilon,
-  random: RandomSource,
-): NoisedHistogram {
-  const { noisy, event } = addDiscreteLaplace(histogram, epsilon, random);
-  if (event.kind !== "discrete-laplace") throw new Error("a histogram's noise is discrete Laplace");
-  return { ...shape, counts: [...noisy.counts], scale: event.scale };
 }
 
 /** Each patient's records as the model sees them, for the patients of one part. */
