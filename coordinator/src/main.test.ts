@@ -93,6 +93,8 @@ describe("[STU4] each route wants a session, and moves want a lead", () => {
     "/api/ledger/verify",
     "/api/plan/example",
     "/api/studies/heart/budgets",
+    "/api/studies/heart/what-if",
+    "/api/requests",
     "/api/studies/heart/round",
     "/api/studies/heart/rounds",
     "/api/studies/heart/metrics",
@@ -181,6 +183,11 @@ describe("[CRT20] a site enrols once by its token, and is revoked at once", () =
       reply: { state: "proposed", moves: [{ from: "draft", by: "lead" }] },
     });
     expect(await call("POST", "/api/studies", smallStudy(), asLead())).toMatchObject({ status: 409 });
+    const sites = ["aachen", "basel", "como"].map((site) => ({ site, answer: "waiting", dataset: null, costs: [] }));
+    const asked = { study: "heart", state: "proposed", epsilon: 50, rounds: 12, minSites: 2, sites };
+    expect(await call("GET", "/api/requests", undefined, asLead())).toMatchObject({ reply: { requests: [asked] } });
+    const unknown404 = await call("GET", "/api/budgets/history?site=basel&dataset=none", undefined, asLead());
+    expect(unknown404).toMatchObject({ status: 404, reply: { code: "budget/unknown" } });
     const start = await call("POST", "/api/studies/heart/actions", { action: "start", reason: "now" }, asLead());
     expect(start).toMatchObject({ status: 409, reply: { code: "study/not-possible" } });
     for (const path of ["", "/round", "/rounds", "/metrics", "/budgets"]) {

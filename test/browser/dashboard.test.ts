@@ -147,7 +147,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
 
   test("each page has its own title, and a study that was not audited is not asked for its audit", async () => {
     const titles: string[] = [];
-    for (const path of ["/login", "/", `${STUDY}/audit`, "/sites", "/budget", "/plan", "/nowhere"]) {
+    for (const path of ["/login", "/", `${STUDY}/audit`, "/sites", "/budget", "/requests", "/plan", "/nowhere"]) {
       const page = await open(path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       titles.push(await page.title());
@@ -159,6 +159,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
       "Audit and release – Consilium",
       "Sites – Consilium",
       "Budget and ledger – Consilium",
+      "Requests – Consilium",
       "Plan – Consilium",
       "There is no such page – Consilium",
     ]);
@@ -208,6 +209,72 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     await page.getByText("fits its ε").waitFor();
   });
 
+  test("a budget is told apart by study in order of charging; what is chosen stands in the address", async () => {
+    const page = await open("/budget");
+    const plot = page.getByRole("img", { name: /^ε over time, cleveland, training patients: 2.89 of 4.00 after 49/ });
+    await plot.locator("svg").waitFor();
+    expect(await plot.getAttribute("aria-label")).toContain("heart-disease-pilot, training 1.45, heart-disease");
+    const fall = page.getByRole("img", { name: /^What raised ε, cleveland, training patients: / });
+    expect(await fall.getAttribute("aria-label")).toContain("all 2.89; cap 4.00");
+    await page.getByRole("button", { name: "Why? How ε is told apart" }).first().click();
+    await page.getByRole("dialog").getByText("in another order the increments would be others").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByText("Validation", { exact: true }).click();
+    await page.getByRole("img", { name: /^ε over time, cleveland, validation patients: / }).waitFor();
+    await page.getByLabel("Data set", { exact: true }).and(page.locator("input")).click();
+    await page.getByRole("option", { name: "switzerland: switzerland-heart" }).click();
+    await page.getByLabel("Charges of").and(page.locator("input")).click();
+    await page.getByRole("option", { name: "heart-disease-pilot", exact: true }).click();
+    const alone = /^ε over time, switzerland, validation patients, heart-disease-pilot alone: /;
+    await page.getByRole("img", { name: alone }).waitFor();
+    const { searchParams } = new URL(page.url());
+    expect(Object.fromEntries(searchParams)).toMatchObject({
+      site: "switzerland",
+      part: "validation",
+      of: "heart-disease-pilot",
+    });
+    await page.reload();
+    await page.getByRole("img", { name: alone }).waitFor();
+  });
+
+  test("caps of every kind are tabled, and what was noticed of them is told", async () => {
+    const page = await open("/budget");
+    const year = page.getByRole("region", { name: "Caps" }).getByRole("row", { name: /a calendar year/ });
+    expect(await year.textContent()).toContain("80 % reached");
+    const notices = page.getByRole("region", { name: "Notices" });
+    await notices.getByText("cleveland: ε = 2.41 of 3.00 over a calendar year is spent or reserved").waitFor();
+  });
+
+  test("what a waiting study would cost is drawn and tabled, with the rounds that fit where all don't", async () => {
+    const page = await open("/budget");
+    const whatIf = page.getByRole("region", { name: "What if", exact: true });
+    await whatIf.getByRole("heading", { name: "If all of chest-pain were done" }).waitFor();
+    await whatIf.getByText("24 of 40 rounds").waitFor();
+    await whatIf.getByText("would pass the data set's cap over all studies").waitFor();
+    expect(await whatIf.getByRole("row", { name: /^switzerland/ }).textContent()).toContain("4.61");
+  });
+
+  test("a request shows each hospital's answer with its reason, and can be narrowed to those not begun", async () => {
+    const page = await open("/requests");
+    const request = page.getByRole("region", { name: "chest-pain" });
+    await request.getByText("1 approved, 1 refused, 2 waiting").waitFor();
+    const row = await request.getByRole("row", { name: /^hungarian/ }).textContent();
+    expect(row).toContain("refused");
+    expect(row).toContain("the purpose is not in our policy");
+    expect(await request.getByRole("row", { name: /^switzerland/ }).textContent()).toContain("passes the cap");
+    await request.getByText("consilium-site study approve chest-pain --data DIR").waitFor();
+    await page.getByText("Not begun", { exact: true }).click();
+    await page.getByRole("region", { name: "heart-disease" }).waitFor({ state: "detached" });
+    expect(new URL(page.url()).searchParams.get("show")).toBe("open");
+  });
+
+  test("a budget that can't be read says so in its place, and the rest of the page stays", async () => {
+    coordinator.failing = "/api/budgets/history";
+    const page = await open("/budget");
+    await page.getByRole("alert").getByText("There is none yet.").waitFor();
+    await page.getByRole("heading", { name: "Parts of each data set" }).waitFor();
+  });
+
   test("text from the ledger is shown as text", async () => {
     const page = await open("/budget");
     await page.getByText("hungarian: round/late: <b>after</b> the deadline").waitFor();
@@ -230,6 +297,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     ["/", "consilium study propose study.yaml --data /srv/consilium"],
     ["/audit", "consilium study propose study.yaml --data /srv/consilium"],
     ["/sites", "consilium ca invite SITE --data /srv/consilium"],
+    ["/requests", "consilium study propose study.yaml --data /srv/consilium"],
     ["/budget", "consilium-site budget cap DATASET --epsilon 4 --delta 1e-4 --data DIR"],
   ])("with nothing there yet, %s names the next command", async (path, command) => {
     coordinator.stage = "empty";
@@ -246,6 +314,8 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     [`${STUDY}/audit`, "training"],
     ["/sites", "training"],
     ["/budget", "training"],
+    ["/budget", "released"],
+    ["/requests", "training"],
     ["/plan", "training"],
     ["/", "empty"],
   ] as const;
@@ -273,8 +343,9 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
         expect(violations.map(({ id, nodes }) => [colorScheme, id, nodes.map(({ html }) => html)])).toEqual([]);
       }
       await page.setViewportSize({ width: 390, height: 800 });
-      const beyond = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
-      expect(beyond).toBe(0);
+      // The shell's margins take some tenths of a second to their new places.
+      const beyond = () => page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
+      await expect.poll(beyond, { timeout: 3000 }).toBe(0);
       expect({ foreign, complaints }).toEqual({ foreign: [], complaints: [] });
     },
   );

@@ -20,6 +20,7 @@ import { roundEndpoints } from "./rounds.ts";
 import type { Service } from "./service.ts";
 import { authenticate, notAllowed, notLoggedIn, sessionEndpoints } from "./session.ts";
 import { siteEndpoints } from "./sites.ts";
+import { spendingEndpoints } from "./spending.ts";
 import { studyEndpoints } from "./studies.ts";
 import { weightsEndpoints } from "./weights.ts";
 
@@ -63,6 +64,7 @@ export function allEndpoints(service: Service): readonly Endpoint[] {
     ...planEndpoints(service),
     ...roundEndpoints(service),
     ...budgetEndpoints(service),
+    ...spendingEndpoints(service),
     ...auditEndpoints(service),
     ...siteEndpoints(service),
     ...releaseEndpoints(service),
@@ -119,6 +121,8 @@ const STATUS: Readonly<Record<string, number>> = {
   "session/link-unknown": 401,
   "http/not-found": 404,
   "study/unknown": 404,
+  "budget/unknown": 404,
+  "study/begun": 409,
   "site/unknown": 404,
   "audit/none": 404,
   "release/none": 404,

@@ -1,5 +1,7 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { approvalOf } from "@consilium/shared/ledger/state";
 import { StudyDocument } from "@consilium/shared/study/document";
+import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { startOf } from "../model/start.ts";
 import { isAudited } from "../storage/results.ts";
@@ -7,9 +9,11 @@ import { committedRounds } from "../storage/rounds.ts";
 import { listStudies, movesOf, repliesTo, type StudyRecord } from "../storage/studies.ts";
 import type { Motive } from "../study/moves.ts";
 import { whyEndedEarly } from "../study/opening.ts";
+import { hasBegun } from "../study/study.ts";
 import { type Call, type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { StudyDetail, StudyList } from "./views.ts";
+import { costsOf, RequestList, type RequestView } from "./spendingViews.ts";
+import { type ApprovalView, StudyDetail, StudyList } from "./views.ts";
 
 /** Why a person moves a study: kept in the ledger. */
 export const StudyAction = z
@@ -25,6 +29,13 @@ export function studyEndpoints(service: Service): Endpoint[] {
       summary: "All studies, newest first",
       reply: StudyList,
       handle: () => ({ studies: listStudies(world.sql).map((record) => summaryOf(service, record)) }),
+    }),
+    endpoint({
+      method: "get",
+      path: "/api/requests",
+      summary: "Who asks which site for what, what it answered and what it would cost there; newest first",
+      reply: RequestList,
+      handle: () => ({ requests: listStudies(world.sql).map((record) => requestOf(service, record)) }),
     }),
     endpoint({
       method: "get",
@@ -111,18 +122,50 @@ function summaryOf({ world }: Service, record: StudyRecord): z.input<typeof Stud
 }
 
 function detailOf(service: Service, record: StudyRecord): z.input<typeof StudyDetail> {
-  const replies = new Map(repliesTo(service.world.sql, record.name).map((reply) => [reply.site, reply]));
   return {
     ...summaryOf(service, record),
     document: record.document,
-    approvals: record.document.sites.map(({ name: site }) => {
-      const reply = replies.get(site);
-      if (reply === undefined) return { site, answer: "waiting", steward: null, reason: null, at: null };
-      const { answer, at } = reply;
-      return answer === "approved"
-        ? { site, answer, steward: reply.approval.statement.steward, reason: null, at }
-        : { site, answer, steward: null, reason: reply.reason, at };
-    }),
+    approvals: answersTo(service, record),
     moves: [...movesOf(service.world.sql, record.name)],
+  };
+}
+
+/** Of every site that the study lists, in its order. */
+function answersTo({ world }: Service, { name, document }: StudyRecord): z.input<typeof ApprovalView>[] {
+  const replies = new Map(repliesTo(world.sql, name).map((reply) => [reply.site, reply]));
+  return document.sites.map(({ name: site }) => {
+    const reply = replies.get(site);
+    if (reply === undefined) return { site, answer: "waiting", steward: null, reason: null, at: null };
+    const { answer, at } = reply;
+    return answer === "approved"
+      ? { site, answer, steward: reply.approval.statement.steward, reason: null, at }
+      : { site, answer, steward: null, reason: reply.reason, at };
+  });
+}
+
+function requestOf(service: Service, record: StudyRecord): z.input<typeof RequestView> {
+  const { document, standing, name } = record;
+  const { privacy, training } = document;
+  const { state } = service.store;
+  const costs = hasBegun(standing) ? [] : costsOf(state, document, service.world.clock.now());
+  return {
+    study: name,
+    purpose: document.purpose,
+    state: standing.state,
+    digest: record.digest,
+    proposedAt: record.proposedAt,
+    proposedBy: movesOf(service.world.sql, name)[0]?.by ?? null,
+    epsilon: privacy.epsilon,
+    delta: privacy.delta,
+    rounds: training.rounds,
+    noiseMultiplier: privacy.noiseMultiplier,
+    samplingRate: privacy.samplingRate,
+    minSites: training.minSites,
+    sites: answersTo(service, record).map((answer) => {
+      const site = SiteName.parse(answer.site);
+      const dataset = answer.answer === "approved" ? (approvalOf(state, site, name)?.dataset ?? null) : null;
+      const own = costs.filter((cost) => cost.site === site && (dataset === null || cost.dataset === dataset));
+      return { ...answer, dataset, costs: own };
+    }),
   };
 }

@@ -22,6 +22,9 @@
  *   GET  /api/studies/:study/audit     AuditView                      404 before the audit
  *   GET  /api/budgets                  BudgetList                     every data set that an approval named
  *   GET  /api/notices                  NoticeList                     50, 80, 95 % of each cap, newest first
+ *   GET  /api/budgets/history          SpendingHistory                ?site=&dataset=[&part=][&study=]
+ *   GET  /api/studies/:study/what-if   StudyWhatIf                    409 once it has begun
+ *   GET  /api/requests                 RequestList                    newest first: who asks which site for what
  *   GET  /api/sites                    SiteList
  *   GET  /api/releases                 ReleaseList                    newest first
  *   GET  /api/ledger                   LedgerSummary

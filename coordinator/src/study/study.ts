@@ -96,3 +96,8 @@ const WORDS: Record<StudyEvent["type"], string> = {
   "gate-refused": "rejected",
   aborted: "stopped",
 };
+
+/** Whether it may have charged something: what it plans must not be counted on top any more. */
+export function hasBegun({ state }: StudyStanding): boolean {
+  return state !== "draft" && state !== "proposed" && state !== "approved";
+}

@@ -4,11 +4,13 @@
  */
 import { MetricSeries } from "@consilium/coordinator/http/metricViews";
 import { PlanExample, PlanView } from "@consilium/coordinator/http/plans";
+import { RequestList } from "@consilium/coordinator/http/spendingViews";
 import {
   BudgetList,
   LedgerPage,
   LedgerSummary,
   LiveRoundView,
+  NoticeList,
   ReleaseList,
   RoundHistory,
   SessionView,
@@ -20,6 +22,7 @@ import { planStudy } from "@consilium/shared/plan/planStudy";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { audit } from "./auditFixture.ts";
 import { ALL_EPSILON, at, digest, SITES } from "./consortiumFixture.ts";
+import { capsOf, noticesAnswer, requestsAnswer, WAITING_STUDY, whatIfAnswer } from "./spendingFixture.ts";
 
 const document = StudyDocument.parse({
   apiVersion: "consilium/v1",
@@ -83,7 +86,7 @@ export const ENDED_EARLY =
 export const PAUSED =
   "train round 38, attempt 1: 2 of 4 sites contributed, 3 are needed; switzerland did not answer in time";
 
-const COMMITTED: Readonly<Record<Stage, number>> = {
+export const COMMITTED: Readonly<Record<Stage, number>> = {
   empty: 0,
   training: 37,
   paused: 37,
@@ -106,7 +109,9 @@ export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
   const study = "/api/studies/heart-disease";
   return {
     "/api/session": session,
-    "/api/studies": StudyList.parse({ studies: [summary(stage, committed), { ...summary(stage, 60), ...earlier }] }),
+    "/api/studies": StudyList.parse({
+      studies: [summary(stage, committed), { ...summary(stage, 60), ...earlier }, { ...summary(stage, 0), ...waiting }],
+    }),
     [study]: detail(stage, committed),
     [`${study}/round`]: liveRound(stage, committed),
     [`${study}/rounds`]: RoundHistory.parse({ rounds: closedRounds(committed) }),
@@ -127,6 +132,9 @@ export function answersAt(stage: Stage): Readonly<Record<string, unknown>> {
       verified: true,
     }),
     "/api/ledger/entries": ledgerPage(),
+    "/api/requests": requestsAnswer,
+    "/api/notices": noticesAnswer,
+    [`/api/studies/${WAITING_STUDY}/what-if`]: whatIfAnswer,
   };
 }
 
@@ -136,6 +144,8 @@ function emptyAnswers() {
     "/api/budgets": BudgetList.parse({ budgets: [] }),
     "/api/sites": SiteList.parse({ sites: [] }),
     "/api/releases": ReleaseList.parse({ releases: [] }),
+    "/api/requests": RequestList.parse({ requests: [] }),
+    "/api/notices": NoticeList.parse({ notices: [] }),
     "/api/ledger": LedgerSummary.parse({
       head: { writer: "coordinator", sequence: 0, hash: digest("0"), root: digest("9") },
       witnessed: [],
@@ -144,6 +154,11 @@ function emptyAnswers() {
     "/api/ledger/entries": LedgerPage.parse({ entries: [], olderBefore: null }),
   };
 }
+
+const waiting = {
+  ...{ name: WAITING_STUDY, digest: digest("b"), state: "proposed", rounds: 40 },
+  ...{ reason: null, endedEarly: null, audited: false },
+};
 
 const earlier = {
   ...{ name: "heart-disease-pilot", digest: digest("c"), state: "aborted" },
@@ -249,7 +264,7 @@ function budgets(committed: number) {
       spentEpsilon: spent,
       reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent,
       trainingEpsilon: training,
-      caps: [],
+      caps: capsOf(site, spent),
       parts: [
         { part: "train", spentEpsilon: spent, reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent },
         { part: "validation", spentEpsilon: Math.floor(committed / 10) * 0.5, reservedEpsilon: 0 },

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { type ChangeNotice, LoginRequest } from "@consilium/coordinator/http/views";
-import { answersAt, faultyPlan, planAnswers, type Stage } from "./fixtures.ts";
+import { answersAt, COMMITTED, faultyPlan, planAnswers, type Stage } from "./fixtures.ts";
+import { spendingHistory } from "./spendingFixture.ts";
 
 /** As the coordinator sends it: nothing from elsewhere, no inline script. */
 const CONTENT_SECURITY_POLICY =
@@ -22,6 +23,8 @@ export const LOGIN_TOKEN = "one-time-token";
 export class MockCoordinator {
   stage: Stage = "training";
   signedIn = true;
+  /** A path that has no answer. */
+  failing: string | null = null;
   /** Paths of the API that were asked, oldest first. */
   readonly asked: string[] = [];
   private readonly streams = new Set<ServerResponse>();
@@ -48,20 +51,24 @@ export class MockCoordinator {
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     response.setHeader("content-security-policy", CONTENT_SECURITY_POLICY);
     if (!pathname.startsWith("/api/")) this.file(pathname, response);
-    else this.route(pathname, request, response);
+    else this.route(pathname, searchParams, request, response);
   }
 
-  private route(pathname: string, request: IncomingMessage, response: ServerResponse): void {
+  private route(pathname: string, query: URLSearchParams, request: IncomingMessage, response: ServerResponse): void {
     this.asked.push(pathname);
-    const answer = { ...answersAt(this.stage), ...planAnswers }[pathname];
+    const answer =
+      pathname === "/api/budgets/history"
+        ? spendingHistory(query, COMMITTED[this.stage])
+        : { ...answersAt(this.stage), ...planAnswers }[pathname];
     if (pathname === "/api/login") this.login(request, response);
     else if (!this.signedIn) refuse(response, 401, "You are not signed in.", "Ask for a one-time link.");
     else if (pathname === "/api/events") this.stream(response);
     else if (pathname === "/api/plan") this.plan(request, response);
-    else if (answer === undefined || answer === null) refuse(response, 404, "There is none yet.", "Wait for it.");
+    else if (answer === undefined || answer === null || pathname === this.failing)
+      refuse(response, 404, "There is none yet.", "Wait for it.");
     else json(response, 200, answer);
   }
 

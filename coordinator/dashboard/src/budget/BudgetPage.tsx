@@ -1,12 +1,16 @@
+import { CapTable } from "@consilium/page/budget/CapTable";
+import { Notices } from "@consilium/page/budget/Notices";
 import { deltaText, epsilonText } from "@consilium/page/figures/format";
 import { PageHead } from "@consilium/page/shell/PageHead";
 import { Answer, Empty } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
 import { Card, Stack, Table, Title } from "@mantine/core";
 import type { BudgetView } from "../../../src/http/views.ts";
-import { useBudgets } from "../live/queries.ts";
+import { useBudgets, useNotices } from "../live/queries.ts";
 import { BudgetBars } from "../overview/BudgetBars.tsx";
 import { Ledger } from "./Ledger.tsx";
+import { Spending } from "./Spending.tsx";
+import { StudyWhatIf } from "./StudyWhatIf.tsx";
 
 /** What each data set has paid over all studies, and the ledger that proves it. */
 export function BudgetPage() {
@@ -29,13 +33,25 @@ export function BudgetPage() {
             <>
               <BudgetBars budgets={view.budgets} file="consortium-epsilon" none="" />
               <Parts budgets={view.budgets} />
+              <CapTable
+                of="Site"
+                caps={view.budgets.flatMap(({ site, caps }) => caps.map((cap) => ({ name: site, cap })))}
+              />
+              <Spending budgets={view.budgets} />
             </>
           )
         }
       </Answer>
+      <StudyWhatIf />
+      <Told />
       <Ledger />
     </Stack>
   );
+}
+
+function Told() {
+  const notices = useNotices();
+  return <Answer query={notices}>{(view) => <Notices notices={view.notices} names="site" />}</Answer>;
 }
 
 function Parts({ budgets }: { readonly budgets: readonly BudgetView[] }) {

@@ -1,12 +1,14 @@
 import { ask } from "@consilium/page/live/ask";
 import type { MetricSeries } from "../../../src/http/metricViews.ts";
 import type { PlanExample, PlanRequest, PlanView } from "../../../src/http/plans.ts";
+import type { RequestList, SpendingHistory, StudyWhatIf } from "../../../src/http/spendingViews.ts";
 import type {
   AuditView,
   BudgetList,
   LedgerPage,
   LedgerSummary,
   LiveRoundView,
+  NoticeList,
   ReleaseList,
   RoundHistory,
   SessionView,
@@ -30,6 +32,18 @@ export const api = {
   planExample: () => ask<PlanExample>("/api/plan/example"),
   plan: (request: PlanRequest) => ask<PlanView>("/api/plan", { method: "POST", content: request }),
   budgets: () => ask<BudgetList>("/api/budgets"),
+  spending: ({ site, dataset, part, study }: SpendingOf) => {
+    const wanted = {
+      site,
+      dataset,
+      ...(part === undefined ? {} : { part }),
+      ...(study === undefined ? {} : { study }),
+    };
+    return ask<SpendingHistory>(`/api/budgets/history?${new URLSearchParams(wanted)}`);
+  },
+  whatIf: (study: string) => ask<StudyWhatIf>(`/api/studies/${encodeURIComponent(study)}/what-if`),
+  notices: () => ask<NoticeList>("/api/notices"),
+  requests: () => ask<RequestList>("/api/requests"),
   sites: () => ask<SiteList>("/api/sites"),
   releases: () => ask<ReleaseList>("/api/releases"),
   ledger: () => ask<LedgerSummary>("/api/ledger"),
@@ -38,3 +52,11 @@ export const api = {
 };
 
 const LEDGER_PAGE = 50;
+
+/** Whose history, and of one study alone or of all. */
+export interface SpendingOf {
+  readonly site: string;
+  readonly dataset: string;
+  readonly part?: string | undefined;
+  readonly study?: string | undefined;
+}

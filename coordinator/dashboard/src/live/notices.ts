@@ -46,9 +46,10 @@ class Notices {
     };
     source.onmessage = (message: MessageEvent<string>) => {
       this.change({ open: true, heardAt: Date.now() });
-      const notice: ChangeNotice = JSON.parse(message.data);
+      const { topic, study }: ChangeNotice = JSON.parse(message.data);
       void queries.invalidateQueries({
-        queryKey: notice.study === null ? [notice.topic] : [notice.topic, notice.study],
+        queryKey: [topic],
+        predicate: ({ queryKey: [, of] }) => study === null || of == null || of === study,
       });
     };
     source.onerror = () => {

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import type { PlanRequest } from "../../../src/http/plans.ts";
 import type { StudySummary } from "../../../src/http/views.ts";
-import { api } from "./api.ts";
+import { api, type SpendingOf } from "./api.ts";
 import { useLive } from "./notices.ts";
 
 /** Polling is only for when the stream of notices is down; while it is up, a slow look guards against a lost notice. */
@@ -9,7 +9,10 @@ function usePace(): number {
   return useLive().open ? 30_000 : 5_000;
 }
 
-/** A key begins with the topic of the notices that make it stale. */
+/**
+ * A key begins with the topic of the notices that make it stale; then comes the study that it is of, or none, or null,
+ * where it is of all studies.
+ */
 export function useSession() {
   return useQuery({ queryKey: ["session"], queryFn: api.session, staleTime: 60_000 });
 }
@@ -55,6 +58,37 @@ export function usePlan(request: PlanRequest) {
 
 export function useBudgets() {
   return useQuery({ queryKey: ["budgets"], queryFn: api.budgets, refetchInterval: usePace() });
+}
+
+const HISTORY_PACE_MS = 10_000;
+
+/** Nothing is asked while no data set is known. */
+export function useSpending(of: SpendingOf) {
+  return useQuery({
+    queryKey: ["budgets", "history", of],
+    queryFn: () => api.spending(of),
+    enabled: of.site !== "",
+    // Each look reads all charges: not at each notice, of which there are four a second while a study runs.
+    refetchInterval: HISTORY_PACE_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useWhatIf(study: string) {
+  return useQuery({
+    queryKey: ["budgets", "what-if", study],
+    queryFn: () => api.whatIf(study),
+    refetchInterval: usePace(),
+  });
+}
+
+export function useNotices() {
+  return useQuery({ queryKey: ["budgets", null, "notices"], queryFn: api.notices, refetchInterval: usePace() });
+}
+
+/** Answers are told as changes of studies. */
+export function useRequests() {
+  return useQuery({ queryKey: ["studies", null, "requests"], queryFn: api.requests, refetchInterval: usePace() });
 }
 
 /** Null before there is one: only then is nothing asked. */

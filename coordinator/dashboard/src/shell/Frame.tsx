@@ -73,6 +73,7 @@ function Pages({ onChoose }: { readonly onChoose: () => void }) {
     },
     { label: "Sites", icon: "sites", path: "/sites", carries: true },
     { label: "Budget and ledger", icon: "budget", path: "/budget", carries: true },
+    { label: "Requests", icon: "requests", path: "/requests", carries: true },
     { label: "Plan", icon: "plan", path: "/plan", carries: true },
   ] as const;
   return (

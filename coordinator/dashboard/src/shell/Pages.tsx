@@ -14,6 +14,7 @@ import { useSession } from "../live/queries.ts";
 import { LoginPage } from "../login/LoginPage.tsx";
 import { OverviewPage } from "../overview/OverviewPage.tsx";
 import { PlanPage } from "../plan/PlanPage.tsx";
+import { RequestsPage } from "../requests/RequestsPage.tsx";
 import { SitesPage } from "../sites/SitesPage.tsx";
 import { Frame } from "./Frame.tsx";
 
@@ -65,6 +66,7 @@ function SignedIn() {
             </Route>
             <Route path="/sites" component={SitesPage} />
             <Route path="/budget" component={BudgetPage} />
+            <Route path="/requests" component={RequestsPage} />
             <Route path="/plan" component={PlanPage} />
             <Route>
               <Empty heading={1} title="There is no such page" command="consilium study list">

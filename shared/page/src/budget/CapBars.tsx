@@ -96,7 +96,7 @@ function Bar({ bar, width, scale }: BarProps) {
       <text x={0} y={14} fontWeight={600}>
         {name}
         <tspan className="quiet" fontWeight={400} style={{ fill: "var(--mantine-color-dimmed)" }}>
-          {beside === "" ? "" : ` · ${beside}`}
+          {isRoomFor(name, beside, width) ? ` · ${beside}` : ""}
         </tspan>
       </text>
       <text x={width} y={14} textAnchor="end">
@@ -110,8 +110,14 @@ function Bar({ bar, width, scale }: BarProps) {
   );
 }
 
-/** Width of a letter of the legend on average, for places without measuring. */
+/** Width of a letter on average, for places without measuring. */
 const LETTER = 6.6;
+/** Of "2.54 of 4.00" at the end of the line. */
+const FIGURES = 100;
+
+function isRoomFor(name: string, beside: string, width: number): boolean {
+  return beside !== "" && (name.length + beside.length + 4) * LETTER < width - FIGURES;
+}
 
 function Legend({ y, words: [epsilon, more] }: { readonly y: number; readonly words: readonly [string, string] }) {
   const second = 33 + epsilon.length * LETTER;

@@ -8,6 +8,7 @@ export interface Ink {
   readonly quiet: string;
   readonly rule: string;
   readonly surface: string;
+  readonly bad: string;
   readonly series: readonly string[];
   /** Widths of texts are measured with it: a value, not `inherit`. */
   readonly font: string;
@@ -64,6 +65,9 @@ function inkOf(element: Element): Ink {
     quiet: value("--mantine-color-dimmed"),
     rule: value("--rule"),
     surface: value("--surface"),
-    series: [value("--series-1"), value("--series-2")],
+    bad: value("--bad"),
+    series: SERIES.map((place) => value(`--series-${place}`)),
   };
 }
+
+const SERIES = [1, 2, 3, 4, 5, 6, 7];

@@ -4,6 +4,7 @@ const PATHS = {
   audit: "M12 3l7 3v6c0 4-3 7-7 9-4-2-7-5-7-9V6zM9 12l2 2 4-4",
   sites: "M4 20V8l8-4 8 4v12M9 20v-5h6v5M12 8v3M10.5 9.5h3",
   budget: "M4 20h16M6 16v-4M11 16V6M16 16v-7",
+  requests: "M4 5h16v11H9l-5 4zM8 9h8M8 12h5",
   plan: "M4 20V4M4 20h16M7 16c4 0 4-9 12-9",
   download: "M12 4v11M8 11l4 4 4-4M5 20h14",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",

@@ -28,6 +28,26 @@ export const REASONS = {
       ],
     ],
   },
+  increments: {
+    title: "How ε is told apart",
+    lines: [
+      [
+        "Composed",
+        "ε of several studies together is less than the sum of each one's own, so no study has a share by itself.",
+      ],
+      [
+        "Increments",
+        "each charge is told what it raised the composed ε by when it was booked, after all that were booked before; " +
+          "these increments add up to ε.",
+      ],
+      ["Order", "in another order the increments would be others; the pile's top would be the same."],
+      [
+        "Accountant",
+        "the filter that caps are held against: Rényi DP summed over the charges, at δ. Shown rounded up.",
+      ],
+      ["Steps", "a ledger with more charges than the plot has points is drawn in runs of charges; its end is exact."],
+    ],
+  },
   highest: {
     title: "The site that spent most",
     lines: [
