@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { HOUR_MS } from "@consilium/certs/authority";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import { noticeFields } from "@consilium/shared/ledger/notice";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import type { Logger } from "@consilium/shared/system/logger";
@@ -78,6 +79,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
   const now = (): Date => new Date();
   const store = new LedgerStore(sql, { writer: COORDINATOR, signer: keys.signer, now });
   const changes = new Changes(now);
+  store.watchNotices((notice) => logger.warn("budget-notice", noticeFields(notice)));
   // The listener needs the studies and the studies need its links: each asks for the other when it is used.
   const late: { server: AgentServer | null } = { server: null };
   const consortium = new Consortium({

@@ -7,23 +7,20 @@ import type { CommandContext } from "./command/context.ts";
 import { addEngineCommands } from "./command/engineCommands.ts";
 import {
   type ApproveFlags,
-  type CapFlags,
   type CheckFlags,
-  capDelta,
-  capEpsilon,
   dataOption,
   folderByDefault,
   type JoinFlags,
   noToken,
   notOneStudy,
   passwordOption,
-  type ReasonFlags,
   type Shared,
   stewardFlags,
   yesOption,
 } from "./command/flags.ts";
 import { addLedgerCommands } from "./command/ledgerCommands.ts";
 import { outputTo, rememberFolder, reportFailure } from "./command/output.ts";
+import { addBudgetDecisions, addStewardCommands, addStudyDecisions } from "./command/stewardCommands.ts";
 import { dataFolder } from "./storage/folder.ts";
 
 /** Each is loaded when it is asked for: DuckDB and the tensor engine take longer to load than most commands to run. */
@@ -126,6 +123,9 @@ command(program, "stop", "stop the running agent").action(async (options: Shared
 command(program, "status", "the running agent").action(async (options: Shared) =>
   (await commands.agent()).status(context(options)),
 );
+command(program, "notices", "caps of which 50, 80 or 95 % is spent or reserved").action(async (options: Shared) =>
+  (await commands.budget()).notices(context(options)),
+);
 command(program, "doctor", "check everything that this site needs").action(async (options: Shared) =>
   (await commands.doctor()).doctor(context(options)),
 );
@@ -192,43 +192,15 @@ command(studyCommands, "approve <name>", "let a study use a data set (steward)")
       steward: stewardFlags(options),
     }),
   );
-command(studyCommands, "reject <name>", "reject a study, or withdraw its approval (steward)")
-  .requiredOption("--reason <text>", "told to the coordinator")
-  .addOption(passwordOption())
-  .addOption(yesOption())
-  .action(async (name: string, options: Shared & ReasonFlags) =>
-    (await commands.study()).reject(context(options), name, { reason: options.reason, steward: stewardFlags(options) }),
-  );
+addStudyDecisions(studyCommands, command, context);
 
 const budgetCommands = program.command("budget").description("privacy budget of this site's data sets");
 command(budgetCommands, "show", "spent, reserved and left").action(async (options: Shared) =>
   (await commands.budget()).show(context(options)),
 );
-command(budgetCommands, "cap <dataset>", "set a data set's cap over all studies (steward)")
-  .requiredOption("--epsilon <number>", "largest ε", capEpsilon)
-  .requiredOption("--delta <number>", "δ at which ε is computed", capDelta)
-  .option("--per-study <number>", "largest ε of one study", capEpsilon)
-  .addOption(passwordOption())
-  .addOption(yesOption())
-  .action(async (dataset: string, options: Shared & CapFlags) => {
-    const { epsilon, delta, perStudy } = options;
-    return (await commands.budget()).setCap(context(options), dataset, {
-      epsilon,
-      delta,
-      perStudy,
-      steward: stewardFlags(options),
-    });
-  });
-command(budgetCommands, "freeze <dataset>", "let a data set take part in nothing (steward)")
-  .requiredOption("--reason <text>", "kept with the decision")
-  .option("--off", "let it take part again", false)
-  .addOption(passwordOption())
-  .addOption(yesOption())
-  .action(async (dataset: string, options: Shared & ReasonFlags & { off: boolean }) => {
-    const { off, reason } = options;
-    return (await commands.budget()).freeze(context(options), dataset, { off, reason, steward: stewardFlags(options) });
-  });
+addBudgetDecisions(budgetCommands, command, context);
 addLedgerCommands(budgetCommands, command, context);
+addStewardCommands(program, command, context);
 
 program
   .command("schema")

@@ -79,13 +79,10 @@ class Agent {
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });
-    this.#engine = new EngineProcess({
-      logger,
-      engines: enginesFolder(environment),
-      settings: site.config.engine,
-    });
+    this.#engine = new EngineProcess({ logger, engines: enginesFolder(environment), settings: site.config.engine });
     this.#weights = new WeightsFolder({ folder: site.folder.weights, link: this.#transfers(), logger });
     this.#rounds = this.#prepareRounds(randomSums);
+    site.ledger.logNotices(logger);
   }
 
   async start(): Promise<void> {

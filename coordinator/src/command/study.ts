@@ -5,6 +5,7 @@ import { StudyDetail, StudyList } from "../http/views.ts";
 import { WeightsReceipt, weightsPath } from "../http/weights.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
+import { registerStudyRevise } from "./studyRevise.ts";
 import { howToResume, watchStudy } from "./watch.ts";
 
 export function registerStudy(program: Command): void {
@@ -19,6 +20,7 @@ export function registerStudy(program: Command): void {
       .option("--reason <text>", "why; kept in the ledger", `${action} by the lead`)
       .action((name: string, options: ClientOptions & { reason: string }) => act(name, action, options));
   }
+  registerStudyRevise(study);
   withClientOptions(
     study.command("watch").description("follow a study to its end; exits 6 where the gate refused").argument("<study>"),
   ).action(async (name: string, options: ClientOptions) => {
@@ -56,14 +58,18 @@ async function list(options: ClientOptions): Promise<void> {
     study.name,
     study.state,
     `${study.committedRounds}/${study.rounds}${study.endedEarly === null ? "" : ", ended early"}`,
-    study.reason ?? "",
+    study.offers === 0 ? (study.reason ?? "") : `${study.offers} counter-offers: consilium study show ${study.name}`,
   ]);
   print(options.json, all, table(["study", "state", "rounds", "why"], rows));
 }
 
 async function show(name: string, options: ClientOptions): Promise<void> {
   const detail = await (await Client.of(options)).get(`/api/studies/${encodeURIComponent(name)}`, StudyDetail);
-  const answers = detail.approvals.map(({ site, answer, reason }) => [site, answer, reason ?? ""]);
+  const answers = detail.approvals.map(({ site, answer, reason, offer }) => [
+    site,
+    offer === null ? answer : `offers ε = ${offer.epsilon}`,
+    reason ?? "",
+  ]);
   const moves = detail.moves.map(({ at, from, to, by, reason }) => [at, `${from} → ${to}`, by, reason]);
   const text = [
     `${detail.name}: ${detail.state}, round ${detail.committedRounds} of ${detail.rounds}`,
@@ -75,6 +81,7 @@ async function show(name: string, options: ClientOptions): Promise<void> {
     table(["at", "move", "by", "why"], moves),
   ];
   print(options.json, detail, text.join("\n"));
+  if (detail.offers > 0 && options.json !== true) hint(`what adopts the offers: consilium study revise ${name}`);
   if (detail.state === "paused" && options.json !== true) hint(howToResume(name));
 }
 

@@ -9,7 +9,10 @@ import type { StudyName } from "@consilium/shared/units/identity";
 import type { z } from "zod";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { BudgetList, NOTICES_MAX, NoticeList } from "./views.ts";
+import { BudgetList, NoticeList } from "./views.ts";
+
+/** Notices in one answer. */
+const NOTICES_MAX = 500;
 
 type Budget = z.input<typeof BudgetList>["budgets"][number];
 

@@ -1,7 +1,9 @@
+import { Refusal } from "@consilium/shared/failure/failure";
 import { z } from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
 import type { Endpoint } from "./endpoint.ts";
-import { RefusalView } from "./views.ts";
+
+const RefusalView = Refusal.meta({ id: "Refusal" });
 
 /** OpenAPI 3.1 of all routes, from the very schemas that check them. */
 export function openApiDocument(endpoints: readonly Endpoint[], version: string): object {

@@ -118,6 +118,7 @@ function summaryOf({ world }: Service, record: StudyRecord): z.input<typeof Stud
     proposedAt,
     endedEarly: whyEndedEarly(world.sql, document),
     audited: isAudited(world.sql, name),
+    offers: repliesTo(world.sql, name).filter((reply) => reply.answer === "rejected" && reply.offer !== null).length,
   };
 }
 
@@ -135,11 +136,11 @@ function answersTo({ world }: Service, { name, document }: StudyRecord): z.input
   const replies = new Map(repliesTo(world.sql, name).map((reply) => [reply.site, reply]));
   return document.sites.map(({ name: site }) => {
     const reply = replies.get(site);
-    if (reply === undefined) return { site, answer: "waiting", steward: null, reason: null, at: null };
+    if (reply === undefined) return { site, answer: "waiting", steward: null, reason: null, offer: null, at: null };
     const { answer, at } = reply;
     return answer === "approved"
-      ? { site, answer, steward: reply.approval.statement.steward, reason: null, at }
-      : { site, answer, steward: null, reason: reply.reason, at };
+      ? { site, answer, steward: reply.approval.statement.steward, reason: null, offer: null, at }
+      : { site, answer, steward: null, reason: reply.reason, offer: reply.offer, at };
   });
 }
 

@@ -4,7 +4,7 @@
  * Nothing else may be added: no clip fraction, gradient norm, batch size, count of patients or timing of a site.
  *
  * All routes want a session (cookie `consilium-session`: HttpOnly, SameSite=Strict) but the first; refusals are
- * `RefusalView` with status 400, 401, 403, 404, 409 or 429.
+ * a `Refusal` with status 400, 401, 403, 404, 409 or 429.
  *
  *   POST /api/login                    LoginRequest → SessionView     trades a one-time link's token for a session
  *   POST /api/logout                   → 204
@@ -35,12 +35,12 @@
  * The page is served at `/` and, for any other path without `/api`, as `index.html`; a one-time link is `/login#TOKEN`.
  */
 import { AuditReport, GateResult } from "@consilium/shared/audit/report";
-import { Refusal } from "@consilium/shared/failure/failure";
 import { CapView } from "@consilium/shared/ledger/capView";
 import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
 import { Notice } from "@consilium/shared/ledger/notice";
 import { RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
 import { SignedRoster } from "@consilium/shared/protocol/roster";
+import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
@@ -52,13 +52,9 @@ import { StudyState } from "../study/study.ts";
 export const ROUND_HISTORY_MAX = 120;
 /** Entries in one LedgerPage. */
 export const LEDGER_PAGE_MAX = 200;
-/** Notices in one NoticeList. */
-export const NOTICES_MAX = 500;
 
 const at = z.iso.datetime();
 const count = z.number().int().nonnegative();
-
-export const RefusalView = Refusal.meta({ id: "Refusal" });
 
 export { Role };
 
@@ -94,6 +90,8 @@ export const StudySummary = z.strictObject({
   endedEarly: z.string().nullable(),
   /** Whether there is an audit's report to ask for. */
   audited: z.boolean(),
+  /** Sites that refused it and offered a smaller ε. */
+  offers: count,
 });
 export type StudySummary = z.infer<typeof StudySummary>;
 
@@ -106,6 +104,8 @@ export const ApprovalView = z.strictObject({
   answer: z.enum(["approved", "rejected", "waiting"]),
   steward: z.string().nullable(),
   reason: z.string().nullable(),
+  /** Of a rejected one: the ε of a study that this site would grant instead, at the study's δ. */
+  offer: CounterOffer.nullable(),
   at: at.nullable(),
 });
 export type ApprovalView = z.infer<typeof ApprovalView>;
@@ -189,7 +189,7 @@ export const BudgetView = z.strictObject({
 });
 export type BudgetView = z.infer<typeof BudgetView>;
 
-/** The newest NOTICES_MAX. */
+/** The newest 500. */
 export const NoticeList = z.strictObject({ notices: z.array(Notice) }).meta({ id: "NoticeList" });
 export type NoticeList = z.infer<typeof NoticeList>;
 

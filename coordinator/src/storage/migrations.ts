@@ -14,6 +14,11 @@ export const coordinatorMigrations: Record<string, Migration> = {
       await db.schema.alterTable("model").addColumn("round_norm", "real").execute();
     },
   },
+  "0120-counter-offer": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable("approval").addColumn("counter_offer", "text").execute();
+    },
+  },
 };
 
 async function createConsortium(db: Kysely<unknown>): Promise<void> {

@@ -1,5 +1,6 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Approval } from "@consilium/shared/study/approval";
+import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { Digest, Signature, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -22,7 +23,14 @@ export interface StudyRecord {
 /** A site's answer to the exact study digest; the last one counts. */
 export type SiteReply =
   | { readonly site: SiteName; readonly answer: "approved"; readonly approval: Approval; readonly at: string }
-  | { readonly site: SiteName; readonly answer: "rejected"; readonly reason: string; readonly at: string };
+  | {
+      readonly site: SiteName;
+      readonly answer: "rejected";
+      readonly reason: string;
+      /** What its steward would grant instead. */
+      readonly offer: CounterOffer | null;
+      readonly at: string;
+    };
 
 export function insertStudy(sql: Sql, record: StudyRecord): void {
   const { standing } = record;
@@ -63,6 +71,7 @@ export function saveReply(sql: Sql, study: StudyName, reply: SiteReply): void {
     answer: reply.answer,
     approval: reply.answer === "approved" ? canonicalJson(reply.approval) : null,
     reason: reply.answer === "rejected" ? reply.reason : null,
+    counter_offer: reply.answer === "rejected" && reply.offer !== null ? canonicalJson(reply.offer) : null,
     at: reply.at,
   };
   sql.run(sql.build.replaceInto("approval").values(row));
@@ -126,6 +135,9 @@ function documentOf(row: StudyRow): StudyDocument {
 
 function replyOf(row: ApprovalRow): SiteReply {
   const site = SiteName.parse(row.site);
-  if (row.answer === "rejected") return { site, answer: "rejected", reason: row.reason ?? "", at: row.at };
+  if (row.answer === "rejected") {
+    const offer = row.counter_offer === null ? null : CounterOffer.parse(JSON.parse(row.counter_offer));
+    return { site, answer: "rejected", reason: row.reason ?? "", offer, at: row.at };
+  }
   return { site, answer: "approved", approval: Approval.parse(JSON.parse(row.approval ?? "null")), at: row.at };
 }

@@ -42,6 +42,8 @@ export interface ApprovalRow {
   /** Signed approval; null for a rejection. */
   approval: string | null;
   reason: string | null;
+  /** What a rejection offered instead. */
+  counter_offer: string | null;
   at: string;
 }
 

@@ -43,11 +43,12 @@ export function acceptApproval(world: StudyWorld, site: SiteName, approval: Appr
 export function acceptRejection(
   world: StudyWorld,
   site: SiteName,
-  { study, studyDigest, reason }: Extract<SiteMessage, { type: "study-rejected" }>,
+  { study, studyDigest, reason, counterOffer }: Extract<SiteMessage, { type: "study-rejected" }>,
 ): void {
   const record = proposedStudy(world, site, study, studyDigest);
   world.sql.transaction(() => {
-    saveReply(world.sql, record.name, { site, answer: "rejected", reason, at: world.clock.now().toISOString() });
+    const at = world.clock.now().toISOString();
+    saveReply(world.sql, record.name, { site, answer: "rejected", reason, offer: counterOffer ?? null, at });
     settle(world, record);
   });
   world.changed("studies", record.name);

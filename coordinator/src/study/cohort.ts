@@ -19,7 +19,13 @@ export interface CohortInput {
 }
 
 export type CohortChoice =
-  | { readonly kind: "round"; readonly step: ScheduledRound; readonly cohort: ReadonlyMap<SiteName, DatasetId> }
+  | {
+      readonly kind: "round";
+      readonly step: ScheduledRound;
+      readonly cohort: ReadonlyMap<SiteName, DatasetId>;
+      /** Whom the round goes without because they can't pay for it and the audit, and under which limit. */
+      readonly short: readonly string[];
+    }
   /** Too few are there; some may come back. */
   | { readonly kind: "wait"; readonly absent: readonly SiteName[] }
   /** Too few can take part, whoever comes back. */
@@ -51,7 +57,7 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
   }
   const cohort = new Map([...willing].filter(([site]) => input.isPresent(site)));
   if (cohort.size < minSites) return { kind: "wait", absent: [...willing.keys()].filter((site) => !cohort.has(site)) };
-  return { kind: "round", step, cohort };
+  return { kind: "round", step, cohort, short: able.size < approvals.length ? shortages(input, step) : [] };
 }
 
 /** Sites whose data sets can pay this round and keep enough for the audit. */

@@ -9,6 +9,8 @@ export class LeftOut {
   /** Attempts that each site lost since it came back. */
   readonly #lost = new Map<SiteName, number>();
 
+  readonly #shortages = new Set<string>();
+
   get sites(): ReadonlySet<SiteName> {
     return this.#sites;
   }
@@ -22,6 +24,13 @@ export class LeftOut {
     const times = (this.#lost.get(site) ?? 0) + 1;
     this.#lost.set(site, times);
     if (times >= ATTEMPTS_LOST_MAX) this.declined(site);
+  }
+
+  /** Whether this shortage of budget is told of for the first time. */
+  isNews(short: string): boolean {
+    const isNew = !this.#shortages.has(short);
+    this.#shortages.add(short);
+    return isNew;
   }
 
   returned(site: SiteName): void {

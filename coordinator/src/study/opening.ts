@@ -21,6 +21,8 @@ export interface Position {
   /** Sites that declined a round and have not come back since. */
   readonly declined: ReadonlySet<SiteName>;
   readonly model: ModelRecord;
+  /** Whether a shortage was not told of yet. */
+  readonly isNews: (short: string) => boolean;
 }
 
 export type Opening = { readonly kind: "opened"; readonly spec: RoundSpec } | Exclude<CohortChoice, { kind: "round" }>;
@@ -43,6 +45,7 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   };
   const choice = chooseCohort(input, done, state !== "training");
   if (choice.kind !== "round") return choice;
+  noteShortages(world, position, choice);
   if (choice.step.purpose !== "audit") return { kind: "opened", spec: reserve(world, position, choice) };
   const why = whyTrained(
     document,
@@ -53,6 +56,21 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   if (state === "training") move(world, document.name, { type: "trained" }, why);
   if (state !== "auditing") move(world, document.name, { type: "audit-started" }, why);
   return { kind: "opened", spec: reserve(world, position, choice, stop) };
+}
+
+/** An exhausted site leaves the cohort: whoever reads log or ledger learns when, and under which limit. */
+function noteShortages(
+  { ledger, logger }: StudyWorld,
+  { document: { name: study }, isNews }: Position,
+  { step: { purpose, round }, short }: Extract<CohortChoice, { kind: "round" }>,
+): void {
+  for (const limit of short.filter(isNews)) {
+    logger.warn("sites-exhausted", { study, purpose, round, limit });
+    const detail = `From ${purpose} round ${round} on study ${study} goes without those that would pass ${limit}.`;
+    ledger.append([
+      { kind: "refusal-noted", party: "coordinator", code: "budget/exhausted", detail: detail.slice(0, 500) },
+    ]);
+  }
 }
 
 /** What our ledger lost that a site holds: nothing is begun or released before that is taken over. */

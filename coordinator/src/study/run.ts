@@ -186,6 +186,7 @@ export class StudyRun {
       digest: this.#digest,
       done: this.#done,
       declined: this.leftOut.sites,
+      isNews: (short: string) => this.leftOut.isNews(short),
       model: this.#line.newest,
     };
     const wanted = this.#pauseWanted;

@@ -26,6 +26,11 @@ export const Notice = z.strictObject({
 });
 export type Notice = z.infer<typeof Notice>;
 
+/** Fields of a log line that tells of one. */
+export function noticeFields({ site, dataset, study, period, level, cap }: Notice): Record<string, string | number> {
+  return { site, dataset, cap: study ?? period ?? "all-studies", percent: level, epsilon: cap };
+}
+
 /** What is booked under one cap. */
 export interface CapUse {
   readonly filter: CapFilter;

@@ -8,6 +8,7 @@ import { PrivacyEvent } from "../event/event.ts";
 import { Refusal } from "../failure/failure.ts";
 import { ChargeId, ConsistencyProof, LedgerHead } from "../ledger/entry.ts";
 import { Approval } from "../study/approval.ts";
+import { CounterOffer } from "../study/counterOffer.ts";
 import { StudyDocument } from "../study/document.ts";
 import { StopReason } from "../study/earlyStop.ts";
 import { Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
@@ -117,6 +118,8 @@ export const SiteMessage = z.discriminatedUnion("type", [
     study: StudyName,
     studyDigest: Digest,
     reason: z.string().max(500),
+    /** What its steward would grant instead. */
+    counterOffer: CounterOffer.optional(),
   }),
   /** The site will not act in this round: by policy, budget or veto; never for a reason that lies in its records. */
   z.strictObject({ type: z.literal("round-declined"), key: RoundKey, refusal: Refusal }),

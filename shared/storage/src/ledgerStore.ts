@@ -8,6 +8,7 @@ import type {
   LedgerEntry,
   LedgerHead,
 } from "@consilium/shared/ledger/entry";
+import type { Notice } from "@consilium/shared/ledger/notice";
 import { apply, replay } from "@consilium/shared/ledger/replay";
 import { headOf, type LedgerState } from "@consilium/shared/ledger/state";
 import type { Signer } from "@consilium/shared/signing/ed25519";
@@ -36,6 +37,8 @@ export class LedgerStore {
   readonly #options: LedgerStoreOptions;
   readonly #statements: Statements;
   readonly #state: LedgerState;
+  #onNotice: (notice: Notice) => void = () => undefined;
+  #noticesTold: number;
 
   /** Reads and verifies every entry. Throws `ledger/corrupt`, naming the first that can't be trusted. */
   constructor(database: LedgerDatabase, options: LedgerStoreOptions) {
@@ -43,6 +46,12 @@ export class LedgerStore {
     this.#options = options;
     this.#statements = prepare(database);
     this.#state = this.#replayed();
+    this.#noticesTold = this.#state.notices.length;
+  }
+
+  /** Calls for each notice that entries from now on give, once their transaction is over. */
+  watchNotices(onNotice: (notice: Notice) => void): void {
+    this.#onNotice = onNotice;
   }
 
   /** All that the ledger says; changes with it, so read it and let go. */
@@ -70,6 +79,8 @@ export class LedgerStore {
    * of a charge) or the transaction fails later, nothing was appended, here and on disk.
    */
   append(appended: Appended): LedgerEntry[] {
+    // A transaction is one synchronous stretch: by then it is committed, or its notices were taken back.
+    queueMicrotask(() => this.#tellNotices());
     return this.#database.transaction(() => {
       const bodies =
         typeof appended === "function" ? appended(this.#state) : "kind" in appended ? [appended] : appended;
@@ -116,6 +127,12 @@ export class LedgerStore {
     this.#database.onRollback(apply(this.#state, entry));
     this.#statements.insert.run(entry.sequence, entry.hash, encodeEntry(entry));
     return entry;
+  }
+
+  #tellNotices(): void {
+    const due = this.#state.notices.slice(this.#noticesTold);
+    this.#noticesTold = this.#state.notices.length;
+    for (const notice of due) this.#onNotice(notice);
   }
 
   *#lines(after: number): Generator<string> {

@@ -32,13 +32,19 @@ export function weightsNeeded(proposals: readonly ProposalRecord[]): readonly St
 
 /** What to tell the coordinator of a decision: the approval, or that there is none (any more). */
 export function decisionMessage(proposal: ProposalRecord): SiteMessage | null {
-  const { study, digest: digestOfStudy, state, approval, reason } = proposal;
+  const { study, digest: digestOfStudy, state, approval, reason, offer } = proposal;
   switch (state) {
     case "approved":
       return approval === null ? null : { type: "study-approved", approval };
     case "rejected":
     case "vetoed":
-      return { type: "study-rejected", study, studyDigest: digestOfStudy, reason: reason ?? state };
+      return {
+        type: "study-rejected",
+        study,
+        studyDigest: digestOfStudy,
+        reason: reason ?? state,
+        ...(offer === null ? {} : { counterOffer: offer }),
+      };
     case "proposed":
       return null;
   }

@@ -58,12 +58,17 @@ function refusalOf(state: LedgerState, policy: Policy, purse: Purse, day: number
 function beforeSigning(code: string, { dataset, document }: Purse): string {
   const cap = `consilium-site budget cap ${dataset} --epsilon E --delta D`;
   if (code === "budget/no-cap") return `Set one: ${cap}`;
-  const reject = `consilium-site study reject ${document.name} --reason WHY`;
-  if (code === "budget/study-exceeded")
-    return `Reject it, and ask for a new proposal: ${reject}. Nothing was approved.`;
-  const perStudy = code === "budget/study-cap-exceeded" ? " --per-study E" : "";
-  return `Raise the cap (${cap}${perStudy}) or reject the study (${reject}). Nothing was approved.`;
+  const offer = `consilium-site study counter-offer ${document.name} --epsilon E`;
+  if (code === "budget/study-exceeded") return `Offer what you would grant: ${offer}. Nothing was approved.`;
+  const raise = `consilium-site budget raise ${dataset} ${RAISED_BY[code] ?? ""}--reason WHY`;
+  return `Offer what fits (${offer}), or have two stewards raise the cap (${raise}). Nothing was approved.`;
 }
+
+const RAISED_BY: Readonly<Record<string, string>> = {
+  "budget/cap-exceeded": "--epsilon E ",
+  "budget/study-cap-exceeded": "--per-study E ",
+  "budget/period-cap-exceeded": "--period PERIOD --epsilon E ",
+};
 
 /** What the study sends of the data, in words. */
 export function leaves(document: StudyDocument): string[] {

@@ -119,14 +119,16 @@ describe("before a study is approved", () => {
 
   test("over the cap, the remedy is what a steward can do: nothing runs yet that could be stopped", async () => {
     const small = { epsilon: 0.5, delta: 1e-4, perStudy: undefined, steward: with1("right") };
-    await setCap(context, "heart", small);
-    await expect(approveWith("right")).rejects.toMatchObject({
+    await writeFile(join(root, "tight.csv"), `${await readFile(records, "utf8")}\n`);
+    await register(context, "tight", join(root, "tight.csv"));
+    await setCap(context, "tight", small);
+    const failure = approve(context, document.name, { dataset: "tight", steward: with1("right") });
+    await expect(failure).rejects.toMatchObject({
       code: "budget/cap-exceeded",
       remedy: expect.stringMatching(
-        /^Raise the cap \(consilium-site budget cap heart .*reject.*Nothing was approved\.$/,
+        /^Offer what fits .*counter-offer heart.*budget raise tight .*Nothing was approved\.$/,
       ),
     });
-    await setCap(context, "heart", { ...small, epsilon: 4 });
   });
 });
 

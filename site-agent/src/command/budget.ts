@@ -1,8 +1,11 @@
+import { periodText } from "@consilium/shared/ledger/cap";
+import { Notice } from "@consilium/shared/ledger/notice";
 import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import { DatasetBudget } from "../ledger/budget.ts";
+import { DatasetBudget, type RaiseView } from "../ledger/budget.ts";
 import { Cap } from "../steward/statement.ts";
+import { changeText } from "./capChanges.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { epsilonCell, runnable, table } from "./output.ts";
 
@@ -24,11 +27,50 @@ export async function show(context: CommandContext): Promise<void> {
       epsilonCell(trainingEpsilon),
     ]),
   );
+  const waiting = budgets.flatMap(({ raises }) => raises.filter(({ settled }) => settled === null));
+  const given = budgets.flatMap(({ notices: all }) => all);
   context.output.result({ datasets: budgets }, [
     ...table(["data set", "ε spent", "with reserved", "cap (all studies)", "left", ""], rows),
     ...(studies.length === 0 ? [] : ["", ...table(["data set", "study", "ε", "training alone"], studies)]),
+    ...otherCaps(budgets),
+    ...(waiting.length === 0 ? [] : ["", ...waiting.flatMap(raiseLines)]),
+    ...(given.length === 0 ? [] : ["", ...given.map(noticeLine)]),
     ...(budgets.length === 0 ? [runnable("No data set yet: consilium-site data register NAME PATH")] : []),
   ]);
+}
+
+/** Those beside the cap over all studies. */
+function otherCaps(budgets: readonly DatasetBudget[]): string[] {
+  const rows = budgets.flatMap(({ dataset, caps }) =>
+    caps
+      .filter(({ of }) => of !== "data-set")
+      .map(({ study, period, epsilon, booked, left }) => [
+        dataset,
+        study ?? (period === null ? "" : periodText(period)),
+        epsilonCell(booked),
+        String(epsilon),
+        epsilonLeftText(left),
+      ]),
+  );
+  return rows.length === 0 ? [] : ["", ...table(["data set", "cap for", "ε with reserved", "cap", "left"], rows)];
+}
+
+function raiseLines({ number, dataset, change, by, reason }: RaiseView): string[] {
+  return [
+    `Raise ${number} waits: ${changeText(change)} on ${dataset}, asked for by ${by}: ${reason}`,
+    runnable(`  consilium-site budget grant ${number} --as NAME --reason WHY (or refuse)`),
+  ];
+}
+
+/** 50, 80 and 95 % of each cap, as the ledger found them. */
+export async function notices(context: CommandContext): Promise<void> {
+  const given = await askSite(context, { ask: "notices" }, z.array(Notice));
+  context.output.result({ notices: given }, given.length === 0 ? ["No cap is half spent."] : given.map(noticeLine));
+}
+
+function noticeLine({ at, level, site: _, dataset, study, period, epsilon, cap, delta }: Notice): string {
+  const which = study === null ? (period === null ? "its cap" : `its cap for ${periodText(period)}`) : `${study}'s cap`;
+  return `${at}  ${dataset}: ${level} % of ${which} is booked: ε ${epsilonCell(epsilon)} of ${cap} at δ = ${delta}`;
 }
 
 export interface CapOptions {
@@ -38,7 +80,7 @@ export interface CapOptions {
   readonly steward: StewardOptions;
 }
 
-/** Sets a data set's cap: a steward's decision, whether it goes up or down. */
+/** Sets a data set's first cap over all studies, or a lower one; a higher one takes two stewards. */
 export async function setCap(context: CommandContext, name: string, options: CapOptions): Promise<void> {
   const { epsilon, delta, perStudy } = options;
   const dataset = DatasetId.parse(name);

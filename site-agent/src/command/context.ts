@@ -10,7 +10,7 @@ import { readPassword, type Terminal } from "../steward/password.ts";
 import { openKey, type SealedKey } from "../steward/sealedKey.ts";
 import { type StewardAction, signDecision } from "../steward/statement.ts";
 import { type DataFolder, requireJoined } from "../storage/folder.ts";
-import { readKeys } from "../storage/keys.ts";
+import { sealedKeyOf } from "../storage/keys.ts";
 import type { Output } from "./output.ts";
 
 /** What every command gets from `cli.ts`. */
@@ -45,6 +45,8 @@ export async function askSite<Schema extends z.ZodType>(
 export interface StewardOptions {
   /** File with the password; without one it is asked for. */
   readonly passwordFile: string | undefined;
+  /** Who decides; the first steward where nobody is named. */
+  readonly as?: string | undefined;
   /** Don't ask the question: the answer is yes. */
   readonly isSure: boolean;
 }
@@ -52,10 +54,10 @@ export interface StewardOptions {
 /** Asks the steward, then opens the steward's key. Without a terminal the password's file is the answer. */
 export async function stewardOf(
   { folder, terminal }: CommandContext,
-  { passwordFile, isSure }: StewardOptions,
+  { passwordFile, as, isSure }: StewardOptions,
   question: string,
 ): Promise<{ sealed: SealedKey; signer: Signer }> {
-  const { sealedSteward: sealed } = await readKeys(folder);
+  const sealed = await sealedKeyOf(folder, as);
   if (!isSure && terminal.input.isTTY) await requireYes(question, terminal);
   const password = await readPassword(`Password of steward ${sealed.steward}: `, passwordFile, terminal);
   return { sealed, signer: await openKey(sealed, password) };
@@ -83,7 +85,8 @@ export async function decideAs(
   decisionOf: (next: NextDecision) => StewardAction,
 ): Promise<void> {
   const next = await askSite(context, { ask: "next-decision" }, NextDecision);
-  const { site, steward, number } = next;
+  const { site, stewards, number } = next;
+  const steward = stewards.find(({ publicKey }) => publicKey === signer.publicKey)?.name ?? next.steward;
   const signed = signDecision(signer, { site, steward, number, decision: decisionOf(next) });
   await askSite(context, { ask: "decide", signed }, NextDecisionDone);
 }

@@ -26,6 +26,10 @@ export function passwordOption(): Option {
   return new Option("--password-file <file>", "file with the steward's password (mode 0600); else it is asked for");
 }
 
+export function asOption(): Option {
+  return new Option("--as <name>", "who decides, where this site has more than one steward; else the first");
+}
+
 export function yesOption(): Option {
   return new Option("--yes", "do not ask whether to go on").default(false);
 }
@@ -58,6 +62,7 @@ export interface JoinFlags {
 }
 export interface StewardFlags {
   readonly passwordFile?: string;
+  readonly as?: string;
   readonly yes: boolean;
 }
 export interface ApproveFlags extends StewardFlags {
@@ -78,9 +83,19 @@ export interface CapFlags extends StewardFlags {
   readonly delta: number;
   readonly perStudy?: number;
 }
+/** Of `budget raise` and `lower`: what is not named stays. */
+export interface ChangeFlags extends StewardFlags {
+  readonly epsilon?: number;
+  readonly delta?: number;
+  readonly perStudy?: number;
+  readonly study?: string;
+  readonly period?: string;
+  readonly lift?: boolean;
+  readonly reason: string;
+}
 
-export function stewardFlags({ passwordFile, yes }: StewardFlags): StewardOptions {
-  return { passwordFile, isSure: yes };
+export function stewardFlags({ passwordFile, as, yes }: StewardFlags): StewardOptions {
+  return { passwordFile, as, isSure: yes };
 }
 
 export function noToken(): Failure {

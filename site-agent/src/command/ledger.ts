@@ -11,6 +11,7 @@ import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { z } from "zod";
 import { readConfig } from "../config.ts";
+import { changeText } from "./capChanges.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { epsilonCell, table } from "./output.ts";
 
@@ -134,6 +135,12 @@ const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
 function detail(body: LedgerEntry["body"]): string {
   if ("charge" in body) return body.charge;
   if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
+  if (body.kind === "study-cap-set") return `${body.study} on ${body.dataset}: ${body.epsilon ?? "lifted"}`;
+  if (body.kind === "period-cap-set") return `${body.period} on ${body.dataset}: ${body.epsilon ?? "lifted"}`;
+  if (body.kind === "raise-asked")
+    return `${changeText(body.change)} on ${body.dataset}, by ${body.by}: ${body.reason}`;
+  if (body.kind === "raise-settled") return `${body.isGranted ? "granted" : "refused"} by ${body.by}: ${body.reason}`;
+  if (body.kind === "steward-added") return `${body.steward}, by ${body.by}`;
   if (body.kind === "study-approved") return `${body.study} on ${body.dataset}`;
   if (body.kind === "head-witnessed") return `${body.head.writer} at entry ${body.head.sequence}`;
   return "";

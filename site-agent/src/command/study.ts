@@ -18,9 +18,9 @@ import { epsilonCell, runnable, table } from "./output.ts";
 
 export async function list(context: CommandContext): Promise<void> {
   const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
-  const rows = studies.map(({ name, state, epsilon, delta, progress, refusedBy }) => [
+  const rows = studies.map(({ name, state, epsilon, delta, progress, refusedBy, frozen, offer }) => [
     name,
-    state,
+    `${state}${frozen ? ", frozen" : ""}${offer === null ? "" : `, ε = ${offer.epsilon} offered`}`,
     `${epsilon} at δ = ${delta}`,
     progress ?? "",
     refusedBy.length === 0 ? "" : `policy refuses: ${refusedBy.map(({ rule }) => rule).join(", ")}`,

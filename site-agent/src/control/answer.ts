@@ -49,7 +49,14 @@ export function answer(site: Site, request: SiteRequest): unknown {
     case "verify-ledger":
       return { entries: ledger.verify(), head: ledger.head() };
     case "next-decision":
-      return { site: config.name, steward: records.steward().name, number: records.lastStatementNumber() + 1 };
+      return {
+        site: config.name,
+        steward: records.steward().name,
+        stewards: records.stewards(),
+        number: records.lastStatementNumber() + 1,
+      };
+    case "notices":
+      return ledger.state.notices.toReversed();
     case "decide":
       decide(site.decisions, request.signed);
       site.book.forget();
@@ -60,7 +67,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
 }
 
 function summary({ config }: Site, proposal: ProposalRecord): StudySummary {
-  const { study, digest, state, reason, dataset, told, progress, document } = proposal;
+  const { study, digest, state, reason, dataset, told, progress, document, frozen, offer } = proposal;
   return {
     name: study,
     digest,
@@ -72,6 +79,8 @@ function summary({ config }: Site, proposal: ProposalRecord): StudySummary {
     dataset,
     told,
     progress,
+    frozen,
+    offer,
     refusedBy: [...brokenRules(config.allow, document)],
   };
 }

@@ -1,11 +1,12 @@
 import { Refusal } from "@consilium/shared/failure/failure";
 import { Approval } from "@consilium/shared/study/approval";
+import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { StudyEngine, WorkerStatus } from "../device/status.ts";
-import { SignedStatement } from "../steward/statement.ts";
+import { KnownSteward, SignedStatement } from "../steward/statement.ts";
 
 /**
  * What a command may ask of the running agent. Whoever may open the data folder may ask; only a steward's signature
@@ -30,6 +31,8 @@ export const ControlRequest = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("verify-ledger") }),
   /** Number and names for the steward's next decision. */
   z.strictObject({ ask: z.literal("next-decision") }),
+  /** 50, 80 and 95 % of each cap, newest first. */
+  z.strictObject({ ask: z.literal("notices") }),
   z.strictObject({ ask: z.literal("decide"), signed: SignedStatement }),
 ]);
 export type ControlRequest = z.infer<typeof ControlRequest>;
@@ -77,6 +80,9 @@ export const StudySummary = z.strictObject({
   /** What the coordinator last said of the study. */
   progress: z.string().nullable(),
   /** Rules of this site's policy that the study breaks. */
+  frozen: z.boolean(),
+  /** What this site offered instead, where it refused with an offer. */
+  offer: CounterOffer.nullable(),
   refusedBy: z.array(z.strictObject({ rule: z.string(), allowed: z.string(), asked: z.string() })),
 });
 export type StudySummary = z.infer<typeof StudySummary>;
@@ -87,6 +93,8 @@ export type StudyDetail = z.infer<typeof StudyDetail>;
 export const NextDecision = z.strictObject({
   site: SiteName,
   steward: z.string(),
+  /** All who may decide, the first steward first. */
+  stewards: z.array(KnownSteward),
   number: z.number().int().positive(),
 });
 export type NextDecision = z.infer<typeof NextDecision>;

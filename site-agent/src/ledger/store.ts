@@ -1,7 +1,9 @@
 import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
+import { noticeFields } from "@consilium/shared/ledger/notice";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { LEDGER_HEAD_DOMAIN, type SignedHead } from "@consilium/shared/protocol/messages";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
+import type { Logger } from "@consilium/shared/system/logger";
 import type { LedgerStore } from "@consilium/storage/ledgerStore";
 
 /** This site's own ledger. One process owns it. */
@@ -28,6 +30,11 @@ export class SiteLedger {
       this.#store.append(bodies);
       also();
     });
+  }
+
+  /** Logs each notice that entries from now on give. */
+  logNotices(logger: Logger): void {
+    this.#store.watchNotices((notice) => logger.warn("budget-notice", noticeFields(notice)));
   }
 
   entries(after = 0): readonly LedgerEntry[] {

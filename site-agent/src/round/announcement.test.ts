@@ -30,7 +30,7 @@ function standingOf(earlyStop?: unknown, clipping?: unknown): StudyStanding {
     digest: studyDigest(document),
     state: "approved",
     dataset: DatasetId.parse("heart"),
-    frozen: false,
+    frozen: null,
     parameterCount: 3,
     charges: { train: [], evaluate: [], audit: [] },
   };

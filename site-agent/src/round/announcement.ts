@@ -28,8 +28,8 @@ export interface StudyStanding {
   readonly state: "proposed" | "approved" | "rejected" | "vetoed";
   /** Data set that the steward gave it; null before. */
   readonly dataset: DatasetId | null;
-  /** The data set it uses is frozen by the steward. */
-  readonly frozen: boolean;
+  /** What a steward froze: the data set that it uses, or the study itself. */
+  readonly frozen: "dataset" | "study" | null;
   /** Values in the model's flat parameter vector. */
   readonly parameterCount: number;
   /** What a round of each purpose does to this site's data set. */
@@ -46,7 +46,8 @@ export function announcementRefusal(spec: RoundSpec, standing: StudyStanding | n
     return refusal("study/digest-differs", "The round is of another version of the study than this site knows.");
   }
   if (standing.state !== "approved") return refusal(`study/${standing.state}`, STANDING[standing.state]);
-  if (standing.frozen) return refusal("dataset/frozen", "The steward froze the data set of this study.");
+  if (standing.frozen === "dataset") return refusal("dataset/frozen", "The steward froze the data set of this study.");
+  if (standing.frozen === "study") return refusal("study/frozen", "The steward froze this study.");
   return roundRefusal(spec, standing, site);
 }
 

@@ -84,7 +84,7 @@ export class Book implements RoundBook {
   book(key: RoundKey, charges: readonly PlannedCharge[], shown: SignedHead): void {
     const { attempts, site, now } = this.#options;
     const study = this.#study(key.study);
-    if (study?.dataset == null || study.state !== "approved" || study.frozen) throw notApproved(key.study);
+    if (study?.dataset == null || study.state !== "approved" || study.frozen !== null) throw notApproved(key.study);
     const { dataset, document } = study;
     const named = charges.map(({ part, event }) => ({ charge: chargeId(key, site, part), part, event }));
     const { study: name, round, attempt } = key;
@@ -196,7 +196,8 @@ export class Book implements RoundBook {
     const proposal = records.proposal(study);
     if (proposal === null) return null;
     const { document, digest, state, dataset } = proposal;
-    const frozen = dataset !== null && (records.dataset(dataset)?.frozen ?? true);
+    const isOnFrozen = dataset !== null && (records.dataset(dataset)?.frozen ?? true);
+    const frozen = isOnFrozen ? "dataset" : proposal.frozen ? "study" : null;
     const charges = {
       train: plannedCharges(document, "train"),
       evaluate: plannedCharges(document, "evaluate"),

@@ -15,7 +15,7 @@ function worldOf(parameterCount: number): { ends: Ends; requests: EngineRequest[
     document,
     digest,
     state: "approved",
-    frozen: false,
+    frozen: null,
     parameterCount,
     charges,
     dataset: null,

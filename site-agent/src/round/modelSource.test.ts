@@ -30,7 +30,7 @@ const document = StudyDocument.parse({
 });
 const charges = { train: [], evaluate: [], audit: [] };
 const standing: StudyStanding = {
-  ...{ document, digest: studyDigest(document), dataset, state: "approved", frozen: false },
+  ...{ document, digest: studyDigest(document), dataset, state: "approved", frozen: null },
   ...{ parameterCount: 3, charges },
 };
 

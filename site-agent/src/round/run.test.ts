@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
+import { CapChange } from "@consilium/shared/ledger/cap";
 import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -150,9 +151,12 @@ describe("[RND26] a site acts only as the study that its steward approved says, 
     await bench.announce(announcement(1, 2));
     bench.decide({ action: "freeze", dataset, frozen: false, reason: "done" });
     const { studyDigest } = announcement(1).round;
-    bench.decide({ action: "veto", study: document.name, studyDigest, reason: "withdrawn" });
+    bench.decide({ action: "freeze-study", study: document.name, studyDigest, frozen: true, reason: "a question" });
     await bench.announce(announcement(1, 3));
-    expect(world.refusals()).toEqual(["study/proposed", "dataset/frozen", "study/vetoed"]);
+    bench.decide({ action: "freeze-study", study: document.name, studyDigest, frozen: false, reason: "answered" });
+    bench.decide({ action: "veto", study: document.name, studyDigest, reason: "withdrawn" });
+    await bench.announce(announcement(1, 4));
+    expect(world.refusals()).toEqual(["study/proposed", "dataset/frozen", "study/frozen", "study/vetoed"]);
     expect(world.steps).toBe(0);
   });
 
@@ -176,6 +180,18 @@ describe("[LED22] a site books nothing past its cap, nor on a coordinator's ledg
     await bench.announce(announcement(1));
     await bench.at(document.training.answerAfterMs);
     expect(world.refusals()).toEqual(["budget/cap-exceeded"]);
+    expect(kinds()).not.toContain("reserved");
+  });
+
+  test.each([
+    { change: CapChange.parse({ of: "study", study: "heart", epsilon: 0.5 }), code: "budget/study-cap-exceeded" },
+    { change: CapChange.parse({ of: "period", period: "30-days", epsilon: 0.5 }), code: "budget/period-cap-exceeded" },
+  ])("[LED30] nor past $change.of's cap, set while the study runs: $code", async ({ change, code }) => {
+    approved();
+    bench.decide({ action: "lower-cap", dataset, change, reason: "less" });
+    await bench.announce(announcement(1));
+    await bench.at(document.training.answerAfterMs);
+    expect(world.refusals()).toEqual([code]);
     expect(kinds()).not.toContain("reserved");
   });
 

@@ -158,10 +158,10 @@ export class SiteBench {
     this.database.close();
   }
 
-  decide(decision: StewardAction, policy: Policy = {}, signer = steward): void {
+  decide(decision: StewardAction, policy: Policy = {}, signer = steward, name = "Dr. Bell"): void {
     const number = this.records.lastStatementNumber() + 1;
     const { records, ledger } = this;
-    const signed = signDecision(signer, { site, steward: "Dr. Bell", number, decision });
+    const signed = signDecision(signer, { site, steward: name, number, decision });
     decide({ site, identity, policy, records, ledger, now: () => new Date(), isPrepared: () => true }, signed);
     this.book.forget();
   }

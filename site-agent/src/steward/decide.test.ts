@@ -48,7 +48,7 @@ function cap(): number | undefined {
 
 /** Lets a statement take effect that was made elsewhere. */
 function submit(number: number, signer = steward, name = "Dr. Bell", isPrepared = true): void {
-  const signed = signDecision(signer, { site, steward: name, number, decision: capTo(8) });
+  const signed = signDecision(signer, { site, steward: name, number, decision: capTo(2) });
   const { records, ledger } = bench;
   const now = (): Date => new Date();
   decide({ site, identity, policy: {}, records, ledger, now, isPrepared: () => isPrepared }, signed);
@@ -71,7 +71,7 @@ describe("[STU30] a cap moves and a study is approved only by the steward's own,
     }
     expect(cap()).toBe(4);
     submit(2);
-    expect(cap()).toBe(8);
+    expect(cap()).toBe(2);
   });
 
   test("the ledger names the statement that set a cap", () => {
@@ -114,8 +114,10 @@ describe("[STU30] a cap moves and a study is approved only by the steward's own,
 describe("[STU31] a study is approved only where policy, cap and split allow it", () => {
   test("without a cap, over the cap, and with a cap that the steward didn't see", () => {
     expect(() => bench.approve(4)).toThrow(expect.objectContaining({ code: "budget/cap-moved" }));
-    bench.setCap(2);
-    expect(() => bench.approve(2)).toThrow(expect.objectContaining({ code: "budget/cap-exceeded" }));
+    const ward = DatasetId.parse("ward");
+    bench.register(ward);
+    bench.setCap(2, ward);
+    expect(() => bench.approve(2, {}, ward)).toThrow(expect.objectContaining({ code: "budget/cap-exceeded" }));
     bench.setCap(4);
     expect(() => bench.approve(5)).toThrow(expect.objectContaining({ code: "budget/cap-moved" }));
     bench.approve(4);

@@ -1,8 +1,10 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
+import type { CapChange } from "@consilium/shared/ledger/cap";
 import { capsInForce, today } from "@consilium/shared/ledger/capFilter";
 import type { LedgerState } from "@consilium/shared/ledger/state";
+import { revisedStudy } from "@consilium/shared/plan/revisedStudy";
 import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
 import {
   APPROVAL_DOMAIN,
@@ -17,7 +19,8 @@ import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
 import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
-import { type SignedStatement, type StewardAction, verifyDecision } from "./statement.ts";
+import { capBody, openRaise, requireLowering, requireRaise } from "./capDecision.ts";
+import { type SignedStatement, type StewardAction, type StewardStatement, verifyDecision } from "./statement.ts";
 
 export interface DecisionOptions {
   readonly site: SiteName;
@@ -36,8 +39,8 @@ export interface DecisionOptions {
  */
 export function decide(options: DecisionOptions, signed: SignedStatement): void {
   const { site, records, ledger, now } = options;
-  const digest = verifyDecision(signed, site, records.steward(), records.lastStatementNumber());
-  const { bodies, check, also } = effectOf(options, signed.statement.decision, digest);
+  const digest = verifyDecision(signed, site, records.stewards(), records.lastStatementNumber());
+  const { bodies, check, also } = effectOf(options, signed.statement, digest);
   ledger.append(bodies, check, () => {
     records.insertStatement(signed, digest, now().toISOString());
     also();
@@ -50,8 +53,8 @@ interface Effect {
   readonly also: () => void;
 }
 
-function effectOf(options: DecisionOptions, decision: StewardAction, statement: Digest): Effect {
-  const { records, site } = options;
+function effectOf(options: DecisionOptions, { decision, steward: by }: StewardStatement, statement: Digest): Effect {
+  const { records, site, ledger } = options;
   const nothing = (): void => {};
   switch (decision.action) {
     case "approve":
@@ -65,17 +68,78 @@ function effectOf(options: DecisionOptions, decision: StewardAction, statement: 
     }
     case "set-cap": {
       const { dataset, cap } = decision;
-      requireDataset(records, dataset);
-      return { bodies: [{ kind: "cap-set", site, dataset, ...cap, statement }], check: nothing, also: nothing };
+      return lowering(options, dataset, { of: "data-set", ...cap }, statement);
     }
+    case "lower-cap":
+      return lowering(options, decision.dataset, decision.change, statement);
+    case "ask-raise": {
+      const { dataset, change, reason } = decision;
+      requireDataset(records, dataset);
+      const check = (state: LedgerState): void => requireRaise(state, site, dataset, change, records.stewards().length);
+      return {
+        bodies: [{ kind: "raise-asked", site, dataset, change, by, reason, statement }],
+        check,
+        also: nothing,
+      };
+    }
+    case "settle-raise": {
+      const { request, isGranted, reason } = decision;
+      const { dataset, change } = openRaise(ledger.state, request).asked;
+      const settled = { kind: "raise-settled" as const, site, request, isGranted, by, reason, statement };
+      const granted = isGranted ? [capBody(site, dataset, change, statement)] : [];
+      return { bodies: [settled, ...granted], check: nothing, also: nothing };
+    }
+    case "add-steward": {
+      const { name: steward, publicKey } = decision;
+      return {
+        bodies: [{ kind: "steward-added", site, steward, publicKey, by, statement }],
+        check: nothing,
+        also: () => records.addSteward({ name: steward, publicKey }),
+      };
+    }
+    case "counter-offer":
+      return counterOffer(options, decision);
     case "freeze": {
       const { dataset, frozen } = decision;
       requireDataset(records, dataset);
       return { bodies: [], check: nothing, also: () => records.freeze(dataset, frozen) };
     }
+    case "freeze-study": {
+      const { study, studyDigest, frozen } = decision;
+      requireProposal(records, study, studyDigest);
+      return { bodies: [], check: nothing, also: () => records.freezeStudy(studyDigest, frozen) };
+    }
     default:
       return unreachable(decision);
   }
+}
+
+function lowering(options: DecisionOptions, dataset: DatasetId, change: CapChange, statement: Digest): Effect {
+  const { records, site } = options;
+  requireDataset(records, dataset);
+  return {
+    bodies: [capBody(site, dataset, change, statement)],
+    check: (state) => requireLowering(state, site, dataset, change),
+    also: () => undefined,
+  };
+}
+
+/** What is offered would be granted as things stand: policy and caps let such a study through. */
+function counterOffer(
+  { records, site, policy, now }: DecisionOptions,
+  { study, studyDigest, dataset, offer, reason }: Extract<StewardAction, { action: "counter-offer" }>,
+): Effect {
+  const proposal = requireProposal(records, study, studyDigest);
+  requireDataset(records, dataset);
+  if (proposal.state === "approved") throw approvedAlready(study);
+  const document = revisedStudy(proposal.document, offer);
+  requireAllowed(policy, document);
+  return {
+    bodies: [],
+    check: (state) =>
+      requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now())),
+    also: () => records.offer(studyDigest, offer, reason),
+  };
 }
 
 function approval(
@@ -150,6 +214,15 @@ function requireDataset(records: Records, dataset: DatasetId): DatasetRecord {
     kind: "usage",
     what: `No data set ${dataset} is registered at this site.`,
     remedy: `Register it: consilium-site data register ${dataset} PATH`,
+  });
+}
+
+function approvedAlready(study: StudyName): Failure {
+  return new Failure({
+    code: "study/approved-already",
+    kind: "refused",
+    what: `Study ${study} is approved here: an offer of less would say two things at once.`,
+    remedy: `Withdraw the approval first: consilium-site study reject ${study} --reason WHY`,
   });
 }
 

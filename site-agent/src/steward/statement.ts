@@ -1,7 +1,10 @@
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
+import { CapChange } from "@consilium/shared/ledger/cap";
+import { StewardName } from "@consilium/shared/ledger/entry";
 import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
 import { ApprovalStatement } from "@consilium/shared/study/approval";
+import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { DatasetId, Digest, PublicKey, Signature, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
@@ -17,9 +20,35 @@ export const StewardAction = z.discriminatedUnion("action", [
   /** `signature`: the steward's over `approval` alone, as it goes to the coordinator. */
   z.strictObject({ action: z.literal("approve"), approval: ApprovalStatement, signature: Signature }),
   z.strictObject({ action: z.literal("reject"), study: StudyName, studyDigest: Digest, reason }),
+  /** The first cap over all studies, or a lower one. */
   z.strictObject({ action: z.literal("set-cap"), dataset: DatasetId, cap: Cap }),
+  /** Any cap, lower than before. */
+  z.strictObject({ action: z.literal("lower-cap"), dataset: DatasetId, change: CapChange, reason }),
+  /** Changes nothing until another steward grants it. */
+  z.strictObject({ action: z.literal("ask-raise"), dataset: DatasetId, change: CapChange, reason }),
+  /** `request`: digest of the statement that asked. */
+  z.strictObject({ action: z.literal("settle-raise"), request: Digest, isGranted: z.boolean(), reason }),
+  /** Somebody else who may decide here; studies are approved by the first steward, whose key the consortium knows. */
+  z.strictObject({ action: z.literal("add-steward"), name: StewardName, publicKey: PublicKey }),
   /** A frozen data set takes part in nothing until the steward unfreezes it. */
   z.strictObject({ action: z.literal("freeze"), dataset: DatasetId, frozen: z.boolean(), reason }),
+  /** A frozen study keeps its approval and takes part in nothing until it is unfrozen. */
+  z.strictObject({
+    action: z.literal("freeze-study"),
+    study: StudyName,
+    studyDigest: Digest,
+    frozen: z.boolean(),
+    reason,
+  }),
+  /** A refusal of this version that names the ε of one that would be granted, on that data set. */
+  z.strictObject({
+    action: z.literal("counter-offer"),
+    study: StudyName,
+    studyDigest: Digest,
+    dataset: DatasetId,
+    offer: CounterOffer,
+    reason,
+  }),
   /** Withdraws an approval: from now on the site declines the study's rounds. */
   z.strictObject({ action: z.literal("veto"), study: StudyName, studyDigest: Digest, reason }),
 ]);
@@ -28,7 +57,7 @@ export type StewardAction = z.infer<typeof StewardAction>;
 /** One decision. `number` is one more than the site's last: a statement that took effect once never does again. */
 export const StewardStatement = z.strictObject({
   site: SiteName,
-  steward: z.string().min(1).max(100),
+  steward: StewardName,
   number: z.number().int().positive(),
   decision: StewardAction,
 });
@@ -44,24 +73,28 @@ export function signDecision(steward: Signer, statement: StewardStatement): Sign
 }
 
 /** Whom the site knows as its steward. */
-export const KnownSteward = z.strictObject({ name: z.string().min(1).max(100), publicKey: PublicKey });
+export const KnownSteward = z.strictObject({ name: StewardName, publicKey: PublicKey });
 export type KnownSteward = z.infer<typeof KnownSteward>;
 
-/** The statement's digest, once it is shown to be this site's steward's and the next one. Throws otherwise. */
+/** The statement's digest, once it is shown to be one of this site's stewards' and the next one. Throws otherwise. */
 export function verifyDecision(
   signed: SignedStatement,
   site: SiteName,
-  steward: KnownSteward,
+  stewards: readonly KnownSteward[],
   lastNumber: number,
 ): Digest {
   const { statement, signature } = signed;
-  const isSteward = statement.steward === steward.name && statement.site === site;
-  if (!isSteward || !verifyStatement(steward.publicKey, STEWARD_DOMAIN, statement, signature)) {
+  const steward = stewards.find(({ name }) => name === statement.steward);
+  if (
+    steward === undefined ||
+    statement.site !== site ||
+    !verifyStatement(steward.publicKey, STEWARD_DOMAIN, statement, signature)
+  ) {
     throw new Failure({
       code: "steward/signature-invalid",
       kind: "refused",
-      what: "This decision is not signed by this site's steward.",
-      remedy: "Only the steward, with the steward's password, decides: see consilium-site status for the name.",
+      what: "This decision is not signed by a steward of this site.",
+      remedy: "Only a steward, with the steward's own password, decides: see consilium-site steward list.",
     });
   }
   if (statement.number !== lastNumber + 1) {

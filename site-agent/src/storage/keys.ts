@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PUBLIC_FILE_MODE, readSecretFile, SECRET_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { tlsKeyFingerprint } from "@consilium/certs/keys";
@@ -55,6 +55,32 @@ export async function readKeys(folder: DataFolder): Promise<SiteKeys> {
     sealedSteward: SealedKey.parse(JSON.parse(steward)),
     ca,
   };
+}
+
+/** The sealed key of the steward of that name; of the first one where none is named. */
+export async function sealedKeyOf(folder: DataFolder, name?: string): Promise<SealedKey> {
+  const others = (await readdir(folder.keys)).filter((one) => /^steward-[0-9a-f]{16}\.json$/.test(one));
+  const keys = await Promise.all(
+    ["steward.json", ...others].map(async (one) =>
+      SealedKey.parse(JSON.parse(await readSecretFile(file(folder, one)))),
+    ),
+  );
+  const found = name === undefined ? keys[0] : keys.find(({ steward }) => steward === name);
+  if (found !== undefined) return found;
+  throw new Failure({
+    code: "steward/unknown",
+    kind: "usage",
+    what: `No steward ${name ?? ""} has a key here.`,
+    remedy: "See who may decide: consilium-site steward list",
+  });
+}
+
+/** The key of one more steward, beside the first one's. Returns how to take it away again. */
+export async function writeStewardKey(folder: DataFolder, sealed: SealedKey): Promise<() => Promise<void>> {
+  const suffix = Buffer.from(sealed.publicKey, "base64").subarray(0, 8).toString("hex");
+  const path = file(folder, `steward-${suffix}.json`);
+  await writeFileAtomically(path, `${JSON.stringify(sealed)}\n`, SECRET_FILE_MODE);
+  return () => rm(path, { force: true });
 }
 
 /** Key and certificate are one file, so that a crash never leaves one without the other. */

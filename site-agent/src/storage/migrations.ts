@@ -15,6 +15,15 @@ export const siteMigrations: Record<string, Migration> = {
       await db.schema.alterTable("dataset").addColumn("split_rule", "text").execute();
     },
   },
+  "0102-counter-offer": {
+    async up({ schema }: Kysely<unknown>): Promise<void> {
+      await schema.alterTable("proposal").addColumn("counter_offer", "text").execute();
+      await schema
+        .alterTable("proposal")
+        .addColumn("frozen", "integer", (c) => c.notNull().defaultTo(0).check(sql`frozen in (0, 1)`))
+        .execute();
+    },
+  },
 };
 
 async function createDecisions({ schema }: Kysely<unknown>): Promise<void> {

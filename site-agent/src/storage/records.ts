@@ -1,7 +1,8 @@
 /** What the agent knows besides its ledger: the steward and the decisions, data sets, and studies proposed. */
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import { Failure } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import { Approval } from "@consilium/shared/study/approval";
+import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, Signature, StudyName } from "@consilium/shared/units/identity";
 import type { Connection } from "@consilium/storage/database";
@@ -35,6 +36,9 @@ export const ProposalRecord = z.strictObject({
   approval: Approval.nullable(),
   told: z.boolean(),
   progress: z.string().nullable(),
+  frozen: z.boolean(),
+  /** What a steward would grant instead, of a study that was refused. */
+  offer: CounterOffer.nullable(),
 });
 export type ProposalRecord = z.infer<typeof ProposalRecord>;
 
@@ -45,12 +49,26 @@ export class Records {
     this.#connection = connection;
   }
 
+  /** The first: whose key the consortium knows. */
   steward(): KnownSteward {
-    const row = this.#connection.prepare("select name, public_key as publicKey from steward").get();
-    return KnownSteward.parse(row);
+    const [first] = this.stewards();
+    assert(first !== undefined, "a site that joined has its steward");
+    return first;
   }
 
-  /** The steward is pinned when the site joins; another one takes a new enrolment. */
+  /** The first, then those that were added, in that order. */
+  stewards(): readonly KnownSteward[] {
+    const rows = this.#connection.prepare("select name, public_key as publicKey from steward order by rowid").all();
+    return rows.map((row) => KnownSteward.parse(row));
+  }
+
+  addSteward({ name, publicKey }: KnownSteward): void {
+    const known = this.stewards().find((one) => one.name === name || one.publicKey === publicKey);
+    if (known !== undefined) throw stewardKnown(known.name);
+    this.#connection.prepare("insert into steward (name, public_key) values (?, ?)").run(name, publicKey);
+  }
+
+  /** The first steward is pinned when the site joins; another first one takes a new enrolment. */
   pinSteward({ name, publicKey }: KnownSteward): void {
     this.#connection.prepare("delete from steward").run();
     this.#connection.prepare("insert into steward (name, public_key) values (?, ?)").run(name, publicKey);
@@ -143,15 +161,27 @@ export class Records {
       .run(study, digest);
     this.#connection
       .prepare(
-        "update proposal set state = 'approved', approval = ?, dataset = ?, reason = null, told = 0 where digest = ?",
+        `update proposal set state = 'approved', approval = ?, dataset = ?, reason = null, counter_offer = null, told = 0
+         where digest = ?`,
       )
       .run(canonicalJson(approval), dataset, digest);
   }
 
   refuse(digest: Digest, state: "rejected" | "vetoed", reason: string): void {
     this.#connection
-      .prepare("update proposal set state = ?, reason = ?, told = 0 where digest = ?")
+      .prepare("update proposal set state = ?, reason = ?, counter_offer = null, told = 0 where digest = ?")
       .run(state, reason, digest);
+  }
+
+  /** A refusal with an offer. */
+  offer(digest: Digest, offer: CounterOffer, message: string): void {
+    this.#connection
+      .prepare("update proposal set state = 'rejected', reason = ?, counter_offer = ?, told = 0 where digest = ?")
+      .run(message, canonicalJson(offer), digest);
+  }
+
+  freezeStudy(digest: Digest, frozen: boolean): void {
+    this.#connection.prepare("update proposal set frozen = ? where digest = ?").run(frozen ? 1 : 0, digest);
   }
 
   markTold(digest: Digest): void {
@@ -197,16 +227,30 @@ const ProposalRow = z.object({
   approval: z.string().nullable(),
   told: z.number(),
   progress: z.string().nullable(),
+  frozen: z.number(),
+  counter_offer: z.string().nullable(),
 });
 
 function proposalOf(value: unknown): ProposalRecord {
-  const { received_at: receivedAt, document, approval, told, ...row } = ProposalRow.parse(value);
+  const parsed = ProposalRow.parse(value);
+  const { received_at: receivedAt, document, approval, told, frozen, counter_offer: offer, ...row } = parsed;
   return ProposalRecord.parse({
     ...row,
     receivedAt,
     document: JSON.parse(document),
     approval: approval === null ? null : JSON.parse(approval),
     told: told === 1,
+    frozen: frozen === 1,
+    offer: offer === null ? null : JSON.parse(offer),
+  });
+}
+
+function stewardKnown(name: string): Failure {
+  return new Failure({
+    code: "steward/known-already",
+    kind: "refused",
+    what: `${name} is a steward of this site already, by this name or this key.`,
+    remedy: "Another person has another name and another key: consilium-site steward list",
   });
 }
 

@@ -181,6 +181,7 @@ function summary(stage: Stage, committedRounds: number) {
     proposedAt: at(0),
     endedEarly: stage === "ended-early" ? ENDED_EARLY : null,
     audited: isReleased(stage),
+    offers: 0,
   };
 }
 
@@ -193,6 +194,7 @@ function detail(stage: Stage, committed: number) {
       answer: "approved",
       steward: `Steward of ${site}`,
       reason: null,
+      offer: null,
       at: at(30 + index),
     })),
     moves: [{ from: "draft", to: "proposed", by: "Ada Lead", reason: "proposed", at: at(0) }],

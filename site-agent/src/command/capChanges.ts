@@ -1,0 +1,150 @@
+import { Failure } from "@consilium/shared/failure/failure";
+import { CapChange, type CapsInForce, periodText } from "@consilium/shared/ledger/cap";
+import { DatasetId } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { NextDecision } from "../control/request.ts";
+import { DatasetBudget, type RaiseView } from "../ledger/budget.ts";
+import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
+import { type ChangeFlags, stewardFlags } from "./flags.ts";
+import { epsilonCell, runnable } from "./output.ts";
+
+/** Lowers a cap at once, or sets one for a study or a period beside the data set's. */
+export async function lower(context: CommandContext, name: string, flags: ChangeFlags): Promise<void> {
+  const { dataset, budget, change } = await asked(context, name, flags);
+  const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Lower it?`;
+  const { signer } = await stewardOf(context, stewardFlags(flags), question);
+  await decideAs(context, signer, () => ({ action: "lower-cap", dataset, change, reason: flags.reason }));
+  context.output.result({ dataset, change }, [
+    `${changeText(change)} on ${dataset}, from now on.`,
+    runnable("Next: consilium-site budget show"),
+  ]);
+}
+
+/** Asks that a cap be raised: another steward grants it, or nothing changes. */
+export async function raise(context: CommandContext, name: string, flags: ChangeFlags): Promise<void> {
+  const { dataset, budget, change } = await asked(context, name, flags);
+  const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Ask for it?`;
+  const { signer } = await stewardOf(context, stewardFlags(flags), question);
+  await decideAs(context, signer, () => ({ action: "ask-raise", dataset, change, reason: flags.reason }));
+  const asking = (await budgetOf(context, dataset)).raises.at(-1);
+  context.output.result({ dataset, raise: asking ?? null }, [
+    `Raise ${asking?.number ?? "?"}: ${changeText(change)} on ${dataset}. Nothing has changed yet.`,
+    runnable(`Next, by another steward: consilium-site budget grant ${asking?.number ?? "N"} --as NAME --reason WHY`),
+  ]);
+}
+
+/** Grants or refuses a raise that was asked for; whoever asked may only take it back. */
+export async function settle(
+  context: CommandContext,
+  number: number,
+  isGranted: boolean,
+  { reason, steward }: { readonly reason: string; readonly steward: StewardOptions },
+): Promise<void> {
+  const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
+  const waiting = budgets.flatMap((budget) => budget.raises.map((one) => ({ budget, one })));
+  const found = waiting.find(({ one }) => one.number === number);
+  if (found === undefined || found.one.settled !== null) throw noRaise(number, found?.one);
+  const { dataset, change, by, request } = found.one;
+  context.output.say(`Raise ${number} of ${dataset}, asked for by ${by}: ${found.one.reason}`);
+  context.output.say(`${changeText(change)}; ${bookedText(found.budget)}.`);
+  const as = steward.as ?? (isGranted ? await otherThan(context, by) : undefined);
+  const { signer } = await stewardOf(context, { ...steward, as }, `${isGranted ? "Grant" : "Refuse"} it?`);
+  await decideAs(context, signer, () => ({ action: "settle-raise", request, isGranted, reason }));
+  context.output.result({ number, dataset, change, isGranted }, [
+    isGranted ? `${changeText(change)} on ${dataset}, from now on.` : `Raise ${number} is refused; nothing changed.`,
+    runnable("Next: consilium-site budget show"),
+  ]);
+}
+
+/** For people: "cap over all studies: ε ≤ 8 at δ = 0.0001". */
+export function changeText(change: CapChange): string {
+  const to = (epsilon: number | null): string => (epsilon === null ? "none" : `ε ≤ ${epsilon}`);
+  switch (change.of) {
+    case "data-set": {
+      const each = change.perStudy === undefined ? "" : `, ε ≤ ${change.perStudy} for each study`;
+      return `Cap over all studies: ${to(change.epsilon)} at δ = ${change.delta}${each}`;
+    }
+    case "study":
+      return `Cap for study ${change.study}: ${to(change.epsilon)}`;
+    case "period":
+      return `Cap for ${periodText(change.period)}: ${to(change.epsilon)}`;
+  }
+}
+
+async function asked(context: CommandContext, name: string, flags: ChangeFlags) {
+  const dataset = DatasetId.parse(name);
+  const budget = await budgetOf(context, dataset);
+  return { dataset, budget, change: changeOf(flags, dataset, budget.cap) };
+}
+
+/** What the flags say of a cap; of the one over all studies what they don't name stays. */
+function changeOf(flags: ChangeFlags, dataset: DatasetId, known: CapsInForce | null): CapChange {
+  const { study, period, lift = false, epsilon, delta, perStudy } = flags;
+  const isOne = study !== undefined || period !== undefined;
+  const isClear = isOne
+    ? (study === undefined || period === undefined) && delta === undefined && perStudy === undefined
+    : !lift && (epsilon !== undefined || delta !== undefined || perStudy !== undefined);
+  if (!isClear || (isOne && (epsilon === undefined) !== lift)) throw unclear(dataset);
+  if (study !== undefined) return CapChange.parse({ of: "study", study, epsilon: epsilon ?? null });
+  if (period !== undefined) return CapChange.parse({ of: "period", period, epsilon: epsilon ?? null });
+  if (known === null) throw noCap(dataset);
+  const each = perStudy ?? known.perStudy;
+  return CapChange.parse({
+    of: "data-set",
+    epsilon: epsilon ?? known.epsilon,
+    delta: delta ?? known.delta,
+    ...(each === undefined ? {} : { perStudy: each }),
+  });
+}
+
+async function budgetOf(context: CommandContext, dataset: DatasetId): Promise<DatasetBudget> {
+  const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
+  const budget = budgets.find((one) => one.dataset === dataset);
+  if (budget !== undefined) return budget;
+  throw new Failure({
+    code: "data/unknown",
+    kind: "usage",
+    what: `No data set ${dataset} is registered at this site.`,
+    remedy: `See consilium-site data list, or register it: consilium-site data register ${dataset} PATH`,
+  });
+}
+
+function bookedText({ spending, cap }: DatasetBudget): string {
+  if (spending === null || cap === null) return "nothing is spent";
+  return `ε ${epsilonCell(spending.reservedEpsilon)} at δ = ${cap.delta} is spent or reserved of ${cap.epsilon}`;
+}
+
+/** Where there is one other steward, nobody has to say who. */
+async function otherThan(context: CommandContext, name: string): Promise<string | undefined> {
+  const { stewards } = await askSite(context, { ask: "next-decision" }, NextDecision);
+  const others = stewards.filter((one) => one.name !== name);
+  return others.length === 1 ? others[0]?.name : undefined;
+}
+
+function unclear(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "budget/change-unclear",
+    kind: "usage",
+    what: "Name one cap and its new ε: --epsilon alone, or with --study NAME or --period PERIOD (there also --lift).",
+    remedy: `For instance: consilium-site budget lower ${dataset} --period calendar-year --epsilon 2`,
+  });
+}
+
+function noCap(dataset: DatasetId): Failure {
+  return new Failure({
+    code: "budget/no-cap",
+    kind: "refused",
+    what: `Data set ${dataset} has no cap over all studies yet.`,
+    remedy: `Set it first: consilium-site budget cap ${dataset} --epsilon E --delta D`,
+  });
+}
+
+function noRaise(number: number, known: RaiseView | undefined): Failure {
+  const done = known?.settled?.isGranted === true ? "granted" : "refused";
+  return new Failure({
+    code: "budget/raise-unknown",
+    kind: "refused",
+    what: known === undefined ? `No raise ${number} was asked for.` : `Raise ${number} was ${done} already.`,
+    remedy: "See what waits: consilium-site budget show",
+  });
+}
