@@ -13,6 +13,7 @@ import { answer } from "./control/answer.ts";
 import type { AgentStatus, ControlRequest } from "./control/request.ts";
 import { openSite, type Site } from "./control/site.ts";
 import { listen } from "./control/socket.ts";
+import { readyWith } from "./disclosure/outgoing.ts";
 import { EngineProcess } from "./engine/supervise.ts";
 import { systemMonotonicClock } from "./round/clock.ts";
 import { contributionFile } from "./round/contribute.ts";
@@ -160,7 +161,7 @@ class Agent {
   #transfers(): RoundLink {
     return {
       send: (message, attachment) => this.#linked().send(message, attachment),
-      upload: (path, digest, bytes) => this.#linked().upload(path, digest, bytes),
+      upload: (path, content) => this.#linked().upload(path, content),
       download: (digest, bytes, path) => this.#linked().download(digest, bytes, path),
     };
   }
@@ -196,7 +197,7 @@ class Agent {
       ca: keys.ca,
       random: operatingSystemRandom,
       credentials: () => readTls(folder),
-      ready: () => ({ type: "ready", own: ledger.head(), held: this.#rounds.held() }),
+      ready: () => readyWith(ledger.head(), this.#rounds.held()),
       handlers: {
         onMessage: (message, attachment) => this.#onMessage(message, attachment),
         onConnected: () => this.#onConnected(),
@@ -282,7 +283,7 @@ class Agent {
 
   #renewCertificate(link: Link): () => void {
     const { config, folder, now } = this.#site;
-    const { stop } = keepRenewed({
+    return keepRenewed({
       link,
       site: config.name,
       load: () => readTls(folder),
@@ -291,7 +292,6 @@ class Agent {
       random: operatingSystemRandom,
       onRenewed: (notAfter) => this.#logger.info("certificate-renewed", { until: notAfter.toISOString() }),
       onFailure: (error) => this.#logger.warn("certificate-not-renewed", { code: toRefusal(error).code }),
-    });
-    return stop;
+    }).stop;
   }
 }

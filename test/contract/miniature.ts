@@ -20,6 +20,7 @@ import { EMPTY_ROSTER, type Roster, withSite } from "@consilium/shared/protocol/
 import { newSeed, type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import { SiteName, StudyName } from "@consilium/shared/units/identity";
+import { decisionTold, type Outgoing, readyWith } from "@consilium/site-agent/disclosure/outgoing";
 import type { Credentials } from "@consilium/site-agent/socket/connection";
 import { Link, type LinkHandlers } from "@consilium/site-agent/socket/link";
 import { expect } from "vitest";
@@ -31,12 +32,7 @@ export interface MiniatureSite {
 }
 
 /** A small message of a site, and one of the coordinator. */
-export const rejection = {
-  type: "study-rejected",
-  study: StudyName.parse("heart"),
-  studyDigest: digestOf("a study"),
-  reason: "not in this hospital",
-} as const;
+export const rejection = rejectionFor("not in this hospital");
 export const moved = { type: "study-moved", study: StudyName.parse("heart"), state: "training" } as const;
 
 type SiteHandler = (site: SiteName, message: SiteMessage, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
@@ -175,9 +171,14 @@ export class Miniature {
 }
 
 /** Of a site whose ledger is empty, and that saw none of the coordinator's. */
-export function readyOf({ site, identity }: MiniatureSite): Ready {
+export function readyOf({ site, identity }: MiniatureSite): Outgoing<Ready> {
   const head = headOf(emptyState(site));
-  return { type: "ready", own: { head, signature: signStatement(identity, LEDGER_HEAD_DOMAIN, head) }, held: null };
+  return readyWith({ head, signature: signStatement(identity, LEDGER_HEAD_DOMAIN, head) }, null);
+}
+
+export function rejectionFor(reason: string): Outgoing {
+  const [study, studyDigest] = [StudyName.parse("heart"), digestOf("a study")];
+  return decisionTold({ type: "study-rejected", study, studyDigest, reason });
 }
 
 /** Resolves once a condition holds; rejects, with its text, when it doesn't within a time. */

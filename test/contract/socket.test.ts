@@ -7,7 +7,16 @@ import { operatingSystemRandom as random } from "@consilium/shared/system/operat
 import type { SiteName } from "@consilium/shared/units/identity";
 import { renew } from "@consilium/site-agent/socket/renewal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectUndisturbed, Miniature, type MiniatureSite, moved, rejection, serialOf, until } from "./miniature.ts";
+import {
+  expectUndisturbed,
+  Miniature,
+  type MiniatureSite,
+  moved,
+  rejection,
+  rejectionFor,
+  serialOf,
+  until,
+} from "./miniature.ts";
 import { RawSite } from "./rawSite.ts";
 
 let consortium: Miniature;
@@ -79,7 +88,7 @@ describe("[HND5] signed messages and signed replies go both ways", () => {
     };
     const link = consortium.link(member);
     const reasons = Array.from({ length: 30 }, (_, index) => `reason ${index}`);
-    const replies = await Promise.all(reasons.map((reason) => link.send({ ...rejection, reason })));
+    const replies = await Promise.all(reasons.map((reason) => link.send(rejectionFor(reason))));
     consortium.onMessage = async () => ({ type: "accepted" });
     expect(replies.map((reply) => reply.type === "accepted" && reply.certificate)).toEqual(reasons);
   });

@@ -6,6 +6,7 @@ import { digestOf } from "@consilium/shared/encoding/digest";
 import { BLOB_PATH, REFUSAL_HEADER, UPLOAD_OFFSET_HEADER, UPLOAD_PATH } from "@consilium/shared/protocol/transfer";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import type { Digest } from "@consilium/shared/units/identity";
+import { asCharged } from "@consilium/site-agent/disclosure/outgoing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CuttingProxy } from "./cuttingProxy.ts";
 import { Miniature, type MiniatureSite } from "./miniature.ts";
@@ -84,17 +85,17 @@ describe("[HND7] large bodies go over HTTPS, resumable, only as announced, used 
     const file = await fileOf(3 * MIB + 17);
     const expected = consortium.server.expectUpload(basel.site, file.digest, file.bytes.length);
     const link = consortium.link(basel);
-    await link.upload(file.path, file.digest, file.bytes.length);
+    await link.upload(file.path, asCharged({ digest: file.digest, bytes: file.bytes.length }));
     expect(digestOf(await readFile(await expected))).toBe(file.digest);
     // A site that never heard the answer asks again and is told so; nothing is written twice.
-    await link.upload(file.path, file.digest, file.bytes.length);
+    await link.upload(file.path, asCharged({ digest: file.digest, bytes: file.bytes.length }));
     await link.close();
   });
 
   test("an upload that is announced only after it was tried arrives too", async () => {
     const file = await fileOf(1000);
     const link = consortium.link(basel);
-    const done = link.upload(file.path, file.digest, file.bytes.length);
+    const done = link.upload(file.path, asCharged({ digest: file.digest, bytes: file.bytes.length }));
     await new Promise((resolve) => setTimeout(resolve, 100));
     const expected = consortium.server.expectUpload(basel.site, file.digest, file.bytes.length);
     await done;
@@ -107,7 +108,7 @@ describe("[HND7] large bodies go over HTTPS, resumable, only as announced, used 
     const proxy = await CuttingProxy.start(consortium.server.port, 4 * MIB);
     const link = consortium.link(basel, {}, undefined, proxy.url);
     const expected = consortium.server.expectUpload(basel.site, file.digest, file.bytes.length);
-    await link.upload(file.path, file.digest, file.bytes.length);
+    await link.upload(file.path, asCharged({ digest: file.digest, bytes: file.bytes.length }));
     expect(digestOf(await readFile(await expected))).toBe(file.digest);
     const cutsUp = proxy.cuts;
     expect(cutsUp).toBeGreaterThanOrEqual(2);
@@ -165,7 +166,7 @@ describe("[HND7] large bodies go over HTTPS, resumable, only as announced, used 
     const answer = await ask(basel, "PUT", UPLOAD_PATH + file.digest, rangeOf(0, wrong.length), wrong);
     expect(answer).toMatchObject({ status: 422, refusal: "transfer/digest-mismatch" });
     const link = consortium.link(basel);
-    await link.upload(file.path, file.digest, file.bytes.length);
+    await link.upload(file.path, asCharged({ digest: file.digest, bytes: file.bytes.length }));
     expect(digestOf(await readFile(await expected))).toBe(file.digest);
     await link.close();
   });

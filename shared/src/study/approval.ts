@@ -4,6 +4,13 @@ import { CapsInForce } from "../ledger/cap.ts";
 import { chargedDataset, type LedgerState } from "../ledger/state.ts";
 import { DatasetId, Digest, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
 
+/**
+ * What a round shows of a site that no noise covers: that an attempt failed there, and at which public time it
+ * answered. Both may hang on its records; neither can be charged, so stewards sign that they know.
+ */
+export const Disclosure = z.enum(["failed-attempt", "late-answer"]);
+export type Disclosure = z.infer<typeof Disclosure>;
+
 /** What a site's steward signs to let one study use one data set: exactly this document, under these caps. */
 export const ApprovalStatement = z.strictObject({
   site: SiteName,
@@ -13,6 +20,8 @@ export const ApprovalStatement = z.strictObject({
   /** All caps on the data set that bound this study, as they stood when the steward signed. */
   cap: CapsInForce,
   steward: z.string().min(1).max(100),
+  /** Absent in approvals that were signed before it was asked for. */
+  disclosures: z.array(Disclosure).optional(),
 });
 export type ApprovalStatement = z.infer<typeof ApprovalStatement>;
 

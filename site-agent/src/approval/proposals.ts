@@ -1,10 +1,11 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import type { StudyWeights } from "@consilium/shared/model/studyWeights";
-import { type CoordinatorMessage, type SiteMessage, STUDY_PROPOSAL_DOMAIN } from "@consilium/shared/protocol/messages";
+import { type CoordinatorMessage, STUDY_PROPOSAL_DOMAIN } from "@consilium/shared/protocol/messages";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import type { PublicKey, SiteName } from "@consilium/shared/units/identity";
+import { decisionTold, type Outgoing } from "../disclosure/outgoing.ts";
 import type { ProposalRecord } from "../storage/records.ts";
 
 type Proposed = Extract<CoordinatorMessage, { type: "study-proposed" }>;
@@ -31,20 +32,20 @@ export function weightsNeeded(proposals: readonly ProposalRecord[]): readonly St
 }
 
 /** What to tell the coordinator of a decision: the approval, or that there is none (any more). */
-export function decisionMessage(proposal: ProposalRecord): SiteMessage | null {
+export function decisionMessage(proposal: ProposalRecord): Outgoing | null {
   const { study, digest: digestOfStudy, state, approval, reason, offer } = proposal;
   switch (state) {
     case "approved":
-      return approval === null ? null : { type: "study-approved", approval };
+      return approval === null ? null : decisionTold({ type: "study-approved", approval });
     case "rejected":
     case "vetoed":
-      return {
+      return decisionTold({
         type: "study-rejected",
         study,
         studyDigest: digestOfStudy,
         reason: reason ?? state,
         ...(offer === null ? {} : { counterOffer: offer }),
-      };
+      });
     case "proposed":
       return null;
   }

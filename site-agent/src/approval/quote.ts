@@ -90,6 +90,8 @@ export function leaves(document: StudyDocument): string[] {
     ...(training.earlyStop === undefined
       ? []
       : ["fewer rounds where the noised metric stops rising; the release promises no less than all of them cost"]),
+    "not covered by noise, and signed for with the approval: that an attempt failed here, without why, and at which " +
+      "eighth of the study's answer time an answer came; both may hang on records",
     "no record, no un-noised count, no un-noised value",
   ];
 }

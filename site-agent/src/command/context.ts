@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { Failure } from "@consilium/shared/failure/failure";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
-import { APPROVAL_DOMAIN, ApprovalStatement } from "@consilium/shared/study/approval";
+import { APPROVAL_DOMAIN, ApprovalStatement, Disclosure } from "@consilium/shared/study/approval";
 import { z } from "zod";
 import type { SiteRequest } from "../control/answer.ts";
 import { NextDecision } from "../control/request.ts";
@@ -91,8 +91,9 @@ export async function decideAs(
   await askSite(context, { ask: "decide", signed }, NextDecisionDone);
 }
 
+/** With it the steward signs for what `leaves` said that no noise covers. */
 export function signApproval(signer: Signer, statement: ApprovalStatement): StewardAction {
-  const approval = ApprovalStatement.parse(statement);
+  const approval = ApprovalStatement.parse({ ...statement, disclosures: Disclosure.options });
   return { action: "approve", approval, signature: signStatement(signer, APPROVAL_DOMAIN, approval) };
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
+import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { Database } from "@consilium/storage/database";
 import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
@@ -64,7 +64,7 @@ function assemble({ folder, config, keys, database, now }: Parts): Site {
   const ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
   const isPrepared: DecisionOptions["isPrepared"] = (digest, dataset) =>
     existsSync(preparedFile(folder, digest, dataset));
-  const persisted = (key: RoundKey): BlobReference | null => persistedContribution(folder.outbox, key);
+  const persisted = (key: RoundKey) => persistedContribution(folder.outbox, key);
   return {
     folder,
     config,

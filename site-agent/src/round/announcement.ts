@@ -1,5 +1,5 @@
 import { isReachable } from "@consilium/shared/clipping/adaptiveNorm";
-import { Failure, type Refusal } from "@consilium/shared/failure/failure";
+import { Failure } from "@consilium/shared/failure/failure";
 import type { ConsistencyProof, LedgerHead } from "@consilium/shared/ledger/entry";
 import { verifyConsistency } from "@consilium/shared/ledger/merkle";
 import {
@@ -20,6 +20,7 @@ import {
   type PublicKey,
   type SiteName,
 } from "@consilium/shared/units/identity";
+import { type PublicRefusal, publicRefusal } from "../disclosure/outgoing.ts";
 
 /** A study as this site's steward left it. */
 export interface StudyStanding {
@@ -40,7 +41,11 @@ export interface StudyStanding {
  * Why this site must not act in an announced round, from the approved document alone; null when it may.
  * The coordinator's word counts for nothing here: every parameter is this site's own copy's.
  */
-export function announcementRefusal(spec: RoundSpec, standing: StudyStanding | null, site: SiteName): Refusal | null {
+export function announcementRefusal(
+  spec: RoundSpec,
+  standing: StudyStanding | null,
+  site: SiteName,
+): PublicRefusal | null {
   if (standing === null) return refusal("study/unknown", "This site has no such study.");
   if (standing.digest !== spec.studyDigest) {
     return refusal("study/digest-differs", "The round is of another version of the study than this site knows.");
@@ -51,7 +56,7 @@ export function announcementRefusal(spec: RoundSpec, standing: StudyStanding | n
   return roundRefusal(spec, standing, site);
 }
 
-function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName): Refusal | null {
+function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName): PublicRefusal | null {
   const { key, cohort, update } = spec;
   const { document } = standing;
   const { training } = document;
@@ -120,7 +125,7 @@ export function headRefusal(
   shown: LedgerHead,
   { from, path }: ConsistencyProof,
   held: LedgerHead | null,
-): Refusal | null {
+): PublicRefusal | null {
   if (held === null) return null;
   const seen = `This site saw the coordinator's ledger at entry ${held.sequence}`;
   if (shown.sequence < held.sequence) {
@@ -165,6 +170,6 @@ function refusal(
   code: string,
   what: string,
   remedy = "Look at the study's approvals and the round's parameters.",
-): Refusal {
-  return { code, kind: "refused", what, remedy };
+): PublicRefusal {
+  return publicRefusal(code, what, remedy);
 }

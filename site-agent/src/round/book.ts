@@ -1,11 +1,10 @@
-import { assert, Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
 import type { ChargeId, LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
 import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { parameterCount } from "@consilium/shared/model/spec";
 import {
-  type BlobReference,
   LEDGER_HEAD_DOMAIN,
   type RoundKey,
   type RoundPurpose,
@@ -15,6 +14,7 @@ import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge, plannedCharges } from "@consilium/shared/study/charges";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import type { SiteName, StudyName } from "@consilium/shared/units/identity";
+import { type ChargedContent, type PublicRefusal, publicPartOf } from "../disclosure/outgoing.ts";
 import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
 import type { Attempts } from "../storage/attempts.ts";
@@ -31,13 +31,13 @@ export interface BookOptions {
   readonly records: Records;
   readonly now: () => Date;
   /** The contribution in an attempt's file, where one was persisted. */
-  readonly persisted: (key: RoundKey) => BlobReference | null;
+  readonly persisted: (key: RoundKey) => ChargedContent | null;
 }
 
 /** An attempt's end, on this side or by the coordinator's word. */
 interface End {
   readonly key: RoundKey;
-  readonly content: BlobReference | null;
+  readonly content: ChargedContent | null;
   readonly closing?: {
     readonly outcome: "committed" | "abandoned";
     readonly witness: readonly LedgerBody[];
@@ -105,7 +105,7 @@ export class Book implements RoundBook {
     if (isNewer) this.#shown = shown;
   }
 
-  end(key: RoundKey, content: BlobReference | null): void {
+  end(key: RoundKey, content: ChargedContent | null): void {
     this.#unwritten.push({ key, content });
   }
 
@@ -127,12 +127,12 @@ export class Book implements RoundBook {
     return { ended: written.map(({ key }) => key), countersigned: newest === undefined ? null : this.#sign(newest) };
   }
 
-  ownRefusal(shown: LedgerHead): Refusal | null {
+  ownRefusal(shown: LedgerHead): PublicRefusal | null {
     try {
       checkHoldsHead(this.#options.ledger.state, shown);
       return null;
     } catch (error) {
-      if (error instanceof Failure) return toRefusal(error);
+      if (error instanceof Failure) return publicPartOf(error);
       throw error;
     }
   }

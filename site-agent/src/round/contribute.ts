@@ -4,10 +4,11 @@ import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, type Refusal, unreachable } from "@consilium/shared/failure/failure";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
-import type { BlobReference, RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protocol/messages";
+import type { RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { localStepsOf } from "@consilium/shared/study/schedule";
 import type { SiteName } from "@consilium/shared/units/identity";
+import { asCharged, type ChargedContent, type Outgoing } from "../disclosure/outgoing.ts";
 import type { EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { RoundEngine, RoundLink } from "./ports.ts";
@@ -22,7 +23,7 @@ export async function contribute(
   spec: RoundSpec,
   path: string,
   site: SiteName,
-): Promise<BlobReference | null> {
+): Promise<ChargedContent | null> {
   const { key } = spec;
   const reply = await engine.request(engineRequest(document, spec, path, site));
   if (reply.type !== "written") return null;
@@ -31,7 +32,7 @@ export async function contribute(
   // A later process would find it and take it for a contribution whose send was cut short.
   if (!isPlanned) rmSync(path, { force: true });
   assert(isPlanned, "the engine's events are the study's planned charges");
-  return { digest: reply.digest, bytes: reply.bytes };
+  return asCharged({ digest: reply.digest, bytes: reply.bytes });
 }
 
 /** Where an attempt's packed contribution lies; it appears there whole, synced, or not at all. */
@@ -40,24 +41,24 @@ export function contributionFile(outbox: string, { study, purpose, round, attemp
 }
 
 /** The contribution that an earlier process persisted for this attempt, if it did. */
-export function persistedContribution(outbox: string, key: RoundKey): BlobReference | null {
+export function persistedContribution(outbox: string, key: RoundKey): ChargedContent | null {
   const path = contributionFile(outbox, key);
   if (!existsSync(path)) return null;
   const bytes = readFileSync(path);
-  return { digest: digestOf(bytes), bytes: bytes.length };
+  return asCharged({ digest: digestOf(bytes), bytes: bytes.length });
 }
 
 /** Small ones ride in their message; a large one follows once its message was accepted. Null when all of it arrived. */
 export async function offerContribution(
   link: RoundLink,
-  message: Extract<SiteMessage, { type: "contribution" }>,
+  message: Outgoing<Extract<SiteMessage, { type: "contribution" }>>,
+  content: ChargedContent,
   path: string,
 ): Promise<Refusal | null> {
-  const { digest, bytes } = message.content;
-  const isInline = bytes <= INLINE_BYTES_MAX;
+  const isInline = content.bytes <= INLINE_BYTES_MAX;
   const reply = await link.send(message, isInline ? readFileSync(path) : undefined);
   if (reply.type === "refused") return reply.refusal;
-  if (!isInline) await link.upload(path, digest, bytes);
+  if (!isInline) await link.upload(path, content);
   return null;
 }
 

@@ -1,5 +1,6 @@
-import type { BlobReference, RoundEnd, RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
+import type { RoundEnd, RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
 import { removeFile } from "@consilium/storage/removeFile";
+import { type ChargedContent, countersignedHead } from "../disclosure/outgoing.ts";
 import { attemptAfter, contributionFile } from "./contribute.ts";
 import type { Flushed, RoundBook, RoundLink, RoundsOptions } from "./ports.ts";
 
@@ -37,7 +38,7 @@ export class Ends {
   }
 
   /** The attempt is over here. */
-  ended(key: RoundKey, content: BlobReference | null): void {
+  ended(key: RoundKey, content: ChargedContent | null): void {
     this.#options.book.end(key, content);
     this.#scheduleFlush();
   }
@@ -63,7 +64,7 @@ export class Ends {
     this.written();
     const countersigned = this.#untold;
     this.#untold = null;
-    if (countersigned !== null) this.#tell({ type: "head-countersigned", ...countersigned.head }, countersigned.key);
+    if (countersigned !== null) this.#tell(countersignedHead(countersigned.head), countersigned.key);
   }
 
   /** What a contribution has to tell beside itself; `told` once the coordinator has accepted it. */

@@ -1,17 +1,10 @@
 /** What the runner of rounds needs of the world; a simulator can stand in for each. */
-import type { Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
-import type {
-  BlobReference,
-  ReplyBody,
-  RoundKey,
-  RoundPurpose,
-  SignedHead,
-  SiteMessage,
-} from "@consilium/shared/protocol/messages";
+import type { ReplyBody, RoundKey, RoundPurpose, SignedHead } from "@consilium/shared/protocol/messages";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
+import type { ChargedContent, Outgoing, PublicRefusal } from "../disclosure/outgoing.ts";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { ModelSource } from "./modelSource.ts";
@@ -19,9 +12,9 @@ import type { DurableAttempt } from "./round.ts";
 
 /** The link to the coordinator. Each call rejects with a `Failure` while the link is down. */
 export interface RoundLink {
-  send(message: SiteMessage, attachment?: Uint8Array): Promise<ReplyBody>;
+  send(message: Outgoing, attachment?: Uint8Array): Promise<ReplyBody>;
   /** Sends a file of a contribution that was accepted as too large to ride in its message. */
-  upload(path: string, digest: Digest, bytes: number): Promise<void>;
+  upload(path: string, content: ChargedContent): Promise<void>;
   /** Fetches a blob into a file; nothing stands at `path` unless its digest is right. */
   download(digest: Digest, bytes: number, path: string): Promise<void>;
 }
@@ -53,13 +46,13 @@ export interface RoundBook {
    */
   book(key: RoundKey, charges: readonly PlannedCharge[], shown: SignedHead): void;
   /** The attempt is over here; its charges are committed if `content` left, or may have left. */
-  end(key: RoundKey, content: BlobReference | null): void;
+  end(key: RoundKey, content: ChargedContent | null): void;
   /** The coordinator closed the attempt, and showed this head of its ledger. */
   closed(key: RoundKey, outcome: "committed" | "abandoned", shown: SignedHead): void;
   /** Makes all ends durable; says which are since the last time, with this site's signature over the newest head. */
   flush(): Flushed;
   /** Why this site must not act: its own ledger lost or rewrote this head, which the coordinator saw of it. */
-  ownRefusal(shown: LedgerHead): Refusal | null;
+  ownRefusal(shown: LedgerHead): PublicRefusal | null;
   /** This site's own head, signed. */
   head(): SignedHead;
 }

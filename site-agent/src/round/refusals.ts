@@ -1,12 +1,8 @@
 /** What this site says when it doesn't act: never a word of its records. */
-import type { Refusal } from "@consilium/shared/failure/failure";
 import { ATTEMPT_LOST_CODE } from "@consilium/shared/protocol/messages";
+import { publicRefusal as refusal } from "../disclosure/outgoing.ts";
 
 const NEW_ATTEMPT = "Announce the round again as a new attempt.";
-
-function refusal(code: string, what: string, remedy: string): Refusal {
-  return { code, kind: "refused", what, remedy };
-}
 
 /** One text for every reason, so that it can't depend on a record. */
 export const ATTEMPT_LOST = refusal(ATTEMPT_LOST_CODE, "This site has no contribution for this attempt.", NEW_ATTEMPT);

@@ -2,6 +2,7 @@ import { digestOf } from "@consilium/shared/encoding/digest";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
 import { StudyName } from "@consilium/shared/units/identity";
 import { describe, expect, test } from "vitest";
+import { asCharged, publicRefusal } from "../disclosure/outgoing.ts";
 import { advance, NO_ROUND, type RoundEffect, type RoundEvent, recover, type SiteRound } from "./round.ts";
 import { simulate } from "./simulation.test-support.ts";
 
@@ -11,8 +12,8 @@ const key = (round: number, attempt = 1): RoundKey => ({
   round,
   attempt,
 });
-const content = { digest: digestOf("packed"), bytes: 6 };
-const refusal = { code: "budget/exceeded", kind: "refused", what: "over", remedy: "none" } as const;
+const content = asCharged({ digest: digestOf("packed"), bytes: 6 });
+const refusal = publicRefusal("budget/exceeded", "over", "none");
 
 /** Runs events in order; returns the last state and all effects' types with their key. */
 function run(events: readonly RoundEvent[], from: SiteRound = NO_ROUND): { round: SiteRound; effects: string[] } {

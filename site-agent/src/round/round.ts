@@ -1,5 +1,6 @@
-import { type Refusal, unreachable } from "@consilium/shared/failure/failure";
-import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
+import { unreachable } from "@consilium/shared/failure/failure";
+import type { RoundKey } from "@consilium/shared/protocol/messages";
+import type { ChargedContent, PublicRefusal } from "../disclosure/outgoing.ts";
 import { ALREADY_COMMITTED, ATTEMPT_CLOSED, ATTEMPT_LOST, ATTEMPT_UNKNOWN, NOT_NEW } from "./refusals.ts";
 
 /**
@@ -13,11 +14,11 @@ export type Attempt =
   | { readonly state: "booking"; readonly key: RoundKey; readonly due: boolean }
   | { readonly state: "acting"; readonly key: RoundKey; readonly due: boolean }
   /** The packed contribution stands in its file: from here on only these bytes may leave for this attempt. */
-  | { readonly state: "computed"; readonly key: RoundKey; readonly due: boolean; readonly content: BlobReference }
-  | { readonly state: "offered"; readonly key: RoundKey; readonly content: BlobReference }
-  | { readonly state: "acknowledged"; readonly key: RoundKey; readonly content: BlobReference }
+  | { readonly state: "computed"; readonly key: RoundKey; readonly due: boolean; readonly content: ChargedContent }
+  | { readonly state: "offered"; readonly key: RoundKey; readonly content: ChargedContent }
+  | { readonly state: "acknowledged"; readonly key: RoundKey; readonly content: ChargedContent }
   /** Will not act: by policy, budget, veto, or for want of the model. Nothing is booked. */
-  | { readonly state: "declined"; readonly key: RoundKey; readonly due: boolean; readonly refusal: Refusal }
+  | { readonly state: "declined"; readonly key: RoundKey; readonly due: boolean; readonly refusal: PublicRefusal }
   /** Acted, but no contribution was persisted: stays spent; only a new attempt can help. */
   | { readonly state: "lost"; readonly key: RoundKey; readonly due: boolean }
   | { readonly state: "closed"; readonly key: RoundKey };
@@ -31,13 +32,13 @@ export const NO_ROUND: SiteRound = { newest: null, committedRound: null };
 
 export type RoundEvent =
   /** `refusal`: why this site's own checks forbid to act; null when it may. */
-  | { readonly type: "announced"; readonly key: RoundKey; readonly refusal: Refusal | null }
+  | { readonly type: "announced"; readonly key: RoundKey; readonly refusal: PublicRefusal | null }
   | { readonly type: "answer-time"; readonly key: RoundKey }
   | { readonly type: "model-ready"; readonly key: RoundKey }
-  | { readonly type: "model-missing"; readonly key: RoundKey; readonly refusal: Refusal }
+  | { readonly type: "model-missing"; readonly key: RoundKey; readonly refusal: PublicRefusal }
   | { readonly type: "booked"; readonly key: RoundKey }
-  | { readonly type: "booking-refused"; readonly key: RoundKey; readonly refusal: Refusal }
-  | { readonly type: "computed"; readonly key: RoundKey; readonly content: BlobReference }
+  | { readonly type: "booking-refused"; readonly key: RoundKey; readonly refusal: PublicRefusal }
+  | { readonly type: "computed"; readonly key: RoundKey; readonly content: ChargedContent }
   | { readonly type: "computing-failed"; readonly key: RoundKey }
   | { readonly type: "accepted"; readonly key: RoundKey }
   | { readonly type: "wanted"; readonly key: RoundKey }
@@ -52,13 +53,13 @@ export type RoundEffect =
   | { readonly type: "book"; readonly key: RoundKey }
   /** Sample, clip, noise, pack, persist. At most once for an attempt. */
   | { readonly type: "compute"; readonly key: RoundKey }
-  | { readonly type: "offer"; readonly key: RoundKey; readonly content: BlobReference }
-  | { readonly type: "decline"; readonly key: RoundKey; readonly refusal: Refusal }
+  | { readonly type: "offer"; readonly key: RoundKey; readonly content: ChargedContent }
+  | { readonly type: "decline"; readonly key: RoundKey; readonly refusal: PublicRefusal }
   /**
    * The attempt is over: commit its charges if `content` left or may have left, never send it again, then forget its
    * file. Until that is durable a crash brings the attempt back as it was, which is safe: it would send the same bytes.
    */
-  | { readonly type: "end"; readonly key: RoundKey; readonly content: BlobReference | null };
+  | { readonly type: "end"; readonly key: RoundKey; readonly content: ChargedContent | null };
 
 export interface Step {
   readonly round: SiteRound;
@@ -122,10 +123,10 @@ export function recover(attempt: DurableAttempt): Attempt {
 /** What outlives a crash: the database's word, and the contribution's file, which appears whole or not at all. */
 export type DurableAttempt =
   | { readonly state: "acting" | "closed"; readonly key: RoundKey }
-  | { readonly state: "computed"; readonly key: RoundKey; readonly content: BlobReference };
+  | { readonly state: "computed"; readonly key: RoundKey; readonly content: ChargedContent };
 
 /** A new attempt of an open round, or a later round: everything before it is over. Anything else acts on nothing. */
-function onAnnounced(round: SiteRound, key: RoundKey, refusal: Refusal | null): Step {
+function onAnnounced(round: SiteRound, key: RoundKey, refusal: PublicRefusal | null): Step {
   const { newest } = round;
   if (newest !== null && sameKey(newest.key, key)) return answerAgain(round, newest, false);
   if (round.committedRound !== null && key.round <= round.committedRound) return refuse(round, key, ALREADY_COMMITTED);
@@ -188,7 +189,7 @@ function onAnswerTime(round: SiteRound, attempt: Attempt): Step {
   }
 }
 
-function onComputed(round: SiteRound, attempt: Attempt, content: BlobReference): Step {
+function onComputed(round: SiteRound, attempt: Attempt, content: ChargedContent): Step {
   if (attempt.state !== "acting") return stay(round);
   const { key, due } = attempt;
   return to(round, { state: "computed", key, due: false, content }, nextTime(key, due));
@@ -238,12 +239,12 @@ function onOtherAttempt(
   return stay(round);
 }
 
-function offer(round: SiteRound, key: RoundKey, content: BlobReference): Step {
+function offer(round: SiteRound, key: RoundKey, content: ChargedContent): Step {
   return to(round, { state: "offered", key, content }, [{ type: "offer", key, content }]);
 }
 
 /** The refusal waits for a public time: how long this site took to find it is nobody's business. */
-function declined(round: SiteRound, key: RoundKey, due: boolean, refusal: Refusal): Step {
+function declined(round: SiteRound, key: RoundKey, due: boolean, refusal: PublicRefusal): Step {
   return to(round, { state: "declined", key, due: false, refusal }, nextTime(key, due));
 }
 
@@ -256,7 +257,7 @@ function nextTime(key: RoundKey, missed: boolean): RoundEffect[] {
   return missed ? [{ type: "start-answer-timer", key }] : [];
 }
 
-function refuse(round: SiteRound, key: RoundKey, refusal: Refusal): Step {
+function refuse(round: SiteRound, key: RoundKey, refusal: PublicRefusal): Step {
   return { round, effects: [{ type: "decline", key, refusal }] };
 }
 

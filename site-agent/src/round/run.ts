@@ -1,6 +1,5 @@
-import { assert, Failure, fromRefusal, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { assert, Failure, fromRefusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type {
-  BlobReference,
   CoordinatorMessage,
   ReplyBody,
   RoundEnd,
@@ -8,8 +7,15 @@ import type {
   RoundSpec,
   SignedHead,
 } from "@consilium/shared/protocol/messages";
-import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
+import type { PlannedCharge } from "@consilium/shared/study/charges";
 import { stopText } from "@consilium/shared/study/earlyStop";
+import {
+  type ChargedContent,
+  contributionOf,
+  declined,
+  type PublicRefusal,
+  publicPartOf,
+} from "../disclosure/outgoing.ts";
 import { announcementRefusal, headRefusal, requireGenuineHead, type StudyStanding } from "./announcement.ts";
 import { Announcements } from "./announcements.ts";
 import { contribute, contributionFile, offerContribution } from "./contribute.ts";
@@ -80,7 +86,7 @@ export class Rounds {
   }
 
   /** Takes a head that is proved to be the growth of the one held before; else says why not, and holds to that one. */
-  #take({ head, consistency, witnessed }: Announced | Closed): Refusal | null {
+  #take({ head, consistency, witnessed }: Announced | Closed): PublicRefusal | null {
     const { book, coordinatorKey } = this.#options;
     requireGenuineHead(head, coordinatorKey);
     const distrust = headRefusal(head.head, consistency, this.#held?.head ?? null);
@@ -152,7 +158,7 @@ export class Rounds {
       case "decline":
         this.#announcements.forget(key);
         this.#log("round-declined", key, effect.refusal.code);
-        this.#tell({ type: "round-declined", key, refusal: effect.refusal }, key);
+        this.#tell(declined(key, effect.refusal), key);
         return;
       case "end":
         this.#end(key, effect.content);
@@ -200,14 +206,14 @@ export class Rounds {
     this.#dispatch(refusal === null ? { type: "booked", key } : { type: "booking-refused", key, refusal });
   }
 
-  #booked(spec: RoundSpec, head: SignedHead): Refusal | null {
+  #booked(spec: RoundSpec, head: SignedHead): PublicRefusal | null {
     try {
       this.#options.book.book(spec.key, this.#charges(spec.key), head);
       this.#ends.written();
       return null;
     } catch (error) {
       if (!(error instanceof Failure)) this.#logFault("booking-failed", spec.key, error);
-      return toRefusal(error);
+      return publicPartOf(error);
     }
   }
 
@@ -223,16 +229,16 @@ export class Rounds {
     this.#dispatch({ type: "computed", key, content });
   }
 
-  async #offer(key: RoundKey, content: BlobReference): Promise<void> {
+  async #offer(key: RoundKey, content: ChargedContent): Promise<void> {
     const name = keyText(key);
     if (this.#offering.has(name)) return;
     this.#offering.add(name);
     try {
       const { site, link, book } = this.#options;
-      const charges = this.#charges(key).map(({ part, event }) => ({ charge: chargeId(key, site, part), event }));
       const { countersigned, told } = this.#ends.untold();
-      const message = { type: "contribution", key, content, charges, head: book.head(), ...countersigned } as const;
-      const refusal = await offerContribution(link, message, contributionFile(this.#options.outbox, key));
+      const booked = { site, charges: this.#charges(key) };
+      const message = contributionOf(key, content, booked, { head: book.head(), ...countersigned });
+      const refusal = await offerContribution(link, message, content, contributionFile(this.#options.outbox, key));
       if (refusal === null) told();
       if (refusal === null) this.#dispatch({ type: "accepted", key });
       else this.#log("contribution-refused", key, refusal.code);
@@ -243,7 +249,7 @@ export class Rounds {
     }
   }
 
-  #end(key: RoundKey, content: BlobReference | null): void {
+  #end(key: RoundKey, content: ChargedContent | null): void {
     this.#ends.ended(key, content);
     this.#announcements.forget(key);
     this.#cancelTimers.get(keyText(key))?.();

@@ -1,7 +1,8 @@
 /** A site's round in a world that loses, doubles and reorders messages and crashes between any two durable steps. */
 import { digestOf } from "@consilium/shared/encoding/digest";
-import type { BlobReference, RoundKey } from "@consilium/shared/protocol/messages";
+import type { RoundKey } from "@consilium/shared/protocol/messages";
 import { StudyName } from "@consilium/shared/units/identity";
+import { asCharged, type ChargedContent, publicRefusal } from "../disclosure/outgoing.ts";
 import {
   advance,
   type DurableAttempt,
@@ -45,7 +46,7 @@ class Crash extends Error {}
 /** What survives a crash. */
 interface Disk {
   readonly rows: Map<string, Extract<DurableAttempt, { state: "acting" | "closed" }>>;
-  readonly files: Map<string, BlobReference>;
+  readonly files: Map<string, ChargedContent>;
   readonly acting: Set<string>;
   committedRound: number | null;
 }
@@ -60,7 +61,7 @@ export function simulate(seed: number): Outcome {
 /** An end of an attempt that is not durable yet. */
 interface Unwritten {
   readonly key: RoundKey;
-  readonly content: BlobReference | null;
+  readonly content: ChargedContent | null;
   readonly outcome: "committed" | "abandoned" | null;
 }
 
@@ -102,7 +103,7 @@ class World {
     if (!this.announced || this.random() < 0.1) {
       if (!this.announced && this.random() < 0.05) this.refused.add(keyText(key));
       this.announced = true;
-      const refusal = { code: "policy/refused", kind: "refused", what: "no", remedy: "none" } as const;
+      const refusal = publicRefusal("policy/refused", "no", "none");
       this.inbox.push({ type: "announced", key, refusal: this.refused.has(keyText(key)) ? refusal : null });
     } else if (this.random() < 0.4) {
       this.inbox.push(this.random() < 0.5 ? { type: "wanted", key } : { type: "reconnected" });
@@ -148,7 +149,7 @@ class World {
         this.inbox.push(
           this.random() < 0.95
             ? { type: "model-ready", key: effect.key }
-            : { type: "model-missing", key: effect.key, refusal: { code: "x", kind: "fault", what: "x", remedy: "x" } },
+            : { type: "model-missing", key: effect.key, refusal: publicRefusal("x", "x", "x") },
         );
         return;
       case "book":
@@ -209,13 +210,13 @@ class World {
       this.inbox.push({ type: "computing-failed", key });
       return;
     }
-    const content = { digest: digestOf(`${name} ${this.random()}`), bytes: 1 };
+    const content = asCharged({ digest: digestOf(`${name} ${this.random()}`), bytes: 1 });
     this.mayCrash();
     this.disk.files.set(name, content);
     this.inbox.push({ type: "computed", key, content });
   }
 
-  private offer(key: RoundKey, content: BlobReference): void {
+  private offer(key: RoundKey, content: ChargedContent): void {
     const name = keyText(key);
     this.check(!this.closed.has(name), `${name} sent after it was closed`);
     this.check(this.disk.files.get(name)?.digest === content.digest, `${name} sent what isn't in its file`);

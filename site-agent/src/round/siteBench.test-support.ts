@@ -6,7 +6,6 @@ import { Failure, type Refusal } from "@consilium/shared/failure/failure";
 import type { ConsistencyProof } from "@consilium/shared/ledger/entry";
 import { bytesOf, MerkleTree } from "@consilium/shared/ledger/merkle";
 import {
-  type BlobReference,
   type CoordinatorMessage,
   LEDGER_HEAD_DOMAIN,
   type ReplyBody,
@@ -119,7 +118,7 @@ export class SiteBench {
     this.ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
     this.records = new Records(database.connection);
     const attempts = new Attempts(database.connection);
-    const persisted = (key: RoundKey): BlobReference | null => persistedContribution(join(world.folder, "outbox"), key);
+    const persisted = (key: RoundKey) => persistedContribution(join(world.folder, "outbox"), key);
     this.book = new Book({
       site,
       identity,

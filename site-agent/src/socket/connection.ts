@@ -1,5 +1,5 @@
 import { tlsKeyFingerprintOfCertificate } from "@consilium/certs/keys";
-import { Failure, type Refusal } from "@consilium/shared/failure/failure";
+import { Failure, fromRefusal, type Refusal } from "@consilium/shared/failure/failure";
 import { Exchange } from "@consilium/shared/protocol/exchange";
 import { checkWelcome, createHello, SignedText, sessionId } from "@consilium/shared/protocol/handshake";
 import { HANDSHAKE_TIMEOUT_MS } from "@consilium/shared/protocol/limits";
@@ -12,6 +12,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import { COORDINATOR, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 import { io, type Socket } from "socket.io-client";
+import { type Outgoing, publicPartOf } from "../disclosure/outgoing.ts";
 
 /** The site's TLS certificate and its key. PEM. */
 export interface Credentials {
@@ -28,7 +29,7 @@ export interface ConnectionOptions {
   readonly ca: string;
   readonly random: RandomSource;
   /** Where both ledgers stand for this site, told at the start of each session. */
-  readonly ready: () => Ready;
+  readonly ready: () => Outgoing<Ready>;
   readonly onMessage: (message: CoordinatorMessage, attachment: Uint8Array | undefined) => Promise<ReplyBody>;
   /** The session stands: messages may go both ways. */
   readonly onReady: (exchange: Exchange<CoordinatorMessage>) => void;
@@ -125,7 +126,11 @@ export class CoordinatorConnection {
       pinned: coordinatorKey,
       emit: (frame) => this.#socket.emit("envelope", frame),
       messages: CoordinatorMessage,
-      onMessage,
+      // A reply says no more of a fault than a message does.
+      onMessage: (message, attachment) =>
+        onMessage(message, attachment).catch((error: unknown) => {
+          throw fromRefusal(publicPartOf(error));
+        }),
       onRefusal: (refusal, by) => (by === "protocol" ? this.#refuse(refusal) : this.#options.onRefusal(refusal)),
       // The coordinator only notes who heard an announcement; where the answer follows soon, one frame says both.
       hold: { isUnhurried: ({ type }) => type === "round-announced", after },

@@ -3,8 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Failure, type Refusal } from "@consilium/shared/failure/failure";
 import type { Exchange } from "@consilium/shared/protocol/exchange";
 import { REPLY_TIMEOUT_MS } from "@consilium/shared/protocol/limits";
-import type { CoordinatorMessage, ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
+import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import type { Digest } from "@consilium/shared/units/identity";
+import type { ChargedContent, Outgoing } from "../disclosure/outgoing.ts";
 import { backOffMs } from "./backOff.ts";
 import {
   type ConnectionEnd,
@@ -63,7 +64,7 @@ export class Link {
   }
 
   /** Sends and resolves with the coordinator's reply, be it a refusal; waits for the link, resends when it is lost. */
-  async send(message: SiteMessage, attachment?: Uint8Array, timeoutMs = REPLY_TIMEOUT_MS): Promise<ReplyBody> {
+  async send(message: Outgoing, attachment?: Uint8Array, timeoutMs = REPLY_TIMEOUT_MS): Promise<ReplyBody> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeoutMs);
     try {
@@ -84,7 +85,7 @@ export class Link {
   }
 
   /** Sends a file; resolves when the coordinator has all of it, verified. */
-  upload(path: string, digest: Digest, bytes: number): Promise<void> {
+  upload(path: string, { digest, bytes }: ChargedContent): Promise<void> {
     return upload(path, digest, bytes, this.#transfers());
   }
 

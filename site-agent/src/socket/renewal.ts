@@ -4,6 +4,7 @@ import { createCertificateRequest } from "@consilium/certs/request";
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { SiteName } from "@consilium/shared/units/identity";
+import { certificateRequest } from "../disclosure/outgoing.ts";
 import { fraction } from "./backOff.ts";
 import type { Credentials } from "./connection.ts";
 import type { Link } from "./link.ts";
@@ -48,7 +49,7 @@ export async function renew({
   onRenewed,
 }: Pick<RenewalOptions, "link" | "site" | "save" | "onRenewed">): Promise<void> {
   const { privateKey, csr } = await createCertificateRequest(site);
-  const reply = await link.send({ type: "certificate-wanted", csr });
+  const reply = await link.send(certificateRequest(csr));
   if (reply.type === "refused") throw fromRefusal(reply.refusal);
   const { certificate } = reply;
   if (certificate === undefined || !isFor(certificate, site, privateKey)) {
