@@ -55,8 +55,12 @@ export const SENT: Readonly<Record<string, Fields>> = {
     ...["type", "approval.statement → ApprovalStatement", "approval.stewardKey"],
     ...["approval.stewardSignature", "approval.siteSignature"],
   ),
-  // The reason is the steward's own words, signed as a decision.
-  "study-rejected": { ...all("public", "type", "study", "studyDigest"), reason: "signed" },
+  // Reason and counter-offer are the steward's own words, signed as a decision.
+  "study-rejected": {
+    ...all("public", "type", "study", "studyDigest"),
+    reason: "signed",
+    "counterOffer.epsilon": "signed",
+  },
   "round-declined": { type: "signed", "key → RoundKey": "public", "refusal → Refusal": "signed" },
   contribution: {
     ...all("public", "type", "key → RoundKey", "charges.charge", "charges.event → PrivacyEvent"),
