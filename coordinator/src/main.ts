@@ -7,7 +7,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import type { Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { COORDINATOR } from "@consilium/shared/units/identity";
+import { COORDINATOR, type SiteName } from "@consilium/shared/units/identity";
 import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import { type CoordinatorConfig, isLoopback, readConfig } from "./config.ts";
@@ -22,9 +22,9 @@ import { ENROLMENT_PATH } from "./http/enrolment.ts";
 import { openPeopleServer, type PeopleServer } from "./http/peopleServer.ts";
 import type { Service } from "./http/service.ts";
 import { WeightsRoom } from "./http/weights.ts";
-import { admissionRefusal } from "./ledger/admission.ts";
 import { ledgerBook } from "./ledger/ledgerBook.ts";
-import { RefusalLog } from "./ledger/refusalLog.ts";
+import { Restores } from "./ledger/restores.ts";
+import { handlersOf, type Parties } from "./socket/handlers.ts";
 import { type AgentServer, openAgentServer } from "./socket/server.ts";
 import type { AgentHandlers } from "./socket/serverOptions.ts";
 import { BlobFolder } from "./storage/blobFolder.ts";
@@ -94,7 +94,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     ledger: ledgerBook(store, keys.signer, now),
     blobs: await BlobFolder.open(paths.blobs),
     weights: await weightsFolder(sql, paths.weights),
-    link: linkOf(late),
+    link: linkOf(late, (site) => restores.isApart(site)),
     clock: { now, after },
     logger,
     signer: keys.signer,
@@ -106,10 +106,15 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     softwareVersion: SOFTWARE_VERSION,
   };
   const studies = new Studies(world);
+  const restores = new Restores({
+    ...world,
+    send: world.link.send,
+    onJoined: (site) => studies.onConnected(site),
+  });
   // Before anyone can connect: a site's first message finds its round.
   await studies.resumeAll();
-  const handlers = handlersOf(world, studies, consortium);
-  const opened = listen(parts, world, { studies, consortium, changes, store, handlers, late });
+  const handlers = handlersOf(world, { studies, consortium, restores });
+  const opened = listen(parts, world, { studies, consortium, restores, changes, store, handlers, late });
   const { agents, people } = await opened.catch(async (error: unknown) => {
     await studies.freeze();
     throw error;
@@ -140,9 +145,7 @@ async function weightsFolder(sql: Sql, path: string): Promise<BlobFolder> {
   return folder;
 }
 
-interface Listening {
-  readonly studies: Studies;
-  readonly consortium: Consortium;
+interface Listening extends Parties {
   readonly changes: Changes;
   readonly store: LedgerStore;
   readonly handlers: AgentHandlers;
@@ -153,7 +156,7 @@ interface Listening {
 async function listen(
   { options, config, paths, keys }: Parts,
   world: StudyWorld,
-  { studies, consortium, changes, store, handlers, late }: Listening,
+  { studies, consortium, restores, changes, store, handlers, late }: Listening,
 ): Promise<{ agents: { url: string; close: () => Promise<void> }; people: PeopleServer }> {
   const { random, logger } = options;
   const issuing = () => ({ now: new Date(), random });
@@ -188,6 +191,7 @@ async function listen(
     store,
     studies,
     consortium,
+    restores,
     changes,
     random,
     addresses,
@@ -230,43 +234,17 @@ function renewCertificate(
     .catch(() => logger.error("certificate-not-renewed"));
 }
 
-function linkOf(late: { readonly server: AgentServer | null }): SiteLink {
+/** A site whose ledger and ours don't join is not there for any study. */
+function linkOf(late: { readonly server: AgentServer | null }, isApart: (site: SiteName) => boolean): SiteLink {
   const server = (): AgentServer => {
     if (late.server === null) throw new Error("the agents' listener is not open yet");
     return late.server;
   };
   return {
-    isConnected: (site) => late.server?.isConnected(site) ?? false,
+    isConnected: (site) => !isApart(site) && (late.server?.isConnected(site) ?? false),
     send: async (site, message, attachment) => server().send(site, message, attachment),
     expectUpload: async (site, digest, bytes) => server().expectUpload(site, digest, bytes),
     forgetUpload: async (site, digest) => server().forgetUpload(site, digest),
-  };
-}
-
-function handlersOf(world: StudyWorld, studies: Studies, consortium: Consortium): AgentHandlers {
-  const { logger } = world;
-  const refusals = new RefusalLog(world.ledger, logger, () => world.clock.now());
-  return {
-    onMessage: async (site, message, attachment) => {
-      if (message.type !== "certificate-wanted") return studies.onMessage(site, message, attachment);
-      return { type: "accepted", certificate: await consortium.renew(site, message.csr) };
-    },
-    admit: (site, ready) => admissionRefusal(world, site, ready),
-    onConnected: (site) => {
-      logger.info("site-connected", { site });
-      world.changed("sites", null);
-      studies.onConnected(site);
-    },
-    onDisconnected: (site) => {
-      logger.info("site-disconnected", { site });
-      world.changed("sites", null);
-      studies.onDisconnected(site);
-    },
-    onRefusal: ({ site, code, refusal, address }) => {
-      if (site === null) refusals.noteStranger(address, code);
-      else refusals.note(site, code, refusal.what);
-    },
-    onFault: (error) => logger.error("listener-fault", { why: String(error).slice(0, 300) }),
   };
 }
 

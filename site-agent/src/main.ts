@@ -4,26 +4,25 @@ import type { Server } from "node:net";
 import { join } from "node:path";
 import { validityOf } from "@consilium/certs/renewal";
 import { enginesFolder } from "@consilium/engine/nativeEngine";
-import { assert, Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import { fromLevel, jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { decisionMessage, requireGenuine, weightsNeeded } from "./approval/proposals.ts";
 import { answer } from "./control/answer.ts";
 import type { AgentStatus, ControlRequest } from "./control/request.ts";
+import { openRounds } from "./control/rounds.ts";
 import { openSite, type Site } from "./control/site.ts";
 import { listen } from "./control/socket.ts";
 import { readyWith } from "./disclosure/outgoing.ts";
 import { EngineProcess } from "./engine/supervise.ts";
-import { systemMonotonicClock } from "./round/clock.ts";
+import { Restore } from "./ledger/restore.ts";
 import { contributionFile } from "./round/contribute.ts";
-import { ModelSource } from "./round/modelSource.ts";
 import type { RoundLink } from "./round/ports.ts";
-import { Rounds } from "./round/run.ts";
+import type { Rounds } from "./round/run.ts";
 import { WeightsFolder } from "./round/weightsFolder.ts";
 import { Link } from "./socket/link.ts";
 import { keepRenewed } from "./socket/renewal.ts";
-import { preparedFile } from "./storage/folder.ts";
 import { readTls, writeTls } from "./storage/keys.ts";
 
 export interface AgentOptions {
@@ -66,6 +65,7 @@ class Agent {
   readonly #engine: EngineProcess;
   readonly #weights: WeightsFolder;
   readonly #rounds: Rounds;
+  readonly #restore: Restore;
   readonly #since: string;
   #link: Link | null = null;
   #control: Server | null = null;
@@ -82,7 +82,14 @@ class Agent {
     });
     this.#engine = new EngineProcess({ logger, engines: enginesFolder(environment), settings: site.config.engine });
     this.#weights = new WeightsFolder({ folder: site.folder.weights, link: this.#transfers(), logger });
-    this.#rounds = this.#prepareRounds(randomSums);
+    this.#rounds = openRounds(site, {
+      engine: this.#engine,
+      weights: this.#weights,
+      link: this.#transfers(),
+      logger,
+      randomSums,
+    });
+    this.#restore = new Restore({ ...site, rounds: this.#rounds, link: this.#transfers(), logger });
     site.ledger.logNotices(logger);
   }
 
@@ -126,35 +133,8 @@ class Agent {
       certificateEnds: validityOf(certificate).notAfter.toISOString(),
       steward: this.#site.records.steward().name,
       lastRefusal: this.#lastRefusal,
+      apart: this.#restore.apart(),
     };
-  }
-
-  #prepareRounds(randomSums: number | undefined): Rounds {
-    const { config, book, folder } = this.#site;
-    const link = this.#transfers();
-    const models = new ModelSource({
-      engine: this.#engine,
-      link,
-      folder: folder.models,
-      logger: this.#logger,
-      weights: (named) => this.#weights.pathOf(named),
-      patients: ({ digest, dataset }) => {
-        if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };
-        assert(dataset !== null, "a study that acts has its data set");
-        return { source: "prepared", path: preparedFile(folder, digest, dataset) };
-      },
-    });
-    return new Rounds({
-      site: config.name,
-      coordinatorKey: config.coordinator.key,
-      book,
-      engine: this.#engine,
-      models,
-      link,
-      clock: systemMonotonicClock,
-      logger: this.#logger,
-      outbox: folder.outbox,
-    });
   }
 
   /** The link, which is there only once the agent has started. */
@@ -197,12 +177,13 @@ class Agent {
       ca: keys.ca,
       random: operatingSystemRandom,
       credentials: () => readTls(folder),
-      ready: () => readyWith(ledger.head(), this.#rounds.held()),
+      ready: () => readyWith(ledger.head(), this.#rounds.held(), ledger.forgone()),
       handlers: {
         onMessage: (message, attachment) => this.#onMessage(message, attachment),
         onConnected: () => this.#onConnected(),
         onDisconnected: (reason, refusal) => {
           this.#lastRefusal = refusal ?? null;
+          this.#restore.forget();
           this.#logger.warn("link-lost", { reason, ...(refusal === undefined ? {} : { code: refusal.code }) });
         },
         onRefusal: (refusal) => this.#logger.warn("message-refused", { code: refusal.code }),
@@ -243,6 +224,11 @@ class Agent {
         records.setProgress(message.study, "released");
         this.#logger.info("release-published", { study: message.study, manifest: message.manifest });
         return ACCEPTED;
+      case "ledgers-differ":
+      case "ledger-wanted":
+      case "ledger-told":
+        this.#restore.onMessage(message, attachment);
+        return ACCEPTED;
       default:
         return unreachable(message);
     }
@@ -255,6 +241,7 @@ class Agent {
       setImmediate(() => this.stop());
       return { stopping: process.pid };
     }
+    if (request.ask === "accept-restore") return this.#acceptRestore(request);
     const result = answer(this.#site, request);
     if (request.ask === "decide") {
       this.#logger.info("steward-decided", { action: request.signed.statement.decision.action });
@@ -262,6 +249,16 @@ class Agent {
       this.#weights.fetchAhead(weightsNeeded(this.#site.records.proposals()));
     }
     return result;
+  }
+
+  /** The link begins anew: both sides say where they stand, and whether the ledgers join now. */
+  async #acceptRestore({ by, reason }: Extract<ControlRequest, { ask: "accept-restore" }>): Promise<unknown> {
+    const accepted = await this.#restore.accept(by, reason);
+    this.#logger.info("restore-accepted", { recovered: accepted.recovered });
+    this.#linked()
+      .reconnect()
+      .catch((error: unknown) => this.#logger.warn("link-not-renewed", { code: toRefusal(error).code }));
+    return accepted;
   }
 
   /** Approvals and refusals that the coordinator has not acknowledged; told again at each connection until it does. */

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { BudgetList } from "../http/views.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
 import { registerBudgetLedger } from "./budgetLedger.ts";
+import { registerBudgetRestore } from "./budgetRestore.ts";
 import { registerBudgetVerify } from "./budgetVerify.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
@@ -14,6 +15,7 @@ export function registerBudget(program: Command): void {
     .action(show);
   registerBudgetLedger(budget);
   registerBudgetVerify(budget);
+  registerBudgetRestore(budget);
   registerBudgetEpsilon(budget);
 }
 

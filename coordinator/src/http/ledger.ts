@@ -1,3 +1,5 @@
+import { LedgerHead, REASON_LENGTH_MAX } from "@consilium/shared/ledger/entry";
+import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { siteRecord, witnessedHeads } from "../storage/consortium.ts";
 import { entriesBefore } from "../storage/ledgerPages.ts";
@@ -10,7 +12,21 @@ const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(LEDGER_PAGE_MAX).default(50),
 });
 
-export function ledgerEndpoints({ store, world }: Service): Endpoint[] {
+/** Why the operator goes on from a restored ledger: kept in the ledger. */
+export const RestoreRequest = z
+  .strictObject({ reason: z.string().min(1).max(REASON_LENGTH_MAX) })
+  .meta({ id: "RestoreRequest" });
+
+export const RestoreAcceptance = z
+  .strictObject({
+    /** A `restore-accepted` entry each. */
+    accepted: z.array(z.object({ site: SiteName, lost: LedgerHead, accepted: LedgerHead })),
+    /** Sites that still stay out, and what they wait for. */
+    waiting: z.array(z.strictObject({ site: SiteName, what: z.string(), remedy: z.string() })),
+  })
+  .meta({ id: "RestoreAcceptance" });
+
+export function ledgerEndpoints({ store, world, restores }: Service): Endpoint[] {
   return [
     endpoint({
       method: "get",
@@ -33,7 +49,7 @@ export function ledgerEndpoints({ store, world }: Service): Endpoint[] {
           const signed = world.countersigned.get(site) ?? siteRecord(world.sql, site).countersigned;
           return signed === null ? [] : [{ party: site, ...signed }];
         }),
-        lost: [...world.ledger.lost()].map(([site, { message, remedy }]) => ({ site, what: message, remedy })),
+        lost: [...restores.waiting()],
       }),
     }),
     endpoint({
@@ -46,6 +62,20 @@ export function ledgerEndpoints({ store, world }: Service): Endpoint[] {
         const entries = entriesBefore(world.sql, before ?? store.head().sequence + 1, limit);
         const oldest = entries.at(-1)?.sequence ?? 1;
         return { entries: [...entries], olderBefore: oldest > 1 ? oldest : null };
+      },
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/ledger/restore-acceptances",
+      summary: "Goes on from a ledger that was restored from an older copy, ours or a connected site's",
+      access: "lead",
+      body: RestoreRequest,
+      reply: RestoreAcceptance,
+      handle: ({ body, session }) => {
+        const { accepted, waiting } = restores.accept(session?.name ?? "unknown", body.reason);
+        world.changed("ledger", null);
+        world.changed("sites", null);
+        return { accepted: [...accepted], waiting: [...waiting] };
       },
     }),
     endpoint({

@@ -1,6 +1,7 @@
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { LedgerStore } from "@consilium/storage/ledgerStore";
 import type { Consortium, PublicAddresses } from "../consortium/consortium.ts";
+import type { Restores } from "../ledger/restores.ts";
 import type { Studies } from "../study/studies.ts";
 import type { StudyWorld } from "../study/world.ts";
 import type { Changes } from "./changes.ts";
@@ -17,6 +18,7 @@ export interface Service {
   readonly store: LedgerStore;
   readonly studies: Studies;
   readonly consortium: Consortium;
+  readonly restores: Restores;
   readonly changes: Changes;
   readonly random: RandomSource;
   readonly addresses: () => PublicAddresses;

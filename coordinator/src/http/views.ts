@@ -29,6 +29,7 @@
  *   GET  /api/releases                 ReleaseList                    newest first
  *   GET  /api/ledger                   LedgerSummary
  *   GET  /api/ledger/signed            SignedLedger
+ *   POST /api/ledger/restore-acceptances RestoreRequest → RestoreAcceptance
  *   GET  /api/ledger/entries           LedgerPage                     ?before=SEQUENCE&limit=N, newest first
  *   GET  /api/events                   text/event-stream; each `data:` is a ChangeNotice, at most four a second
  *
@@ -277,7 +278,7 @@ export const SignedLedger = z
     key: PublicKey,
     roster: SignedRoster,
     countersigned: z.array(z.strictObject({ party: SiteName, ...SignedHead.shape })),
-    /** What our ledger lost that sites hold, in words; empty where it is whole. */
+    /** Connected sites whose ledger and ours don't join, one being restored from an older copy; why, and what to do. */
     lost: z.array(z.strictObject({ site: SiteName, what: z.string(), remedy: z.string() })),
   })
   .meta({ id: "SignedLedger" });

@@ -5,29 +5,27 @@ import { activeSite } from "@consilium/shared/protocol/roster";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import { COORDINATOR, type PartyName, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 import type { StudyWorld } from "../study/world.ts";
+import type { Restores } from "./restores.ts";
 
 /**
- * Why a site that connects may not take part: its own ledger lost entries that it once showed, or a head that it shows
- * was not signed by whose it is. Where it is our ledger that lost some, the site is let in, because it knows what they
- * charged; until they are taken over no round is opened.
+ * Why a site that connects may not take part: a head that it shows was not signed by whose it is. Where a ledger lost
+ * entries, ours or the site's own, the site is let in all the same, but stays apart until both sides accepted that.
  */
 export function admissionRefusal(
-  world: Pick<StudyWorld, "ledger" | "signer" | "logger" | "roster">,
+  { signer, roster }: Pick<StudyWorld, "signer" | "roster">,
+  restores: Pick<Restores, "stands">,
   site: SiteName,
-  { own, held }: Ready,
+  ready: Ready,
 ): Refusal | null {
-  const { ledger, signer, logger } = world;
-  const entry = activeSite(world.roster().roster, site);
+  const entry = activeSite(roster().roster, site);
+  const { own, held, forgone } = ready;
   const isGenuine =
     entry !== undefined &&
     isOf(own, site, entry.identityKey) &&
+    (forgone === undefined || forgone.writer === site) &&
     (held === null || isOf(held, COORDINATOR, signer.publicKey));
   if (!isGenuine) return toRefusal(notSigned(site));
-  const known = ledger.witnessed(site);
-  if (known !== undefined && own.head.sequence < known.sequence)
-    return toRefusal(siteBehind(site, own, known.sequence));
-  const lost = ledger.siteHolds(site, held?.head ?? null);
-  if (lost !== null) logger.error(lost.code.replace("/", "-"), { site, holds: held?.head.sequence ?? 0 });
+  restores.stands(site, ready);
   return null;
 }
 
@@ -42,16 +40,5 @@ function notSigned(site: SiteName): Failure {
     what: `${site} shows a ledger's head that its writer did not sign.`,
     remedy: "Compare fingerprints with the lead by telephone.",
     fields: { site },
-  });
-}
-
-function siteBehind(site: SiteName, { head }: SignedHead, known: number): Failure {
-  return new Failure({
-    code: "ledger/site-behind",
-    kind: "refused",
-    what: `${site}'s ledger ends at entry ${head.sequence}, but had reached entry ${known}: it was restored from an older copy.`,
-    remedy:
-      "Stop the agent and put the newer copy of its data folder back: what the site spent since is in there alone.",
-    fields: { site, sequence: head.sequence, known },
   });
 }

@@ -1,10 +1,12 @@
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Refusal } from "@consilium/shared/failure/failure";
 import type { LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
 import { verifyConsistency } from "@consilium/shared/ledger/merkle";
 import { emptyState, headOf } from "@consilium/shared/ledger/state";
 import { LEDGER_HEAD_DOMAIN, type ShownLedgers, type SignedHead } from "@consilium/shared/protocol/messages";
+import type { Ready } from "@consilium/shared/protocol/ready";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { COORDINATOR, type PartyName, SiteName } from "@consilium/shared/units/identity";
@@ -15,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LedgerBook } from "../study/world.ts";
 import { admissionRefusal } from "./admission.ts";
 import { ledgerBook } from "./ledgerBook.ts";
+import { Restores } from "./restores.ts";
 
 const signer = signerOf(new Uint8Array(32).fill(3));
 const identity = signerOf(new Uint8Array(32).fill(4));
@@ -97,9 +100,20 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
     }),
     signer,
   );
-  const worldOf = (ledger: LedgerBook, logged: string[] = []): Parameters<typeof admissionRefusal>[0] => {
-    const log = (event: string): void => void logged.push(event);
-    return { ledger, signer, roster: () => roster, logger: { info: log, warn: log, error: log } };
+  const logged: string[] = [];
+  const log = (event: string): void => void logged.push(event);
+  const sent: string[] = [];
+  const worldOf = (ledger: LedgerBook): { admit: (ready: Ready) => Refusal | null; restores: Restores } => {
+    const world = { ledger, signer, roster: () => roster, logger: { info: log, warn: log, error: log } };
+    const restores = new Restores({
+      ...world,
+      send: async (_site, { type }) => {
+        sent.push(type);
+        return { type: "accepted" };
+      },
+      onJoined: (site) => sent.push(`joined ${site}`),
+    });
+    return { admit: (ready) => admissionRefusal(world, restores, basel, ready), restores };
   };
   const headAt = (sequence: number, writer: PartyName = basel): LedgerHead => ({
     ...headOf(emptyState(writer)),
@@ -114,10 +128,14 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
     book.append([noted("lost"), noted("lost too")]);
     const held = book.head();
     const restored = await bookOn("old.db");
-    const logged: string[] = [];
-    const ready = { type: "ready", own: signed(headAt(0), identity), held } as const;
-    expect(admissionRefusal(worldOf(restored, logged), basel, ready)).toBeNull();
+    const { admit, restores } = worldOf(restored);
+    expect(admit({ type: "ready", own: signed(headAt(0), identity), held })).toBeNull();
     expect(logged).toEqual(["ledger-behind"]);
+    expect(restores.isApart(basel)).toBe(true);
+    restores.begin(basel);
+    expect(sent).toEqual(["ledgers-differ", "ledger-wanted"]);
+    // Before the site told what it charged nothing can be accepted.
+    expect(() => restores.accept("lead", "disk")).toThrow(expect.objectContaining({ code: "restore/waiting" }));
     expect(restored.lost().get(basel)).toMatchObject({ code: "ledger/behind" });
     restored.append([noted("another past"), noted("as long"), noted("and longer")]);
     expect(restored.siteHolds(basel, held.head)).toMatchObject({ code: "ledger/forked" });
@@ -125,14 +143,21 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
     expect(restored.lost().size).toBe(0);
   });
 
-  test("the site's: it is not let in", async () => {
+  test("the site's: it is let in, and stays apart", async () => {
     const book = await bookOn("site.db");
     const shown = signed(headAt(9), identity);
     book.append([{ kind: "head-witnessed", ...shown }]);
     const ready = (sequence: number) =>
       ({ type: "ready", own: signed(headAt(sequence), identity), held: null }) as const;
-    expect(admissionRefusal(worldOf(book), basel, ready(8))).toMatchObject({ code: "ledger/site-behind" });
-    expect(admissionRefusal(worldOf(book), basel, ready(9))).toBeNull();
+    const { admit, restores } = worldOf(book);
+    expect(admit(ready(8))).toBeNull();
+    expect(restores.isApart(basel)).toBe(true);
+    expect(restores.waiting()).toMatchObject([{ site: basel }]);
+    expect(admit(ready(9))).toBeNull();
+    expect(restores.isApart(basel)).toBe(false);
+    // Longer by now, but not without having said that it lost what we saw: it stays apart until that is accepted here.
+    expect(admit({ ...ready(12), forgone: shown.head })).toBeNull();
+    expect(restores.isApart(basel)).toBe(true);
     expect(book.shownTo(basel).witnessed).toEqual(shown.head);
   });
 
@@ -143,8 +168,9 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
       { type: "ready", own: signed(headAt(0), signer), held: null },
       { type: "ready", own: signed(headAt(0, geneva), identity), held: null },
       { type: "ready", own, held: signed(headAt(99, COORDINATOR), identity) },
+      { type: "ready", own, held: null, forgone: headAt(3, geneva) },
     ] as const) {
-      expect(admissionRefusal(worldOf(book), basel, ready)).toMatchObject({ code: "ledger/head-not-signed" });
+      expect(worldOf(book).admit(ready)).toMatchObject({ code: "ledger/head-not-signed" });
     }
     expect(book.lost().size).toBe(0);
   });

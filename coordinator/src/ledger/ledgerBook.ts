@@ -2,7 +2,7 @@ import { Failure, toRefusal } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import { limitsOn, limitText, passedLimit } from "@consilium/shared/ledger/limit";
-import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
+import { checkHoldsHead, holdsHead } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { LEDGER_HEAD_DOMAIN, type SignedHead } from "@consilium/shared/protocol/messages";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
@@ -34,7 +34,7 @@ export function ledgerBook(store: LedgerStore, signer: Signer, now: () => Date):
     },
     siteHolds: (site, held) => {
       const failure = held === null ? null : lossOf(store.state, site, held);
-      seen.set(site, failure === null ? (held?.sequence ?? 0) : 0);
+      seen.set(site, held !== null && holdsHead(store.state, held) ? held.sequence : 0);
       if (failure === null) lost.delete(site);
       else lost.set(site, failure);
       return failure;

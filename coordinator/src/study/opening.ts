@@ -1,5 +1,7 @@
+import { Part } from "@consilium/shared/ledger/entry";
 import type { RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { Approval } from "@consilium/shared/study/approval";
+import { chargeId } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { ruleText, type StopReason, stopReason, stopRound, stopText } from "@consilium/shared/study/earlyStop";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
@@ -129,7 +131,7 @@ function reserve(
   const key: RoundKey = {
     study: document.name,
     ...step,
-    attempt: nextAttempt(world.sql, { study: document.name, ...step }),
+    attempt: freshAttempt(world, { study: document.name, ...step }, cohort),
   };
   const spec: RoundSpec = {
     key,
@@ -145,4 +147,20 @@ function reserve(
   world.ledger.append(announcementBodies(document, key, cohort));
   insertRound(world.sql, spec, world.clock.now().toISOString());
   return spec;
+}
+
+/** A database put back from an older copy knows fewer attempts than the sites' ledgers, whose charges count. */
+function freshAttempt(
+  { sql, ledger }: StudyWorld,
+  key: Omit<RoundKey, "attempt">,
+  cohort: ReadonlyMap<SiteName, unknown>,
+): number {
+  const { charges } = ledger.state();
+  const isCharged = (attempt: number): boolean =>
+    [...cohort.keys()].some((site) =>
+      Part.options.some((part) => charges.has(chargeId({ ...key, attempt }, site, part))),
+    );
+  let attempt = nextAttempt(sql, key);
+  while (isCharged(attempt)) attempt += 1;
+  return attempt;
 }

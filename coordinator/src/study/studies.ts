@@ -148,7 +148,9 @@ export class Studies {
         this.#countersigned(site, message);
         return ACCEPTED;
       case "certificate-wanted":
-        throw new Error("certificates are the consortium's");
+      case "ledger-wanted":
+      case "ledger-told":
+        throw new Error("what isn't about studies is answered before it comes here");
       default:
         return unreachable(message);
     }

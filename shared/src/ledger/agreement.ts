@@ -1,7 +1,7 @@
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import type { SiteName } from "../units/identity.ts";
-import { holdsHead } from "./recovery.ts";
-import type { Charge, LedgerState } from "./state.ts";
+import { holdsHead, isSpent } from "./recovery.ts";
+import type { LedgerState } from "./state.ts";
 
 /**
  * What keeps the coordinator's ledger and one site's from telling the same story, a sentence each; none where they do:
@@ -28,8 +28,4 @@ export function disagreements(coordinator: LedgerState, own: LedgerState, site: 
     }
   }
   return sentences;
-}
-
-function isSpent({ state }: Charge): boolean {
-  return state === "acting" || state === "committed";
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { signerOf } from "../signing/ed25519.ts";
 import { SiteName } from "../units/identity.ts";
-import { emptyTip, encodeEntry, nextEntry, readChain, tipOf } from "./chain.ts";
+import { emptyTip, encodeEntry, nextEntry, ownEntries, readChain, tipOf } from "./chain.ts";
+import type { LedgerEntry } from "./entry.ts";
 import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
 
 const ledger = new TestLedger(
@@ -63,5 +64,30 @@ describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry
     expect(() => read([encodeEntry(forged)])).toThrow("signature");
     const foreign = nextEntry(emptyTip(SiteName.parse("basel")), entry.at, entry.body, signer);
     expect(() => read([encodeEntry(foreign)])).toThrow("written by basel");
+  });
+});
+
+describe("[LED1] a ledger of our own: the tip's signature vouches for all that its hash is of", () => {
+  const read = (changed: readonly string[]): LedgerEntry[] => [
+    ...ownEntries(changed, emptyTip(writer), signer.publicKey),
+  ];
+
+  test("what was written is read back; any change of content is refused, by its entry", () => {
+    expect(read(lines)).toEqual(ledger.entries);
+    for (const [index, line] of lines.entries()) {
+      const changed = lines.with(index, line.replace("2026-01-02", "2026-01-03"));
+      expect(() => read(changed)).toThrow(expect.objectContaining({ fields: { writer, sequence: index + 1 } }));
+    }
+  });
+
+  test("a chain that another key wrote is refused at its tip", () => {
+    const stranger = signerOf(new Uint8Array(32).fill(6));
+    let tip = emptyTip(writer);
+    const forged = ledger.entries.map(({ at, body }) => {
+      const entry = nextEntry(tip, at, body, stranger);
+      tip = tipOf(entry);
+      return encodeEntry(entry);
+    });
+    expect(() => read(forged)).toThrow("signature");
   });
 });

@@ -146,6 +146,19 @@ export const LedgerBody = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("recovered"), ...charged, from: PartyName }),
   /** Another party's head as it was shown to us, with its signature. */
   z.strictObject({ kind: z.literal("head-witnessed"), head: LedgerHead, signature: Signature }),
+  /**
+   * A ledger was put back from an older copy and both sides go on from it: `lost` is the newest head of it that the
+   * other side holds and it lacks, `accepted` its head from which it goes on. In the ledger that lost entries and in
+   * the other's, each by its own operator, between the coordinator and one site.
+   */
+  z.strictObject({
+    kind: z.literal("restore-accepted"),
+    site: SiteName,
+    lost: LedgerHead,
+    accepted: LedgerHead,
+    by: z.string().min(1).max(100),
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+  }),
   /** A study's change of state, with who and why; the audit log of the consortium. */
   z.strictObject({
     kind: z.literal("study-moved"),

@@ -1,32 +1,73 @@
 import { Failure } from "../failure/failure.ts";
-import type { SiteName } from "../units/identity.ts";
-import type { LedgerBody, LedgerHead } from "./entry.ts";
-import type { LedgerState } from "./state.ts";
+import type { DatasetId, PartyName, SiteName } from "../units/identity.ts";
+import type { ChainTip, ChargeId, LedgerBody, LedgerEntry, LedgerHead } from "./entry.ts";
+import { type CapSet, type Charge, capOf, headKey, type LedgerState, type RestoreAccepted } from "./state.ts";
+
+/** What a ledger says of charges: all of it, or as much as its writer told. */
+export interface ToldCharges {
+  readonly tip: Pick<ChainTip, "writer">;
+  readonly charges: ReadonlyMap<ChargeId, Charge>;
+}
+
+/** Charges in some of a ledger's entries, in their order; what isn't in them counts for nothing. */
+export function chargesIn(writer: PartyName, entries: readonly LedgerEntry[]): ToldCharges {
+  const charges = new Map<ChargeId, Charge>();
+  for (const { body } of entries) {
+    if (body.kind === "reserved") charges.set(body.charge, { body, state: "reserved" });
+    else if (body.kind === "recovered") charges.set(body.charge, { body, state: "acting" });
+    else if (body.kind === "acting" || body.kind === "committed" || body.kind === "cancelled") {
+      const known = charges.get(body.charge);
+      if (known !== undefined) charges.set(body.charge, { ...known, state: body.kind });
+    }
+  }
+  return { tip: { writer }, charges };
+}
 
 /**
  * What to append to our ledger after a restore, of either side, so that the union of both ledgers' charges counts:
- * whatever the other side saw act and we don't count as spent becomes spent here, cap or no cap. `site` limits it to
- * one site's charges (a site keeps only its own). What is merely reserved there was not acted upon and is not taken
- * over.
+ * whatever the other side counts as spent and we don't becomes spent here, cap or no cap. `site` limits it to one
+ * site's charges (a site keeps only its own). What is merely reserved there was not acted upon and is not taken over.
  */
-export function chargesToRecover(own: LedgerState, other: LedgerState, site?: SiteName): readonly LedgerBody[] {
-  const bodies: LedgerBody[] = [];
-  for (const [id, { body, state }] of other.charges) {
-    if (site !== undefined && body.site !== site) continue;
-    if (state !== "acting" && state !== "committed") continue;
-    const ours = own.charges.get(id)?.state;
-    if (ours === "acting" || ours === "committed") continue;
-    if (ours === "reserved") bodies.push({ kind: "acting", charge: id });
-    else bodies.push({ ...body, kind: "recovered", from: other.tip.writer });
-  }
-  return bodies.map(withoutForeignFields);
+export function chargesToRecover(own: LedgerState, other: ToldCharges, site?: SiteName): readonly LedgerBody[] {
+  return notCounted(own, other, site).map((id): LedgerBody => {
+    const told = other.charges.get(id);
+    if (told === undefined || own.charges.get(id)?.state === "reserved") return { kind: "acting", charge: id };
+    // A body made from another `recovered` or `reserved` one has exactly its own fields.
+    const { charge, site: whose, dataset, part, study, round, attempt, event } = told.body;
+    const what = { charge, site: whose, dataset, part, study, round, attempt, event };
+    return { kind: "recovered", ...what, from: other.tip.writer };
+  });
 }
 
-/** A `recovered` body made from another `recovered` or `reserved` one has exactly its own fields. */
-function withoutForeignFields(body: LedgerBody): LedgerBody {
-  if (body.kind !== "recovered") return body;
-  const { kind, charge, site, dataset, part, study, round, attempt, event, from } = body;
-  return { kind, charge, site, dataset, part, study, round, attempt, event, from };
+/** Charges that the other side counts as spent and this ledger doesn't. */
+export function notCounted(own: ToldCharges, other: ToldCharges, site?: SiteName): readonly ChargeId[] {
+  return [...other.charges]
+    .filter(([id, charge]) => {
+      const isAsked = site === undefined || charge.body.site === site;
+      return isAsked && isSpent(charge) && !isSpent(own.charges.get(id));
+    })
+    .map(([id]) => id);
+}
+
+/** Spent, whatever came of it. */
+export function isSpent(charge: Charge | undefined): boolean {
+  return charge?.state === "acting" || charge?.state === "committed";
+}
+
+/**
+ * Caps of a site's data sets that the other side knows to be tighter than ours, hence set after the copy was made, or
+ * raised since. Ours stands where neither is the tighter one in all that it bounds.
+ */
+export function tighterCaps(own: LedgerState, told: readonly LedgerEntry[], site: SiteName): readonly CapSet[] {
+  const newest = new Map<DatasetId, CapSet>();
+  for (const { body } of told) if (body.kind === "cap-set" && body.site === site) newest.set(body.dataset, body);
+  return [...newest.values()].filter((theirs) => {
+    const ours = capOf(own, site, theirs.dataset);
+    if (ours === undefined) return true;
+    const [before, now] = [ours.perStudy ?? Number.POSITIVE_INFINITY, theirs.perStudy ?? Number.POSITIVE_INFINITY];
+    const isWithin = theirs.delta <= ours.delta && theirs.epsilon <= ours.epsilon && now <= before;
+    return isWithin && (theirs.delta < ours.delta || theirs.epsilon < ours.epsilon || now < before);
+  });
 }
 
 /** Whether a ledger once was, or is, the one that this head is of. */
@@ -34,12 +75,24 @@ export function holdsHead({ tip, tree }: Pick<LedgerState, "tip" | "tree">, { se
   return sequence <= tip.sequence && tree.root(sequence) === root;
 }
 
+/** The other side's word, in its ledger, that it goes on though this head of ours, or of its own, is lost. */
+export function acceptedRestore(entries: readonly LedgerEntry[], lost: LedgerHead): RestoreAccepted | undefined {
+  const { writer } = lost;
+  for (const { body } of entries.toReversed()) {
+    if (body.kind !== "restore-accepted" || body.lost.writer !== writer) continue;
+    if (headKey(body.lost) === headKey(lost)) return body;
+  }
+  return undefined;
+}
+
 /**
  * Throws `ledger/behind` when our ledger has lost entries that it once showed (a head of ours that another party holds,
- * or that we countersigned), `ledger/forked` when it says something else in their place.
+ * or that we countersigned), `ledger/forked` when it says something else in their place; not where our operator
+ * accepted that loss.
  */
 export function checkHoldsHead(own: LedgerState, shown: LedgerHead): void {
   const { writer, sequence } = own.tip;
+  if (own.forgone.has(headKey(shown))) return;
   if (sequence < shown.sequence) {
     throw new Failure({
       code: "ledger/behind",
@@ -47,7 +100,7 @@ export function checkHoldsHead(own: LedgerState, shown: LedgerHead): void {
       what:
         `This ledger ends at entry ${sequence}, but had reached entry ${shown.sequence}: ` +
         "it was restored from an older copy.",
-      remedy: "Put the newest copy of the ledger back; without one, see docs/budgets.md, After a restore.",
+      remedy: "Put the newest copy of the ledger back; without one: budget accept-restore (docs/budgets.md).",
       fields: { writer, sequence, shown: shown.sequence },
     });
   }
@@ -56,7 +109,7 @@ export function checkHoldsHead(own: LedgerState, shown: LedgerHead): void {
       code: "ledger/forked",
       kind: "fault",
       what: `Entry ${shown.sequence} of ${writer}'s ledger is not the one once shown: its past was rewritten.`,
-      remedy: "Stop; keep both copies, and find out who changed the ledger before any round goes on.",
+      remedy: "Find out whether an older copy was put back (then: budget accept-restore) or somebody changed it.",
       fields: { writer, sequence: shown.sequence },
     });
   }

@@ -4,7 +4,8 @@ import type { PartyName } from "../units/identity.ts";
 import { dayOf } from "./cap.ts";
 import { capFilters, epsilonUnder } from "./capFilter.ts";
 import { tipOf } from "./chain.ts";
-import type { ChargeId, LedgerEntry, LedgerHead } from "./entry.ts";
+import type { ChargeId, LedgerEntry } from "./entry.ts";
+import { checkNewer, isOwnRestore } from "./heads.ts";
 import { checkAffordable } from "./limit.ts";
 import { bytesOf } from "./merkle.ts";
 import { giveNotices } from "./notice.ts";
@@ -14,6 +15,7 @@ import {
   type Charge,
   type ChargeState,
   emptyState,
+  headKey,
   type LedgerState,
   NOTHING_SPENT,
   type PeriodCapSet,
@@ -102,6 +104,10 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
     case "head-witnessed":
       checkNewer(state.witnessed.get(body.head.writer), body.head);
       return put(state.witnessed, body.head.writer, body.head);
+    case "restore-accepted":
+      return isOwnRestore(state, body)
+        ? put(state.forgone, headKey(body.lost), body.lost)
+        : put(state.witnessed, body.accepted.writer, body.accepted);
     case "study-moved":
     case "refusal-noted":
     case "released":
@@ -221,21 +227,6 @@ function chargeIn(state: LedgerState, id: ChargeId, wanted: ChargeState, next: C
   const charge = state.charges.get(id);
   if (charge === undefined || charge.state !== wanted) throw wrongState(id, charge?.state ?? "unknown", next);
   return charge;
-}
-
-/** Throws `ledger/head-disagrees` for a head that is older than the newest seen of its writer, or rewrites it. */
-function checkNewer(known: LedgerHead | undefined, head: LedgerHead): void {
-  if (known === undefined || head.sequence > known.sequence) return;
-  if (head.sequence === known.sequence && head.hash === known.hash) return;
-  throw new Failure({
-    code: "ledger/head-disagrees",
-    kind: "refused",
-    what:
-      `${head.writer} showed entry ${head.sequence} as the head of its ledger, but had shown entry ` +
-      `${known.sequence} before: its past was lost or rewritten.`,
-    remedy: `Let ${head.writer} recover its ledger from the other side's charges before any round goes on.`,
-    fields: { writer: head.writer, sequence: head.sequence, known: known.sequence },
-  });
 }
 
 function wrongState(charge: ChargeId, state: ChargeState | "unknown", next: ChargeState | "recovered"): Failure {

@@ -14,6 +14,7 @@ export type RaiseSettled = BodyOf<"raise-settled">;
 export type StudyApproved = BodyOf<"study-approved">;
 export type ReservedBody = BodyOf<"reserved">;
 export type RecoveredBody = BodyOf<"recovered">;
+export type RestoreAccepted = BodyOf<"restore-accepted">;
 
 export type ChargeState = "reserved" | "acting" | "committed" | "cancelled";
 
@@ -73,6 +74,8 @@ export interface LedgerState {
   readonly accounts: Map<string, Account>;
   /** Newest head seen of each other party. */
   readonly witnessed: Map<PartyName, LedgerHead>;
+  /** Heads of this ledger that are no longer in it since it was restored from an older copy, by `headKey`. */
+  readonly forgone: Map<string, LedgerHead>;
 }
 
 export function emptyState(writer: PartyName): LedgerState {
@@ -90,12 +93,18 @@ export function emptyState(writer: PartyName): LedgerState {
     charges: new Map(),
     accounts: new Map(),
     witnessed: new Map(),
+    forgone: new Map(),
   };
 }
 
 /** The ledger as it is shown to others. */
 export function headOf({ tip, tree }: LedgerState): LedgerHead {
   return { ...tip, root: tree.root(tip.sequence) };
+}
+
+/** One head among all that a ledger ever had, also where its past was written twice. */
+export function headKey({ sequence, root }: LedgerHead): string {
+  return `${sequence}/${root}`;
 }
 
 export function capOf(state: LedgerState, site: SiteName, dataset: DatasetId): CapSet | undefined {

@@ -1,6 +1,9 @@
 /** Contributions, aggregates and models up to this size ride in their message; larger ones are HTTPS transfers. */
 export const INLINE_BYTES_MAX = 256 * 1024;
 
+/** Parts of a ledger that is told after a restore, each of an attachment's size: 256 MiB, half a million entries. */
+export const LEDGER_PARTS_MAX = 1024;
+
 /** A message's JSON part. The largest is a study document with some thousand columns. */
 export const MESSAGE_JSON_BYTES_MAX = 4 * 1024 * 1024;
 

@@ -13,6 +13,7 @@ import { StudyDocument } from "../study/document.ts";
 import { StopReason } from "../study/earlyStop.ts";
 import { Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm } from "../units/privacy.ts";
+import { LEDGER_PARTS_MAX } from "./limits.ts";
 
 /** Bytes that a message speaks of. */
 export const BlobReference = z.strictObject({ digest: Digest, bytes: z.number().int().nonnegative() });
@@ -91,6 +92,15 @@ export const RoundEnd = z.strictObject({
 });
 export type RoundEnd = z.infer<typeof RoundEnd>;
 
+/** Asks the other side for its ledger, as far as it concerns both: an export (`ledger/exported.ts`), in parts. */
+const LedgerWanted = z.strictObject({ type: z.literal("ledger-wanted") });
+/** One part of that export, in its attachment; the parts come in their order. */
+const LedgerTold = z.strictObject({
+  type: z.literal("ledger-told"),
+  part: z.number().int().positive(),
+  parts: z.number().int().positive().max(LEDGER_PARTS_MAX),
+});
+
 /** Coordinator → site. */
 export const CoordinatorMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("study-proposed"), document: StudyDocument, digest: Digest, proposal: Signature }),
@@ -107,6 +117,17 @@ export const CoordinatorMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("contribution-wanted"), key: RoundKey }),
   z.strictObject({ type: z.literal("round-closed"), ...RoundEnd.shape, ...ShownLedgers.shape }),
   z.strictObject({ type: z.literal("release-published"), study: StudyName, manifest: Digest }),
+  /**
+   * The ledgers don't join, so the site takes part in nothing: one of them was restored from an older copy. `yours`:
+   * the head of the site's own that it may have lost; `ours`: the head of the coordinator's that the coordinator lost.
+   */
+  z.strictObject({
+    type: z.literal("ledgers-differ"),
+    yours: LedgerHead.nullable(),
+    ours: LedgerHead.nullable(),
+  }),
+  LedgerWanted,
+  LedgerTold,
 ]);
 export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>;
 
@@ -135,6 +156,8 @@ export const SiteMessage = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("head-countersigned"), ...SignedHead.shape }),
   z.strictObject({ type: z.literal("certificate-wanted"), csr: z.string().max(10_000) }),
+  LedgerWanted,
+  LedgerTold,
 ]);
 export type SiteMessage = z.infer<typeof SiteMessage>;
 

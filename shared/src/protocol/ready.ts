@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LedgerHead } from "../ledger/entry.ts";
 import { SignedHead } from "./messages.ts";
 
 /**
@@ -11,5 +12,7 @@ export const Ready = z.strictObject({
   own: SignedHead,
   /** Newest head of the coordinator's ledger that the site took for good, as the coordinator signed it. */
   held: SignedHead.nullable(),
+  /** Head of the site's own ledger that it lost last and goes on without; absent where it never lost any. */
+  forgone: LedgerHead.optional(),
 });
 export type Ready = z.infer<typeof Ready>;

@@ -1,5 +1,5 @@
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import { chainEntries, emptyTip, encodeEntry, nextEntry } from "@consilium/shared/ledger/chain";
+import { chainEntries, emptyTip, encodeEntry, nextEntry, ownEntries } from "@consilium/shared/ledger/chain";
 import type {
   ChainTip,
   ConsistencyProof,
@@ -40,12 +40,15 @@ export class LedgerStore {
   #onNotice: (notice: Notice) => void = () => undefined;
   #noticesTold: number;
 
-  /** Reads and verifies every entry. Throws `ledger/corrupt`, naming the first that can't be trusted. */
+  /**
+   * Reads every entry: form, chain, hashes and the tip's signature, which is over all of them. Throws `ledger/corrupt`,
+   * naming the first that can't be trusted.
+   */
   constructor(database: LedgerDatabase, options: LedgerStoreOptions) {
     this.#database = database;
     this.#options = options;
     this.#statements = prepare(database);
-    this.#state = this.#replayed();
+    this.#state = this.#replayed(ownEntries);
     this.#noticesTold = this.#state.notices.length;
   }
 
@@ -95,7 +98,7 @@ export class LedgerStore {
 
   /** Entries after a sequence number, oldest first. */
   entries(after = 0): LedgerEntry[] {
-    return [...chainEntries(this.#lines(after), this.#tipAt(after), this.#options.signer.publicKey)];
+    return [...ownEntries(this.#lines(after), this.#tipAt(after), this.#options.signer.publicKey)];
   }
 
   /** Hash of an entry; undefined for one that this ledger hasn't. */
@@ -104,18 +107,19 @@ export class LedgerStore {
   }
 
   /**
-   * Reads the whole chain from the disk again; the number of its entries. Throws `ledger/corrupt` at the first bad one.
+   * Reads the whole chain from the disk again, every signature too; the number of its entries. Throws
+   * `ledger/corrupt` at the first bad one.
    */
   verify(): number {
-    const head = headOf(this.#replayed());
+    const head = headOf(this.#replayed(chainEntries));
     if (head.root !== this.head().root) throw this.#truncated(head);
     return head.sequence;
   }
 
   /** What the disk says, every rule checked, an entry at a time. */
-  #replayed(): LedgerState {
+  #replayed(read: typeof chainEntries): LedgerState {
     const { writer, signer } = this.#options;
-    return replay(writer, chainEntries(this.#lines(0), emptyTip(writer), signer.publicKey));
+    return replay(writer, read(this.#lines(0), emptyTip(writer), signer.publicKey));
   }
 
   #appendOne(body: LedgerBody): LedgerEntry {

@@ -62,6 +62,7 @@ export async function status({ folder, environment, output }: CommandContext): P
     `site         ${agent.site}`,
     `process      ${agent.pid}, since ${agent.since}`,
     `coordinator  ${link}`,
+    ...(agent.apart === null ? [] : [`apart        ${agent.apart.what}`, `             ${agent.apart.remedy}`]),
     `engine       ${agent.backend}`,
     ...agent.workers.map((worker) => `worker       ${workerLine(worker)}`),
     ...agent.studies.map((study) => `study        ${studyLine(study)}`),

@@ -3,7 +3,7 @@ import type { CommandContext } from "./context.ts";
 import { number, type Shared } from "./flags.ts";
 import type { LedgerOptions } from "./ledger.ts";
 
-/** What looks into this site's ledger and proves it: all of it changes nothing. */
+/** What looks into this site's ledger and proves it; `accept-restore` alone changes something. */
 export function addLedgerCommands(
   budget: Command,
   command: (parent: Command, nameAndArguments: string, description: string) => Command,
@@ -27,5 +27,14 @@ export function addLedgerCommands(
     .option("--coordinator <file>", "what the lead exported (consilium budget export), to hold this ledger against")
     .action(async (options: Shared & { coordinator?: string }) =>
       (await import("./ledger.ts")).verify(context(options), options.coordinator),
+    );
+  command(
+    budget,
+    "accept-restore",
+    "go on from a ledger that was restored from an older copy, ours or the coordinator's",
+  )
+    .requiredOption("--reason <text>", "what happened, kept in the ledger for ever")
+    .action(async (options: Shared & { reason: string }) =>
+      (await import("./restore.ts")).acceptRestore(context(options), options.reason),
     );
 }

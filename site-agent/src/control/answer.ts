@@ -11,7 +11,7 @@ import type { ControlRequest, StudySummary } from "./request.ts";
 import type { Site } from "./site.ts";
 
 /** Requests that need no running agent. */
-export type SiteRequest = Exclude<ControlRequest, { ask: "status" | "stop" }>;
+export type SiteRequest = Exclude<ControlRequest, { ask: "status" | "stop" | "accept-restore" }>;
 
 /** Ledger entries in one answer. */
 const LEDGER_PAGE = 10_000;

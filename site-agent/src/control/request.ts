@@ -1,4 +1,5 @@
 import { Refusal } from "@consilium/shared/failure/failure";
+import { REASON_LENGTH_MAX } from "@consilium/shared/ledger/entry";
 import { Approval } from "@consilium/shared/study/approval";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -29,6 +30,12 @@ export const ControlRequest = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("budget") }),
   z.strictObject({ ask: z.literal("ledger"), after: z.number().int().nonnegative().default(0) }),
   z.strictObject({ ask: z.literal("verify-ledger") }),
+  /** Goes on from a restored ledger, this site's or the coordinator's: the operator's word, kept in the ledger. */
+  z.strictObject({
+    ask: z.literal("accept-restore"),
+    by: z.string().min(1).max(100),
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+  }),
   /** Number and names for the steward's next decision. */
   z.strictObject({ ask: z.literal("next-decision") }),
   /** 50, 80 and 95 % of each cap, newest first. */
@@ -62,6 +69,8 @@ export const AgentStatus = z.strictObject({
   steward: z.string(),
   /** Why the coordinator last refused to talk to this site. */
   lastRefusal: Refusal.nullable(),
+  /** Why this site takes part in nothing, where one of the ledgers was restored from an older copy. */
+  apart: z.strictObject({ what: z.string(), remedy: z.string() }).nullable(),
 });
 export type AgentStatus = z.infer<typeof AgentStatus>;
 

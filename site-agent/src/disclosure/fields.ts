@@ -49,7 +49,11 @@ export const SENT: Readonly<Record<string, Fields>> = {
     // A digest of a body whose fields stand here.
     "bodyHash",
   ),
-  ready: all("public", "type", "own.head → LedgerHead", "own.signature", "held.head → LedgerHead", "held.signature"),
+  ready: all(
+    "public",
+    ...["type", "own.head → LedgerHead", "own.signature", "held.head → LedgerHead", "held.signature"],
+    "forgone → LedgerHead",
+  ),
   "study-approved": all(
     "public",
     ...["type", "approval.statement → ApprovalStatement", "approval.stewardKey"],
@@ -70,6 +74,9 @@ export const SENT: Readonly<Record<string, Fields>> = {
   },
   "head-countersigned": all("public", "type", "head → LedgerHead", "signature"),
   "certificate-wanted": all("public", "type", "csr"),
+  "ledger-wanted": all("public", "type"),
+  // Its attachment is of the site's own ledger: what was charged, approved and capped, by whose word.
+  "ledger-told": all("public", "type", "part", "parts"),
   accepted: all("public", "type", "certificate"),
   refused: { type: "public", "refusal → Refusal": "signed" },
   enrolment: all(

@@ -1,4 +1,5 @@
 import { Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
+import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import type { BlobReference, RoundKey, SignedHead, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { Ready } from "@consilium/shared/protocol/ready";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
@@ -32,7 +33,7 @@ export function publicRefusal(code: string, what: string, remedy: string): Publi
 }
 
 /** Areas whose failures tell of ledgers, caps and signed documents, which the coordinator knows as well. */
-const PUBLIC_AREA = /^(budget|ledger|study|approval)\//;
+const PUBLIC_AREA = /^(budget|ledger|restore|study|approval)\//;
 
 /** What of a failure may be told. Everything else, whatever it was, is one and the same text. */
 export function publicPartOf(error: unknown): PublicRefusal {
@@ -78,8 +79,22 @@ export function certificateRequest(csr: string): Outgoing {
 }
 
 /** Where both ledgers stand: heads, which are digests of charges. */
-export function readyWith(own: SignedHead, held: SignedHead | null): Outgoing<Ready> {
-  return accounted({ type: "ready", own, held });
+export function readyWith(
+  own: SignedHead,
+  held: SignedHead | null,
+  lost: { readonly forgone?: LedgerHead } = {},
+): Outgoing<Ready> {
+  return accounted({ type: "ready", own, held, ...lost });
+}
+
+/** After a restore: asks for the coordinator's ledger as far as it is of this site. */
+export function ledgerWanted(): Outgoing {
+  return accounted({ type: "ledger-wanted" });
+}
+
+/** After a restore: a part of this site's own ledger, whose entries are charges, caps, signed statements and heads. */
+export function ledgerTold(part: number, parts: number): Outgoing {
+  return accounted({ type: "ledger-told", part, parts });
 }
 
 function accounted<Message extends SiteMessage | Ready>(message: Message): Outgoing<Message> {

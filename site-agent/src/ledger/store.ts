@@ -1,4 +1,4 @@
-import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
+import type { LedgerBody, LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
 import { noticeFields } from "@consilium/shared/ledger/notice";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { LEDGER_HEAD_DOMAIN, type SignedHead } from "@consilium/shared/protocol/messages";
@@ -45,6 +45,12 @@ export class SiteLedger {
   head(): SignedHead {
     const head = this.#store.head();
     return { head, signature: signStatement(this.#identity, LEDGER_HEAD_DOMAIN, head) };
+  }
+
+  /** The head of this ledger that was lost last, where it goes on without one. */
+  forgone(): { readonly forgone?: LedgerHead } {
+    const lost = [...this.#store.state.forgone.values()].at(-1);
+    return lost === undefined ? {} : { forgone: lost };
   }
 
   /** Checks hashes, order and signatures of the whole chain; throws at the first entry that doesn't hold. */

@@ -105,6 +105,19 @@ export class Book implements RoundBook {
     if (isNewer) this.#shown = shown;
   }
 
+  /** Both operators go on from a restored ledger: entries that say so, and the coordinator's head where it was its. */
+  goOn(bodies: readonly LedgerBody[], shown: SignedHead | null): void {
+    this.#write(
+      bodies,
+      () => {},
+      () => {
+        if (shown !== null) this.#options.attempts.setCountersigned(shown);
+      },
+    );
+    if (shown !== null) this.#shown = shown;
+    this.forget();
+  }
+
   end(key: RoundKey, content: ChargedContent | null): void {
     this.#unwritten.push({ key, content });
   }

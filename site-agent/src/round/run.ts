@@ -85,6 +85,11 @@ export class Rounds {
     return this.#held;
   }
 
+  /** The operator goes on from this head though it is not the growth of the one held before. */
+  goOn(head: SignedHead): void {
+    this.#held = head;
+  }
+
   /** Takes a head that is proved to be the growth of the one held before; else says why not, and holds to that one. */
   #take({ head, consistency, witnessed }: Announced | Closed): PublicRefusal | null {
     const { book, coordinatorKey } = this.#options;

@@ -43,6 +43,13 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
       return { what: "recovered", details: `${body.charge} from ${body.from}'s ledger: ${eventText(body.event)}` };
     case "head-witnessed":
       return { what: "head witnessed", details: `${body.head.writer}, entry ${body.head.sequence}` };
+    case "restore-accepted":
+      return {
+        what: "restore accepted",
+        details:
+          `${body.lost.writer}'s ledger goes on from entry ${body.accepted.sequence}, without entry ` +
+          `${body.lost.sequence} that ${body.site === body.lost.writer ? "we" : body.site} saw: ${body.reason}`,
+      };
     case "study-moved":
       return {
         what: "study moved",

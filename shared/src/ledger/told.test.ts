@@ -1,0 +1,108 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
+import { SiteName } from "../units/identity.ts";
+import { LedgerBody } from "./entry.ts";
+import { acting, cap, committed, histogramEvent, reserved, someDigest, TestLedger } from "./ledger.test-support.ts";
+import { acceptedRestore, chargesIn, checkHoldsHead, notCounted, tighterCaps } from "./recovery.ts";
+import { headKey, headOf } from "./state.ts";
+import { partsOf, ToldParts } from "./told.ts";
+
+const basel = SiteName.parse("basel");
+const step = histogramEvent(0.1);
+
+describe("[LED13] a ledger told in parts", () => {
+  test("is put together as it was, whatever its length and letters", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 3 }), fc.integer({ min: -2, max: 2 }), (times, more) => {
+        const text = "é€ ".repeat(1).padEnd(Math.max(0, times * INLINE_BYTES_MAX + more), "x");
+        const parts = partsOf(text);
+        const told = new ToldParts();
+        const texts = parts.map(({ bytes, ...part }) => told.add(part, bytes));
+        expect(parts.every(({ bytes }) => bytes.length <= INLINE_BYTES_MAX)).toBe(true);
+        expect(texts.slice(0, -1).every((each) => each === null)).toBe(true);
+        expect(texts.at(-1)).toBe(text);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("out of its place, of another number of parts, or empty, it is refused", () => {
+    const bytes = new Uint8Array(1);
+    const misplaced = expect.objectContaining({ code: "restore/part-out-of-place" });
+    expect(() => new ToldParts().add({ part: 2, parts: 2 }, bytes)).toThrow(misplaced);
+    expect(() => new ToldParts().add({ part: 1, parts: 2 }, undefined)).toThrow(misplaced);
+    const told = new ToldParts();
+    told.add({ part: 1, parts: 3 }, bytes);
+    expect(() => told.add({ part: 2, parts: 2 }, bytes)).toThrow(misplaced);
+  });
+});
+
+describe("[LED13] a restore that is accepted", () => {
+  const whole = new TestLedger(cap(4), reserved("a", step), acting("a"), committed("a"));
+  const lost = headOf(whole.state);
+  const accepting = (ledger: TestLedger, more: object = {}): LedgerBody => {
+    const accepted = headOf(ledger.state);
+    return LedgerBody.parse({
+      kind: "restore-accepted",
+      site: basel,
+      lost,
+      accepted,
+      by: "ann",
+      reason: "disk",
+      ...more,
+    });
+  };
+
+  test("the ledger answers for the head that it lost, and for no other that it never had", () => {
+    const older = new TestLedger(cap(4));
+    expect(() => checkHoldsHead(older.state, lost)).toThrow(expect.objectContaining({ code: "ledger/behind" }));
+    older.append(accepting(older));
+    expect(() => checkHoldsHead(older.state, lost)).not.toThrow();
+    expect(() => checkHoldsHead(older.state, { ...lost, sequence: 3 })).toThrow(
+      expect.objectContaining({ code: "ledger/behind" }),
+    );
+    expect([...older.state.forgone.keys()]).toEqual([headKey(lost)]);
+    expect(acceptedRestore(older.entries, lost)).toMatchObject({ reason: "disk" });
+    expect(acceptedRestore(older.entries, { ...lost, sequence: 3 })).toBeUndefined();
+  });
+
+  test("it names the head that stands, or is refused", () => {
+    const older = new TestLedger(cap(4));
+    const mismatch = expect.objectContaining({ code: "ledger/restore-mismatch" });
+    expect(() => older.append(accepting(older, { accepted: lost }))).toThrow(mismatch);
+    expect(() => older.append(accepting(older, { lost: { ...lost, writer: basel } }))).toThrow(mismatch);
+    expect(older.entries).toHaveLength(1);
+  });
+
+  test("another's ledger goes on from what it shows now, never from before what is named as lost", () => {
+    const theirs = { writer: basel, hash: someDigest, root: someDigest };
+    const signature = whole.entries[0]?.signature;
+    const own = new TestLedger(
+      LedgerBody.parse({ kind: "head-witnessed", head: { ...theirs, sequence: 9 }, signature }),
+    );
+    const names = (sequence: number): LedgerBody =>
+      accepting(own, { lost: { ...theirs, sequence }, accepted: { ...theirs, sequence: 4 } });
+    expect(() => own.append(names(8))).toThrow(expect.objectContaining({ code: "ledger/restore-mismatch" }));
+    own.append(names(9));
+    expect(own.state.witnessed.get(basel)?.sequence).toBe(4);
+  });
+
+  test("what a part of a ledger tells of charges: those spent there and not here", () => {
+    const told = chargesIn(
+      basel,
+      new TestLedger(cap(4), reserved("a", step), acting("a"), reserved("b", step)).entries,
+    );
+    expect(notCounted(new TestLedger(cap(4)).state, told)).toEqual(["a"]);
+    expect(notCounted(whole.state, told)).toEqual([]);
+    expect(notCounted(new TestLedger(cap(4)).state, told, SiteName.parse("geneva"))).toEqual([]);
+  });
+
+  test("a cap is taken over where it is tighter, never where it would allow more", () => {
+    const caps = (own: LedgerBody, theirs: LedgerBody): number =>
+      tighterCaps(new TestLedger(own).state, new TestLedger(theirs).entries, basel).length;
+    expect(caps(cap(4), cap(3))).toBe(1);
+    expect(caps(cap(4), cap(4, 2))).toBe(1);
+    expect([caps(cap(3), cap(4)), caps(cap(4, 1), cap(3, 2)), caps(cap(4), cap(4))]).toEqual([0, 0, 0]);
+  });
+});

@@ -1,0 +1,47 @@
+import { assert } from "@consilium/shared/failure/failure";
+import type { Logger } from "@consilium/shared/system/logger";
+import { systemMonotonicClock } from "../round/clock.ts";
+import { ModelSource } from "../round/modelSource.ts";
+import type { RoundEngine, RoundLink } from "../round/ports.ts";
+import { Rounds } from "../round/run.ts";
+import type { WeightsFolder } from "../round/weightsFolder.ts";
+import { preparedFile } from "../storage/folder.ts";
+import type { Site } from "./site.ts";
+
+/** What the agent brings beside its site. */
+interface Around {
+  readonly engine: RoundEngine;
+  readonly weights: WeightsFolder;
+  readonly link: RoundLink;
+  readonly logger: Logger;
+  /** For the bench of rounds alone: no record is read, sums are drawn from this seed. */
+  readonly randomSums: number | undefined;
+}
+
+/** This site's rounds, on its own database, engine and link. */
+export function openRounds({ config, book, folder }: Site, around: Around): Rounds {
+  const { engine, weights, link, logger, randomSums } = around;
+  const models = new ModelSource({
+    engine,
+    link,
+    folder: folder.models,
+    logger,
+    weights: (named) => weights.pathOf(named),
+    patients: ({ digest, dataset }) => {
+      if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };
+      assert(dataset !== null, "a study that acts has its data set");
+      return { source: "prepared", path: preparedFile(folder, digest, dataset) };
+    },
+  });
+  return new Rounds({
+    site: config.name,
+    coordinatorKey: config.coordinator.key,
+    book,
+    engine,
+    models,
+    link,
+    clock: systemMonotonicClock,
+    logger,
+    outbox: folder.outbox,
+  });
+}

@@ -1,0 +1,368 @@
+/**
+ * A coordinator and its sites with their real ledgers on real databases, in a world that loses messages, crashes either
+ * side, puts older copies of a database back and sets clocks as it likes. Beside it stands an oracle that forgets
+ * nothing: what each site truly did to its patients.
+ */
+import { copyFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { PrivacyEvent } from "@consilium/shared/event/event";
+import type { Failure } from "@consilium/shared/failure/failure";
+import { disagreements } from "@consilium/shared/ledger/agreement";
+import { type ChargeId, LedgerBody, Part } from "@consilium/shared/ledger/entry";
+import { holdsHead, isSpent } from "@consilium/shared/ledger/recovery";
+import { reaccount } from "@consilium/shared/ledger/spent";
+import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
+import { signerOf } from "@consilium/shared/signing/ed25519";
+import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
+import { SiteSide } from "./siteSide.test-support.ts";
+
+const NAMES = ["basel", "geneva"].map((name) => SiteName.parse(name));
+const DATASET = DatasetId.parse("clinic");
+const DELTA = 1e-5;
+const CAP = 3;
+const PER_STUDY = 2;
+const STUDIES = ["heart", "lung", "skin"].map((name) => StudyName.parse(name));
+const DAY_MS = 86_400_000;
+/** Copies of one database that are kept to be put back. */
+const COPIES = 3;
+
+const EVENTS = [
+  { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate: 0.2, noiseMultiplier: 2.2, count: 8 },
+  { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate: 1, noiseMultiplier: 12, count: 1 },
+  { kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 12, count: 2 },
+].map((event) => PrivacyEvent.parse(event));
+
+const identityOf = (index: number) => signerOf(new Uint8Array(32).fill(index + 10));
+
+/** What a site did, for ever. */
+interface Deed {
+  readonly charge: ChargeId;
+  readonly study: StudyName;
+  readonly part: Part;
+  readonly event: PrivacyEvent;
+  /** The coordinator has a head of the site's ledger with it. */
+  isSeen: boolean;
+}
+
+/** How often each thing happened: a run in which nothing did proves nothing. */
+export type Tally = Record<string, number>;
+
+/** Mulberry32: small, fast, the same everywhere; for tests alone. */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Runs so many commands from one seed; what went against a promise, in words, and how often each thing happened. A
+ * command is one thing that one side does or suffers: an announcement, a booking, a commit, a crash, a link that ends.
+ */
+export async function simulate(folder: string, seed: number, commands: number): Promise<[string[], Tally]> {
+  const world = await LedgerWorld.open(folder, seed);
+  while (world.commands < commands && world.violations.length === 0) await world.step();
+  if (world.violations.length === 0) await world.settle();
+  world.close();
+  return [world.violations, world.tally];
+}
+
+class LedgerWorld {
+  commands = 0;
+  readonly violations: string[] = [];
+  readonly tally: Tally = {};
+  readonly #folder: string;
+  readonly #random: () => number;
+  readonly #coordinator: CoordinatorSide;
+  readonly #sites: readonly SiteSide[];
+  readonly #deeds = new Map<SiteName, Deed[]>(NAMES.map((name) => [name, []]));
+  /** Who was put back from an older copy and may lack something that this site did. */
+  readonly #restored = new Map<SiteName, "coordinator" | "site">();
+  readonly #copies = new Map<string, string[]>();
+  #time = Date.UTC(2026, 0, 1);
+  #steps = 0;
+  #files = 0;
+
+  private constructor(folder: string, seed: number) {
+    this.#folder = folder;
+    this.#random = seeded(seed);
+    const now = (): Date => new Date(this.#time);
+    const roster = NAMES.reduce((known, site, index) => {
+      const { publicKey } = identityOf(index);
+      return withSite(known, { site, identityKey: publicKey, stewardKey: publicKey, state: "active" });
+    }, EMPTY_ROSTER);
+    const signed = signRoster(roster, coordinatorSigner);
+    this.#coordinator = new CoordinatorSide({
+      path: join(folder, "c.db"),
+      roster: signed,
+      now,
+      sites: () => this.#sites,
+    });
+    this.#sites = NAMES.map(
+      (name, index) =>
+        new SiteSide({
+          path: join(folder, `${name}.db`),
+          name,
+          identity: identityOf(index),
+          now,
+          to: this.#coordinator,
+        }),
+    );
+  }
+
+  static async open(folder: string, seed: number): Promise<LedgerWorld> {
+    const world = new LedgerWorld(folder, seed);
+    await world.#coordinator.open();
+    for (const site of world.#sites) {
+      await site.open();
+      const cap = {
+        kind: "cap-set",
+        site: site.name,
+        dataset: DATASET,
+        epsilon: CAP,
+        delta: DELTA,
+        perStudy: PER_STUDY,
+      };
+      const body = LedgerBody.parse({ ...cap, statement: "0".repeat(64) });
+      site.store.append(body);
+      world.#coordinator.store.append(body);
+      site.connect();
+    }
+    return world;
+  }
+
+  async step(): Promise<void> {
+    const at = this.#random() * 100;
+    if (at < 66) await this.#round();
+    else if (at < 72) this.#setClock();
+    else if (at < 78) this.#reconnect();
+    else if (at < 86) await this.#accept();
+    else if (at < 91) this.#copy();
+    else if (at < 94) await this.#crash();
+    else await this.#restore();
+    this.#steps += 1;
+    this.#check((at >= 78 && at < 86) || at >= 94 || this.#steps % 50 === 0);
+  }
+
+  /** All links up, both operators do what they are told to: everything joins, and a small charge can still be made. */
+  async settle(): Promise<void> {
+    for (let tries = 0; tries < 6; tries++) {
+      for (const site of this.#sites) site.connect();
+      await this.#coordinator.delivered();
+      await this.#accept();
+      for (const site of this.#sites) await this.#acceptAt(site);
+    }
+    for (const site of this.#sites) site.connect();
+    await this.#coordinator.delivered();
+    this.#check(true);
+    for (const { name } of this.#sites)
+      this.#hold(this.#joined(name), `${name}'s ledger and the coordinator's never joined`);
+    const before = this.#coordinator.store.head().sequence;
+    await this.#round();
+    this.#check(true);
+    this.#hold(this.#coordinator.store.head().sequence >= before, "the ledger went back");
+  }
+
+  close(): void {
+    this.#coordinator.close();
+    for (const site of this.#sites) site.close();
+  }
+
+  /** One attempt of a round: reserved and acting here, told, booked there, done, and told back; each may be lost. */
+  async #round(): Promise<void> {
+    for (const site of this.#sites) if (!site.isConnected && this.#random() < 0.5) site.connect();
+    await this.#coordinator.delivered();
+    const study = this.#one(STUDIES);
+    const part = this.#one(Part.options);
+    const event = this.#one(EVENTS);
+    const cohort = this.#sites.filter((site) => this.#joined(site.name) && site.isConnected && this.#random() < 0.9);
+    // Rounds are counted by what the coordinator's database knows: a restored one counts anew.
+    const round = this.#coordinator.store.state.charges.size + 1;
+    const charges = cohort.map((site) => ({
+      site,
+      charge: this.#coordinator.freshCharge(study, round, site.name, part),
+    }));
+    const booked = charges.filter(({ site, charge }) =>
+      this.#coordinator.announce({ site: site.name, dataset: DATASET, charge, study, part, event, round }),
+    );
+    this.#count("announced", booked.length);
+    this.#count("refused", charges.length - booked.length);
+    for (const { site, charge } of booked) {
+      const shown = this.#coordinator.book.shownTo(site.name);
+      if (this.#random() < 0.1) {
+        // The link broke on the way: what was shown then is shown again when it is back.
+        site.disconnect();
+        this.#count("lost");
+        continue;
+      }
+      const refusal = site.book(shown, { charge, dataset: DATASET, study, part, event, round });
+      if (refusal !== null) {
+        this.#count(`declined ${refusal}`);
+        this.#coordinator.declined(site.name, refusal);
+        continue;
+      }
+      const deed: Deed = { charge, study, part, event, isSeen: false };
+      this.#did(site.name, deed);
+      if (this.#random() < 0.1) continue;
+      site.commit(charge);
+      this.#coordinator.commit(site.name, charge, site.head());
+      this.#count("committed", 2);
+      for (const each of this.#deeds.get(site.name) ?? [])
+        each.isSeen ||= isSpent(site.store.state.charges.get(each.charge));
+    }
+    await this.#coordinator.delivered();
+  }
+
+  /** The patients' truth, whatever any ledger says later. */
+  #did(site: SiteName, deed: Deed): void {
+    const deeds = this.#deeds.get(site) ?? [];
+    this.#hold(
+      deeds.every(({ charge }) => charge !== deed.charge),
+      `${deed.charge} was done twice`,
+    );
+    deeds.push(deed);
+    this.#deeds.set(site, deeds);
+    this.#count("done");
+    const on = deeds.filter(({ part }) => part === deed.part);
+    const epsilon = epsilonOfEvents(
+      on.map(({ event }) => event),
+      DELTA,
+    );
+    this.#hold(epsilon <= CAP * (1 + 1e-9), `${site} spent ε = ${epsilon}; its cap is ${CAP}`);
+    const own = on.filter(({ study }) => study === deed.study).map(({ event }) => event);
+    this.#hold(epsilonOfEvents(own, DELTA) <= PER_STUDY * (1 + 1e-9), `${deed.study} passed its own cap at ${site}`);
+  }
+
+  #setClock(): void {
+    this.#time += Math.round((this.#random() - 0.5) * 4000 * DAY_MS);
+    this.#count("clock set");
+  }
+
+  async #crash(): Promise<void> {
+    const side = this.#one([this.#coordinator, ...this.#sites]);
+    await side.crash();
+    this.#count("crashed");
+  }
+
+  #copy(): void {
+    const side = this.#one([this.#coordinator, ...this.#sites]);
+    const to = join(this.#folder, `copy-${this.#files++}.db`);
+    side.copyTo(to);
+    const copies = [...(this.#copies.get(side.path) ?? []), to];
+    for (const old of copies.splice(0, Math.max(0, copies.length - COPIES))) rmSync(old);
+    this.#copies.set(side.path, copies);
+    this.#count("copied");
+  }
+
+  /** Not of both sides at once: what neither has any more nobody can count. */
+  async #restore(): Promise<void> {
+    const side = this.#one([this.#coordinator, ...this.#sites]);
+    const copies = this.#copies.get(side.path) ?? [];
+    const copy = copies[Math.floor(this.#random() * copies.length)];
+    const touched = side instanceof SiteSide ? [side.name] : NAMES;
+    const who = side instanceof SiteSide ? "site" : "coordinator";
+    if (copy === undefined || touched.some((name) => (this.#restored.get(name) ?? who) !== who)) return;
+    for (const name of touched) this.#restored.set(name, who);
+    await side.crash(() => copyFileSync(copy, side.path));
+    this.#count(`restored ${who}`);
+  }
+
+  #reconnect(): void {
+    const site = this.#one(this.#sites);
+    if (site.isConnected && this.#random() < 0.5) site.disconnect();
+    else site.connect();
+    this.#count("reconnected");
+  }
+
+  async #accept(): Promise<void> {
+    const apart = this.#sites.filter(({ name }) => this.#coordinator.isApart(name));
+    const site = this.#one(apart.length > 0 && this.#random() < 0.9 ? apart : this.#sites);
+    if (this.#random() < 0.5) return this.#acceptAt(site);
+    this.#tried("accepted here", this.#coordinator.accept());
+    await this.#coordinator.delivered();
+  }
+
+  async #acceptAt(site: SiteSide): Promise<void> {
+    if (!site.isConnected) return;
+    this.#tried("accepted there", await site.accept());
+    await this.#coordinator.delivered();
+  }
+
+  /** All that is promised at every moment; what takes long to ask is asked now and then, and whenever ledgers moved. */
+  #check(isThorough: boolean): void {
+    for (const site of this.#sites) {
+      const here = this.#coordinator.store.state;
+      const there = site.store.state;
+      const deeds = this.#deeds.get(site.name) ?? [];
+      const seen = here.witnessed.get(site.name);
+      // A site that was put back, and grew since, is found by its own check of what it is shown, before it acts.
+      const isWhole = seen === undefined || holdsHead(there, seen);
+      const isJoined = site.isConnected && this.#joined(site.name) && isWhole;
+      if (isJoined && deeds.every(({ charge }) => isSpent(there.charges.get(charge)))) this.#restored.delete(site.name);
+      const isApart = this.#restored.has(site.name);
+      for (const { charge, event, isSeen } of deeds) {
+        const known = [here.charges.get(charge), there.charges.get(charge)].filter(isSpent);
+        this.#hold(known.length > 0, `${charge} is in neither ledger`);
+        if (isJoined) {
+          this.#hold(isSpent(here.charges.get(charge)), `${charge} is lost at the coordinator, though both joined`);
+          // What a site did last, and lost before its head was seen, only the coordinator counts: nobody could tell it
+          // from an announcement that never came.
+          this.#hold(known.length === 2 || !isSeen, `${charge} is lost at ${site.name}, though both joined`);
+        }
+        if (!isThorough) continue;
+        const isSame = known.every((each) => canonicalJson(each?.body.event) === canonicalJson(event));
+        this.#hold(isSame, `${charge} is another event in a ledger`);
+      }
+      if (isApart || !isJoined || !isThorough) continue;
+      const wrong = disagreements(here, there, site.name);
+      this.#hold(wrong.length === 0, `${site.name}: ${wrong[0]}`);
+      const truth = this.#truth(site.name);
+      for (const ledger of [here, there]) {
+        const epsilon = reaccount(ledger, site.name, DATASET, DELTA);
+        this.#hold(
+          epsilon >= truth * (1 - 1e-9),
+          `${ledger.tip.writer} counts ε = ${epsilon} of ${truth} at ${site.name}`,
+        );
+      }
+    }
+  }
+
+  #truth(site: SiteName): number {
+    const deeds = this.#deeds.get(site) ?? [];
+    const of = (part: Part): number =>
+      epsilonOfEvents(
+        deeds.filter((deed) => deed.part === part).map(({ event }) => event),
+        DELTA,
+      );
+    return Math.max(...Part.options.map(of));
+  }
+
+  #joined(site: SiteName): boolean {
+    return !this.#coordinator.isApart(site) && !this.#coordinator.book.lost().has(site);
+  }
+
+  #tried(what: string, failure: Failure | null): void {
+    this.#count(failure === null ? what : `not ${what}: ${failure.code}`);
+  }
+
+  #hold(holds: boolean, violation: string): void {
+    if (!holds) this.violations.push(violation);
+  }
+
+  #count(what: string, by = 1): void {
+    this.commands += by;
+    this.tally[what] = (this.tally[what] ?? 0) + by;
+  }
+
+  #one<T>(of: readonly T[]): T {
+    const chosen = of[Math.floor(this.#random() * of.length)];
+    if (chosen === undefined) throw new Error("nothing to choose from");
+    return chosen;
+  }
+}
