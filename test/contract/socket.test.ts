@@ -1,10 +1,12 @@
 import { issueSiteCertificate } from "@consilium/certs/authority";
 import { revokeCertificate, revokeSite, SerialNumber } from "@consilium/certs/revocation";
+import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import { newSeed, signerOf } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom as random } from "@consilium/shared/system/operatingSystemRandom";
 import type { SiteName } from "@consilium/shared/units/identity";
+import { asCharged, chargedBytesOf } from "@consilium/site-agent/disclosure/outgoing";
 import { renew } from "@consilium/site-agent/socket/renewal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -42,12 +44,14 @@ describe("[HND5] signed messages and signed replies go both ways", () => {
   test("a site's message reaches the handler under the name in its certificate, with its attachment", async () => {
     const member = await consortium.enrolAnother();
     const attachment = new Uint8Array(INLINE_BYTES_MAX).fill(7);
+    const content = asCharged({ digest: digestOf(attachment), bytes: attachment.length });
+    const charged = chargedBytesOf(attachment, content);
     const received: unknown[] = [];
     consortium.onMessage = async (site, message, bytes) => {
       if (site === member.site) received.push(message, bytes);
       return { type: "accepted" };
     };
-    expect(await consortium.link(member).send(rejection, attachment)).toEqual({ type: "accepted" });
+    expect(await consortium.link(member).send(rejection, charged)).toEqual({ type: "accepted" });
     expect(received).toEqual([rejection, attachment]);
   });
 

@@ -16,7 +16,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Link } from "../socket/link.ts";
 import { PARTS, SENT } from "./fields.ts";
-import { asCharged, declined, publicPartOf, publicRefusal } from "./outgoing.ts";
+import { asCharged, chargedBytesOf, declined, publicPartOf, publicRefusal } from "./outgoing.ts";
 
 const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   RoundKey,
@@ -73,6 +73,15 @@ const WIRE: readonly (readonly [string, z.ZodType])[] = [
   ["attachment or upload: audit", AuditContribution],
 ];
 
+/** The agent's own code that matches, tests left out. */
+function filesWith(pattern: RegExp): string[] {
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.ts$/.test(path) && !path.includes(".test"))
+    .filter((path) => pattern.test(readFileSync(join(folder, path), "utf8")))
+    .sort();
+}
+
 /** Files of the agent that can open a connection, and what they are for. */
 const OPENING = {
   "command/doctor.ts": "asks whether the coordinator can be reached; sends nothing of data",
@@ -105,15 +114,8 @@ describe("[HND11] whatever a site can send is public, charged, or signed for by 
   });
 
   test("only these files of the agent open a connection to others", () => {
-    const folder = fileURLToPath(new URL("..", import.meta.url));
-    const code = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) =>
-      /(?<!test)\.ts$/.test(path),
-    );
     const opening = /from "(node:)?(https?|http2|tls|dgram|socket\.io-client|undici)"|\bfetch\(/;
-    const found = code.filter(
-      (path) => !path.includes(".test") && opening.test(readFileSync(join(folder, path), "utf8")),
-    );
-    expect(found.sort()).toEqual(Object.keys(OPENING));
+    expect(filesWith(opening)).toEqual(Object.keys(OPENING));
   });
 });
 
@@ -144,9 +146,25 @@ describe("[HND12] a site's failures say nothing of records", () => {
       declined(key, raw),
       // @ts-expect-error bytes that no mechanism made
       link.upload("path", content),
+      // @ts-expect-error bytes that nobody held against a digest
+      link.send(declined(key, publicRefusal("x", "no", "-")), new Uint8Array(17)),
       link.send(declined(key, publicRefusal("x", "no", "-"))),
       link.upload("path", asCharged(content)),
     ];
     expect(types).toBeInstanceOf(Function);
+    expect(() => chargedBytesOf(new Uint8Array(17), asCharged(content))).toThrow(/what the engine wrote/);
+  });
+
+  test("only those who may vouch do", () => {
+    expect(filesWith(/\bpublicRefusal\b/)).toEqual([
+      "disclosure/outgoing.ts",
+      "round/announcement.ts",
+      "round/refusals.ts",
+    ]);
+    expect(filesWith(/\bledgerBytes\b/)).toEqual(["disclosure/outgoing.ts", "ledger/restore.ts"]);
+    expect(filesWith(/\basCharged\b/)).toEqual(["disclosure/outgoing.ts", "round/contribute.ts"]);
+    expect(filesWith(/\bas (Outgoing|ChargedContent|OutgoingBytes|PublicRefusal|Charged)\b/)).toEqual([
+      "disclosure/outgoing.ts",
+    ]);
   });
 });

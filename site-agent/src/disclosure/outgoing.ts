@@ -1,4 +1,5 @@
-import { Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
+import { digestOf } from "@consilium/shared/encoding/digest";
+import { assert, Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
 import type { BlobReference, RoundKey, SignedHead, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { Ready } from "@consilium/shared/protocol/ready";
@@ -19,12 +20,26 @@ export type Outgoing<Message extends SiteMessage | Ready = SiteMessage> = Messag
 /** Bytes in a file that the engine wrote, which writes nothing but what a mechanism made (`writeDurably`). */
 export type ChargedContent = BlobReference & { readonly [isCharged]: true };
 
+/** Bytes that may ride in a message: a contribution, held against its digest, or a part of this site's own ledger. */
+export type OutgoingBytes = Uint8Array & { readonly [accountedFor]: true };
+
 /** Why a site doesn't do what it was asked: a text of signed documents, ledgers and public words alone. */
 export type PublicRefusal = Refusal & { readonly [saysNothing]: true };
 
 /** For `round/contribute.ts` alone: a contribution whose events are the planned ones, or that an earlier process kept. */
 export function asCharged(content: BlobReference): ChargedContent {
   return content as ChargedContent;
+}
+
+/** What stands in a contribution's file, where it is still what was charged. */
+export function chargedBytesOf(bytes: Uint8Array, { digest }: ChargedContent): OutgoingBytes {
+  assert(digestOf(bytes) === digest, "a contribution's file holds what the engine wrote");
+  return bytes as OutgoingBytes;
+}
+
+/** For `ledger/restore.ts` alone: charges, caps, signed statements and heads, which hold no record's number. */
+export function ledgerBytes(exported: Uint8Array): OutgoingBytes {
+  return exported as OutgoingBytes;
 }
 
 /** A refusal in fixed words, or in words of the signed study, the ledgers and the caps: never of records. */

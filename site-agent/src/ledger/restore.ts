@@ -14,7 +14,7 @@ import type { CoordinatorMessage, SignedHead } from "@consilium/shared/protocol/
 import type { Logger } from "@consilium/shared/system/logger";
 import { COORDINATOR, DatasetId, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import { ledgerTold, ledgerWanted } from "../disclosure/outgoing.ts";
+import { ledgerBytes, ledgerTold, ledgerWanted } from "../disclosure/outgoing.ts";
 import type { Book } from "../round/book.ts";
 import type { RoundLink } from "../round/ports.ts";
 import type { SiteLedger } from "./store.ts";
@@ -88,7 +88,7 @@ export class Restore {
     const header = { ...ledger.head(), countersigned: [], roster: null };
     const text = exportLines(header, ledger.entries(), null).join("\n");
     for (const { bytes, ...part } of partsOf(text)) {
-      link.send(ledgerTold(part.part, part.parts), bytes).catch((error: unknown) => {
+      link.send(ledgerTold(part.part, part.parts), ledgerBytes(bytes)).catch((error: unknown) => {
         logger.warn("ledger-not-told", { code: toRefusal(error).code });
       });
     }

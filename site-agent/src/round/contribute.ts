@@ -8,7 +8,7 @@ import type { RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protoco
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { localStepsOf } from "@consilium/shared/study/schedule";
 import type { SiteName } from "@consilium/shared/units/identity";
-import { asCharged, type ChargedContent, type Outgoing } from "../disclosure/outgoing.ts";
+import { asCharged, type ChargedContent, chargedBytesOf, type Outgoing } from "../disclosure/outgoing.ts";
 import type { EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { RoundEngine, RoundLink } from "./ports.ts";
@@ -56,7 +56,7 @@ export async function offerContribution(
   path: string,
 ): Promise<Refusal | null> {
   const isInline = content.bytes <= INLINE_BYTES_MAX;
-  const reply = await link.send(message, isInline ? readFileSync(path) : undefined);
+  const reply = await link.send(message, isInline ? chargedBytesOf(readFileSync(path), content) : undefined);
   if (reply.type === "refused") return reply.refusal;
   if (!isInline) await link.upload(path, content);
   return null;

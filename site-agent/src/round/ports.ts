@@ -4,7 +4,7 @@ import type { ReplyBody, RoundKey, RoundPurpose, SignedHead } from "@consilium/s
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
-import type { ChargedContent, Outgoing, PublicRefusal } from "../disclosure/outgoing.ts";
+import type { ChargedContent, Outgoing, OutgoingBytes, PublicRefusal } from "../disclosure/outgoing.ts";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { ModelSource } from "./modelSource.ts";
@@ -12,7 +12,7 @@ import type { DurableAttempt } from "./round.ts";
 
 /** The link to the coordinator. Each call rejects with a `Failure` while the link is down. */
 export interface RoundLink {
-  send(message: Outgoing, attachment?: Uint8Array): Promise<ReplyBody>;
+  send(message: Outgoing, attachment?: OutgoingBytes): Promise<ReplyBody>;
   /** Sends a file of a contribution that was accepted as too large to ride in its message. */
   upload(path: string, content: ChargedContent): Promise<void>;
   /** Fetches a blob into a file; nothing stands at `path` unless its digest is right. */

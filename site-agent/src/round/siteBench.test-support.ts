@@ -15,7 +15,7 @@ import {
   STUDY_PROPOSAL_DOMAIN,
 } from "@consilium/shared/protocol/messages";
 import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
-import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
+import { APPROVAL_DOMAIN, Disclosure } from "@consilium/shared/study/approval";
 import { plannedCharges } from "@consilium/shared/study/charges";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { gridOfStudy } from "@consilium/shared/study/network";
@@ -176,7 +176,8 @@ export class SiteBench {
 
   approve(capEpsilon: number, policy: Policy = {}, on = dataset): void {
     const cap = Cap.parse({ epsilon: capEpsilon, delta: 1e-4 });
-    const approval = { site, study: document.name, studyDigest: digest, dataset: on, cap, steward: "Dr. Bell" };
+    const of = { site, study: document.name, studyDigest: digest, dataset: on, cap, steward: "Dr. Bell" };
+    const approval = { ...of, disclosures: Disclosure.options };
     const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
     this.decide({ action: "approve", approval, signature }, policy);
   }

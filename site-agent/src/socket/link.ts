@@ -5,7 +5,7 @@ import type { Exchange } from "@consilium/shared/protocol/exchange";
 import { REPLY_TIMEOUT_MS } from "@consilium/shared/protocol/limits";
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import type { Digest } from "@consilium/shared/units/identity";
-import type { ChargedContent, Outgoing } from "../disclosure/outgoing.ts";
+import type { ChargedContent, Outgoing, OutgoingBytes } from "../disclosure/outgoing.ts";
 import { backOffMs } from "./backOff.ts";
 import {
   type ConnectionEnd,
@@ -64,7 +64,7 @@ export class Link {
   }
 
   /** Sends and resolves with the coordinator's reply, be it a refusal; waits for the link, resends when it is lost. */
-  async send(message: Outgoing, attachment?: Uint8Array, timeoutMs = REPLY_TIMEOUT_MS): Promise<ReplyBody> {
+  async send(message: Outgoing, attachment?: OutgoingBytes, timeoutMs = REPLY_TIMEOUT_MS): Promise<ReplyBody> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeoutMs);
     try {

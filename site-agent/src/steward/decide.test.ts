@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { chargedDataset } from "@consilium/shared/ledger/state";
 import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
-import { APPROVAL_DOMAIN } from "@consilium/shared/study/approval";
+import { APPROVAL_DOMAIN, Disclosure } from "@consilium/shared/study/approval";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
@@ -93,6 +93,7 @@ describe("[STU30] a cap moves and a study is approved only by the steward's own,
       dataset,
       cap: Cap.parse({ epsilon: 4, delta: 1e-4 }),
       steward: "Dr. Bell",
+      disclosures: Disclosure.options,
     };
     const forged = {
       action: "approve",
@@ -107,6 +108,13 @@ describe("[STU30] a cap moves and a study is approved only by the steward's own,
       signature: signStatement(steward, APPROVAL_DOMAIN, other),
     } as const;
     expect(() => bench.decide(renamed)).toThrow(expect.objectContaining({ code: "steward/signature-invalid" }));
+    const silent = { ...approval, disclosures: ["late-answer" as const] };
+    const unaware = {
+      action: "approve",
+      approval: silent,
+      signature: signStatement(steward, APPROVAL_DOMAIN, silent),
+    } as const;
+    expect(() => bench.decide(unaware)).toThrow(expect.objectContaining({ code: "approval/disclosures-missing" }));
     expect(bench.records.proposal(document.name)?.state).toBe("proposed");
   });
 });
@@ -149,7 +157,8 @@ describe("[STU31] a study is approved only where policy, cap and split allow it"
       const proposal = signStatement(steward, APPROVAL_DOMAIN, {});
       bench.records.insertProposal(other, studyDigest(other), proposal, "2026-01-02T00:00:00Z");
       const limit = Cap.parse({ epsilon: 100, delta: 1e-4 });
-      const approval = { site, study: name, studyDigest: studyDigest(other), dataset, cap: limit, steward: "Dr. Bell" };
+      const of = { site, study: name, studyDigest: studyDigest(other), dataset, cap: limit, steward: "Dr. Bell" };
+      const approval = { ...of, disclosures: Disclosure.options };
       const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
       bench.decide({ action: "approve", approval, signature });
     }

@@ -10,6 +10,7 @@ import {
   APPROVAL_DOMAIN,
   type Approval,
   type ApprovalStatement,
+  Disclosure,
   requireSameDataset,
 } from "@consilium/shared/study/approval";
 import { plannedEvents } from "@consilium/shared/study/charges";
@@ -193,6 +194,16 @@ function requireSameSplit({ document }: ProposalRecord, { dataset, splitRule: ke
 
 function requireOwnWords(statement: ApprovalStatement, site: SiteName, steward: string): void {
   if (statement.site !== site || statement.steward !== steward) throw notSigned();
+  if (Disclosure.options.some((each) => statement.disclosures?.includes(each) !== true)) throw notDisclosed();
+}
+
+function notDisclosed(): Failure {
+  return new Failure({
+    code: "approval/disclosures-missing",
+    kind: "refused",
+    what: "The approval doesn't name what a round shows of this site without noise: failed attempts and late answers.",
+    remedy: "Sign it again with this version: consilium-site study approve.",
+  });
 }
 
 function requireProposal(records: Records, study: StudyName, digest: Digest): ProposalRecord {
