@@ -155,7 +155,8 @@ class LedgerWorld {
     for (let tries = 0; tries < 6; tries++) {
       for (const site of this.#sites) site.connect();
       await this.#coordinator.delivered();
-      await this.#accept();
+      this.#tried("accepted here", this.#coordinator.accept());
+      await this.#coordinator.delivered();
       for (const site of this.#sites) await this.#acceptAt(site);
     }
     for (const site of this.#sites) site.connect();

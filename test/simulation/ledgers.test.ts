@@ -9,6 +9,8 @@ const COMMANDS = Number(process.env.CONSILIUM_LEDGER_COMMANDS ?? 10_000);
 const FIRST_SEED = Number(process.env.CONSILIUM_LEDGER_SEED ?? 1);
 const COMMANDS_PER_SEED = 400;
 const SEEDS_PER_LINE = 50;
+/** Each showed a fault once: a head not witnessed with the charges taken over; one lost head held by two sites. */
+const REMEMBERED = [32, 56, 143];
 const isLong = process.env.CONSILIUM_LEDGER_COMMANDS !== undefined;
 
 describe("[LED8] two sides, their clocks, crashes and older copies put back, against an oracle that forgets nothing", () => {
@@ -17,11 +19,7 @@ describe("[LED8] two sides, their clocks, crashes and older copies put back, aga
     async () => {
       const tally: Tally = {};
       for (let seed = FIRST_SEED; seed < FIRST_SEED + COMMANDS / COMMANDS_PER_SEED; seed++) {
-        // In memory where that can be: this test is about rules, and thousands of fsyncs on a disk take minutes.
-        const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "consilium-ledgers-"));
-        const [violations, counts] = await simulate(folder, seed, COMMANDS_PER_SEED);
-        rmSync(folder, { recursive: true });
-        expect(violations, `seed ${seed}`).toEqual([]);
+        const counts = await keptPromises(seed);
         for (const [what, count] of Object.entries(counts)) tally[what] = (tally[what] ?? 0) + count;
         if (isLong && seed % SEEDS_PER_LINE === 0) process.stderr.write(`seed ${seed}: ${JSON.stringify(tally)}\n`);
       }
@@ -33,4 +31,15 @@ describe("[LED8] two sides, their clocks, crashes and older copies put back, aga
     },
     Math.max(240_000, COMMANDS * 30),
   );
+
+  test.each(REMEMBERED)("seed %i", async (seed) => void (await keptPromises(seed)));
 });
+
+async function keptPromises(seed: number): Promise<Tally> {
+  // In memory where that can be: this test is about rules, and thousands of fsyncs on a disk take minutes.
+  const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "consilium-ledgers-"));
+  const [violations, counts] = await simulate(folder, seed, COMMANDS_PER_SEED);
+  rmSync(folder, { recursive: true });
+  expect(violations, `seed ${seed}`).toEqual([]);
+  return counts;
+}

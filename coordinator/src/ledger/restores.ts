@@ -116,7 +116,10 @@ export class Restores {
     const { ledger, send } = this.#options;
     const entries = ledger.entries();
     const header = { ...ledger.head(), countersigned: [], roster: null };
-    const text = exportLines(header, entries, filterEntries(entries, { site })).join("\n");
+    const concerned = new Set(filterEntries(entries, { site }));
+    // Two sites may hold one and the same lost head: it is accepted once, for both.
+    const told = entries.filter((entry) => concerned.has(entry) || entry.body.kind === "restore-accepted");
+    const text = exportLines(header, entries, told).join("\n");
     this.#telling.add(site);
     const sent = Promise.all(
       partsOf(text).map(({ bytes, ...part }) => send(site, { type: "ledger-told", ...part }, bytes)),
