@@ -37,5 +37,8 @@ async function show({ study, ...options }: ClientOptions & { study?: string }): 
   hint(
     "Each cap is as its steward signed it with the newest approval; a lower one set since holds at the site already.",
   );
+  for (const { sites, epsilon } of list.overlap) {
+    hint(`A patient at ${sites.join(" + ")} all at once: ε ${epsilonText(epsilon)} by ${study}, at its δ`);
+  }
   if (study === undefined) hint("one study's training: consilium budget show --study NAME");
 }

@@ -4,9 +4,7 @@ import { today } from "@consilium/shared/ledger/capFilter";
 import { LedgerBody, type LedgerEntry } from "@consilium/shared/ledger/entry";
 import { exportLines, filterEntries, inclusionProofs, type LedgerFilter } from "@consilium/shared/ledger/exported";
 import { replay } from "@consilium/shared/ledger/replay";
-import type { LedgerState } from "@consilium/shared/ledger/state";
-import { type WhatIf, whatIf } from "@consilium/shared/ledger/whatIf";
-import type { StudyDocument } from "@consilium/shared/study/document";
+import { overlapAfter, whatIf } from "@consilium/shared/ledger/whatIf";
 import { epsilonLeftText, epsilonText } from "@consilium/shared/units/epsilonText";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
@@ -77,7 +75,9 @@ async function exportLedger({ to, ...options }: ClientOptions & LedgerFilter & {
 async function costs(file: string, options: ClientOptions): Promise<void> {
   const { document } = readStudyFile(file);
   const { entries } = await wholeLedger(await Client.of(options));
-  const budgets = whatIfNow(replay(COORDINATOR, entries), document);
+  const state = replay(COORDINATOR, entries);
+  const budgets = whatIf(state, document, today(state, new Date()));
+  const overlap = overlapAfter(state, document);
   const rows = budgets.map(({ site, dataset, before, after, cap, left, fits, affordableRounds }) => [
     site,
     dataset,
@@ -88,17 +88,17 @@ async function costs(file: string, options: ClientOptions): Promise<void> {
     fits ? "yes" : `no: ${affordableRounds} of ${document.training.rounds} rounds do`,
   ]);
   const columns = ["site", "data set", "ε now", "ε after it", "ε cap", "left", "fits"];
-  print(options.json, { study: document.name, budgets }, table(columns, rows));
+  print(options.json, { study: document.name, budgets, overlap }, table(columns, rows));
   if (options.json === true) return;
+  for (const { sites, before, after } of overlap) {
+    const at = `δ = ${document.privacy.delta}`;
+    hint(`A patient at ${sites.join(" + ")}: ε ${epsilonText(before)} now, ${epsilonText(after)} after it, at ${at}`);
+  }
   const without = document.sites.filter(({ name }) => !budgets.some(({ site }) => site === name));
   if (without.length > 0) {
     hint(`No cap is known here yet for ${without.map(({ name }) => name).join(", ")}: it comes with an approval.`);
   }
   hint("Nothing was charged.");
-}
-
-function whatIfNow(state: LedgerState, document: StudyDocument): readonly WhatIf[] {
-  return whatIf(state, document, today(state, new Date()));
 }
 
 /** Every entry up to a signed head, oldest first; entries that come meanwhile are left out. */

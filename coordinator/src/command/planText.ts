@@ -12,6 +12,7 @@ export function planText(plan: Plan): string {
     headline(plan),
     "",
     ...section("ε after the rounds, at each site", curveTable(plan)),
+    ...(plan.overlap.length === 0 ? [] : section("A patient at several sites", overlapLines(plan))),
     ...(plan.budgets.length === 0 ? [] : section("Against the sites' caps", budgetTable(plan.budgets))),
     ...section("The largest plan", largestLines(plan)),
     ...section("Signal to noise, at best (gradients as long as C, all the same way; after training none are)", [
@@ -22,6 +23,10 @@ export function planText(plan: Plan): string {
     ...section("The same records sanitized once instead, at the same promise to a patient", sanitizedLines(plan)),
     "Nothing was charged.",
   ].join("\n");
+}
+
+function overlapLines({ overlap, delta }: Plan): string[] {
+  return overlap.map(({ sites, epsilon }) => `${sites.join(" + ")}: ε = ${epsilonText(epsilon)} at δ = ${delta}`);
 }
 
 /** One row for each study of a sweep. */

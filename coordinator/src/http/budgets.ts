@@ -5,7 +5,9 @@ import { capViews } from "@consilium/shared/ledger/capView";
 import { Part } from "@consilium/shared/ledger/entry";
 import { allSpending, type Spending } from "@consilium/shared/ledger/spent";
 import { capOf, type LedgerState } from "@consilium/shared/ledger/state";
-import type { StudyName } from "@consilium/shared/units/identity";
+import { curvesOfParts, spentCharges } from "@consilium/shared/release/statement";
+import { overlapFigures } from "@consilium/shared/study/overlap";
+import type { SiteName, StudyName } from "@consilium/shared/units/identity";
 import type { z } from "zod";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
@@ -39,7 +41,10 @@ export function budgetEndpoints({ studies, store, world }: Service): Endpoint[] 
           const approved = store.state.approvals.get(`${site}/${name}`);
           return listed.has(site) && approved?.dataset === dataset;
         });
-        return { budgets: own.map((spending) => viewOf(spending, name)) };
+        const spent = spentCharges(store.state, name);
+        const curvesOf = (site: SiteName) => curvesOfParts(spent.filter((charge) => charge.site === site));
+        const overlap = overlapFigures(document.overlap, curvesOf, document.privacy.delta);
+        return { budgets: own.map((spending) => viewOf(spending, name)), overlap };
       },
     }),
     endpoint({

@@ -5,7 +5,7 @@ import { siteRecord, witnessedHeads } from "../storage/consortium.ts";
 import { entriesBefore } from "../storage/ledgerPages.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { LEDGER_PAGE_MAX, LedgerPage, LedgerSummary, LedgerVerification, SignedLedger } from "./views.ts";
+import { LEDGER_PAGE_MAX, LedgerPage, LedgerSummary, SignedLedger } from "./views.ts";
 
 const PageQuery = z.object({
   before: z.coerce.number().int().positive().optional(),
@@ -25,6 +25,10 @@ export const RestoreAcceptance = z
     waiting: z.array(z.strictObject({ site: SiteName, what: z.string(), remedy: z.string() })),
   })
   .meta({ id: "RestoreAcceptance" });
+
+export const LedgerVerification = z
+  .strictObject({ entries: z.number().int().nonnegative(), verified: z.literal(true) })
+  .meta({ id: "LedgerVerification" });
 
 export function ledgerEndpoints({ store, world, restores }: Service): Endpoint[] {
   return [

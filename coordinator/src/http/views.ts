@@ -43,6 +43,7 @@ import { RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
 import { SignedRoster } from "@consilium/shared/protocol/roster";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
+import { OverlapFigure } from "@consilium/shared/study/overlap";
 import { DatasetId, Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
@@ -190,11 +191,15 @@ export const BudgetView = z.strictObject({
 });
 export type BudgetView = z.infer<typeof BudgetView>;
 
-/** The newest 500. */
 export const NoticeList = z.strictObject({ notices: z.array(Notice) }).meta({ id: "NoticeList" });
 export type NoticeList = z.infer<typeof NoticeList>;
 
-export const BudgetList = z.strictObject({ budgets: z.array(BudgetView) }).meta({ id: "BudgetList" });
+export const BudgetList = z
+  .strictObject({
+    budgets: z.array(BudgetView),
+      overlap: z.array(OverlapFigure).default([]),
+  })
+  .meta({ id: "BudgetList" });
 export type BudgetList = z.infer<typeof BudgetList>;
 
 /** `backend` and `version` are null where the site does not publish them. */
@@ -293,7 +298,3 @@ export const ChangeNotice = z
   })
   .meta({ id: "ChangeNotice" });
 export type ChangeNotice = z.infer<typeof ChangeNotice>;
-
-export const LedgerVerification = z
-  .strictObject({ entries: z.number().int().nonnegative(), verified: z.literal(true) })
-  .meta({ id: "LedgerVerification" });

@@ -1,7 +1,9 @@
+import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { chargesAfter, type PlannedCharge } from "../study/charges.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { overlapFigures, pointwiseMax } from "../study/overlap.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
-import { epsilonWith } from "./budget.ts";
+import { bookedCurve, epsilonWith } from "./budget.ts";
 import { Part } from "./entry.ts";
 import { type Passed, passedLimit } from "./limit.ts";
 import type { LedgerState } from "./state.ts";
@@ -54,6 +56,38 @@ export function whatIf(state: LedgerState, document: StudyDocument, day: number)
         };
       }),
   );
+}
+
+/** A patient at all sites of a declared group at once: ε at the study's δ, now over all studies and with this one. */
+export interface OverlapAfter {
+  readonly sites: readonly SiteName[];
+  readonly before: number;
+  readonly after: number;
+}
+
+/** For each group that the study declares; a site with several data sets counts its costliest one, part by part. */
+export function overlapAfter(state: LedgerState, document: StudyDocument): readonly OverlapAfter[] {
+  const planned = chargesAfter(document)(document.training.rounds, true);
+  const { delta } = document.privacy;
+  const figures = (charges: readonly PlannedCharge[]) =>
+    overlapFigures(document.overlap, (site) => bookedAt(state, site, charges), delta);
+  const after = figures(planned);
+  return figures([]).map(({ sites, epsilon }, index) => ({
+    sites,
+    before: epsilon,
+    after: after[index]?.epsilon ?? epsilon,
+  }));
+}
+
+function bookedAt(state: LedgerState, site: SiteName, charges: readonly PlannedCharge[]): RdpCurve[] {
+  const datasets = [...state.caps.values()].filter((cap) => cap.site === site).map(({ dataset }) => dataset);
+  return Part.options.map((part) => {
+    const booked = datasets
+      .map((dataset) => bookedCurve(state, { site, dataset, part }))
+      .reduce(pointwiseMax, ZERO_CURVE);
+    const own = charges.flatMap((charge) => (charge.part === part ? [curveOf(charge.event)] : []));
+    return own.reduce(addCurves, booked);
+  });
 }
 
 function largest(

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AttackName } from "../study/document.ts";
+import { OverlapFigure } from "../study/overlap.ts";
 import { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 
 /**
@@ -125,6 +126,8 @@ export const Plan = z
     /** Expected patients in a step, all sites together. */
     expectedBatch: z.number(),
     sites: z.array(SiteName),
+    /** What a patient pays at all sites of a declared group at once, all done. */
+    overlap: z.array(OverlapFigure).default([]),
     attacks: z.array(AttackName),
     /** privacy.epsilon and privacy.delta: what the study promises not to pass, at each site and part. */
     cap: z.number(),

@@ -1,5 +1,9 @@
+import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { within } from "../ledger/budget.ts";
+import { Part } from "../ledger/entry.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { eventsOf } from "../study/noise.ts";
+import { overlapFigures } from "../study/overlap.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
 import { type Limit, leastNoise, leastNoiseUnder, mostRounds } from "./affordable.ts";
 import { durationOf, type Pace } from "./duration.ts";
@@ -55,6 +59,7 @@ export function planStudy(document: StudyDocument, context: PlanContext): Plan {
     patients,
     expectedBatch: privacy.samplingRate * patients,
     sites: sites.map(({ name }) => name),
+    overlap: overlapFigures(document.overlap, () => plannedCurves(document), privacy.delta),
     attacks: [...audit.attacks],
     cap: privacy.epsilon,
     delta: privacy.delta,
@@ -70,6 +75,10 @@ export function planStudy(document: StudyDocument, context: PlanContext): Plan {
     sanitized: sanitizedInstead(document, epsilon),
     warnings: [...(context.warnings ?? [])],
   };
+}
+
+function plannedCurves(document: StudyDocument): RdpCurve[] {
+  return Part.options.map((part) => eventsOf(document, part).map(curveOf).reduce(addCurves, ZERO_CURVE));
 }
 
 /** Of the study's own cap: `auto` has found the least σ for it already. */

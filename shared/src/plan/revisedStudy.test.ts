@@ -43,6 +43,21 @@ describe("[STU51] a study that adopts an offer", () => {
     );
   });
 
+  test("[ACC17] sites that share patients are planned for together, where the study lists them", () => {
+    const sites = ["basel", "como"].map((name) => ({ name, patients: 200 }));
+    const shared = { ...document, sites, overlap: [{ sites: ["basel", "como"] }] };
+    const plan = planStudy(StudyDocument.parse(shared), { noiseWasAuto: false });
+    expect(plan.overlap).toMatchObject([{ sites: ["basel", "como"] }]);
+    expect(plan.overlap[0]?.epsilon).toBeGreaterThan(plan.epsilon.train ?? Infinity);
+    const said = (changes: object): unknown =>
+      StudyDocument.safeParse({ ...shared, ...changes }).error?.issues.map(({ message }) => message);
+    expect(said({ overlap: [{ sites: ["basel", "bern"] }] })).toEqual(["names bern, which is no site of this study"]);
+    expect(said({ overlap: [{ sites: ["basel", "basel"] }] })).toEqual(["names basel twice"]);
+    expect(said({ privacy: { ...document.privacy, trust: "distributed" } })).toContain(
+      "can't be counted under trust: distributed in this version: use trust: local",
+    );
+  });
+
   test.each([
     ["heart", "heart-2"],
     ["heart-2", "heart-3"],

@@ -14,6 +14,7 @@ import { type PlannedCharge, plannedCharges, plannedEvents } from "../study/char
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { weightsOfStudy } from "../study/network.ts";
+import { epsilonAtOnce, OverlapFigure, overlapFigures, pointwiseMax } from "../study/overlap.ts";
 import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
 
 const epsilon = z.number().nonnegative();
@@ -63,6 +64,8 @@ export const PrivacyStatement = z.strictObject({
     basis: z.enum(["spent", "signed-maximum", "filter"]),
     epsilon,
     twoSitesEpsilon: epsilon.optional(),
+    /** A patient at all sites of a group that the study declares; where a metric may stop it, of the signed maximum. */
+    overlap: z.array(OverlapFigure).optional(),
   }),
   /** Distance of the samplers from the ideal distributions, already charged above; summed at the worst site. */
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
@@ -100,7 +103,7 @@ export function privacyStatementOf(
   state: LedgerState,
   approvals: readonly Approval[],
 ): PrivacyStatement {
-  const { unit, adjacency, trust } = document.privacy;
+  const { unit, adjacency, trust, delta } = document.privacy;
   const spent = spentCharges(state, document.name);
   const approved = approvals
     .map(({ statement }) => statement)
@@ -108,7 +111,7 @@ export function privacyStatementOf(
     .sort((a, b) => (a.site < b.site ? -1 : 1));
   const curves = approved.map(({ site }) => curvesOfParts(spent.filter((charge) => charge.site === site)));
   const worst = curves.flat().reduce(pointwiseMax, ZERO_CURVE);
-  const at = (curve: RdpCurve) => epsilonOf(curve, document.privacy.delta);
+  const at = (curve: RdpCurve) => epsilonOf(curve, delta);
   const weights = weightsOfStudy(document);
   const sites = approved.map((statement) => siteStatement(document, statement, state));
   const left = leftCharges(document, spent);
@@ -118,7 +121,7 @@ export function privacyStatementOf(
     .concat([Part.options.map((part) => plannedCurve(document, part))]);
   const consortium = {
     disjointEpsilon: Math.max(0, ...sites.map((site) => site.epsilon)),
-    ...(sites.length > 1 ? { twoSitesEpsilon: Math.max(...atTwoSites(curves).map(at)) } : {}),
+    ...(sites.length > 1 ? { twoSitesEpsilon: epsilonAtOnce(curves, delta, 2) } : {}),
   };
   const signedMaximumEpsilon = Math.max(...Part.options.map((part) => at(plannedCurve(document, part))));
   return {
@@ -128,18 +131,16 @@ export function privacyStatementOf(
     unit,
     adjacency,
     trust,
-    delta: document.privacy.delta,
+    delta,
     accountant: "rdp",
     mechanisms: mechanismsOf(document),
     sites,
     consortium,
     signedMaximumEpsilon,
-    guarantee: guaranteeOf(
-      document,
-      consortium,
-      Math.max(...toTheEnd.flat().map(at)),
-      Math.max(...atTwoSites(toTheEnd).map(at)),
-    ),
+    guarantee: {
+      ...guaranteeOf(document, consortium, Math.max(...toTheEnd.flat().map(at)), epsilonAtOnce(toTheEnd, delta, 2)),
+      ...overlapOf(document, spent),
+    },
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
     ...(weights === undefined ? {} : { publicWeights: { digest: weights.digest, source: weights.source } }),
@@ -183,6 +184,19 @@ function guaranteeOf(
   };
 }
 
+/** What was charged at each site of a group; where a metric may stop the study, at least what it signed, at each. */
+function overlapOf(document: StudyDocument, spent: readonly Charge["body"][]): { overlap?: OverlapFigure[] } {
+  const { overlap, training, privacy } = document;
+  if (overlap === undefined) return {};
+  const left = training.earlyStop === undefined ? [] : leftCharges(document, spent);
+  const atSite = (site: SiteName): RdpCurve[] => {
+    const curves = curvesOfParts([...spent.filter((charge) => charge.site === site), ...left]);
+    if (training.earlyStop === undefined) return curves;
+    return Part.options.map((part, index) => pointwiseMax(curves[index] ?? ZERO_CURVE, plannedCurve(document, part)));
+  };
+  return { overlap: overlapFigures(overlap, atSite, privacy.delta) };
+}
+
 function siteStatement(
   document: StudyDocument,
   { site, dataset, cap }: Approval["statement"],
@@ -205,31 +219,11 @@ function siteStatement(
   };
 }
 
-/**
- * What a patient pays whose records lie at two sites, for each pair of parts: the patient is in one part at either, and
- * Rényi divergences of independent mechanisms add, order by order (Mironov 2017, arXiv:1702.07476, Proposition 1).
- */
-function atTwoSites(sites: readonly (readonly RdpCurve[])[]): RdpCurve[] {
-  const worst = Part.options.map((_, part) =>
-    sites.reduce((most, curves) => pointwiseMax(most, curves[part] ?? ZERO_CURVE), ZERO_CURVE),
-  );
-  return worst.flatMap((curve, part) => worst.slice(part).map((other) => addCurves(curve, other)));
-}
-
 /** In the order of `Part.options`. */
-function curvesOfParts(charges: readonly PlannedCharge[]): RdpCurve[] {
+export function curvesOfParts(charges: readonly PlannedCharge[]): RdpCurve[] {
   return Part.options
     .map((part) => charges.filter((charge) => charge.part === part).map(({ event }) => event))
     .map((events) => curveOfEvents(mergeEvents(events)));
-}
-
-/** Bounds either curve at every order. */
-function pointwiseMax(a: RdpCurve, b: RdpCurve): RdpCurve {
-  return {
-    values: a.values.map((value, order) => Math.max(value, b.values[order] ?? Number.NaN)),
-    maxLogRatio: Math.max(a.maxLogRatio, b.maxLogRatio),
-    totalVariation: Math.max(a.totalVariation, b.totalVariation),
-  };
 }
 
 function plannedCurve(document: StudyDocument, part: Part): RdpCurve {

@@ -50,6 +50,7 @@ export function privacyText(statement: PrivacyStatement): string {
     ),
     "- Unprotected disclosures: none.",
     ...twoSitesLines(statement),
+    ...overlapLines(statement),
     ...publicWeightsLines(statement),
     "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts true of people in general.",
     "",
@@ -84,6 +85,14 @@ function basisText({ guarantee, consortium }: PrivacyStatement): string {
       ? "that is the study's own ε, beyond which no site acts: a noised metric could end training early."
       : "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
     `Really spent, at the site that spent most: ε = ${epsilonText(consortium.disjointEpsilon)}`,
+  );
+}
+
+/** Groups that the study declares, beside the figure for any two sites. */
+function overlapLines({ guarantee: { overlap = [] }, delta }: PrivacyStatement): string[] {
+  return overlap.map(
+    ({ sites, epsilon }) =>
+      `- A patient with records at ${sites.join(", ")} all at once: ε = ${epsilonText(epsilon)} at δ = ${delta}.`,
   );
 }
 

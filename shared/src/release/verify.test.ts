@@ -52,6 +52,23 @@ describe("[REL1] a release as it was built", () => {
     expect(text).toContain("Unprotected disclosures: none.");
   });
 
+  test("[ACC17] a declared overlap stands beside the sites' figures; of two sites it is theirs", () => {
+    const state = replay(COORDINATOR, ledger);
+    const names = SITES.map(({ site }) => site);
+    const overlap = [{ sites: names }, { sites: [...names].reverse() }];
+    const declared = privacyStatementOf({ ...document, overlap }, state, approvals);
+    const [two, all] = declared.guarantee.overlap ?? [];
+    expect(two?.epsilon).toBeGreaterThan(declared.consortium.disjointEpsilon);
+    expect(two?.epsilon).toBeLessThanOrEqual(declared.guarantee.twoSitesEpsilon ?? 0);
+    expect(all?.epsilon).toBe(two?.epsilon);
+    expect(privacyText(declared)).toContain(`records at ${names.join(", ")} all at once: ε = `);
+    const earlyStop = { metric: "auc", patience: 1, minDelta: 0 } as const;
+    const stopping = { ...document, overlap, training: { ...document.training, earlyStop } };
+    expect(privacyStatementOf(stopping, state, approvals).guarantee.overlap?.[0]?.epsilon).toBeGreaterThan(
+      two?.epsilon ?? Infinity,
+    );
+  });
+
   test("[STU40] where a metric may end training, what is guaranteed is the signed maximum, spent ε beside it", () => {
     const state = replay(COORDINATOR, ledger);
     const spent = privacyStatementOf(document, state, approvals);

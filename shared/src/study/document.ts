@@ -8,6 +8,7 @@ import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/pri
 import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
+import { Overlap } from "./overlap.ts";
 
 /** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
 const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
@@ -180,6 +181,7 @@ export const StudyDocument = z
         .describe("Files of the released model."),
     }),
     sites: z.array(StudySite).min(1).max(1000).describe("Their patients' sum times q is the divisor of every step."),
+    overlap: Overlap.min(1).max(100).optional().describe("Groups of sites where the same patients may be."),
   })
   .superRefine((study, context) => {
     const refuse = (path: (string | number)[], message: string): void =>
@@ -198,6 +200,7 @@ export const StudyDocument = z
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)
       refuse(["training", "localSteps"], "must be 1 under distributed: a share of noise doesn't protect inner steps");
+    for (const { path, message } of overlapFaults(study)) refuse(["overlap", ...path], message);
     for (const { path, message } of localFaults(study.training)) refuse(["training", ...path], message);
     if (study.privacy.clipping.mode === "adaptive" && study.training.localSteps > 1)
       refuse(["privacy", "clipping"], "adaptive takes one local step a round: between them no norm is agreed on");
@@ -217,6 +220,28 @@ export const StudyDocument = z
       refuse(["audit", "attacks"], "names an attack twice, which would charge it twice");
   });
 export type StudyDocument = z.infer<typeof StudyDocument>;
+
+function overlapFaults({
+  overlap = [],
+  sites,
+  privacy,
+}: {
+  readonly overlap?: Overlap | undefined;
+  readonly sites: readonly z.infer<typeof StudySite>[];
+  readonly privacy: z.infer<typeof Privacy>;
+}): { path: (string | number)[]; message: string }[] {
+  const listed = new Set(sites.map(({ name }) => name));
+  const faults = overlap.flatMap((group, i) =>
+    group.sites.flatMap((name, j) => {
+      const path = [i, "sites", j];
+      if (!listed.has(name)) return [{ path, message: `names ${name}, which is no site of this study` }];
+      return group.sites.indexOf(name) < j ? [{ path, message: `names ${name} twice` }] : [];
+    }),
+  );
+  if (overlap.length > 0 && privacy.trust !== "local")
+    faults.push({ path: [], message: "can't be counted under trust: distributed in this version: use trust: local" });
+  return faults;
+}
 
 function localFaults({ localSteps, local }: z.infer<typeof Training>): { path: string[]; message: string }[] {
   if (localSteps > 1 && local === undefined)
