@@ -197,7 +197,7 @@ export type NoticeList = z.infer<typeof NoticeList>;
 export const BudgetList = z
   .strictObject({
     budgets: z.array(BudgetView),
-      overlap: z.array(OverlapFigure).default([]),
+    overlap: z.array(OverlapFigure).default([]),
   })
   .meta({ id: "BudgetList" });
 export type BudgetList = z.infer<typeof BudgetList>;
