@@ -257,12 +257,14 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
   test("a request shows each hospital's answer with its reason, and can be narrowed to those not begun", async () => {
     const page = await open("/requests");
     const request = page.getByRole("region", { name: "chest-pain" });
-    await request.getByText("1 approved, 1 refused, 2 waiting").waitFor();
+    await request.getByText("1 approved, 1 refused, 1 counter-offered, 1 waiting").waitFor();
     const row = await request.getByRole("row", { name: /^hungarian/ }).textContent();
     expect(row).toContain("refused");
     expect(row).toContain("the purpose is not in our policy");
     expect(await request.getByRole("row", { name: /^switzerland/ }).textContent()).toContain("passes the cap");
+    expect(await request.getByRole("row", { name: /^switzerland/ }).textContent()).toContain("offers ε = 1.5");
     await request.getByText("consilium-site study approve chest-pain --data DIR").waitFor();
+    await request.getByText("consilium study revise chest-pain --data /srv/consilium").waitFor();
     await page.getByText("Not begun", { exact: true }).click();
     await page.getByRole("region", { name: "heart-disease" }).waitFor({ state: "detached" });
     expect(new URL(page.url()).searchParams.get("show")).toBe("open");

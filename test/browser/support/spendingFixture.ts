@@ -142,6 +142,8 @@ export const requestsAnswer = RequestList.parse({
       noiseMultiplier: 2.9,
       sites: SITES.map((site, index) => ({
         site,
+        steward: null,
+        offer: null,
         ...[
           {
             answer: "approved",
@@ -157,8 +159,8 @@ export const requestsAnswer = RequestList.parse({
             at: at(-900),
             dataset: null,
           },
-          { answer: "waiting", steward: null, reason: null, at: null, dataset: null },
-          { answer: "waiting", steward: null, reason: null, at: null, dataset: null },
+          { answer: "rejected", reason: "our cap leaves less", at: at(-600), dataset: null, offer: { epsilon: 1.5 } },
+          { answer: "waiting", reason: null, at: null, dataset: null },
         ][index],
         costs: costs.filter((cost) => cost.site === site),
       })),
@@ -175,6 +177,7 @@ export const requestsAnswer = RequestList.parse({
       sites: SITES.map((site, index) => ({
         site,
         answer: "approved",
+        offer: null,
         steward: `Steward of ${site}`,
         reason: null,
         at: at(30 + index),

@@ -44,6 +44,7 @@ export function RequestCard({ request, site }: { readonly request: RequestView; 
         {shown.some(({ answer }) => answer === "waiting") && (
           <CommandLine command={`consilium-site study approve ${study}`} />
         )}
+        {shown.some(({ offer }) => offer !== null) && <CommandLine command={`consilium study revise ${study}`} />}
         <Tooltip label={digest}>
           <Text size="xs" c="dimmed">
             {proposedBy === null ? "Proposed" : `Proposed by ${proposedBy}`}, {instantText(proposedAt)}; document{" "}
@@ -56,14 +57,14 @@ export function RequestCard({ request, site }: { readonly request: RequestView; 
 }
 
 function AnswerRow({ answer }: { readonly answer: SiteAnswer }) {
-  const { site, answer: word, dataset, costs, steward, at, reason } = answer;
+  const { site, answer: word, dataset, costs, steward, at, reason, offer } = answer;
   const [cost] = costs;
   const words = [steward, at === null ? null : instantText(at), reason].filter((part) => part !== null);
   return (
     <Table.Tr>
       <Table.Td>{site}</Table.Td>
       <Table.Td>
-        <State tone={TONE[word]}>{word === "rejected" ? "refused" : word}</State>
+        <State tone={offer === null ? TONE[word] : "warn"}>{answerText(answer)}</State>
       </Table.Td>
       <Table.Td>{dataset ?? cost?.dataset ?? "–"}</Table.Td>
       <Table.Td className="figure">{cost === undefined ? "–" : epsilonText(cost.before)}</Table.Td>
@@ -77,6 +78,11 @@ function AnswerRow({ answer }: { readonly answer: SiteAnswer }) {
   );
 }
 
+function answerText({ answer, offer }: SiteAnswer): string {
+  if (offer !== null) return `offers ε = ${offer.epsilon}`;
+  return answer === "rejected" ? "refused" : answer;
+}
+
 function askedText({ epsilon, delta, rounds, noiseMultiplier, samplingRate, minSites, sites }: RequestView): string {
   return (
     `Asks ε ≤ ${epsilonText(epsilon)} at δ = ${deltaText(delta)} of each patient: ${rounds} rounds, ` +
@@ -86,9 +92,11 @@ function askedText({ epsilon, delta, rounds, noiseMultiplier, samplingRate, minS
 
 function talliedText({ sites }: RequestView): string {
   const of = (word: SiteAnswer["answer"]) => sites.filter(({ answer }) => answer === word).length;
+  const offers = sites.filter(({ offer }) => offer !== null).length;
   const words = [
     [of("approved"), "approved"],
-    [of("rejected"), "refused"],
+    [of("rejected") - offers, "refused"],
+    [offers, "counter-offered"],
     [of("waiting"), "waiting"],
   ] as const;
   return words.flatMap(([count, word]) => (count === 0 ? [] : [`${count} ${word}`])).join(", ");
