@@ -14,6 +14,7 @@ import {
   noToken,
   notOneStudy,
   passwordOption,
+  portNumber,
   type Shared,
   stewardFlags,
   yesOption,
@@ -31,6 +32,7 @@ const commands = {
   dataCheck: () => import("./command/data.ts"),
   doctor: () => import("./command/doctor.ts"),
   join: () => import("./command/join.ts"),
+  page: () => import("./command/page.ts"),
   predict: () => import("./command/predict.ts"),
   schema: () => import("./command/schema.ts"),
   study: () => import("./command/study.ts"),
@@ -126,6 +128,12 @@ command(program, "status", "the running agent").action(async (options: Shared) =
 command(program, "notices", "caps of which 50, 80 or 95 % is spent or reserved").action(async (options: Shared) =>
   (await commands.budget()).notices(context(options)),
 );
+command(program, "page", "this hospital's own page for its steward, on this machine alone, until Ctrl-C")
+  .option("--port <number>", "port of 127.0.0.1; without it, a free one", portNumber, 0)
+  .action(async (options: Shared & { port: number }) => {
+    const stopping = stopSignal();
+    await (await commands.page()).page(context(options), options.port, stopping);
+  });
 command(program, "doctor", "check everything that this site needs").action(async (options: Shared) =>
   (await commands.doctor()).doctor(context(options)),
 );

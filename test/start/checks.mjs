@@ -7,7 +7,7 @@ import { root, say, tool } from "./prepare.mjs";
 
 /** Format and lint, types, arrows between folders, dead code: each counts as one test. */
 export function checkSources() {
-  const pages = [join("shared", "page"), join("coordinator", "dashboard")];
+  const pages = [join("shared", "page"), join("coordinator", "dashboard"), join("site-agent", "dashboard")];
   const checks = [
     ["format and lint", [tool.biome, "check", "--error-on-warnings", "."]],
     ["types", [tool.tsc, "-p", "tsconfig.test.json", "--noEmit"]],

@@ -157,14 +157,22 @@ async function compile() {
     outputs: ["shared/dist", "shared/kernel/dist/instance.js", "certs/dist", "coordinator/dist", "site-agent/dist"],
     command: [process.execPath, [tool.tsc, "--build"]],
   });
-  await compileStep({
-    title: "Building the dashboard (about half a minute)",
-    stamp: join(modules, ".consilium-dashboard"),
-    digest: contentDigest(["package-lock.json", "coordinator/dashboard", "shared/page"], () => true),
-    outputs: ["coordinator/dashboard/dist/index.html"],
-    command: [process.execPath, [tool.vite, "build", "coordinator/dashboard", "--logLevel", "warn"]],
-  });
+  for (const [name, folder] of PAGES) {
+    await compileStep({
+      title: `Building the ${name} (about half a minute)`,
+      stamp: join(modules, `.consilium-${name.replace(/[^a-z]+/g, "-")}`),
+      digest: contentDigest(["package-lock.json", folder, "shared/page"], () => true),
+      outputs: [`${folder}/dist/index.html`],
+      command: [process.execPath, [tool.vite, "build", folder, "--logLevel", "warn"]],
+    });
+  }
 }
+
+/** What a browser shows, by the program that serves it. */
+const PAGES = [
+  ["dashboard", "coordinator/dashboard"],
+  ["hospital's page", "site-agent/dashboard"],
+];
 
 async function compileStep({ title, stamp, digest, outputs, command, options }) {
   const present = outputs.every((path) => existsSync(join(root, path)));

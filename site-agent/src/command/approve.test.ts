@@ -1,37 +1,19 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { fingerprintWords } from "@consilium/certs/fingerprint";
 import { ChargeId, LedgerBody } from "@consilium/shared/ledger/entry";
 import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
-import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
-import { studyDigest } from "@consilium/shared/study/digest";
-import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { SiteName, StudyName } from "@consilium/shared/units/identity";
-import { openDatabase } from "@consilium/storage/database";
-import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { configText } from "../config.ts";
 import { openSite } from "../control/site.ts";
-import { EngineSettings } from "../engine/settings.ts";
-import { sealKey } from "../steward/sealedKey.ts";
-import { dataFolder, makeFolders } from "../storage/folder.ts";
-import { newSecrets, readKeys, writeAuthority, writeSecrets } from "../storage/keys.ts";
-import { siteMigrations } from "../storage/migrations.ts";
-import { Records } from "../storage/records.ts";
+import { readKeys } from "../storage/keys.ts";
 import { status } from "./agent.ts";
 import { setCap } from "./budget.ts";
 import type { CommandContext } from "./context.ts";
 import { register } from "./datasets.ts";
+import { heartStudy, inDatabase, joinedSite } from "./joinedSite.test-support.ts";
 import { approve } from "./study.ts";
 import { checkProposal } from "./studyCheck.ts";
-
-const HEART = fileURLToPath(new URL("../../../shared/studies/heart/", import.meta.url));
-const PASSWORD = "correct horse battery";
-const { document } = readStudyFile(join(HEART, "study.yaml"));
-const digest = studyDigest(document);
-const coordinator = signerOf(new Uint8Array(32).fill(3));
 
 /** A site that joined, to which the heart study was proposed; no agent runs, so commands open the database. */
 let root = "";
@@ -41,46 +23,12 @@ let printed: string[] = [];
 let said: string[] = [];
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "consilium-approve-"));
-  const folder = dataFolder(join(root, "site"));
-  await makeFolders(folder);
-  const seed = new Uint8Array(32).fill(5);
-  const sealed = await sealKey("Dr. Bell", seed, PASSWORD, operatingSystemRandom);
-  await writeSecrets(folder, newSecrets(operatingSystemRandom), sealed);
-  await writeAuthority(folder, "not asked here");
-  await writeFile(
-    folder.config,
-    configText({
-      apiVersion: "consilium/v1",
-      kind: "Site",
-      name: SiteName.parse("cleveland"),
-      coordinator: { url: "https://127.0.0.1:1", key: coordinator.publicKey },
-      allow: {},
-      engine: EngineSettings.parse({}),
-      telemetry: { logs: { level: "info" } },
-    }),
-  );
-  await inDatabase((known) => {
-    known.pinSteward({ name: "Dr. Bell", publicKey: sealed.publicKey });
-    known.insertProposal(document, digest, signStatement(coordinator, "any", document), "2026-01-01T00:00:00Z");
-  });
-  for (const [name, password] of [
-    ["right", PASSWORD],
-    ["wrong", `${PASSWORD}!`],
-  ] as const) {
-    await writeFile(join(root, name), password, { mode: 0o600 });
-  }
-  const output: CommandContext["output"] = {
+  const site = await joinedSite({
     isJson: false,
     result: (_value, lines) => void printed.push(...lines),
     say: (line) => void said.push(line),
-  };
-  const terminal = { input: process.stdin, output: process.stderr };
-  context = { folder, environment: {}, output, terminal };
-  records = join(root, "cleveland.csv");
-  await writeFile(records, await readFile(join(HEART, "data", "cleveland.csv")));
-  await register(context, "heart", records);
-  await setCap(context, "heart", { epsilon: 4, delta: 1e-4, perStudy: undefined, steward: with1("right") });
+  });
+  ({ root, records, context } = site);
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 beforeEach(() => {
@@ -90,12 +38,6 @@ beforeEach(() => {
 
 function with1(password: "right" | "wrong") {
   return { passwordFile: join(root, password), isSure: true };
-}
-
-async function inDatabase(use: (records: Records) => void): Promise<void> {
-  const database = await openDatabase(join(root, "site", "site.db"), siteMigrations);
-  use(new Records(database.connection));
-  database.close();
 }
 
 async function whileFileIs(text: string | null, run: () => Promise<void>): Promise<void> {
@@ -122,7 +64,7 @@ describe("before a study is approved", () => {
     await writeFile(join(root, "tight.csv"), `${await readFile(records, "utf8")}\n`);
     await register(context, "tight", join(root, "tight.csv"));
     await setCap(context, "tight", small);
-    const failure = approve(context, document.name, { dataset: "tight", steward: with1("right") });
+    const failure = approve(context, heartStudy.name, { dataset: "tight", steward: with1("right") });
     await expect(failure).rejects.toMatchObject({
       code: "budget/cap-exceeded",
       remedy: expect.stringMatching(
@@ -133,7 +75,7 @@ describe("before a study is approved", () => {
 });
 
 const approveWith = (password: "right" | "wrong") =>
-  approve(context, document.name, { dataset: "heart", steward: with1(password) });
+  approve(context, heartStudy.name, { dataset: "heart", steward: with1(password) });
 
 describe("[STU36] without the steward's password nothing is done with the data", () => {
   test("the password is refused before the file is opened, and nothing is prepared", async () => {
@@ -154,25 +96,25 @@ describe("[DAT12] data that don't fit a study that was proposed", () => {
     await register(context, "unfit", join(root, "unfit.csv"));
     await setCap(context, "unfit", { epsilon: 4, delta: 1e-4, perStudy: undefined, steward: with1("right") });
     printed = [];
-    const failure = approve(context, document.name, { dataset: "unfit", steward: with1("right") });
+    const failure = approve(context, heartStudy.name, { dataset: "unfit", steward: with1("right") });
     await expect(failure).rejects.toThrow(expect.objectContaining({ code: "data/contract-violated", exitCode: 3 }));
     expect(printed.join("\n")).toMatch(/error +age +1 +records whose value is no number/);
     expect(printed.join("\n")).not.toContain("Secret");
   });
 
   test("study check --study holds the registered data against it, without a study file", async () => {
-    await checkProposal(context, { study: document.name, dataset: "heart" });
+    await checkProposal(context, { study: heartStudy.name, dataset: "heart" });
     expect(printed.join("\n")).toContain("303 records of 303 patients");
-    const failure = checkProposal(context, { study: document.name, dataset: "unfit" });
+    const failure = checkProposal(context, { study: heartStudy.name, dataset: "unfit" });
     await expect(failure).rejects.toThrow(expect.objectContaining({ code: "data/contract-violated" }));
-    await expect(checkProposal(context, { study: document.name, dataset: undefined })).rejects.toThrow(
+    await expect(checkProposal(context, { study: heartStudy.name, dataset: undefined })).rejects.toThrow(
       expect.objectContaining({ code: "data/not-named" }),
     );
   });
 
   test("a file that is missing is named, for this terminal alone", async () => {
     await whileFileIs(null, async () => {
-      await expect(checkProposal(context, { study: document.name, dataset: "heart" })).rejects.toThrow(records);
+      await expect(checkProposal(context, { study: heartStudy.name, dataset: "heart" })).rejects.toThrow(records);
     });
   });
 });
@@ -208,7 +150,7 @@ describe("[STU37] a refusal names whose ε, over what, against which limit", () 
   });
 
   test("a study that ended is refused plainly, whatever the budget", async () => {
-    await inDatabase((known) => known.setProgress(StudyName.parse(document.name), "released"));
+    await inDatabase(root, (known) => known.setProgress(StudyName.parse(heartStudy.name), "released"));
     const failure = approveWith("wrong");
     await expect(failure).rejects.toThrow(expect.objectContaining({ code: "study/ended", kind: "refused" }));
     await expect(failure).rejects.toThrow(/is released already/);

@@ -47,6 +47,8 @@ export interface StewardOptions {
   readonly passwordFile: string | undefined;
   /** Who decides; the first steward where nobody is named. */
   readonly as?: string | undefined;
+  /** Typed on the hospital's own page; then nothing is asked for. */
+  readonly password?: string | undefined;
   /** Don't ask the question: the answer is yes. */
   readonly isSure: boolean;
 }
@@ -54,12 +56,12 @@ export interface StewardOptions {
 /** Asks the steward, then opens the steward's key. Without a terminal the password's file is the answer. */
 export async function stewardOf(
   { folder, terminal }: CommandContext,
-  { passwordFile, as, isSure }: StewardOptions,
+  { passwordFile, password: typed, as, isSure }: StewardOptions,
   question: string,
 ): Promise<{ sealed: SealedKey; signer: Signer }> {
   const sealed = await sealedKeyOf(folder, as);
   if (!isSure && terminal.input.isTTY) await requireYes(question, terminal);
-  const password = await readPassword(`Password of steward ${sealed.steward}: `, passwordFile, terminal);
+  const password = typed ?? (await readPassword(`Password of steward ${sealed.steward}: `, passwordFile, terminal));
   return { sealed, signer: await openKey(sealed, password) };
 }
 

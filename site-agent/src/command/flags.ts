@@ -40,6 +40,13 @@ export function number(text: string): number {
   return value;
 }
 
+export function portNumber(text: string): number {
+  const port = number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError("must be a port: 0 to 65535.");
+  return port;
+}
+
 /** A number that a unit of privacy accepts; commander names the flag and what was given. */
 function quantity(schema: z.ZodType<number>, must: string): (text: string) => number {
   return (text) => {

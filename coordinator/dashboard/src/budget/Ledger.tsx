@@ -1,9 +1,7 @@
-import { instantText, shortDigest } from "@consilium/page/figures/format";
-import { describeEntry } from "@consilium/page/ledger/describeEntry";
+import { EntryTable } from "@consilium/page/ledger/EntryTable";
 import { CommandLine } from "@consilium/page/shell/CommandLine";
 import { Answer, State } from "@consilium/page/shell/States";
-import { WideTable } from "@consilium/page/shell/WideTable";
-import { Button, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
 import type { LedgerSummary } from "../../../src/http/views.ts";
 import { useLedger, useLedgerEntries } from "../live/queries.ts";
 
@@ -56,22 +54,7 @@ function Entries() {
           <Text c="dimmed">No entry yet: the first comes with a proposed study.</Text>
         ) : (
           <>
-            <WideTable minWidth={760} columns={["No.", "When", "What", "Details", "Hash"]}>
-              {pages
-                .flatMap((page) => page.entries)
-                .map(({ sequence, at, body, hash }) => {
-                  const { what, details } = describeEntry(body);
-                  return (
-                    <Table.Tr key={sequence}>
-                      <Table.Td className="figure">{sequence}</Table.Td>
-                      <Table.Td>{instantText(at)}</Table.Td>
-                      <Table.Td>{what}</Table.Td>
-                      <Table.Td>{details}</Table.Td>
-                      <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
-                    </Table.Tr>
-                  );
-                })}
-            </WideTable>
+            <EntryTable entries={pages.flatMap((page) => page.entries)} />
             {entries.hasNextPage && (
               <Group>
                 <Button variant="default" onClick={() => entries.fetchNextPage()} loading={entries.isFetchingNextPage}>

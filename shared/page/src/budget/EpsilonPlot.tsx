@@ -19,7 +19,7 @@ export interface EpsilonPlotProps {
   readonly caps: readonly { readonly at: string; readonly epsilon: number }[];
 }
 
-/** Stacked ε over time with its cap: the pile's top is the composed figure, its layers what each group raised it by. */
+/** Stacked ε over time with its cap: the pile's top is the composed ε, its layers what each group raised it by. */
 export function EpsilonPlot(props: EpsilonPlotProps) {
   const { whose, file, delta, history } = props;
   const option = useCallback((ink: Ink) => optionOf(props, ink), [props]);
@@ -67,7 +67,8 @@ function optionOf({ history, cap, caps }: EpsilonPlotProps, ink: Ink): EChartsCo
     axisLine: { lineStyle: { color: ink.rule } },
     splitLine: { lineStyle: { color: ink.rule } },
   };
-  const ends = [finite[0], finite.at(-1)].flatMap((point) => (point === undefined ? [] : [Date.parse(point.at)]));
+  const ends = endsOf(finite, caps);
+  const times = [...finite.map(({ at }) => Date.parse(at)), ends[1] ?? 0];
   return {
     animation: false,
     textStyle: { fontFamily: ink.font },
@@ -86,14 +87,24 @@ function optionOf({ history, cap, caps }: EpsilonPlotProps, ink: Ink): EChartsCo
         showSymbol: false,
         lineStyle: { width: 1.25, color: ink.surface },
         areaStyle: { opacity: 0.92 },
-        data: finite.map(({ at, added }) => [
-          Date.parse(at),
-          members.reduce((sum, member) => sum + (added[member] ?? 0), 0),
-        ]),
+        // What was charged last goes on to the plot's end, or nobody would see it.
+        data: times.map((time, place) => {
+          const { added } = finite[Math.min(place, finite.length - 1)] ?? { added: [] };
+          return [time, members.reduce((sum, member) => sum + (added[member] ?? 0), 0)];
+        }),
       })),
       ...capLine(cap, caps, ends, ink),
     ],
   };
+}
+
+/** From the first charge to a little after the last one, or the last cap. */
+function endsOf(points: EpsilonHistory["points"], caps: EpsilonPlotProps["caps"]): readonly number[] {
+  const [first, last] = [points[0], points.at(-1)].map((point) => (point === undefined ? 0 : Date.parse(point.at)));
+  if (first === undefined || last === undefined || points.length === 0) return [];
+  const set = caps.at(-1);
+  const end = Math.max(last, set === undefined ? 0 : Date.parse(set.at));
+  return [first, end + Math.max(1000, 0.03 * (end - first))];
 }
 
 /** In steps where it was set while charges went on. */

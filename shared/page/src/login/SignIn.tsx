@@ -1,9 +1,8 @@
-import { Alert, Card, Center, Group, Loader, Stack, Title } from "@mantine/core";
+import { Card, Center, Group, Loader, Stack, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
-import { Refused } from "../live/ask.ts";
 import { usePageTitle } from "../shell/pageTitle.ts";
-import { useSurroundings } from "../shell/Surroundings.tsx";
+import { RefusalAlert } from "../shell/RefusalAlert.tsx";
 
 interface SignInProps<Session> {
   readonly title: string;
@@ -48,26 +47,12 @@ export function SignIn<Session>({ title, path, login, onDone, children }: SignIn
             <Loader aria-label="Signing in" />
           ) : (
             <>
-              {error !== null && <NotSignedIn error={error} />}
+              {error !== null && <RefusalAlert error={error} />}
               {children}
             </>
           )}
         </Stack>
       </Card>
     </Center>
-  );
-}
-
-function NotSignedIn({ error }: { readonly error: Error }) {
-  const { whenSilent } = useSurroundings();
-  return (
-    <Alert
-      color="red"
-      variant="outline"
-      title={<span style={{ color: "var(--bad)" }}>{error.message}</span>}
-      role="alert"
-    >
-      {error instanceof Refused ? error.remedy : whenSilent}
-    </Alert>
   );
 }

@@ -1,9 +1,8 @@
-import { Alert, Card, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Card, Skeleton, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
-import { Refused } from "../live/ask.ts";
 import { CommandLine } from "./CommandLine.tsx";
 import { usePageTitle } from "./pageTitle.ts";
-import { useSurroundings } from "./Surroundings.tsx";
+import { RefusalAlert } from "./RefusalAlert.tsx";
 
 export type Tone = "good" | "warn" | "bad" | "calm";
 
@@ -50,17 +49,7 @@ interface AnswerProps<View> {
 
 /** What the program answered; until then its place is kept, and a refusal says what to do. */
 export function Answer<View>({ query, height = 160, children }: AnswerProps<View>) {
-  const { whenSilent } = useSurroundings();
   if (query.data !== undefined) return children(query.data);
   if (query.error === null) return <Skeleton height={height} radius="lg" aria-label="Loading" />;
-  return (
-    <Alert
-      color="red"
-      variant="outline"
-      title={<span style={{ color: "var(--bad)" }}>{query.error.message}</span>}
-      role="alert"
-    >
-      {query.error instanceof Refused ? query.error.remedy : whenSilent}
-    </Alert>
-  );
+  return <RefusalAlert error={query.error} />;
 }

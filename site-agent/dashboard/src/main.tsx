@@ -1,0 +1,4 @@
+import { showPage } from "@consilium/page/shell/showPage";
+import { Pages } from "./shell/Pages.tsx";
+
+showPage(<Pages />);

@@ -1,0 +1,65 @@
+import { Icon } from "@consilium/page/shell/Icon";
+import { SchemeSwitch } from "@consilium/page/shell/SchemeSwitch";
+import { State } from "@consilium/page/shell/States";
+import { AppShell, Container, Group, NavLink, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+import { Link, useLocation } from "wouter";
+import type { SessionView } from "../../../src/http/views.ts";
+
+const PAGES = [
+  { label: "Budgets", icon: "budget", path: "/" },
+  { label: "Requests", icon: "requests", path: "/requests" },
+  { label: "Ledger", icon: "audit", path: "/ledger" },
+] as const;
+
+/** What every page has around it: whose it is, whether the agent runs, where else one can go. */
+export function Frame({ session, children }: { readonly session: SessionView; readonly children: ReactNode }) {
+  const [location] = useLocation();
+  return (
+    <AppShell header={{ height: 104 }} padding={{ base: "md", md: "xl" }}>
+      <a className="skip" href="#content">
+        Skip to content
+      </a>
+      <AppShell.Header bg="var(--surface)">
+        <Group h={56} px="md" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <img src="/icon.svg" alt="" width={28} height={28} />
+            <Text fw={700} size="lg">
+              {session.site}
+            </Text>
+            <Text c="dimmed" visibleFrom="sm">
+              steward {session.steward} · this machine alone
+            </Text>
+          </Group>
+          <Group gap="md" wrap="nowrap">
+            <State tone={session.isAgentRunning ? "good" : "warn"}>
+              {session.isAgentRunning ? "agent runs" : "agent stopped"}
+            </State>
+            <SchemeSwitch />
+          </Group>
+        </Group>
+        <Group component="nav" aria-label="Pages" gap={4} px="md" wrap="nowrap">
+          {PAGES.map(({ label, icon, path }) => (
+            <NavLink
+              key={path}
+              component={Link}
+              href={path}
+              label={label}
+              leftSection={<Icon name={icon} />}
+              active={location === path}
+              aria-current={location === path ? "page" : undefined}
+              variant="light"
+              w="auto"
+              styles={{ root: { borderRadius: 8 } }}
+            />
+          ))}
+        </Group>
+      </AppShell.Header>
+      <AppShell.Main id="content">
+        <Container size="xl" px={0}>
+          {children}
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  );
+}

@@ -1,0 +1,81 @@
+import { Refused } from "@consilium/page/live/ask";
+import { SignIn } from "@consilium/page/login/SignIn";
+import { CommandLine } from "@consilium/page/shell/CommandLine";
+import { runnable } from "@consilium/page/shell/command";
+import { Answer, Empty } from "@consilium/page/shell/States";
+import { InSurroundings } from "@consilium/page/shell/Surroundings";
+import { Text } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { Redirect, Route, Switch, useLocation } from "wouter";
+import type { SessionView } from "../../../src/http/views.ts";
+import { BudgetPage } from "../budget/BudgetPage.tsx";
+import { LedgerPage } from "../ledger/LedgerPage.tsx";
+import { api } from "../live/api.ts";
+import { useSession } from "../live/queries.ts";
+import { RequestsPage } from "../requests/RequestsPage.tsx";
+import { Frame } from "./Frame.tsx";
+import { Outcome } from "./Outcome.tsx";
+
+export function Pages() {
+  const queries = useQueryClient();
+  const dataFolder = () => queries.getQueryData<SessionView>(["session"])?.dataFolder;
+  return (
+    <InSurroundings
+      runnable={(command) => runnable(command, { "consilium-site": dataFolder() })}
+      whenSilent="Has the command ended? Start it again: consilium-site page"
+    >
+      <Switch>
+        <Route path="/login">
+          <LoginPage />
+        </Route>
+        <Route>
+          <SignedIn />
+        </Route>
+      </Switch>
+    </InSurroundings>
+  );
+}
+
+function LoginPage() {
+  const [, go] = useLocation();
+  const queries = useQueryClient();
+  return (
+    <SignIn
+      title="This hospital's own page"
+      path="/login"
+      login={api.login}
+      onDone={() => {
+        queries.clear();
+        go("/", { replace: true });
+      }}
+    >
+      <Text c="dimmed">The link works once. End the command that printed it with Ctrl-C, and start it again:</Text>
+      <CommandLine command="consilium-site page" />
+    </SignIn>
+  );
+}
+
+function SignedIn() {
+  const session = useSession();
+  if (session.error instanceof Refused && session.error.status === 401) return <Redirect to="/login" />;
+  return (
+    <Answer query={session} height={400}>
+      {(view) => (
+        <Outcome>
+          <Frame session={view}>
+            <Switch>
+              <Route path="/" component={BudgetPage} />
+              <Route path="/requests" component={RequestsPage} />
+              <Route path="/ledger" component={LedgerPage} />
+              <Route>
+                <Empty heading={1} title="There is no such page" command="consilium-site page">
+                  Start from the budgets.
+                </Empty>
+              </Route>
+            </Switch>
+          </Frame>
+        </Outcome>
+      )}
+    </Answer>
+  );
+}

@@ -1,0 +1,108 @@
+/**
+ * What the hospital's own page asks and is answered, on this machine alone: it may show what never leaves the site. The
+ * one source of the page's types.
+ */
+import { LedgerEntry, Part } from "@consilium/shared/ledger/entry";
+import { EpsilonHistory } from "@consilium/shared/ledger/epsilonHistory";
+import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { Delta, Epsilon } from "@consilium/shared/units/privacy";
+import { z } from "zod";
+import { Quote } from "../approval/quote.ts";
+import { StudySummary } from "../control/request.ts";
+import { DatasetBudget } from "../ledger/budget.ts";
+
+export const LoginRequest = z.strictObject({ token: z.string().min(1).max(200) });
+/** Sent with each question from then on, beside the cookie. */
+export const LoginReply = z.strictObject({ page: z.string() });
+export type LoginReply = z.infer<typeof LoginReply>;
+
+export const SessionView = z.strictObject({
+  site: SiteName,
+  steward: z.string(),
+  dataFolder: z.string(),
+  isAgentRunning: z.boolean(),
+});
+export type SessionView = z.infer<typeof SessionView>;
+
+export const BudgetsView = z.object({ budgets: z.array(DatasetBudget) });
+export type BudgetsView = z.infer<typeof BudgetsView>;
+
+export const HistoryQuery = z.strictObject({
+  dataset: DatasetId,
+  part: Part.optional(),
+  study: StudyName.optional(),
+});
+
+export const HistoryView = z.strictObject({
+  dataset: DatasetId,
+  part: Part,
+  study: StudyName.nullable(),
+  delta: Delta,
+  cap: Epsilon.nullable(),
+  caps: z.array(z.strictObject({ at: z.string(), epsilon: Epsilon })),
+  history: EpsilonHistory,
+});
+export type HistoryView = z.infer<typeof HistoryView>;
+
+/** One study, with what it would cost each registered data set and why it can't be approved, where it can't. */
+export const RequestView = z.object({
+  study: StudySummary,
+  rounds: z.number().int(),
+  noiseMultiplier: z.number(),
+  samplingRate: z.number(),
+  hasEnded: z.boolean(),
+  quotes: z.array(Quote),
+});
+export type RequestView = z.infer<typeof RequestView>;
+
+export const RequestsView = z.object({ requests: z.array(RequestView) });
+export type RequestsView = z.infer<typeof RequestsView>;
+
+/** Entries in one page of the ledger. */
+export const LEDGER_PAGE = 50;
+
+export const LedgerQuery = z.strictObject({
+  /** Words that an entry must hold, whatever their case. */
+  find: z.string().max(200).default(""),
+  before: z.coerce.number().int().positive().optional(),
+});
+
+export const LedgerView = z.strictObject({
+  entries: z.array(LedgerEntry),
+  /** `before` of the next, older page; null where there is none. */
+  olderBefore: z.number().int().nullable(),
+  /** Entries that fit, of all. */
+  found: z.number().int(),
+  all: z.number().int(),
+});
+export type LedgerView = z.infer<typeof LedgerView>;
+
+export const CheckRequest = z.strictObject({ study: StudyName, dataset: DatasetId });
+
+const reason = z.string().trim().min(1, "a reason is needed").max(500);
+const password = z.string().min(1, "the password is needed").max(1000);
+
+/**
+ * A steward's decision, with the figures that the page showed: where they moved since, nothing is decided. The password
+ * opens the steward's key for this one decision and is kept nowhere.
+ */
+export const Decision = z.discriminatedUnion("action", [
+  z.strictObject({
+    action: z.literal("approve"),
+    study: StudyName,
+    dataset: DatasetId,
+    digest: Digest,
+    after: z.number(),
+    password,
+  }),
+  z.strictObject({ action: z.literal("refuse"), study: StudyName, digest: Digest, reason, password }),
+  z.strictObject({ action: z.literal("freeze"), dataset: DatasetId, frozen: z.boolean(), reason, password }),
+  z.strictObject({ action: z.literal("lower-cap"), dataset: DatasetId, from: Epsilon, epsilon: Epsilon, password }),
+]);
+export type Decision = z.infer<typeof Decision>;
+/** As the page sends it. */
+export type DecisionAsked = z.input<typeof Decision>;
+
+/** What the command said while it was done. */
+export const Said = z.strictObject({ lines: z.array(z.string()) });
+export type Said = z.infer<typeof Said>;
