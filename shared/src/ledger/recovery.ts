@@ -1,7 +1,16 @@
 import { Failure } from "../failure/failure.ts";
-import type { DatasetId, PartyName, SiteName } from "../units/identity.ts";
+import type { PartyName, SiteName } from "../units/identity.ts";
 import type { ChainTip, ChargeId, LedgerBody, LedgerEntry, LedgerHead } from "./entry.ts";
-import { type CapSet, type Charge, capOf, headKey, type LedgerState, type RestoreAccepted } from "./state.ts";
+import {
+  type CapSet,
+  type Charge,
+  capOf,
+  headKey,
+  type LedgerState,
+  type PeriodCapSet,
+  type RestoreAccepted,
+  type StudyCapSet,
+} from "./state.ts";
 
 /** What a ledger says of charges: all of it, or as much as its writer told. */
 export interface ToldCharges {
@@ -39,12 +48,14 @@ export function chargesToRecover(own: LedgerState, other: ToldCharges, site?: Si
   });
 }
 
-/** Charges that the other side counts as spent and this ledger doesn't. */
+/** Charges that the other side counts as spent and this ledger doesn't; nobody's word spends another site's charge. */
 export function notCounted(own: ToldCharges, other: ToldCharges, site?: SiteName): readonly ChargeId[] {
   return [...other.charges]
     .filter(([id, charge]) => {
       const isAsked = site === undefined || charge.body.site === site;
-      return isAsked && isSpent(charge) && !isSpent(own.charges.get(id));
+      const ours = own.charges.get(id);
+      const isSame = ours === undefined || ours.body.site === charge.body.site;
+      return isAsked && isSame && isSpent(charge) && !isSpent(ours);
     })
     .map(([id]) => id);
 }
@@ -54,20 +65,46 @@ export function isSpent(charge: Charge | undefined): boolean {
   return charge?.state === "acting" || charge?.state === "committed";
 }
 
+type AnyCap = CapSet | StudyCapSet | PeriodCapSet;
+
 /**
- * Caps of a site's data sets that the other side knows to be tighter than ours, hence set after the copy was made, or
- * raised since. Ours stands where neither is the tighter one in all that it bounds.
+ * Caps of a site's data sets, of every kind, that the other side knows to be tighter than ours, hence set after the
+ * copy was made, or raised since. Ours stands where neither is the tighter one in all that it bounds.
  */
-export function tighterCaps(own: LedgerState, told: readonly LedgerEntry[], site: SiteName): readonly CapSet[] {
-  const newest = new Map<DatasetId, CapSet>();
-  for (const { body } of told) if (body.kind === "cap-set" && body.site === site) newest.set(body.dataset, body);
-  return [...newest.values()].filter((theirs) => {
-    const ours = capOf(own, site, theirs.dataset);
-    if (ours === undefined) return true;
-    const [before, now] = [ours.perStudy ?? Number.POSITIVE_INFINITY, theirs.perStudy ?? Number.POSITIVE_INFINITY];
-    const isWithin = theirs.delta <= ours.delta && theirs.epsilon <= ours.epsilon && now <= before;
-    return isWithin && (theirs.delta < ours.delta || theirs.epsilon < ours.epsilon || now < before);
-  });
+export function tighterCaps(own: LedgerState, told: readonly LedgerEntry[], site: SiteName): readonly AnyCap[] {
+  const newest = new Map<string, AnyCap>();
+  for (const { body } of told) {
+    if (isCap(body) && body.site === site) newest.set(`${body.kind}/${placeOf(body)}`, body);
+  }
+  return [...newest.values()].filter((theirs) => isTighter(own, theirs));
+}
+
+function isCap(body: LedgerBody): body is AnyCap {
+  return body.kind === "cap-set" || body.kind === "study-cap-set" || body.kind === "period-cap-set";
+}
+
+/** As the state keeps it. */
+function placeOf(cap: AnyCap): string {
+  const on = `${cap.site}/${cap.dataset}`;
+  if (cap.kind === "cap-set") return on;
+  return `${on}/${cap.kind === "study-cap-set" ? cap.study : cap.period}`;
+}
+
+function isTighter(own: LedgerState, theirs: AnyCap): boolean {
+  if (theirs.kind !== "cap-set") {
+    const known = theirs.kind === "study-cap-set" ? own.studyCaps : own.periodCaps;
+    return bound(theirs.epsilon) < bound(known.get(placeOf(theirs))?.epsilon);
+  }
+  const ours = capOf(own, theirs.site, theirs.dataset);
+  if (ours === undefined) return true;
+  const [before, now] = [bound(ours.perStudy), bound(theirs.perStudy)];
+  const isWithin = theirs.delta <= ours.delta && theirs.epsilon <= ours.epsilon && now <= before;
+  return isWithin && (theirs.delta < ours.delta || theirs.epsilon < ours.epsilon || now < before);
+}
+
+/** A cap that isn't there, or was lifted, bounds nothing. */
+function bound(epsilon: number | null | undefined): number {
+  return epsilon ?? Number.POSITIVE_INFINITY;
 }
 
 /** Whether a ledger once was, or is, the one that this head is of. */

@@ -3,8 +3,17 @@ import { describe, expect, test } from "vitest";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
 import { SiteName } from "../units/identity.ts";
 import { LedgerBody } from "./entry.ts";
-import { acting, cap, committed, histogramEvent, reserved, someDigest, TestLedger } from "./ledger.test-support.ts";
-import { acceptedRestore, chargesIn, checkHoldsHead, notCounted, tighterCaps } from "./recovery.ts";
+import {
+  acting,
+  cancelled,
+  cap,
+  committed,
+  histogramEvent,
+  reserved,
+  someDigest,
+  TestLedger,
+} from "./ledger.test-support.ts";
+import { acceptedRestore, chargesIn, chargesToRecover, checkHoldsHead, notCounted, tighterCaps } from "./recovery.ts";
 import { headKey, headOf } from "./state.ts";
 import { partsOf, ToldParts } from "./told.ts";
 
@@ -104,5 +113,33 @@ describe("[LED13] a restore that is accepted", () => {
     expect(caps(cap(4), cap(3))).toBe(1);
     expect(caps(cap(4), cap(4, 2))).toBe(1);
     expect([caps(cap(3), cap(4)), caps(cap(4, 1), cap(3, 2)), caps(cap(4), cap(4))]).toEqual([0, 0, 0]);
+  });
+
+  test("so is one for a study, or for a period, each by itself", () => {
+    const on = { site: basel, dataset: "clinic", statement: someDigest };
+    const ofStudy = (epsilon: number | null, study = "heart"): LedgerBody =>
+      LedgerBody.parse({ kind: "study-cap-set", ...on, study, epsilon });
+    const ofPeriod = (epsilon: number | null, period = "30-days"): LedgerBody =>
+      LedgerBody.parse({ kind: "period-cap-set", ...on, period, epsilon });
+    const taken = (own: readonly LedgerBody[], ...theirs: readonly LedgerBody[]): unknown =>
+      tighterCaps(new TestLedger(cap(4), ...own).state, new TestLedger(cap(4), ...theirs).entries, basel);
+    expect(taken([], ofStudy(2), ofPeriod(3), ofStudy(1))).toEqual([ofStudy(1), ofPeriod(3)]);
+    expect(taken([ofStudy(2), ofPeriod(2)], ofStudy(1), ofPeriod(1))).toEqual([ofStudy(1), ofPeriod(1)]);
+    expect(taken([ofStudy(2), ofPeriod(2)], ofStudy(1, "lung"), ofPeriod(3, "7-days"))).toHaveLength(2);
+    expect(taken([ofStudy(2), ofPeriod(2)], ofStudy(2), ofPeriod(3))).toEqual([]);
+    expect(taken([ofStudy(2), ofPeriod(2)], ofStudy(1), ofStudy(null), ofPeriod(null))).toEqual([]);
+    expect(tighterCaps(new TestLedger().state, new TestLedger(ofStudy(1)).entries, SiteName.parse("geneva"))).toEqual(
+      [],
+    );
+  });
+
+  test("a site's word about a charge that is another site's here spends nothing of that site", () => {
+    const ofGeneva = LedgerBody.parse({ ...reserved("a", step), site: "geneva" });
+    const capOfGeneva = LedgerBody.parse({ ...cap(4), site: "geneva" });
+    const told = new TestLedger(cap(4), reserved("a", step), acting("a")).state;
+    const own = new TestLedger(capOfGeneva, ofGeneva);
+    expect(chargesToRecover(own.state, told, basel)).toEqual([]);
+    own.append(cancelled("a"));
+    expect(chargesToRecover(own.state, told, basel)).toEqual([]);
   });
 });

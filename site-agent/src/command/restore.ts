@@ -22,7 +22,7 @@ export async function acceptRestore({ folder, output }: CommandContext, reason: 
     ...(isOwn
       ? [
           `${result.recovered} charges that it had lost are spent again, as the coordinator counts them.`,
-          ...result.caps.map((dataset) => `The cap of ${dataset} is the lower one that the coordinator knows.`),
+          ...result.caps.map((dataset) => `Caps of ${dataset} are the lower ones that the coordinator knows.`),
           "What the steward decided since the copy was made is lost otherwise: look at caps, freezes and vetoes again.",
           "Next, at the coordinator: consilium budget accept-restore --reason TEXT",
         ]

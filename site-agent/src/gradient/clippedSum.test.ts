@@ -210,6 +210,17 @@ describe.each(BACKENDS)("on %s", (backend) => {
     });
   });
 
+  test("[ENG3] a shard of a large step keeps its sums in float64: rounded to float32 they could be off by more", () => {
+    const { spec, features, classes } = CASES[0] ?? fail();
+    const patients = somePatients(5, 9, features, classes, 1);
+    const network = loadNetwork(spec, trained(spec, 3));
+    const inStep = (count: number) =>
+      clippedSum(network, patients, { patients: all(9) }, ruleOf(1), new SumBuffer(parameterCount(spec)), 16, count);
+    expect([9, 4096].map((count) => inStep(count).values instanceof Float32Array)).toEqual([true, true]);
+    expect(inStep(4097).values).toBeInstanceOf(Float64Array);
+    network.dispose();
+  });
+
   describe("[ENG6] a logical batch of any size is cut physically, and its memory returns", () => {
     const spec = modelSpecOf({ preset: "deeptype", hidden: [32], clusters: 3, clusterWeight: 0.1 }, 64, 3);
 

@@ -18,7 +18,7 @@ import { FormedGradients } from "./formedGradients.ts";
 import { forPatients } from "./norms.ts";
 import { ROW_MULTIPLE, runPass } from "./pass.ts";
 import { rowsMax } from "./physicalRows.ts";
-import { cancellationMax, placesPerSum } from "./placesPerSum.ts";
+import { cancellationMax, fitsFloat32, placesPerSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
 /**
@@ -51,7 +51,8 @@ export function clippedSum(
   const summands = { hasPositions: isSequential, isSingle: mostRecords(parts) <= 1 };
   const places = placesPerSum(parameters, patientsInStep, summands);
   // A count is exact in float64 alone.
-  buffer.start(parts.length > 1 || clipping.mode === "adaptive");
+  const isCounted = clipping.mode === "adaptive";
+  buffer.start(parts.length > 1 || isCounted || !fitsFloat32(parameters, patientsInStep));
   let count = 0;
   for (const [index, part] of parts.entries()) {
     const { features, labels } = gather(patients, part, paddedRows(part, rows));
@@ -77,7 +78,7 @@ export function clippedSum(
       uses.dispose();
     }
   }
-  if (clipping.mode === "adaptive") {
+  if (isCounted) {
     buffer.write(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count), true);
   }
   return asClippedSum(buffer.values, sumSensitivity(spec, rule));

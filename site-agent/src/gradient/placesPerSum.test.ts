@@ -1,7 +1,7 @@
 import { clipRounding } from "@consilium/shared/contribution/grid";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cancellationMax, placesPerSum, rowsOfSum } from "./placesPerSum.ts";
+import { cancellationMax, fitsFloat32, placesPerSum, rowsOfSum } from "./placesPerSum.ts";
 
 const count = (most: number) => fc.integer({ min: 1, max: most });
 
@@ -25,6 +25,17 @@ describe("[ENG3] float32 sums", () => {
         },
       ),
     );
+  });
+
+  test("keep a float64 sum only where one rounding of N patients' sum, at both neighbours, is within η", () => {
+    fc.assert(
+      fc.property(count(1e8), count(2 ** 20), (dimension, patients) => {
+        const rounded = 2 * patients * 2 ** -24;
+        const room = clipRounding(dimension) - 2 ** -11;
+        expect(fitsFloat32(dimension, patients)).toBe(rounded <= room);
+      }),
+    );
+    expect([fitsFloat32(100, 4096), fitsFloat32(100, 4097)]).toEqual([true, false]);
   });
 
   test("take as many rows as their longest way of additions allows, against every split there is", () => {

@@ -44,18 +44,28 @@ const SHARE = { whole: 0.6, several: 0.8 } as const;
  * inequality, the result moves by at most Σ over patients of √(Σ_k γ_k² t_k²), t_k ≥ Σ‖summand‖ of the patient in k
  * after clipping: √Σ t_k² ≤ C over the blocks of whole gradients, and ≤ κC over the others. So γ = 0.6·γ′ for the
  * first and 0.8·γ′/κ for the others moves it by at most γ′·N·C. Both neighbours may err so, in opposite directions:
- * 2·γ′·N ≤ η − other rounding. Several sums are added in float64; a float64 sum that is kept in float32
- * (`sumBuffer.ts`) was rounded once, and one place is always allowed. Where only one record fits, each sum is a function
- * of one patient alone, and its norm was raised for its rounding.
+ * 2·γ′·N ≤ η − other rounding. Several sums are added in float64. Where only one record fits, each sum is a function of
+ * one patient alone, and its norm was raised for its rounding; not so a float64 sum over patients that is kept in float32
+ * (`fitsFloat32`).
  */
 export function placesPerSum(dimension: number, patients: number, { hasPositions, isSingle }: Summands): Places {
   assert(patients <= PATIENTS_PER_STEP_MAX, "a step's patients are within the float64 bound");
-  const room = ((clipRounding(dimension) - OTHER_ROUNDING) * 2 ** 23) / Math.max(1, patients);
+  const room = roundings(dimension, patients);
   const places = (share: number): number => Math.max(1, Math.floor(room * share));
   const excess = cancellationMax(hasPositions);
   if (!isSingle) return { whole: places(1 / excess), several: places(1 / excess) };
   if (!hasPositions) return { whole: places(1), several: places(1 / excess) };
   return { whole: places(SHARE.whole), several: places(SHARE.several / excess) };
+}
+
+/** Float32 roundings of a step's sum, each by at most 2⁻²⁴·N·C, that both neighbours have room for. */
+function roundings(dimension: number, patients: number): number {
+  return ((clipRounding(dimension) - OTHER_ROUNDING) * 2 ** 23) / Math.max(1, patients);
+}
+
+/** Whether float64 sums over patients may be rounded to float32, once, to be kept (`sumBuffer.ts`). */
+export function fitsFloat32(dimension: number, patients: number): boolean {
+  return roundings(dimension, patients) >= 1;
 }
 
 /** Rows of one float32 sum: groups of rows, each one product, and then the sum of these. */

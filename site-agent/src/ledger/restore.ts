@@ -38,7 +38,7 @@ export const Accepted = z.strictObject({
   accepted: z.array(z.strictObject({ lost: LedgerHead, accepted: LedgerHead })),
   /** Charges that this site's ledger had lost: spent from now on, as the coordinator counts them. */
   recovered: z.number().int().nonnegative(),
-  /** Data sets whose cap was set lower since the copy was made. */
+  /** Data sets on which some cap was set lower since the copy was made. */
   caps: z.array(DatasetId),
 });
 export type Accepted = z.infer<typeof Accepted>;
@@ -192,13 +192,15 @@ export class Restore {
   }
 }
 
+const CAP_KINDS: ReadonlySet<LedgerBody["kind"]> = new Set(["cap-set", "study-cap-set", "period-cap-set"]);
+
 function summaryOf(bodies: readonly LedgerBody[]): Accepted {
   return {
     accepted: bodies.flatMap((body) =>
       body.kind === "restore-accepted" ? [{ lost: body.lost, accepted: body.accepted }] : [],
     ),
     recovered: bodies.filter(({ kind }) => kind === "recovered" || kind === "acting").length,
-    caps: bodies.flatMap((body) => (body.kind === "cap-set" ? [body.dataset] : [])),
+    caps: [...new Set(bodies.flatMap((body) => (CAP_KINDS.has(body.kind) && "dataset" in body ? [body.dataset] : [])))],
   };
 }
 

@@ -69,6 +69,24 @@ describe("[LED33] at a site a cap is raised by two of its stewards, lowered by o
     expect(cap()).toMatchObject({ epsilon: 4 });
   });
 
+  test("what was asked for before the same cap was changed is granted no more", () => {
+    bench.setCap(4);
+    addSecond();
+    bench.decide(ask(ofData(8)));
+    const year = CapChange.parse({ of: "period", period: "calendar-year", epsilon: 1 });
+    bench.decide({ action: "lower-cap", dataset, change: year, reason: "less" });
+    const perStudy = CapChange.parse({ of: "data-set", epsilon: 4, delta: 1e-4, perStudy: 1 });
+    const overtaken = settle(true);
+    bySecond({ action: "lower-cap", dataset, change: perStudy, reason: "less" });
+    expect(() => bySecond(overtaken)).toThrow(failing("budget/raise-overtaken"));
+    expect(cap()).toMatchObject({ epsilon: 4, perStudy: 1 });
+    bySecond(settle(false));
+    bench.decide(ask(CapChange.parse({ ...perStudy, epsilon: 8 })));
+    bench.decide({ action: "lower-cap", dataset, change: CapChange.parse({ ...year, epsilon: 0.5 }), reason: "less" });
+    bySecond(settle(true));
+    expect(cap()).toMatchObject({ epsilon: 8, perStudy: 1, periods: [{ epsilon: 0.5 }] });
+  });
+
   test("each lowers at once, alone; what is no raise is not asked for", () => {
     bench.setCap(4);
     addSecond();

@@ -1,7 +1,7 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { type CapChange, isRaise } from "@consilium/shared/ledger/cap";
 import { capsInForce } from "@consilium/shared/ledger/capFilter";
-import type { LedgerBody } from "@consilium/shared/ledger/entry";
+import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
 import type { LedgerState, Raise } from "@consilium/shared/ledger/state";
 import type { DatasetId, Digest, SiteName } from "@consilium/shared/units/identity";
 
@@ -58,6 +58,33 @@ export function openRaise(state: LedgerState, request: Digest): Raise {
     kind: "refused",
     what: raise === undefined ? "No such raise of a cap was asked for." : "This raise of a cap is settled already.",
     remedy: "See what waits: consilium-site budget show",
+  });
+}
+
+/** Throws where the cap that a raise is of was set anew since: granted now, it would undo what nobody spoke of. */
+export function requireStanding(entries: readonly LedgerEntry[], { asked }: Raise): void {
+  const when = entries.findLastIndex(({ body }) => body.kind === "raise-asked" && body.statement === asked.statement);
+  if (entries.slice(when + 1).some(({ body }) => sets(body, asked.dataset, asked.change))) throw overtaken();
+}
+
+function sets(body: LedgerBody, dataset: DatasetId, change: CapChange): boolean {
+  if (!("dataset" in body) || body.dataset !== dataset) return false;
+  switch (change.of) {
+    case "data-set":
+      return body.kind === "cap-set";
+    case "study":
+      return body.kind === "study-cap-set" && body.study === change.study;
+    case "period":
+      return body.kind === "period-cap-set" && body.period === change.period;
+  }
+}
+
+function overtaken(): Failure {
+  return new Failure({
+    code: "budget/raise-overtaken",
+    kind: "refused",
+    what: "The cap was changed after this raise of it was asked for.",
+    remedy: "Refuse it (consilium-site budget refuse N); whoever still wants it asks again, for the cap as it is now.",
   });
 }
 

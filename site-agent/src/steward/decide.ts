@@ -20,7 +20,7 @@ import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
 import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
-import { capBody, openRaise, requireLowering, requireRaise } from "./capDecision.ts";
+import { capBody, openRaise, requireLowering, requireRaise, requireStanding } from "./capDecision.ts";
 import { type SignedStatement, type StewardAction, type StewardStatement, verifyDecision } from "./statement.ts";
 
 export interface DecisionOptions {
@@ -85,10 +85,12 @@ function effectOf(options: DecisionOptions, { decision, steward: by }: StewardSt
     }
     case "settle-raise": {
       const { request, isGranted, reason } = decision;
-      const { dataset, change } = openRaise(ledger.state, request).asked;
+      const raise = openRaise(ledger.state, request);
+      const { dataset, change } = raise.asked;
       const settled = { kind: "raise-settled" as const, site, request, isGranted, by, reason, statement };
       const granted = isGranted ? [capBody(site, dataset, change, statement)] : [];
-      return { bodies: [settled, ...granted], check: nothing, also: nothing };
+      const check = isGranted ? (): void => requireStanding(ledger.entries(), raise) : nothing;
+      return { bodies: [settled, ...granted], check, also: nothing };
     }
     case "add-steward": {
       const { name: steward, publicKey } = decision;
