@@ -44,9 +44,9 @@ const SHARE = { whole: 0.6, several: 0.8 } as const;
  * inequality, the result moves by at most Σ over patients of √(Σ_k γ_k² t_k²), t_k ≥ Σ‖summand‖ of the patient in k
  * after clipping: √Σ t_k² ≤ C over the blocks of whole gradients, and ≤ κC over the others. So γ = 0.6·γ′ for the
  * first and 0.8·γ′/κ for the others moves it by at most γ′·N·C. Both neighbours may err so, in opposite directions:
- * 2·γ′·N ≤ η − other rounding. Several sums are added in float64. Where only one record fits, each sum is a function of
- * one patient alone, and its norm was raised for its rounding; not so a float64 sum over patients that is kept in float32
- * (`fitsFloat32`).
+ * 2·γ′·N ≤ η − other rounding. Several sums are added in float64. Where only one record fits, each sum is a function
+ * of one patient alone, and its norm was raised for its rounding; not so a float64 sum over patients that is kept in
+ * float32 (`fitsFloat32`).
  */
 export function placesPerSum(dimension: number, patients: number, { hasPositions, isSingle }: Summands): Places {
   assert(patients <= PATIENTS_PER_STEP_MAX, "a step's patients are within the float64 bound");
