@@ -19,6 +19,7 @@ describe("the starters refuse what they don't know, before anything is installed
     ["bench", ["--nope"]],
     ["bench", ["heart", "--only", "wasm"]],
     ["bench", ["round", "--write"]],
+    ["bench", ["round", "--charges"]],
     ["demo", ["--nope"]],
     ["demo", ["somewhere"]],
   ])("%s %j", (name, args) => {

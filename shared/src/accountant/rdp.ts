@@ -38,8 +38,13 @@ export function curveOfEvents(events: readonly PricedEvent[]): RdpCurve {
 }
 
 export function addCurves(a: RdpCurve, b: RdpCurve): RdpCurve {
+  // A plain loop: each charge is added to several sums, and a start adds all of a ledger's.
+  const values = new Float64Array(a.values.length);
+  for (let index = 0; index < values.length; index++) {
+    values[index] = (a.values[index] ?? Number.NaN) + (b.values[index] ?? Number.NaN);
+  }
   return {
-    values: a.values.map((value, index) => value + (b.values[index] ?? Number.NaN)),
+    values,
     maxLogRatio: a.maxLogRatio + b.maxLogRatio,
     totalVariation: a.totalVariation + b.totalVariation,
   };

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import type { Digest } from "../units/identity.ts";
 import { canonicalJson } from "./canonicalJson.ts";
 
 /** SHA-256 of bytes or of a UTF-8 text. */
 export function digestOf(data: Uint8Array | string): Digest {
-  return createHash("sha256").update(data).digest("hex") as Digest;
+  return hash("sha256", data, "hex") as Digest;
 }
 
 /** SHA-256 of bytes that come one after another. */

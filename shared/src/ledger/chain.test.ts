@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { canonicalJson } from "../encoding/canonicalJson.ts";
+import { digestOf } from "../encoding/digest.ts";
 import { signerOf } from "../signing/ed25519.ts";
 import { SiteName } from "../units/identity.ts";
 import { emptyTip, encodeEntry, nextEntry, ownEntries, readChain, tipOf } from "./chain.ts";
-import type { LedgerEntry } from "./entry.ts";
+import { LedgerBody, type LedgerEntry } from "./entry.ts";
 import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
 
 const ledger = new TestLedger(
@@ -18,6 +20,22 @@ describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry
   test("the ledger itself is read back as it was written", () => {
     expect(read(lines)).toEqual(ledger.entries);
     expect(readChain([], writer, signer.publicKey)).toEqual([]);
+  });
+
+  test("what is stored and what is hashed are canonical JSON, whatever a body says", () => {
+    const said = LedgerBody.parse({
+      kind: "study-moved",
+      study: "heart",
+      from: 'running"',
+      to: "\\ended\n",
+      by: "Zoë \u{1F9EA}",
+      reason: "",
+    });
+    for (const entry of new TestLedger(cap(4), said).entries) {
+      const { hash, signature: _signature, ...content } = entry;
+      expect(encodeEntry(entry)).toBe(canonicalJson(entry));
+      expect(hash).toBe(digestOf(canonicalJson(content)));
+    }
   });
 
   test.each(lines.map((_, index) => index))("every byte of entry %d, one bit of it", (index) => {

@@ -1,5 +1,5 @@
 import { canonicalJson } from "../encoding/canonicalJson.ts";
-import { digestOfJson } from "../encoding/digest.ts";
+import { digestOf } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
 import type { PartyName } from "../units/identity.ts";
@@ -20,13 +20,40 @@ export function tipOf(entry: LedgerEntry): ChainTip {
 /** The entry that follows `tip`: canonical encoding → hash → signature. */
 export function nextEntry(tip: ChainTip, at: string, body: LedgerBody, signer: Signer): LedgerEntry {
   const content = { writer: tip.writer, sequence: tip.sequence + 1, previousHash: tip.hash, at, body };
-  const hash = digestOfJson(content);
+  const hash = digestOf(contentText(content, canonicalJson(body)));
   return { ...content, hash, signature: signStatement(signer, LEDGER_ENTRY_DOMAIN, { hash }) };
 }
 
 /** The one form in which an entry is stored and shown: a line of canonical JSON. */
 export function encodeEntry(entry: LedgerEntry): string {
-  return canonicalJson(entry);
+  return entryText(entry, canonicalJson(entry.body));
+}
+
+/**
+ * Canonical JSON of an entry, and of its content, which is what its hash is of: both around one and the same text of
+ * the body, whose making is most of the work of writing an entry and of reading one.
+ */
+function entryText(entry: LedgerEntry, body: string): string {
+  const [hash, signature] = [JSON.stringify(entry.hash), JSON.stringify(entry.signature)];
+  return textOf(entry, body, `"hash":${hash},`, `"signature":${signature},`);
+}
+
+function contentText(content: Content, body: string): string {
+  return textOf(content, body, "", "");
+}
+
+type Content = Pick<LedgerEntry, "writer" | "sequence" | "previousHash" | "at">;
+
+/** Keys in code-unit order, with what an entry has more than its content in the places of `hash` and `signature`. */
+function textOf(
+  { writer, sequence, previousHash, at }: Content,
+  body: string,
+  hash: string,
+  signature: string,
+): string {
+  const [time, previous, party] = [at, previousHash, writer].map((text) => JSON.stringify(text));
+  const place = `"previousHash":${previous},"sequence":${sequence}`;
+  return `{"at":${time},"body":${body},${hash}${place},${signature}"writer":${party}}`;
 }
 
 /**
@@ -46,12 +73,12 @@ function readLinked(line: string, tip: ChainTip): LedgerEntry {
   const parsed = LedgerEntry.safeParse(parseJson(line));
   if (!parsed.success) throw refuse("it has not the form of an entry");
   const entry = parsed.data;
-  if (encodeEntry(entry) !== line) throw refuse("it is not in canonical form");
+  const body = canonicalJson(entry.body);
+  if (entryText(entry, body) !== line) throw refuse("it is not in canonical form");
   if (entry.writer !== tip.writer) throw refuse(`it was written by ${entry.writer}`);
   if (entry.sequence !== sequence) throw refuse(`it bears the number ${entry.sequence}`);
   if (entry.previousHash !== tip.hash) throw refuse("it does not follow the entry before it");
-  const { hash, signature: _signature, ...content } = entry;
-  if (digestOfJson(content) !== hash) throw refuse("its hash is not that of its content");
+  if (digestOf(contentText(entry, body)) !== entry.hash) throw refuse("its hash is not that of its content");
   return entry;
 }
 

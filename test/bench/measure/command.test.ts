@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { benchOptions, chosen } from "./command.ts";
+import { benchOptions, chosen, countOption } from "./command.ts";
 
 const NAMES = ["DeepType, batch 64", "ResNet-18, batch 16"];
 
@@ -28,5 +28,19 @@ describe("a benchmark's options", () => {
         remedy: expect.stringMatching(remedy),
       }),
     );
+  });
+});
+
+describe("a count among the options", () => {
+  test("is taken out wherever it stands; without it the usual one", () => {
+    expect(countOption(["--json", "--charges", "500", "--write"], "--charges", 7)).toEqual({
+      count: 500,
+      rest: ["--json", "--write"],
+    });
+    expect(countOption(["--json"], "--charges", 7)).toEqual({ count: 7, rest: ["--json"] });
+  });
+
+  test.each([[[]], [["0"]], [["1e6"]], [["-3"]], [["--json"]]])("followed by %j it is refused", (after) => {
+    expect(() => countOption(["--charges", ...after], "--charges", 7)).toThrow(/whole number/);
   });
 });

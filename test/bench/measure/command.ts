@@ -21,6 +21,19 @@ export function benchOptions(args: readonly string[], names: readonly string[]):
   return { json, write, only };
 }
 
+/** Takes `NAME COUNT` out of a benchmark's arguments; the rest are for `benchOptions`. */
+export function countOption(
+  args: readonly string[],
+  name: string,
+  otherwise: number,
+): { readonly count: number; readonly rest: readonly string[] } {
+  const at = args.indexOf(name);
+  if (at < 0) return { count: otherwise, rest: args };
+  const text = args[at + 1] ?? "";
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw refused(`${name} is followed by a whole number, not "${text}".`, OPTIONS);
+  return { count: Number(text), rest: args.toSpliced(at, 2) };
+}
+
 export function chosen(names: readonly string[], only: string | undefined): readonly string[] {
   const wanted = only?.toLowerCase() ?? "";
   return names.filter((name) => name.toLowerCase().includes(wanted));
@@ -37,6 +50,8 @@ export async function runCommand(run: () => Promise<void> | void): Promise<void>
   }
 }
 
+const OPTIONS = "Options: --json, --write, --only CASE; of privacy also --charges COUNT.";
+
 function parsed(args: readonly string[]): BenchOptions {
   try {
     const options = { json: { type: "boolean" }, write: { type: "boolean" }, only: { type: "string" } } as const;
@@ -44,7 +59,7 @@ function parsed(args: readonly string[]): BenchOptions {
     return { json, write, only };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw refused(error.message, "Options: --json, --write, --only CASE.");
+    throw refused(error.message, OPTIONS);
   }
 }
 
