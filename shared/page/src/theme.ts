@@ -15,6 +15,7 @@ const lake: MantineColorsTuple = [
 ];
 
 export const theme = createTheme({
+  respectReducedMotion: true,
   primaryColor: "lake",
   primaryShade: { light: 7, dark: 7 },
   colors: { lake },
