@@ -157,6 +157,8 @@ class LedgerWorld {
       await this.#coordinator.delivered();
       this.#tried("accepted here", this.#coordinator.accept());
       await this.#coordinator.delivered();
+      for (const site of this.#sites)
+        this.#hold(!this.#joined(site.name) || !site.isApart, `${site.name} was not told that the ledgers join again`);
       for (const site of this.#sites) await this.#acceptAt(site);
     }
     for (const site of this.#sites) site.connect();

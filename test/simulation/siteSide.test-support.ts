@@ -140,6 +140,11 @@ export class SiteSide {
     return { type: "accepted" };
   }
 
+  /** Whether it says that it takes part in nothing. */
+  get isApart(): boolean {
+    return this.#opened().restore.apart() !== null;
+  }
+
   async accept(): Promise<Failure | null> {
     try {
       await this.#opened().restore.accept("operator", "the disk broke");

@@ -168,8 +168,12 @@ export class Restores {
     this.#note(site, { ...apart, yours: isYoursOver ? null : yours });
     for (const { lost } of bodies) logger.info("restore-accepted", { site, writer: lost.writer, entry: lost.sequence });
     if (bodies.length === 0) return bodies;
-    if (this.isApart(site)) this.begin(site);
-    else this.#options.onJoined(site);
+    if (this.isApart(site)) {
+      this.begin(site);
+      return bodies;
+    }
+    this.#watch(site, this.#options.send(site, { type: "ledgers-differ", yours: null, ours: null }));
+    this.#options.onJoined(site);
     return bodies;
   }
 

@@ -120,6 +120,7 @@ export const CoordinatorMessage = z.discriminatedUnion("type", [
   /**
    * The ledgers don't join, so the site takes part in nothing: one of them was restored from an older copy. `yours`:
    * the head of the site's own that it may have lost; `ours`: the head of the coordinator's that the coordinator lost.
+   * Neither: they join again.
    */
   z.strictObject({
     type: z.literal("ledgers-differ"),

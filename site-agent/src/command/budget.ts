@@ -6,7 +6,7 @@ import { z } from "zod";
 import { DatasetBudget, type RaiseView } from "../ledger/budget.ts";
 import { Cap } from "../steward/statement.ts";
 import { changeText } from "./capChanges.ts";
-import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
+import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf, whyApart } from "./context.ts";
 import { epsilonCell, runnable, table } from "./output.ts";
 
 export async function show(context: CommandContext): Promise<void> {
@@ -27,9 +27,11 @@ export async function show(context: CommandContext): Promise<void> {
       epsilonCell(trainingEpsilon),
     ]),
   );
+  const apart = await whyApart(context);
   const waiting = budgets.flatMap(({ raises }) => raises.filter(({ settled }) => settled === null));
   const given = budgets.flatMap(({ notices: all }) => all);
-  context.output.result({ datasets: budgets }, [
+  context.output.result({ datasets: budgets, apart }, [
+    ...(apart === null ? [] : [`Not all that was spent may be counted here. ${apart.what}`, apart.remedy, ""]),
     ...table(["data set", "ε spent", "with reserved", "cap (all studies)", "left", ""], rows),
     ...(studies.length === 0 ? [] : ["", ...table(["data set", "study", "ε", "training alone"], studies)]),
     ...otherCaps(budgets),

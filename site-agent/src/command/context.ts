@@ -4,7 +4,7 @@ import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, ApprovalStatement, Disclosure } from "@consilium/shared/study/approval";
 import { z } from "zod";
 import type { SiteRequest } from "../control/answer.ts";
-import { NextDecision } from "../control/request.ts";
+import { AgentStatus, NextDecision } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
 import { readPassword, type Terminal } from "../steward/password.ts";
 import { openKey, type SealedKey } from "../steward/sealedKey.ts";
@@ -100,3 +100,9 @@ export function signApproval(signer: Signer, statement: ApprovalStatement): Stew
 }
 
 const NextDecisionDone = z.strictObject({ number: z.number() });
+
+/** Why this site takes part in nothing until somebody accepts a restored ledger; null where nothing keeps it out. */
+export async function whyApart({ folder }: CommandContext): Promise<AgentStatus["apart"]> {
+  const reply = await ask(folder.socket, { ask: "status" });
+  return reply === null ? null : AgentStatus.parse(reply.answer).apart;
+}

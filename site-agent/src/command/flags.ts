@@ -47,6 +47,13 @@ export function portNumber(text: string): number {
   return port;
 }
 
+/** Why somebody decides so: a word at least. */
+export function reasonText(text: string): string {
+  const reason = text.trim();
+  if (reason === "") throw new InvalidArgumentError("must say why.");
+  return reason;
+}
+
 /** A number that a unit of privacy accepts; commander names the flag and what was given. */
 function quantity(schema: z.ZodType<number>, must: string): (text: string) => number {
   return (text) => {

@@ -12,7 +12,7 @@ import { readStudyFile } from "@consilium/storage/studyFile";
 import { z } from "zod";
 import { readConfig } from "../config.ts";
 import { changeText } from "./capChanges.ts";
-import { askSite, type CommandContext } from "./context.ts";
+import { askSite, type CommandContext, whyApart } from "./context.ts";
 import { epsilonCell, table } from "./output.ts";
 
 export interface LedgerOptions extends LedgerFilter {
@@ -89,6 +89,8 @@ export async function verify(context: CommandContext, coordinatorExport: string 
         ? [`It agrees with the coordinator's, from ${writer}'s side.`]
         : found),
   ]);
+  const apart = await whyApart(context);
+  if (apart !== null) throw new Failure({ code: "ledger/apart", kind: "refused", ...apart });
   if (found !== null && found.length > 0) {
     throw new Failure({
       code: "ledger/disagree",

@@ -1,8 +1,9 @@
+import { Failure } from "@consilium/shared/failure/failure";
 import { newSeed, signerOf } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { NextDecision } from "../control/request.ts";
 import { readPassword } from "../steward/password.ts";
-import { sealKey } from "../steward/sealedKey.ts";
+import { openKey, type SealedKey, sealKey } from "../steward/sealedKey.ts";
 import { writeStewardKey } from "../storage/keys.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { runnable, table } from "./output.ts";
@@ -25,8 +26,9 @@ export interface AddOptions {
 /** The new steward types a password of their own; one who decides here already signs that they may. */
 export async function add(context: CommandContext, name: string, options: AddOptions): Promise<void> {
   const { folder, terminal, output } = context;
-  const { signer } = await stewardOf(context, options.steward, `Let ${name} decide at this site too?`);
+  const { sealed: known, signer } = await stewardOf(context, options.steward, `Let ${name} decide at this site too?`);
   const password = await readPassword(`New password of steward ${name}: `, options.newPasswordFile, terminal);
+  await requireOwn(known, password);
   const seed = newSeed(operatingSystemRandom);
   const sealed = await sealKey(name, seed, password, operatingSystemRandom);
   const { publicKey } = signerOf(seed);
@@ -41,4 +43,16 @@ export async function add(context: CommandContext, name: string, options: AddOpt
     `${name} may decide here, by a password of their own; the ledger says who let them, for ever.`,
     runnable("Next: consilium-site steward list"),
   ]);
+}
+
+/** One password for two keys would make one person of two. */
+async function requireOwn(other: SealedKey, password: string): Promise<void> {
+  const opened = await openKey(other, password).catch(() => null);
+  if (opened === null) return;
+  throw new Failure({
+    code: "steward/password-shared",
+    kind: "usage",
+    what: `This is the password of steward ${other.steward}.`,
+    remedy: "Have the new steward choose a password of their own, that nobody else knows.",
+  });
 }

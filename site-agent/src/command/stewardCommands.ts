@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { Failure } from "@consilium/shared/failure/failure";
+import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
 import {
   asOption,
@@ -6,9 +7,9 @@ import {
   type ChangeFlags,
   capDelta,
   capEpsilon,
-  number,
   passwordOption,
   type ReasonFlags,
+  reasonText,
   type Shared,
   type StewardFlags,
   stewardFlags,
@@ -44,7 +45,7 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
       (await import("./capChanges.ts")).lower(context(options), dataset, options),
     );
   withChange(decision(command, budget, "raise <dataset>", "ask that a cap be raised; another steward grants it"))
-    .requiredOption("--reason <text>", "kept in the ledger for ever")
+    .requiredOption("--reason <text>", "kept in the ledger for ever", reasonText)
     .addHelpText("after", RAISE_EXAMPLES)
     .action(async (dataset: string, options: Shared & ChangeFlags) =>
       (await import("./capChanges.ts")).raise(context(options), dataset, options),
@@ -54,7 +55,7 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
     ["refuse", "refuse a raise, or take back one's own"],
   ] as const) {
     decision(command, budget, `${name} <number>`, description)
-      .requiredOption("--reason <text>", "kept in the ledger for ever")
+      .requiredOption("--reason <text>", "kept in the ledger for ever", reasonText)
       .action(async (text: string, options: Shared & ReasonFlags) => {
         const { settle } = await import("./capChanges.ts");
         const { reason } = options;
@@ -65,7 +66,7 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
       });
   }
   decision(command, budget, "freeze <dataset>", "let a data set take part in nothing (steward)")
-    .requiredOption("--reason <text>", "kept with the decision")
+    .requiredOption("--reason <text>", "kept with the decision", reasonText)
     .option("--off", "let it take part again", false)
     .action(async (dataset: string, options: Shared & ReasonFlags & { off: boolean }) => {
       const { off, reason } = options;
@@ -77,13 +78,13 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
 /** What stewards decide about a study besides its approval. */
 export function addStudyDecisions(study: Command, command: MakeCommand, context: MakeContext): void {
   decision(command, study, "reject <name>", "reject a study, or withdraw its approval (steward)")
-    .requiredOption("--reason <text>", "told to the coordinator")
+    .requiredOption("--reason <text>", "told to the coordinator", reasonText)
     .action(async (name: string, options: Shared & ReasonFlags) => {
       const { reason } = options;
       return (await import("./study.ts")).reject(context(options), name, { reason, steward: stewardFlags(options) });
     });
   decision(command, study, "freeze <name>", "let an approved study do nothing for now (steward)")
-    .requiredOption("--reason <text>", "kept with the decision")
+    .requiredOption("--reason <text>", "kept with the decision", reasonText)
     .option("--off", "let it go on", false)
     .action(async (name: string, options: Shared & ReasonFlags & { off: boolean }) => {
       const { off, reason } = options;
@@ -134,10 +135,14 @@ function withChange(command: Command): Command {
 }
 
 function raiseNumber(text: string): number {
-  const value = number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError("must be a raise's number, from budget show.");
-  return value;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new Failure({
+    code: "budget/no-such-raise",
+    kind: "usage",
+    what: `'${text}' is no raise's number.`,
+    remedy: "The numbers stand in: consilium-site budget show",
+  });
 }
 
 const LOWER_EXAMPLES = `

@@ -77,8 +77,13 @@ export class Restore {
   }
 
   #note(message: Differ): void {
-    this.#differ = message;
     const { yours, ours } = message;
+    if (yours === null && ours === null) {
+      this.#differ = null;
+      this.#options.logger.info("ledgers-join");
+      return;
+    }
+    this.#differ = message;
     this.#options.logger.warn("ledgers-differ", { ours: yours?.sequence ?? 0, coordinators: ours?.sequence ?? 0 });
   }
 
@@ -114,7 +119,9 @@ export class Restore {
     }
     const { sequence } = headOf(state);
     const lost =
-      yours === null ? "" : `This site's ledger ends at entry ${sequence} and lacks entry ${yours.sequence}. `;
+      yours === null
+        ? ""
+        : `This site's ledger ends at entry ${sequence} and lacks what followed, up to entry ${yours.sequence} or beyond. `;
     const theirs =
       ours === null ? "" : `The coordinator's ledger lacks entry ${ours.sequence}, which this site holds. `;
     return {
