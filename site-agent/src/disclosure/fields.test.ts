@@ -86,6 +86,7 @@ function filesWith(pattern: RegExp): string[] {
 const OPENING = {
   "command/doctor.ts": "asks whether the coordinator can be reached; sends nothing of data",
   "command/enrol.ts": "the enrolment",
+  "http/server.ts": "the steward's own page: listens on 127.0.0.1 alone, connects to nobody",
   "socket/connection.ts": "the link",
   "socket/link.ts": "the link's transfers",
   "socket/transfers.ts": "uploads of charged contributions, downloads",
