@@ -124,7 +124,16 @@ describe("[LED33] a steward's budget, by the commands that people type", () => {
     expect(await refusal(steward([...grant, "--as", "steward-of-cleveland"]))).toEqual([4, "ledger/raise-by-one"]);
     expect(await refusal(steward([...grant, "--as", "Dr. Koch"]))).toEqual([4, "steward/password-wrong"]);
     expect(await refusal(steward(["budget", "grant", "7", "--reason", "x"]))).toEqual([4, "budget/raise-unknown"]);
-    expect((await steward(["budget", "grant", "one", "--reason", "x"])).code).toBe(2);
+    expect(await refusal(steward(["budget", "grant", "one", "--reason", "x"]))).toEqual([2, "budget/raise-number"]);
+    const unsaid = await steward(["budget", "grant", "1", "--reason", " "]);
+    expect([unsaid.code, unsaid.stderr]).toEqual([2, expect.stringMatching(/--reason.*must say why/)]);
+    const first = join(folder, "cleveland.steward-password");
+    for (const shared of [first, password]) {
+      expect(await refusal(steward(["steward", "add", "Dr. Bell", "--new-password-file", shared]))).toEqual([
+        2,
+        "steward/password-shared",
+      ]);
+    }
     await consortium.site("cleveland", [...grant, "--password-file", password]);
     const { datasets } = JSON.parse((await site(["budget", "show"])).stdout);
     expect(datasets[0]).toMatchObject({

@@ -4,7 +4,7 @@ import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemR
 import { NextDecision } from "../control/request.ts";
 import { readPassword } from "../steward/password.ts";
 import { openKey, type SealedKey, sealKey } from "../steward/sealedKey.ts";
-import { writeStewardKey } from "../storage/keys.ts";
+import { sealedKeys, writeStewardKey } from "../storage/keys.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { runnable, table } from "./output.ts";
 
@@ -26,9 +26,10 @@ export interface AddOptions {
 /** The new steward types a password of their own; one who decides here already signs that they may. */
 export async function add(context: CommandContext, name: string, options: AddOptions): Promise<void> {
   const { folder, terminal, output } = context;
-  const { sealed: known, signer } = await stewardOf(context, options.steward, `Let ${name} decide at this site too?`);
+  const { signer } = await stewardOf(context, options.steward, `Let ${name} decide at this site too?`);
   const password = await readPassword(`New password of steward ${name}: `, options.newPasswordFile, terminal);
-  await requireOwn(known, password);
+  const others = (await sealedKeys(folder)).filter(({ steward }) => steward !== name);
+  await requireOwn(others, password);
   const seed = newSeed(operatingSystemRandom);
   const sealed = await sealKey(name, seed, password, operatingSystemRandom);
   const { publicKey } = signerOf(seed);
@@ -46,13 +47,18 @@ export async function add(context: CommandContext, name: string, options: AddOpt
 }
 
 /** One password for two keys would make one person of two. */
-async function requireOwn(other: SealedKey, password: string): Promise<void> {
-  const opened = await openKey(other, password).catch(() => null);
-  if (opened === null) return;
-  throw new Failure({
+async function requireOwn(others: readonly SealedKey[], password: string): Promise<void> {
+  for (const other of others) {
+    const opened = await openKey(other, password).catch(() => null);
+    if (opened !== null) throw passwordShared(other.steward);
+  }
+}
+
+function passwordShared(steward: string): Failure {
+  return new Failure({
     code: "steward/password-shared",
     kind: "usage",
-    what: `This is the password of steward ${other.steward}.`,
+    what: `This is the password of steward ${steward}.`,
     remedy: "Have the new steward choose a password of their own, that nobody else knows.",
   });
 }

@@ -39,7 +39,7 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
       return setCap(context(options), dataset, { epsilon, delta, perStudy, steward: stewardFlags(options) });
     });
   withChange(decision(command, budget, "lower <dataset>", "lower a cap at once, or set one for a study or a period"))
-    .option("--reason <text>", "kept with the decision", "lowered")
+    .option("--reason <text>", "kept with the decision", reasonText, "lowered")
     .addHelpText("after", LOWER_EXAMPLES)
     .action(async (dataset: string, options: Shared & ChangeFlags) =>
       (await import("./capChanges.ts")).lower(context(options), dataset, options),
@@ -94,7 +94,7 @@ export function addStudyDecisions(study: Command, command: MakeCommand, context:
   decision(command, study, "counter-offer <name>", "refuse a study and name the ε that would be granted (steward)")
     .requiredOption("--epsilon <number>", "ε of the whole study, at its own δ", capEpsilon)
     .option("--dataset <name>", "data set; needed where more than one is registered")
-    .option("--message <text>", "told to the lead", "an offer of less")
+    .option("--message <text>", "told to the lead", reasonText, "an offer of less")
     .action(async (name: string, options: Shared & OfferFlags) => {
       const { epsilon, dataset, message } = options;
       const { counterOffer } = await import("./studyDecisions.ts");
@@ -138,7 +138,7 @@ function raiseNumber(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1) return value;
   throw new Failure({
-    code: "budget/no-such-raise",
+    code: "budget/raise-number",
     kind: "usage",
     what: `'${text}' is no raise's number.`,
     remedy: "The numbers stand in: consilium-site budget show",

@@ -57,14 +57,19 @@ export async function readKeys(folder: DataFolder): Promise<SiteKeys> {
   };
 }
 
-/** The sealed key of the steward of that name; of the first one where none is named. */
-export async function sealedKeyOf(folder: DataFolder, name?: string): Promise<SealedKey> {
+/** The sealed keys of all stewards, the first one's first. */
+export async function sealedKeys(folder: DataFolder): Promise<readonly SealedKey[]> {
   const others = (await readdir(folder.keys)).filter((one) => /^steward-[0-9a-f]{16}\.json$/.test(one));
-  const keys = await Promise.all(
+  return Promise.all(
     ["steward.json", ...others].map(async (one) =>
       SealedKey.parse(JSON.parse(await readSecretFile(file(folder, one)))),
     ),
   );
+}
+
+/** The sealed key of the steward of that name; of the first one where none is named. */
+export async function sealedKeyOf(folder: DataFolder, name?: string): Promise<SealedKey> {
+  const keys = await sealedKeys(folder);
   const found = name === undefined ? keys[0] : keys.find(({ steward }) => steward === name);
   if (found !== undefined) return found;
   throw new Failure({
