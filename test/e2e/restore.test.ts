@@ -70,6 +70,10 @@ describe("[LED13] a ledger restored from an older copy", () => {
     const spent = await spentAt("va");
     await putBack("va");
     await until(async () => (await consortium.site("va", ["status"])).apart !== null);
+    // A budget that may lack charges says so wherever it is looked at.
+    expect((await consortium.site("va", ["budget", "show"])).apart.what).toContain("older copy");
+    const looked = await processes.run("consilium-site", ["budget", "verify", "--data", consortium.siteFolder("va")]);
+    expect([looked.code, looked.stderr]).toEqual([4, expect.stringContaining("older copy")]);
     const { accepted, recovered } = await consortium.site("va", acceptance);
     expect(accepted).toHaveLength(1);
     expect(recovered).toBeGreaterThan(0);
@@ -78,6 +82,7 @@ describe("[LED13] a ledger restored from an older copy", () => {
     await until(async () => (await verify()).lost.some(({ what }) => what.includes("all that we know of is spent")));
     expect((await consortium.consilium(acceptance)).waiting).toEqual([]);
     await until(async () => (await verify()).lost.length === 0);
+    await until(async () => (await consortium.site("va", ["status"])).apart === null);
     await trained("again");
     await expectAgreement("second");
   });
