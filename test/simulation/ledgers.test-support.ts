@@ -10,13 +10,15 @@ import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import type { Failure } from "@consilium/shared/failure/failure";
 import { disagreements } from "@consilium/shared/ledger/agreement";
-import { type ChargeId, LedgerBody, Part } from "@consilium/shared/ledger/entry";
+import { LedgerBody, Part } from "@consilium/shared/ledger/entry";
 import { holdsHead, isSpent } from "@consilium/shared/ledger/recovery";
 import { reaccount } from "@consilium/shared/ledger/spent";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { seeded } from "../../site-agent/src/round/simulation.test-support.ts";
 import { CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
+import { type Deed, truthOf } from "./oracle.test-support.ts";
 import { SiteSide } from "./siteSide.test-support.ts";
 
 const NAMES = ["basel", "geneva"].map((name) => SiteName.parse(name));
@@ -37,29 +39,8 @@ const EVENTS = [
 
 const identityOf = (index: number) => signerOf(new Uint8Array(32).fill(index + 10));
 
-/** What a site did, for ever. */
-interface Deed {
-  readonly charge: ChargeId;
-  readonly study: StudyName;
-  readonly part: Part;
-  readonly event: PrivacyEvent;
-  /** The coordinator has a head of the site's ledger with it. */
-  isSeen: boolean;
-}
-
 /** How often each thing happened: a run in which nothing did proves nothing. */
 export type Tally = Record<string, number>;
-
-/** Mulberry32: small, fast, the same everywhere; for tests alone. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /**
  * Runs so many commands from one seed; what went against a promise, in words, and how often each thing happened. A
@@ -325,7 +306,7 @@ class LedgerWorld {
       if (isApart || !isJoined || !isThorough) continue;
       const wrong = disagreements(here, there, site.name);
       this.#hold(wrong.length === 0, `${site.name}: ${wrong[0]}`);
-      const truth = this.#truth(site.name);
+      const truth = truthOf(deeds, DELTA);
       for (const ledger of [here, there]) {
         const epsilon = reaccount(ledger, site.name, DATASET, DELTA);
         this.#hold(
@@ -334,16 +315,6 @@ class LedgerWorld {
         );
       }
     }
-  }
-
-  #truth(site: SiteName): number {
-    const deeds = this.#deeds.get(site) ?? [];
-    const of = (part: Part): number =>
-      epsilonOfEvents(
-        deeds.filter((deed) => deed.part === part).map(({ event }) => event),
-        DELTA,
-      );
-    return Math.max(...Part.options.map(of));
   }
 
   #joined(site: SiteName): boolean {

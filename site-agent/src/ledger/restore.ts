@@ -87,7 +87,7 @@ export class Restore {
     this.#options.logger.warn("ledgers-differ", { ours: yours?.sequence ?? 0, coordinators: ours?.sequence ?? 0 });
   }
 
-  /** Tells the coordinator this whole ledger: it holds nothing but what concerns both. */
+  /** Tells the coordinator this whole ledger: charges, caps, heads and stewards' reasons; nothing of records. */
   #tell(): void {
     const { ledger, link, logger } = this.#options;
     const header = { ...ledger.head(), countersigned: [], roster: null };

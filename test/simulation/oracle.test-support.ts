@@ -1,0 +1,25 @@
+/** What a simulated site truly did to its patients, whatever any ledger says later. */
+import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
+import type { PrivacyEvent } from "@consilium/shared/event/event";
+import { type ChargeId, Part } from "@consilium/shared/ledger/entry";
+import type { StudyName } from "@consilium/shared/units/identity";
+
+/** What a site did, for ever. */
+export interface Deed {
+  readonly charge: ChargeId;
+  readonly study: StudyName;
+  readonly part: Part;
+  readonly event: PrivacyEvent;
+  /** The coordinator has a head of the site's ledger with it. */
+  isSeen: boolean;
+}
+
+/** ε of the part to which most was done. */
+export function truthOf(deeds: readonly Deed[], delta: number): number {
+  const of = (part: Part): number =>
+    epsilonOfEvents(
+      deeds.filter((deed) => deed.part === part).map(({ event }) => event),
+      delta,
+    );
+  return Math.max(...Part.options.map(of));
+}
