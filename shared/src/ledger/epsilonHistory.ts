@@ -151,9 +151,9 @@ function groupOf(groups: Map<string, Group>, body: SpentCharge["body"], at: stri
   return group;
 }
 
-/** Training steps alone are Gaussian; what else is done to training patients is the audit's. */
+/** Each part has one use but the training patients: there steps alone are Gaussian, and the rest is the audit's. */
 function purposeOf({ part, event }: SpentCharge["body"]): ChargePurpose {
-  if (event.kind === "poisson-gaussian") return "training";
+  if (part === "train") return event.kind === "poisson-gaussian" ? "training" : "audit";
   return part === "validation" ? "evaluation" : "audit";
 }
 
