@@ -8,6 +8,7 @@ import { Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared
 import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
 import { fromLevel, jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { takeHeldAnswers } from "./approval/heldAnswers.ts";
 import { decisionMessage, requireGenuine, weightsNeeded } from "./approval/proposals.ts";
 import { answer } from "./control/answer.ts";
 import type { AgentStatus, ControlRequest } from "./control/request.ts";
@@ -223,6 +224,11 @@ class Agent {
       case "release-published":
         records.setProgress(message.study, "released");
         this.#logger.info("release-published", { study: message.study, manifest: message.manifest });
+        return ACCEPTED;
+      case "answers-held":
+        for (const study of takeHeldAnswers(records, config.name, message))
+          this.#logger.warn("refusal-restored", { study });
+        book.forget();
         return ACCEPTED;
       case "ledgers-differ":
       case "ledger-wanted":

@@ -125,16 +125,16 @@ describe("[LED33] a steward's budget, by the commands that people type", () => {
     expect(await refusal(steward([...grant, "--as", "Dr. Koch"]))).toEqual([4, "steward/password-wrong"]);
     expect(await refusal(steward(["budget", "grant", "7", "--reason", "x"]))).toEqual([4, "budget/raise-unknown"]);
     expect(await refusal(steward(["budget", "grant", "one", "--reason", "x"]))).toEqual([2, "budget/raise-number"]);
+    // A password in a file says nothing of who sits there: whoever grants is named.
+    expect(await refusal(steward(grant))).toEqual([2, "steward/granter-not-named"]);
     const unsaid = await steward(["budget", "grant", "1", "--reason", " "]);
     expect([unsaid.code, unsaid.stderr]).toEqual([2, expect.stringMatching(/--reason.*must say why/)]);
     const first = join(folder, "cleveland.steward-password");
     for (const shared of [first, password]) {
-      expect(await refusal(steward(["steward", "add", "Dr. Bell", "--new-password-file", shared]))).toEqual([
-        2,
-        "steward/password-shared",
-      ]);
+      const adding = steward(["steward", "add", "Dr. Bell", "--reason", "holidays", "--new-password-file", shared]);
+      expect(await refusal(adding)).toEqual([2, "steward/password-shared"]);
     }
-    await consortium.site("cleveland", [...grant, "--password-file", password]);
+    await consortium.site("cleveland", [...grant, "--as", "Dr. Koch", "--password-file", password]);
     const { datasets } = JSON.parse((await site(["budget", "show"])).stdout);
     expect(datasets[0]).toMatchObject({
       cap: { epsilon: 3 },
@@ -142,6 +142,27 @@ describe("[LED33] a steward's budget, by the commands that people type", () => {
         { number: 1, by: "steward-of-cleveland", settled: { isGranted: true, by: "Dr. Koch", reason: "agreed" } },
       ],
     });
+  });
+
+  test("from the second steward on, two of them let another one in, or refuse", async () => {
+    const third = join(folder, "third-password");
+    writeFileSync(third, "a third long password", { mode: 0o600 });
+    const add = ["steward", "add", "Dr. Who", "--new-password-file", third];
+    expect(await refusal(steward(add))).toEqual([2, "steward/no-reason"]);
+    await consortium.steward("cleveland", [...add, "--reason", "holidays"]);
+    expect(await refusal(steward([...add, "--reason", "holidays"]))).toEqual([4, "steward/asked-already"]);
+    const list = async () => JSON.parse((await site(["steward", "list"])).stdout);
+    expect(await list()).toMatchObject({ stewards: [{}, {}], waiting: [{ name: "Dr. Who", reason: "holidays" }] });
+    const grant = ["steward", "grant", "Dr. Who", "--reason", "we know each other"];
+    expect(await refusal(steward(grant))).toEqual([2, "steward/granter-not-named"]);
+    expect(await refusal(steward([...grant, "--as", "steward-of-cleveland"]))).toEqual([4, "ledger/steward-by-one"]);
+    const own = [...grant, "--as", "Dr. Who", "--password-file", third];
+    expect(await refusal(site(own))).toEqual([4, "steward/signature-invalid"]);
+    await consortium.steward("cleveland", ["steward", "refuse", "Dr. Who", "--reason", "not now"]);
+    expect(await refusal(steward(grant))).toEqual([4, "steward/request-unknown"]);
+    await consortium.steward("cleveland", [...add, "--reason", "holidays"]);
+    await consortium.site("cleveland", [...grant, "--as", "Dr. Koch", "--password-file", password]);
+    expect(await list()).toMatchObject({ stewards: [{}, {}, { name: "Dr. Who" }], waiting: [] });
   });
 
   test("each lowers alone, at once; what says nothing clear is refused before a password is asked for", async () => {

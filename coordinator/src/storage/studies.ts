@@ -64,17 +64,34 @@ export function saveStanding(sql: Sql, name: StudyName, standing: StudyStanding,
   sql.run(sql.build.updateTable("study").set({ state: standing.state, resumes_to, reason }).where("name", "=", name));
 }
 
+/** A refusal leaves the approval that it withdraws where it is: its number says what is newer. */
 export function saveReply(sql: Sql, study: StudyName, reply: SiteReply): void {
+  const { site } = reply;
   const row: ApprovalRow = {
     study,
-    site: reply.site,
+    site,
     answer: reply.answer,
-    approval: reply.answer === "approved" ? canonicalJson(reply.approval) : null,
+    approval: reply.answer === "approved" ? canonicalJson(reply.approval) : approvalText(sql, study, site),
     reason: reply.answer === "rejected" ? reply.reason : null,
     counter_offer: reply.answer === "rejected" && reply.offer !== null ? canonicalJson(reply.offer) : null,
     at: reply.at,
   };
   sql.run(sql.build.replaceInto("approval").values(row));
+}
+
+function approvalText(sql: Sql, study: StudyName, site: SiteName): string | null {
+  const query = sql.build.selectFrom("approval").select("approval").where("study", "=", study).where("site", "=", site);
+  return sql.first(query)?.approval ?? null;
+}
+
+/** The approval of the highest number that a site ever gave, withdrawn or not; null where none bears a number. */
+export function newestApproval(sql: Sql, site: SiteName): Approval | null {
+  const rows = sql.all(sql.build.selectFrom("approval").select("approval").where("site", "=", site));
+  const numbered = rows.flatMap(({ approval }) => {
+    const given = approval === null ? null : Approval.parse(JSON.parse(approval));
+    return given?.statement.number === undefined ? [] : [{ given, number: given.statement.number }];
+  });
+  return numbered.sort((a, b) => b.number - a.number)[0]?.given ?? null;
 }
 
 export function repliesTo(sql: Sql, study: StudyName): readonly SiteReply[] {

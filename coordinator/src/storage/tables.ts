@@ -39,7 +39,7 @@ export interface ApprovalRow {
   study: string;
   site: string;
   answer: "approved" | "rejected";
-  /** Signed approval; null for a rejection. */
+  /** Signed approval, the one that a rejection withdrew; null where there was none. */
   approval: string | null;
   reason: string | null;
   /** What a rejection offered instead. */

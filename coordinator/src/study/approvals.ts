@@ -1,12 +1,19 @@
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
+import type { CapsInForce } from "@consilium/shared/ledger/cap";
 import { capsInForce } from "@consilium/shared/ledger/capFilter";
 import type { LedgerBody } from "@consilium/shared/ledger/entry";
+import { approvalOf, type LedgerState, lastDecision } from "@consilium/shared/ledger/state";
 import type { SiteMessage } from "@consilium/shared/protocol/messages";
 import { activeSite } from "@consilium/shared/protocol/roster";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
-import { APPROVAL_DOMAIN, type Approval, requireSameDataset } from "@consilium/shared/study/approval";
-import type { SiteName } from "@consilium/shared/units/identity";
+import {
+  APPROVAL_DOMAIN,
+  type Approval,
+  type ApprovalStatement,
+  requireSameDataset,
+} from "@consilium/shared/study/approval";
+import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { findStudy, repliesTo, type StudyRecord, saveReply } from "../storage/studies.ts";
 import { move } from "./moves.ts";
 import { isEnded } from "./study.ts";
@@ -14,7 +21,8 @@ import type { StudyWorld } from "./world.ts";
 
 /**
  * Takes a site's approval: of exactly the proposed digest, signed by the steward key and the identity key that the
- * roster pins. The caps in it become the caps that the coordinator's ledger keeps to.
+ * roster pins. The caps in it become the caps that the coordinator's ledger keeps to, unless a newer approval's are
+ * there: an older one that comes late, or again, never lets more be spent.
  */
 export function acceptApproval(world: StudyWorld, site: SiteName, approval: Approval): void {
   const { statement } = approval;
@@ -25,18 +33,43 @@ export function acceptApproval(world: StudyWorld, site: SiteName, approval: Appr
       `The approval is not signed by the steward and the identity key of ${site}.`,
     );
   }
-  requireSameDataset(world.ledger.state(), statement);
+  const state = world.ledger.state();
+  requireSameDataset(state, statement);
+  if (isInForce(world, site, approval)) return;
+  const number = requireNewer(state, statement);
   world.sql.transaction(() => {
     const { dataset, study, studyDigest } = statement;
     world.ledger.append([
-      ...capBodies(world, approval),
-      { kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approval) },
+      ...capBodies(state, approval),
+      { kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approval), number },
     ]);
     saveReply(world.sql, study, { site, answer: "approved", approval, at: world.clock.now().toISOString() });
     settle(world, record);
   });
   world.changed("studies", record.name);
   world.changed("budgets", record.name);
+}
+
+/** The very approval that stands: a site that didn't hear our reply tells it again. */
+function isInForce({ ledger, sql }: StudyWorld, site: SiteName, approval: Approval): boolean {
+  const { study } = approval.statement;
+  const standing = repliesTo(sql, study).find((reply) => reply.site === site)?.answer;
+  return standing === "approved" && approvalOf(ledger.state(), site, study)?.approval === digestOfJson(approval);
+}
+
+/** A study is approved, and approved again after a refusal, by a newer decision each time. */
+function requireNewer(state: LedgerState, { site, study, number }: ApprovalStatement): number {
+  const known = approvalOf(state, site, study)?.number ?? 0;
+  if (number !== undefined && number > known) return number;
+  throw new Failure({
+    code: "approval/older",
+    kind: "refused",
+    what:
+      number === undefined
+        ? `The approval of ${study} bears no number, so nobody can tell whether a newer decision has taken its place.`
+        : `The approval of ${study} is decision ${number} of ${site}'s stewards; decision ${known} on it is known already.`,
+    remedy: `Sign it again with this version: consilium-site study approve ${study}`,
+  });
 }
 
 /** A rejection, or an approval withdrawn; before training the study waits for it, in training it goes on without. */
@@ -100,23 +133,36 @@ function isSigned(world: StudyWorld, site: SiteName, approval: Approval): boolea
   );
 }
 
-/** The steward's caps as they stood when the approval was signed; nothing where they are in force already. */
-function capBodies(world: StudyWorld, { statement: signed }: Approval): LedgerBody[] {
-  const { site, dataset, study, cap } = signed;
+/**
+ * The steward's caps as they stood when the approval was signed, as far as they differ. Those over all studies and for
+ * periods only from the newest approval on the data set; the study's own from the newest on the study, which this is.
+ */
+function capBodies(state: LedgerState, { statement: signed }: Approval): LedgerBody[] {
+  const { site, dataset, study, cap, number = 0 } = signed;
   const statement = digestOfJson(signed);
-  const known = capsInForce(world.ledger.state(), site, dataset, study);
+  const known = capsInForce(state, site, dataset, study);
+  const own: LedgerBody[] =
+    known?.study === cap.study
+      ? []
+      : [{ kind: "study-cap-set", site, dataset, study, epsilon: cap.study ?? null, statement }];
+  return number > lastDecision(state, site, dataset) ? [...sharedCaps(known, signed, statement), ...own] : own;
+}
+
+/** Caps that bound every study on the data set. */
+function sharedCaps(
+  known: CapsInForce | undefined,
+  { site, dataset, cap }: ApprovalStatement,
+  statement: Digest,
+): LedgerBody[] {
   const { epsilon, delta, perStudy, periods = [] } = cap;
   const isKnown = known?.epsilon === epsilon && known.delta === delta && known.perStudy === perStudy;
-  const own = perStudy === undefined ? {} : { perStudy };
+  const each = perStudy === undefined ? {} : { perStudy };
   const lifted = (known?.periods ?? []).filter(({ period }) => !periods.some((one) => one.period === period));
   const changed = periods.filter(
     (one) => known?.periods?.find(({ period }) => period === one.period)?.epsilon !== one.epsilon,
   );
   return [
-    ...(isKnown ? [] : [{ kind: "cap-set" as const, site, dataset, epsilon, delta, ...own, statement }]),
-    ...(known?.study === cap.study
-      ? []
-      : [{ kind: "study-cap-set" as const, site, dataset, study, epsilon: cap.study ?? null, statement }]),
+    ...(isKnown ? [] : [{ kind: "cap-set" as const, site, dataset, epsilon, delta, ...each, statement }]),
     ...[...changed, ...lifted.map(({ period }) => ({ period, epsilon: null }))].map(
       (one): LedgerBody => ({ kind: "period-cap-set", site, dataset, ...one, statement }),
     ),

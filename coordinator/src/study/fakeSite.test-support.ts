@@ -34,6 +34,8 @@ export class FakeSite {
   /** What it packed for each attempt: kept, and sent again byte for byte. */
   readonly packed = new Map<string, Uint8Array>();
   #sequence = 0;
+  /** Number of its steward's newest decision. */
+  #decisions = 0;
 
   constructor(name: SiteName, seed: number) {
     this.name = name;
@@ -51,7 +53,13 @@ export class FakeSite {
     return { head, signature: signStatement(this.identity, LEDGER_HEAD_DOMAIN, head) };
   }
 
-  approval(document: StudyDocument, studyDigest: Digest, cap = 50, dataset = "clinic"): SiteMessage {
+  approval(
+    document: StudyDocument,
+    studyDigest: Digest,
+    cap = 50,
+    dataset = "clinic",
+    number: number | null = ++this.#decisions,
+  ): SiteMessage {
     const statement = ApprovalStatement.parse({
       site: this.name,
       study: document.name,
@@ -59,6 +67,7 @@ export class FakeSite {
       dataset: DatasetId.parse(dataset),
       cap: { epsilon: cap, delta: 1e-4 },
       steward: "steward",
+      ...(number === null ? {} : { number }),
     });
     return {
       type: "study-approved",

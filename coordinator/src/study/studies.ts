@@ -18,6 +18,7 @@ import { lastClosed } from "../storage/rounds.ts";
 import { findStudy, insertStudy, listStudies, repliesTo, type StudyRecord } from "../storage/studies.ts";
 import { acceptApproval, acceptRejection, approvalCount, unanswered } from "./approvals.ts";
 import { ACCEPTED, type ContributionMessage, roundRefused, takeContribution } from "./contributions.ts";
+import { tellHeldAnswers } from "./heldAnswers.ts";
 import { type Motive, move } from "./moves.ts";
 import { type OpenedRound, StudyRun } from "./run.ts";
 import type { StudyState } from "./study.ts";
@@ -83,12 +84,8 @@ export class Studies {
     const approved = approvalCount(this.#world, record);
     if (record.standing.state === "proposed" && approved >= record.document.training.minSites) {
       const missing = unanswered(this.#world, record).join(", ");
-      move(
-        this.#world,
-        name,
-        { type: "approved" },
-        { by: motive.by, reason: `${approved} sites approved; without ${missing}` },
-      );
+      const reason = `${approved} sites approved; without ${missing}`;
+      move(this.#world, name, { type: "approved" }, { by: motive.by, reason });
     }
     move(this.#world, name, { type: "started" }, motive);
     await this.#launch(name);
@@ -158,6 +155,7 @@ export class Studies {
 
   /** A site that comes back hears what it may have missed, in the order in which it happened. */
   onConnected(site: SiteName): void {
+    tellHeldAnswers(this.#world, site);
     for (const record of [...listStudies(this.#world.sql)].reverse()) {
       if (!record.document.sites.some(({ name }) => name === site)) continue;
       this.#sendProposal(site, record);

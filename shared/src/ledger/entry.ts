@@ -102,6 +102,26 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     by: StewardName,
     statement: Digest,
   }),
+  /** One of several stewards asks that somebody else may decide too; nothing changes by it. */
+  z.strictObject({
+    kind: z.literal("steward-asked"),
+    site: SiteName,
+    steward: StewardName,
+    publicKey: PublicKey,
+    by: StewardName,
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+    statement: Digest,
+  }),
+  /** Another of them agreed, and `steward-added` follows; or somebody refused it. `request`: statement that asked. */
+  z.strictObject({
+    kind: z.literal("steward-settled"),
+    site: SiteName,
+    request: Digest,
+    isGranted: z.boolean(),
+    by: StewardName,
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+    statement: Digest,
+  }),
   /** A steward asks that a cap be raised; nothing changes by it. */
   z.strictObject({
     kind: z.literal("raise-asked"),
@@ -130,6 +150,8 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     study: StudyName,
     studyDigest: Digest,
     approval: Digest,
+    /** Of the steward's decision, as signed; absent in entries from before it was asked for. */
+    number: z.number().int().positive().optional(),
   }),
   /** Budget set aside before anyone computes. */
   z.strictObject({ kind: z.literal("reserved"), ...charged }),

@@ -17,15 +17,17 @@ import {
   emptyState,
   headKey,
   type LedgerState,
+  lastDecision,
   NOTHING_SPENT,
   type PeriodCapSet,
-  type RaiseSettled,
   type RecoveredBody,
   type ReservedBody,
   type Spent,
+  type StudyApproved,
   type StudyCapSet,
   studiesOn,
 } from "./state.ts";
+import { raiseSettledBy, stewardSettledBy } from "./twoPeople.ts";
 
 /** Takes back one change of the state. */
 export type Undo = () => void;
@@ -72,12 +74,16 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
       return inOrder(putCap(state, body), noticesOn(state, body, entry));
     case "steward-added":
       return () => undefined;
+    case "steward-asked":
+      return put(state.newcomers, body.statement, { asked: body, at: entry.at, settled: null });
+    case "steward-settled":
+      return put(state.newcomers, body.request, { ...stewardSettledBy(state, body), settled: body });
     case "raise-asked":
       return put(state.raises, body.statement, { asked: body, at: entry.at, settled: null });
     case "raise-settled":
-      return settleRaise(state, body);
+      return put(state.raises, body.request, { ...raiseSettledBy(state, body), settled: body });
     case "study-approved":
-      return put(state.approvals, `${body.site}/${body.study}`, body);
+      return inOrder(put(state.approvals, `${body.site}/${body.study}`, body), decided(state, body));
     case "reserved":
       return reserve(state, body, entry);
     case "acting": {
@@ -130,12 +136,9 @@ function putCap(state: LedgerState, body: CapSet | StudyCapSet | PeriodCapSet): 
     : put(state.periodCaps, `${on}/${body.period}`, body);
 }
 
-/** Whoever asks never grants: that is what makes it two people's decision. */
-function settleRaise(state: LedgerState, body: RaiseSettled): Undo {
-  const raise = state.raises.get(body.request);
-  const isOpen = raise !== undefined && raise.settled === null && raise.asked.site === body.site;
-  if (!isOpen || (body.isGranted && raise.asked.by === body.by)) throw raiseRefused(raise?.asked.by === body.by);
-  return put(state.raises, body.request, { ...raise, settled: body });
+/** A late approval of an older decision doesn't take the newest one's place. */
+function decided(state: LedgerState, { site, dataset, number = 0 }: StudyApproved): Undo {
+  return put(state.decided, `${site}/${dataset}`, Math.max(number, lastDecision(state, site, dataset)));
 }
 
 function reserve(state: LedgerState, body: ReservedBody, entry: LedgerEntry): Undo {
@@ -236,15 +239,6 @@ function wrongState(charge: ChargeId, state: ChargeState | "unknown", next: Char
     what: `Charge ${charge} is ${state} and can't become ${next}.`,
     remedy: "A charge goes from reserved to acting to committed, or from reserved to cancelled; begin a new attempt.",
     fields: { charge, state, next },
-  });
-}
-
-function raiseRefused(isOwn: boolean): Failure {
-  return new Failure({
-    code: isOwn ? "ledger/raise-by-one" : "ledger/raise-unknown",
-    kind: "refused",
-    what: isOwn ? "Whoever asked that a cap be raised can't grant it." : "No such raise of a cap is waiting.",
-    remedy: "See what waits: consilium-site budget show; a second steward grants it.",
   });
 }
 

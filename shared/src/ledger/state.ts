@@ -11,6 +11,8 @@ export type StudyCapSet = BodyOf<"study-cap-set">;
 export type PeriodCapSet = BodyOf<"period-cap-set">;
 export type RaiseAsked = BodyOf<"raise-asked">;
 export type RaiseSettled = BodyOf<"raise-settled">;
+export type StewardAsked = BodyOf<"steward-asked">;
+export type StewardSettled = BodyOf<"steward-settled">;
 export type StudyApproved = BodyOf<"study-approved">;
 export type ReservedBody = BodyOf<"reserved">;
 export type RecoveredBody = BodyOf<"recovered">;
@@ -53,6 +55,13 @@ export interface Raise {
   readonly settled: RaiseSettled | null;
 }
 
+/** Somebody who may decide too, as one steward asked for it, and what became of that. */
+export interface StewardRequest {
+  readonly asked: StewardAsked;
+  readonly at: string;
+  readonly settled: StewardSettled | null;
+}
+
 /** All that a ledger says, ready for questions. Changed by `replay.ts` alone; everyone else reads. */
 export interface LedgerState {
   tip: ChainTip;
@@ -66,10 +75,13 @@ export interface LedgerState {
   readonly periodCaps: Map<string, PeriodCapSet>;
   /** By the statement that asked. */
   readonly raises: Map<Digest, Raise>;
+  readonly newcomers: Map<Digest, StewardRequest>;
   /** Notices that were given, oldest first, and the level that each cap's bookings had at the newest. */
   readonly notices: Notice[];
   readonly noticed: Map<string, number>;
   readonly approvals: Map<string, StudyApproved>;
+  /** Highest number of a steward's decision that an approval bore, by site and data set. */
+  readonly decided: Map<string, number>;
   readonly charges: Map<ChargeId, Charge>;
   readonly accounts: Map<string, Account>;
   /** Newest head seen of each other party. */
@@ -87,9 +99,11 @@ export function emptyState(writer: PartyName): LedgerState {
     studyCaps: new Map(),
     periodCaps: new Map(),
     raises: new Map(),
+    newcomers: new Map(),
     notices: [],
     noticed: new Map(),
     approvals: new Map(),
+    decided: new Map(),
     charges: new Map(),
     accounts: new Map(),
     witnessed: new Map(),
@@ -113,6 +127,11 @@ export function capOf(state: LedgerState, site: SiteName, dataset: DatasetId): C
 
 export function approvalOf(state: LedgerState, site: SiteName, study: StudyName): StudyApproved | undefined {
   return state.approvals.get(`${site}/${study}`);
+}
+
+/** Number of the newest approval, hence of the newest caps, that the ledger has of a data set; 0 before any. */
+export function lastDecision(state: LedgerState, site: SiteName, dataset: DatasetId): number {
+  return state.decided.get(`${site}/${dataset}`) ?? 0;
 }
 
 export function accountOf(state: LedgerState, site: SiteName, dataset: DatasetId, part: Part): Account | undefined {

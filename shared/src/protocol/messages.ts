@@ -92,6 +92,9 @@ export const RoundEnd = z.strictObject({
 });
 export type RoundEnd = z.infer<typeof RoundEnd>;
 
+/** Refusals in one message; of more the newest are told. */
+export const HELD_ANSWERS_MAX = 500;
+
 /** Asks the other side for its ledger, as far as it concerns both: an export (`ledger/exported.ts`), in parts. */
 const LedgerWanted = z.strictObject({ type: z.literal("ledger-wanted") });
 /** One part of that export, in its attachment; the parts come in their order. */
@@ -126,6 +129,25 @@ export const CoordinatorMessage = z.discriminatedUnion("type", [
     type: z.literal("ledgers-differ"),
     yours: LedgerHead.nullable(),
     ours: LedgerHead.nullable(),
+  }),
+  /**
+   * What the coordinator holds of this site's answers, when a link begins: the newest approval, and studies that it
+   * refused or withdrew, with the number of the approval that was withdrawn. A site that was put back from an older
+   * copy may have lost them.
+   */
+  z.strictObject({
+    type: z.literal("answers-held"),
+    newest: Approval.nullable(),
+    refused: z
+      .array(
+        z.strictObject({
+          study: StudyName,
+          studyDigest: Digest,
+          number: z.number().int().positive().nullable(),
+          reason: z.string().max(500),
+        }),
+      )
+      .max(HELD_ANSWERS_MAX),
   }),
   LedgerWanted,
   LedgerTold,

@@ -20,6 +20,11 @@ export const ApprovalStatement = z.strictObject({
   /** All caps on the data set that bound this study, as they stood when the steward signed. */
   cap: CapsInForce,
   steward: z.string().min(1).max(100),
+  /**
+   * Of the decision that this is: a site's stewards number theirs 1, 2, 3 …. Of two approvals the higher one is newer,
+   * and so are the caps in it. Absent in approvals that were signed before it was asked for.
+   */
+  number: z.number().int().positive().optional(),
   /** Absent in approvals that were signed before it was asked for. */
   disclosures: z.array(Disclosure).optional(),
 });

@@ -2,10 +2,10 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { CapChange, type CapsInForce, periodText } from "@consilium/shared/ledger/cap";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import { NextDecision } from "../control/request.ts";
 import { DatasetBudget, type RaiseView } from "../ledger/budget.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { type ChangeFlags, stewardFlags } from "./flags.ts";
+import { granterOf } from "./granter.ts";
 import { epsilonCell, runnable } from "./output.ts";
 
 /** Lowers a cap at once, or sets one for a study or a period beside the data set's. */
@@ -47,7 +47,7 @@ export async function settle(
   const { dataset, change, by, request } = found.one;
   context.output.say(`Raise ${number} of ${dataset}, asked for by ${by}: ${found.one.reason}`);
   context.output.say(`${changeText(change)}; ${bookedText(found.budget)}.`);
-  const as = steward.as ?? (isGranted ? await otherThan(context, by) : undefined);
+  const as = isGranted ? await granterOf(context, by, steward) : steward.as;
   const { signer } = await stewardOf(context, { ...steward, as }, `${isGranted ? "Grant" : "Refuse"} it?`);
   await decideAs(context, signer, () => ({ action: "settle-raise", request, isGranted, reason }));
   context.output.result({ number, dataset, change, isGranted }, [
@@ -112,13 +112,6 @@ async function budgetOf(context: CommandContext, dataset: DatasetId): Promise<Da
 function bookedText({ spending, cap }: DatasetBudget): string {
   if (spending === null || cap === null) return "nothing is spent";
   return `ε ${epsilonCell(spending.reservedEpsilon)} at δ = ${cap.delta} is spent or reserved of ${cap.epsilon}`;
-}
-
-/** Where there is one other steward, nobody has to say who. */
-async function otherThan(context: CommandContext, name: string): Promise<string | undefined> {
-  const { stewards } = await askSite(context, { ask: "next-decision" }, NextDecision);
-  const others = stewards.filter((one) => one.name !== name);
-  return others.length === 1 ? others[0]?.name : undefined;
 }
 
 function unclear(dataset: DatasetId): Failure {

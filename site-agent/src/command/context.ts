@@ -55,12 +55,13 @@ export interface StewardOptions {
 
 /** Asks the steward, then opens the steward's key. Without a terminal the password's file is the answer. */
 export async function stewardOf(
-  { folder, terminal }: CommandContext,
+  { folder, terminal, output }: CommandContext,
   { passwordFile, password: typed, as, isSure }: StewardOptions,
   question: string,
 ): Promise<{ sealed: SealedKey; signer: Signer }> {
   const sealed = await sealedKeyOf(folder, as);
-  if (!isSure && terminal.input.isTTY) await requireYes(question, terminal);
+  if (!isSure && terminal.input.isTTY) await requireYes(`${sealed.steward}: ${question}`, terminal);
+  else if (typed === undefined) output.say(`Signing as ${sealed.steward}.`);
   const password = typed ?? (await readPassword(`Password of steward ${sealed.steward}: `, passwordFile, terminal));
   return { sealed, signer: await openKey(sealed, password) };
 }

@@ -141,8 +141,10 @@ function detail(body: LedgerEntry["body"]): string {
   if (body.kind === "period-cap-set") return `${body.period} on ${body.dataset}: ${body.epsilon ?? "lifted"}`;
   if (body.kind === "raise-asked")
     return `${changeText(body.change)} on ${body.dataset}, by ${body.by}: ${body.reason}`;
-  if (body.kind === "raise-settled") return `${body.isGranted ? "granted" : "refused"} by ${body.by}: ${body.reason}`;
+  if (body.kind === "raise-settled" || body.kind === "steward-settled")
+    return `${body.isGranted ? "granted" : "refused"} by ${body.by}: ${body.reason}`;
   if (body.kind === "steward-added") return `${body.steward}, by ${body.by}`;
+  if (body.kind === "steward-asked") return `${body.steward}, by ${body.by}: ${body.reason}`;
   if (body.kind === "study-approved") return `${body.study} on ${body.dataset}`;
   if (body.kind === "head-witnessed") return `${body.head.writer} at entry ${body.head.sequence}`;
   return "";

@@ -114,14 +114,38 @@ export function addStewardCommands(program: Command, command: MakeCommand, conte
   command(steward, "list", "all stewards, the first one first").action(async (options: Shared) =>
     (await import("./steward.ts")).list(context(options)),
   );
-  decision(command, steward, "add <name>", "let another person decide too: raising a cap takes two (steward)")
+  decision(
+    command,
+    steward,
+    "add <name>",
+    "let another person decide too; from the third on two stewards let them (steward)",
+  )
     .option("--new-password-file <file>", "file with the new steward's password (mode 0600); else it is asked for")
-    .action(async (name: string, options: Shared & StewardFlags & { newPasswordFile?: string }) =>
+    .option("--reason <text>", "kept in the ledger for ever; needed where two decide already", reasonText)
+    .action(async (name: string, options: Shared & StewardFlags & NewStewardFlags) =>
       (await import("./steward.ts")).add(context(options), name, {
         newPasswordFile: options.newPasswordFile,
+        reason: options.reason,
         steward: stewardFlags(options),
       }),
     );
+  for (const [name, description] of [
+    ["grant", "let in whom another steward asked for"],
+    ["refuse", "refuse whom another steward asked for, or take that back"],
+  ] as const) {
+    decision(command, steward, `${name} <name>`, description)
+      .requiredOption("--reason <text>", "kept in the ledger for ever", reasonText)
+      .action(async (who: string, options: Shared & ReasonFlags) => {
+        const { reason } = options;
+        const { settle } = await import("./steward.ts");
+        return settle(context(options), who, name === "grant", { reason, steward: stewardFlags(options) });
+      });
+  }
+}
+
+interface NewStewardFlags {
+  readonly newPasswordFile?: string;
+  readonly reason?: string;
 }
 
 function withChange(command: Command): Command {

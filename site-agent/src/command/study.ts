@@ -68,8 +68,9 @@ export async function approve(context: CommandContext, name: string, options: Ap
   const patients = await prepare(context, study, dataset);
   const { writePrepared } = await import("../contract/preparedFile.ts");
   writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
-  await decideAs(context, signer, ({ site, steward }) =>
+  await decideAs(context, signer, ({ site, steward, number }) =>
     signApproval(signer, {
+      number,
       site,
       study: study.name,
       studyDigest: study.digest,

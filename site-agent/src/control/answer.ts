@@ -1,13 +1,14 @@
 /** What a site answers to its own commands, be it from the running agent or from a command that opened the database. */
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
+import type { LedgerState } from "@consilium/shared/ledger/state";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { brokenRules } from "../approval/policy.ts";
 import { quoteOf } from "../approval/quote.ts";
 import { budgetOf } from "../ledger/budget.ts";
 import { decide } from "../steward/decide.ts";
 import type { ProposalRecord } from "../storage/records.ts";
-import type { ControlRequest, StudySummary } from "./request.ts";
+import type { ControlRequest, StudySummary, WaitingSteward } from "./request.ts";
 import type { Site } from "./site.ts";
 
 /** Requests that need no running agent. */
@@ -53,6 +54,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
         site: config.name,
         steward: records.steward().name,
         stewards: records.stewards(),
+        waiting: waitingStewards(ledger.state),
         number: records.lastStatementNumber() + 1,
       };
     case "notices":
@@ -64,6 +66,13 @@ export function answer(site: Site, request: SiteRequest): unknown {
     default:
       return unreachable(request);
   }
+}
+
+function waitingStewards({ newcomers }: LedgerState): WaitingSteward[] {
+  return [...newcomers.values()].flatMap(({ asked, at, settled }) => {
+    const { steward: name, publicKey, by, reason, statement: request } = asked;
+    return settled === null ? [{ name, publicKey, by, reason, at, request }] : [];
+  });
 }
 
 function summary({ config }: Site, proposal: ProposalRecord): StudySummary {

@@ -99,11 +99,23 @@ export type StudySummary = z.infer<typeof StudySummary>;
 export const StudyDetail = StudySummary.extend({ document: StudyDocument, approval: Approval.nullable() });
 export type StudyDetail = z.infer<typeof StudyDetail>;
 
+/** Somebody whom one steward asked for, and whom another may let in. */
+export const WaitingSteward = z.strictObject({
+  ...KnownSteward.shape,
+  by: z.string(),
+  reason: z.string(),
+  at: z.string(),
+  /** Digest of the statement that asked. */
+  request: Digest,
+});
+export type WaitingSteward = z.infer<typeof WaitingSteward>;
+
 export const NextDecision = z.strictObject({
   site: SiteName,
   steward: z.string(),
   /** All who may decide, the first steward first. */
   stewards: z.array(KnownSteward),
+  waiting: z.array(WaitingSteward),
   number: z.number().int().positive(),
 });
 export type NextDecision = z.infer<typeof NextDecision>;

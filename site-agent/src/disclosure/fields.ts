@@ -34,7 +34,7 @@ export const PARTS: Readonly<Record<string, Fields>> = {
   NoisedHistogram: { classes: "public", bins: "public", counts: "charged", scale: "public" },
   ApprovalStatement: all(
     "public",
-    ...["site", "study", "studyDigest", "dataset", "steward", "disclosures"],
+    ...["site", "study", "studyDigest", "dataset", "steward", "number", "disclosures"],
     ...["cap.epsilon", "cap.delta", "cap.perStudy", "cap.study", "cap.periods.period", "cap.periods.epsilon"],
   ),
 };

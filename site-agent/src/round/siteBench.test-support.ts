@@ -177,7 +177,7 @@ export class SiteBench {
   approve(capEpsilon: number, policy: Policy = {}, on = dataset): void {
     const cap = Cap.parse({ epsilon: capEpsilon, delta: 1e-4 });
     const of = { site, study: document.name, studyDigest: digest, dataset: on, cap, steward: "Dr. Bell" };
-    const approval = { ...of, disclosures: Disclosure.options };
+    const approval = { ...of, number: this.records.lastStatementNumber() + 1, disclosures: Disclosure.options };
     const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
     this.decide({ action: "approve", approval, signature }, policy);
   }

@@ -93,6 +93,7 @@ describe("[STU30] a cap moves and a study is approved only by the steward's own,
       dataset,
       cap: Cap.parse({ epsilon: 4, delta: 1e-4 }),
       steward: "Dr. Bell",
+      number: 2,
       disclosures: Disclosure.options,
     };
     const forged = {
@@ -158,7 +159,7 @@ describe("[STU31] a study is approved only where policy, cap and split allow it"
       bench.records.insertProposal(other, studyDigest(other), proposal, "2026-01-02T00:00:00Z");
       const limit = Cap.parse({ epsilon: 100, delta: 1e-4 });
       const of = { site, study: name, studyDigest: studyDigest(other), dataset, cap: limit, steward: "Dr. Bell" };
-      const approval = { ...of, disclosures: Disclosure.options };
+      const approval = { ...of, number: bench.records.lastStatementNumber() + 1, disclosures: Disclosure.options };
       const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
       bench.decide({ action: "approve", approval, signature });
     }

@@ -21,7 +21,9 @@ import type { SiteLedger } from "../ledger/store.ts";
 import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
 import { capBody, openRaise, requireLowering, requireRaise, requireStanding } from "./capDecision.ts";
+import type { Effect } from "./effect.ts";
 import { type SignedStatement, type StewardAction, type StewardStatement, verifyDecision } from "./statement.ts";
+import { stewardEffect } from "./stewardDecision.ts";
 
 export interface DecisionOptions {
   readonly site: SiteName;
@@ -48,18 +50,16 @@ export function decide(options: DecisionOptions, signed: SignedStatement): void 
   });
 }
 
-interface Effect {
-  readonly bodies: Parameters<SiteLedger["append"]>[0];
-  readonly check: (state: LedgerState) => void;
-  readonly also: () => void;
-}
-
-function effectOf(options: DecisionOptions, { decision, steward: by }: StewardStatement, statement: Digest): Effect {
+function effectOf(
+  options: DecisionOptions,
+  { decision, steward: by, number }: StewardStatement,
+  statement: Digest,
+): Effect {
   const { records, site, ledger } = options;
   const nothing = (): void => {};
   switch (decision.action) {
     case "approve":
-      return approval(options, decision);
+      return approval(options, decision, number);
     case "reject":
     case "veto": {
       const { study, studyDigest, reason } = decision;
@@ -92,14 +92,10 @@ function effectOf(options: DecisionOptions, { decision, steward: by }: StewardSt
       const check = isGranted ? (): void => requireStanding(ledger.entries(), raise) : nothing;
       return { bodies: [settled, ...granted], check, also: nothing };
     }
-    case "add-steward": {
-      const { name: steward, publicKey } = decision;
-      return {
-        bodies: [{ kind: "steward-added", site, steward, publicKey, by, statement }],
-        check: nothing,
-        also: () => records.addSteward({ name: steward, publicKey }),
-      };
-    }
+    case "add-steward":
+    case "ask-steward":
+    case "settle-steward":
+      return stewardEffect(options, decision, { by, statement });
     case "counter-offer":
       return counterOffer(options, decision);
     case "freeze": {
@@ -148,6 +144,7 @@ function counterOffer(
 function approval(
   options: DecisionOptions,
   { approval: statement, signature }: Extract<StewardAction, { action: "approve" }>,
+  number: number,
 ): Effect {
   const { records, site, identity, policy, now, isPrepared } = options;
   const steward = records.steward();
@@ -155,6 +152,7 @@ function approval(
   const record = requireDataset(records, statement.dataset);
   const { dataset } = record;
   requireOwnWords(statement, site, steward.name);
+  if (statement.number !== number) throw otherNumber();
   if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
   requireAllowed(policy, proposal.document);
   if (!isPrepared(proposal.digest, dataset)) throw notPrepared(proposal.study);
@@ -167,7 +165,7 @@ function approval(
   };
   const { study, studyDigest } = statement;
   return {
-    bodies: [{ kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approved) }],
+    bodies: [{ kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approved), number }],
     check: (state) => {
       const { document } = proposal;
       const cap = capsInForce(state, site, dataset, study);
@@ -245,6 +243,15 @@ function notSigned(): Failure {
     kind: "refused",
     what: "The approval is not this site's, in its steward's name and with its steward's signature.",
     remedy: "Approve with: consilium-site study approve NAME --dataset DATASET",
+  });
+}
+
+function otherNumber(): Failure {
+  return new Failure({
+    code: "approval/number-differs",
+    kind: "refused",
+    what: "The approval doesn't bear the number of the decision that it is: nobody could tell which caps are newer.",
+    remedy: "Sign it again with this version: consilium-site study approve.",
   });
 }
 

@@ -28,8 +28,11 @@ export const StewardAction = z.discriminatedUnion("action", [
   z.strictObject({ action: z.literal("ask-raise"), dataset: DatasetId, change: CapChange, reason }),
   /** `request`: digest of the statement that asked. */
   z.strictObject({ action: z.literal("settle-raise"), request: Digest, isGranted: z.boolean(), reason }),
-  /** Somebody else who may decide here; studies are approved by the first steward, whose key the consortium knows. */
+  /** The second who may decide here; studies are approved by the first steward, whose key the consortium knows. */
   z.strictObject({ action: z.literal("add-steward"), name: StewardName, publicKey: PublicKey }),
+  /** The same where two decide here already: nothing changes until another of them grants it. */
+  z.strictObject({ action: z.literal("ask-steward"), name: StewardName, publicKey: PublicKey, reason }),
+  z.strictObject({ action: z.literal("settle-steward"), request: Digest, isGranted: z.boolean(), reason }),
   /** A frozen data set takes part in nothing until the steward unfreezes it. */
   z.strictObject({ action: z.literal("freeze"), dataset: DatasetId, frozen: z.boolean(), reason }),
   /** A frozen study keeps its approval and takes part in nothing until it is unfrozen. */

@@ -6,6 +6,7 @@ import { tlsKeyFingerprint } from "@consilium/certs/keys";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { newSeed, type Signer, signerOf } from "@consilium/shared/signing/ed25519";
+import type { PublicKey } from "@consilium/shared/units/identity";
 import { SealedKey } from "../steward/sealedKey.ts";
 import type { DataFolder } from "./folder.ts";
 
@@ -82,10 +83,17 @@ export async function sealedKeyOf(folder: DataFolder, name?: string): Promise<Se
 
 /** The key of one more steward, beside the first one's. Returns how to take it away again. */
 export async function writeStewardKey(folder: DataFolder, sealed: SealedKey): Promise<() => Promise<void>> {
-  const suffix = Buffer.from(sealed.publicKey, "base64").subarray(0, 8).toString("hex");
-  const path = file(folder, `steward-${suffix}.json`);
-  await writeFileAtomically(path, `${JSON.stringify(sealed)}\n`, SECRET_FILE_MODE);
-  return () => rm(path, { force: true });
+  await writeFileAtomically(stewardFile(folder, sealed.publicKey), `${JSON.stringify(sealed)}\n`, SECRET_FILE_MODE);
+  return () => removeStewardKey(folder, sealed.publicKey);
+}
+
+/** Of somebody who is not let in after all; the first steward's key is another file. */
+export async function removeStewardKey(folder: DataFolder, publicKey: PublicKey): Promise<void> {
+  await rm(stewardFile(folder, publicKey), { force: true });
+}
+
+function stewardFile(folder: DataFolder, publicKey: PublicKey): string {
+  return file(folder, `steward-${Buffer.from(publicKey, "base64").subarray(0, 8).toString("hex")}.json`);
 }
 
 /** Key and certificate are one file, so that a crash never leaves one without the other. */

@@ -24,6 +24,15 @@ export const siteMigrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "0103-lost-decision": {
+    async up({ schema }: Kysely<unknown>): Promise<void> {
+      // Numbers of decisions that stewards signed and that are not in `statement`: it was put back from an older copy.
+      await schema
+        .createTable("lost_decision")
+        .addColumn("number", "integer", (c) => c.primaryKey())
+        .execute();
+    },
+  },
 };
 
 async function createDecisions({ schema }: Kysely<unknown>): Promise<void> {

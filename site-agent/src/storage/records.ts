@@ -8,6 +8,7 @@ import { DatasetId, Digest, Signature, StudyName } from "@consilium/shared/units
 import type { Connection } from "@consilium/storage/database";
 import { z } from "zod";
 import { KnownSteward, type SignedStatement } from "../steward/statement.ts";
+import { stewardKnown } from "../steward/stewardKnown.ts";
 
 export const DatasetRecord = z.strictObject({
   dataset: DatasetId,
@@ -74,9 +75,20 @@ export class Records {
     this.#connection.prepare("insert into steward (name, public_key) values (?, ?)").run(name, publicKey);
   }
 
+  /** Of the newest decision that took effect, or that was signed before this database was put back. */
   lastStatementNumber(): number {
-    const row = this.#connection.prepare("select coalesce(max(number), 0) as number from statement").get();
-    return z.object({ number: z.number() }).parse(row).number;
+    const row = this.#connection
+      .prepare(
+        `select max(number) as number
+         from (select number from statement union all select number from lost_decision)`,
+      )
+      .get();
+    return z.object({ number: z.number().nullable() }).parse(row).number ?? 0;
+  }
+
+  /** The next decision's number is higher, so that nobody takes it for an older one. */
+  noteLostDecision(number: number): void {
+    this.#connection.prepare("insert or ignore into lost_decision (number) values (?)").run(number);
   }
 
   insertStatement(signed: SignedStatement, digest: Digest, at: string): void {
@@ -242,15 +254,6 @@ function proposalOf(value: unknown): ProposalRecord {
     told: told === 1,
     frozen: frozen === 1,
     offer: offer === null ? null : JSON.parse(offer),
-  });
-}
-
-function stewardKnown(name: string): Failure {
-  return new Failure({
-    code: "steward/known-already",
-    kind: "refused",
-    what: `${name} is a steward of this site already, by this name or this key.`,
-    remedy: "Another person has another name and another key: consilium-site steward list",
   });
 }
 

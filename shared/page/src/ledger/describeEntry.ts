@@ -22,6 +22,13 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
       };
     case "steward-added":
       return { what: "steward added", details: `${body.site}: ${body.steward}, by ${body.by}` };
+    case "steward-asked":
+      return { what: "steward asked for", details: `${body.site}: ${body.steward}, by ${body.by}: ${body.reason}` };
+    case "steward-settled":
+      return {
+        what: body.isGranted ? "steward granted" : "steward refused",
+        details: `${body.site}, by ${body.by}: ${body.reason}`,
+      };
     case "raise-asked":
       return { what: "raise asked for", details: `${body.site}, ${body.dataset}, by ${body.by}: ${body.reason}` };
     case "raise-settled":
