@@ -1,9 +1,12 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { type JoinedSite, joinedSite, PASSWORD } from "@consilium/site-agent/command/joinedSite.test-support";
+import { add } from "@consilium/site-agent/command/steward";
 import { openSite } from "@consilium/site-agent/control/site";
 import { type RunningPage, servePage } from "@consilium/site-agent/http/server";
 import { PageSession } from "@consilium/site-agent/http/session";
@@ -15,6 +18,7 @@ const chromium = findChromium();
 if (chromium === undefined)
   process.stderr.write("No Chromium here: the browser tests are skipped (apt-get install chromium).\n");
 
+const SECOND_PASSWORD = "another long password";
 const WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
 
 describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, before a real site", () => {
@@ -28,6 +32,10 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     browser = await launchChromium(chromium ?? "");
     site = await joinedSite({ isJson: false, result: () => undefined, say: () => undefined });
     await charge(site);
+    const second = join(site.root, "second");
+    await writeFile(second, SECOND_PASSWORD, { mode: 0o600 });
+    const steward = { passwordFile: join(site.root, "right"), isSure: true };
+    await add(site.context, "Dr. Koch", { newPasswordFile: second, reason: undefined, steward });
   });
   afterAll(async () => {
     await browser?.close();
@@ -70,20 +78,104 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
 
   test("a cap is lowered after a confirmation that repeats the figures; a wrong password decides nothing", async () => {
     const page = await open();
-    await page.getByLabel("Lower cap of heart to ε").fill("3.5");
-    await page.getByRole("button", { name: "Lower cap" }).click();
-    const dialog = page.getByRole("dialog", { name: "Lower the cap of heart" });
-    await dialog.getByText("From ε = 4 to ε = 3.5").waitFor();
+    await page.getByRole("region", { name: "Cap for all studies" }).getByRole("button", { name: "Change" }).click();
+    const dialog = page.getByRole("dialog", { name: "Change the cap for all studies on heart" });
+    await dialog.getByLabel("ε for all studies").fill("3.5");
+    await dialog.getByText("from ε = 4 to ε = 3.5 at δ = 1e-4, at once. ε = 1.00 is spent or reserved").waitFor();
+    await dialog.getByLabel("Reason").fill("a smaller share");
     const password = dialog.getByLabel("The steward's password").and(page.locator("input"));
     await password.fill("a wrong password");
-    await dialog.getByRole("button", { name: "Lower cap" }).click();
+    await dialog.getByRole("button", { name: "Set the cap" }).click();
     await dialog.getByRole("alert").getByText("does not open the key").waitFor();
     await password.fill(PASSWORD);
     await page.keyboard.press("Enter");
-    const done = page.getByRole("dialog", { name: "Done" });
-    await done.getByText("Cap of heart over all studies: ε ≤ 3.5").waitFor();
-    await done.getByRole("button", { name: "Close" }).last().click();
+    await done(page, "Cap over all studies: ε ≤ 3.5");
     await page.getByRole("img", { name: /^ε spent: heart 1\.00 of 3\.50/ }).waitFor();
+  });
+
+  test("a cap for one study is added; a raise takes another steward, who decides by their own password", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Add a cap" }).click();
+    const adding = page.getByRole("dialog", { name: "Another cap on heart" });
+    await adding.getByLabel("Study").and(page.locator("input[type=text], input:not([type])")).last().fill("pilot");
+    await adding.getByLabel("ε", { exact: true }).fill("0.8");
+    await adding.getByText("The cap for study pilot: from none to ε = 0.8").waitFor();
+    await confirm(page, "Set the cap", PASSWORD, "the pilot's share");
+    await done(page, "Cap for study pilot: ε ≤ 0.8");
+    await page
+      .getByRole("region", { name: "Caps" })
+      .getByRole("row", { name: /study pilot/ })
+      .waitFor();
+
+    await page.getByRole("region", { name: "Cap for study pilot" }).getByRole("button", { name: "Change" }).click();
+    const raising = page.getByRole("dialog", { name: "Change the cap for study pilot on heart" });
+    await raising.getByLabel("ε for study pilot").fill("1");
+    await raising.getByText("once another steward has granted it; until then nothing changes").waitFor();
+    await confirm(page, "Ask for it", PASSWORD, "it needs more");
+    await done(page, "Nothing has changed yet");
+    const raise = page.getByRole("region", { name: "Raise 1" });
+    await raise.getByText("Cap for study pilot: from ε = 0.8 to ε = 1").waitFor();
+    await raise.getByRole("button", { name: "Grant" }).click();
+    // Whoever asked isn't among those who may grant: nobody is to choose.
+    expect(await page.getByRole("dialog").getByLabel("Who decides").count()).toBe(0);
+    await page.getByRole("dialog").getByText("Dr. Koch's own, for this one decision").waitFor();
+    await confirm(page, "Grant", SECOND_PASSWORD, "agreed");
+    await done(page, "Cap for study pilot: ε ≤ 1 on heart, from now on.");
+    await raise.waitFor({ state: "detached" });
+  });
+
+  test("no password is sent to a program that took the port over when the command had ended", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Freeze" }).click();
+    await page.getByLabel("Reason").fill("an inspection");
+    await page.getByLabel("The steward's password").and(page.locator("input")).fill(PASSWORD);
+    await served.close();
+    const heard: string[] = [];
+    const stranger = createServer((request, response) => {
+      request.on("data", (data) => heard.push(String(data)));
+      heard.push(request.url ?? "");
+      const view = { site: "cleveland", steward: "Dr. Bell", stewards: ["Dr. Bell"], program: "guessed" };
+      const isKnown = request.url === "/api/session";
+      response.writeHead(isKnown ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(view));
+    });
+    await new Promise<void>((resolve) => stranger.listen(Number(new URL(served.origin).port), "127.0.0.1", resolve));
+    await page.getByRole("dialog").getByRole("button", { name: "Freeze" }).click();
+    await page.getByText("Close this tab and type no password into it").first().waitFor();
+    await page.getByRole("heading", { name: "Budgets" }).waitFor({ state: "detached" });
+    expect(heard).toContain("/api/session");
+    expect(heard.filter((one) => one.includes("decide") || one.includes(PASSWORD))).toEqual([]);
+    stranger.closeAllConnections();
+    await new Promise((resolve) => stranger.close(resolve));
+  });
+
+  test("two sites' pages in one browser don't sign each other out; whoever signs out sees nothing more", async () => {
+    const page = await open();
+    const other = new PageSession(operatingSystemRandom, () => new Date());
+    const second = await servePage({ context: site.context, session: other, port: 0 });
+    const tab = await context.newPage();
+    await tab.goto(`${second.origin}/login#${other.token}`);
+    await tab.getByRole("heading", { level: 1, name: "Budgets" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "Budgets" }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "This hospital's own page" }).waitFor();
+    await page.goto(`${served.origin}/requests`);
+    await page.getByRole("heading", { name: "This hospital's own page" }).waitFor();
+    await tab.reload();
+    await tab.getByRole("heading", { level: 1, name: "Budgets" }).waitFor();
+    await second.close();
+  });
+
+  test("a study is answered by an offer, with the figures told", async () => {
+    const page = await open();
+    await page.getByRole("link", { name: "Requests" }).click();
+    const request = page.getByRole("region", { name: "heart-disease", exact: true });
+    await request.getByRole("button", { name: "Counter-offer" }).click();
+    const dialog = page.getByRole("dialog", { name: "Counter-offer to heart-disease on heart" });
+    await dialog.getByLabel("ε of the whole study").fill("0.1");
+    await dialog.getByText("you refuse this version of it and offer ε = 0.1").waitFor();
+    await confirm(page, "Offer it", PASSWORD, "our cap");
+    await dialog.getByRole("alert").getByText("No noise brings heart-disease to ε = 0.1").waitFor();
   });
 
   test("a study is refused when it costs more than is left, with the reason told; the ledger is searched", async () => {
@@ -100,14 +192,12 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     await dialog.getByLabel("Reason").fill("it would pass the cap");
     await dialog.getByLabel("The steward's password").and(page.locator("input")).fill(PASSWORD);
     await dialog.getByRole("button", { name: "Refuse" }).click();
-    const done = page.getByRole("dialog", { name: "Done" });
-    await done.getByText("Rejected heart-disease.").waitFor();
-    await done.getByRole("button", { name: "Close" }).last().click();
+    await done(page, "Rejected heart-disease.");
     await request.getByText("Reason: it would pass the cap").waitFor();
 
     await page.getByRole("link", { name: "Ledger" }).click();
     await page.getByLabel("Search").fill("cap-set");
-    await page.getByText("2 of 8 entries").waitFor();
+    await page.getByText(/^4 of \d+ entries/).waitFor();
     expect(new URL(page.url()).searchParams.get("find")).toBe("cap-set");
   });
 
@@ -140,6 +230,21 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     },
   );
 });
+
+async function confirm(page: Page, button: string, password: string, reason: string): Promise<void> {
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Reason").fill(reason);
+  await dialog.getByLabel("The steward's password").and(page.locator("input")).fill(password);
+  await dialog.getByRole("button", { name: button, exact: true }).click();
+}
+
+/** What the command said, closed. */
+async function done(page: Page, words: string): Promise<void> {
+  const dialog = page.getByRole("dialog", { name: "Done" });
+  await dialog.getByText(words).waitFor();
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await dialog.waitFor({ state: "detached" });
+}
 
 /** Two studies' evaluations on the validation part: pure ε, so their figures are known without an accountant. */
 async function charge({ context: { folder } }: JoinedSite): Promise<void> {

@@ -13,6 +13,11 @@ export class Processes {
     args: readonly string[],
     options?: { input?: string },
   ): Promise<{ code: number; stdout: string; stderr: string }>;
+  start(
+    command: keyof typeof COMMANDS,
+    args: readonly string[],
+    logFile: string,
+  ): Promise<{ child: ChildProcess; ready: unknown }>;
   stop(child: ChildProcess): Promise<void>;
   stopAll(): Promise<void>;
   killAll(): void;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { StudyName } from "../units/identity.ts";
 import { Delta, Epsilon } from "../units/privacy.ts";
+import { type CapAsItStands, loosens } from "./loosens.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -58,20 +59,19 @@ export function periodText(period: Period): string {
 
 /** Whether a change lets more be spent than `known` does, in whichever respect: then it takes two people. */
 export function isRaise(known: CapsInForce, change: CapChange): boolean {
-  switch (change.of) {
-    case "data-set":
-      return (
-        change.epsilon > known.epsilon ||
-        change.delta > known.delta ||
-        (change.perStudy ?? Number.POSITIVE_INFINITY) > (known.perStudy ?? Number.POSITIVE_INFINITY)
-      );
-    case "study":
-      return isLooser(known.study, change.epsilon);
-    case "period":
-      return isLooser(known.periods?.find(({ period }) => period === change.period)?.epsilon, change.epsilon);
-  }
+  return loosens(asItStands(known, change), change);
 }
 
-function isLooser(known: number | undefined, epsilon: number | null): boolean {
-  return (epsilon ?? Number.POSITIVE_INFINITY) > (known ?? Number.POSITIVE_INFINITY);
+/** The cap that a change is of, as it stands. */
+function asItStands(known: CapsInForce, change: CapChange): CapAsItStands {
+  switch (change.of) {
+    case "data-set":
+      return { of: "data-set", ...known };
+    case "study":
+      return { of: "study", epsilon: known.study ?? null };
+    case "period": {
+      const same = known.periods?.find(({ period }) => period === change.period);
+      return { of: "period", epsilon: same?.epsilon ?? null };
+    }
+  }
 }

@@ -4,16 +4,27 @@ import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { DatasetBudget, type RaiseView } from "../ledger/budget.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
-import { type ChangeFlags, stewardFlags } from "./flags.ts";
+import type { ChangeWords } from "./flags.ts";
 import { granterOf } from "./granter.ts";
 import { epsilonCell, runnable } from "./output.ts";
 
+/** Why, and who decides. */
+interface Decided {
+  readonly reason: string;
+  readonly steward: StewardOptions;
+}
+
 /** Lowers a cap at once, or sets one for a study or a period beside the data set's. */
-export async function lower(context: CommandContext, name: string, flags: ChangeFlags): Promise<void> {
-  const { dataset, budget, change } = await asked(context, name, flags);
+export async function lower(
+  context: CommandContext,
+  name: string,
+  words: ChangeWords,
+  { reason, steward }: Decided,
+): Promise<void> {
+  const { dataset, budget, change } = await asked(context, name, words);
   const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Lower it?`;
-  const { signer } = await stewardOf(context, stewardFlags(flags), question);
-  await decideAs(context, signer, () => ({ action: "lower-cap", dataset, change, reason: flags.reason }));
+  const { signer } = await stewardOf(context, steward, question);
+  await decideAs(context, signer, () => ({ action: "lower-cap", dataset, change, reason }));
   context.output.result({ dataset, change }, [
     `${changeText(change)} on ${dataset}, from now on.`,
     runnable("Next: consilium-site budget show"),
@@ -21,11 +32,16 @@ export async function lower(context: CommandContext, name: string, flags: Change
 }
 
 /** Asks that a cap be raised: another steward grants it, or nothing changes. */
-export async function raise(context: CommandContext, name: string, flags: ChangeFlags): Promise<void> {
-  const { dataset, budget, change } = await asked(context, name, flags);
+export async function raise(
+  context: CommandContext,
+  name: string,
+  words: ChangeWords,
+  { reason, steward }: Decided,
+): Promise<void> {
+  const { dataset, budget, change } = await asked(context, name, words);
   const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Ask for it?`;
-  const { signer } = await stewardOf(context, stewardFlags(flags), question);
-  await decideAs(context, signer, () => ({ action: "ask-raise", dataset, change, reason: flags.reason }));
+  const { signer } = await stewardOf(context, steward, question);
+  await decideAs(context, signer, () => ({ action: "ask-raise", dataset, change, reason }));
   const asking = (await budgetOf(context, dataset)).raises.at(-1);
   context.output.result({ dataset, raise: asking ?? null }, [
     `Raise ${asking?.number ?? "?"}: ${changeText(change)} on ${dataset}. Nothing has changed yet.`,
@@ -38,7 +54,7 @@ export async function settle(
   context: CommandContext,
   number: number,
   isGranted: boolean,
-  { reason, steward }: { readonly reason: string; readonly steward: StewardOptions },
+  { reason, steward }: Decided,
 ): Promise<void> {
   const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
   const waiting = budgets.flatMap((budget) => budget.raises.map((one) => ({ budget, one })));
@@ -71,15 +87,15 @@ export function changeText(change: CapChange): string {
   }
 }
 
-async function asked(context: CommandContext, name: string, flags: ChangeFlags) {
+async function asked(context: CommandContext, name: string, words: ChangeWords) {
   const dataset = DatasetId.parse(name);
   const budget = await budgetOf(context, dataset);
-  return { dataset, budget, change: changeOf(flags, dataset, budget.cap) };
+  return { dataset, budget, change: changeOf(words, dataset, budget.cap) };
 }
 
-/** What the flags say of a cap; of the one over all studies what they don't name stays. */
-function changeOf(flags: ChangeFlags, dataset: DatasetId, known: CapsInForce | null): CapChange {
-  const { study, period, lift = false, epsilon, delta, perStudy } = flags;
+/** What the words say of a cap; of the one over all studies what they don't name stays. */
+function changeOf(words: ChangeWords, dataset: DatasetId, known: CapsInForce | null): CapChange {
+  const { study, period, lift = false, epsilon, delta, perStudy } = words;
   const isOne = study !== undefined || period !== undefined;
   const isClear = isOne
     ? (study === undefined || period === undefined) && delta === undefined && perStudy === undefined

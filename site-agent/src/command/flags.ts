@@ -97,14 +97,17 @@ export interface CapFlags extends StewardFlags {
   readonly delta: number;
   readonly perStudy?: number;
 }
-/** Of `budget raise` and `lower`: what is not named stays. */
-export interface ChangeFlags extends StewardFlags {
+/** Which cap, and what it is to be: of the one over all studies what is not named stays. */
+export interface ChangeWords {
   readonly epsilon?: number;
   readonly delta?: number;
   readonly perStudy?: number;
   readonly study?: string;
   readonly period?: string;
   readonly lift?: boolean;
+}
+/** Of `budget raise` and `lower`. */
+export interface ChangeFlags extends StewardFlags, ChangeWords {
   readonly reason: string;
 }
 

@@ -1,6 +1,6 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import type { Command } from "commander";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, StewardOptions } from "./context.ts";
 import {
   asOption,
   type CapFlags,
@@ -42,13 +42,13 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
     .option("--reason <text>", "kept with the decision", reasonText, "lowered")
     .addHelpText("after", LOWER_EXAMPLES)
     .action(async (dataset: string, options: Shared & ChangeFlags) =>
-      (await import("./capChanges.ts")).lower(context(options), dataset, options),
+      (await import("./capChanges.ts")).lower(context(options), dataset, options, decided(options)),
     );
   withChange(decision(command, budget, "raise <dataset>", "ask that a cap be raised; another steward grants it"))
     .requiredOption("--reason <text>", "kept in the ledger for ever", reasonText)
     .addHelpText("after", RAISE_EXAMPLES)
     .action(async (dataset: string, options: Shared & ChangeFlags) =>
-      (await import("./capChanges.ts")).raise(context(options), dataset, options),
+      (await import("./capChanges.ts")).raise(context(options), dataset, options, decided(options)),
     );
   for (const [name, description] of [
     ["grant", "grant a raise that another steward asked for"],
@@ -58,11 +58,7 @@ export function addBudgetDecisions(budget: Command, command: MakeCommand, contex
       .requiredOption("--reason <text>", "kept in the ledger for ever", reasonText)
       .action(async (text: string, options: Shared & ReasonFlags) => {
         const { settle } = await import("./capChanges.ts");
-        const { reason } = options;
-        return settle(context(options), raiseNumber(text), name === "grant", {
-          reason,
-          steward: stewardFlags(options),
-        });
+        return settle(context(options), raiseNumber(text), name === "grant", decided(options));
       });
   }
   decision(command, budget, "freeze <dataset>", "let a data set take part in nothing (steward)")
@@ -146,6 +142,10 @@ export function addStewardCommands(program: Command, command: MakeCommand, conte
 interface NewStewardFlags {
   readonly newPasswordFile?: string;
   readonly reason?: string;
+}
+
+function decided(flags: ReasonFlags): { readonly reason: string; readonly steward: StewardOptions } {
+  return { reason: flags.reason, steward: stewardFlags(flags) };
 }
 
 function withChange(command: Command): Command {

@@ -32,10 +32,11 @@ export class Looks {
     this.#context = context;
   }
 
-  async session(): Promise<SessionView> {
-    const { site, steward } = await askSite(this.#context, { ask: "next-decision" }, NextDecision);
+  async session(): Promise<Omit<SessionView, "program">> {
+    const { site, steward, stewards } = await askSite(this.#context, { ask: "next-decision" }, NextDecision);
     const { path, socket } = this.#context.folder;
-    return { site, steward, dataFolder: path, isAgentRunning: (await ask(socket, { ask: "status" })) !== null };
+    const isAgentRunning = (await ask(socket, { ask: "status" })) !== null;
+    return { site, steward, stewards: stewards.map(({ name }) => name), dataFolder: path, isAgentRunning };
   }
 
   async budgets(): Promise<BudgetsView> {

@@ -1,19 +1,19 @@
-import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { extname, join, normalize, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import { ZodError, type z } from "zod";
 import type { CommandContext } from "../command/context.ts";
 import { check, decide } from "./decisions.ts";
+import { pageFile } from "./files.ts";
 import { Looks } from "./looks.ts";
-import { PAGE_HEADER, type PageSession, SESSION_COOKIE } from "./session.ts";
-import { CheckRequest, Decision, HistoryQuery, LedgerQuery, LoginRequest } from "./views.ts";
+import { PAGE_HEADER, type PageSession, sessionCookie } from "./session.ts";
+import { CheckRequest, Decision, HistoryQuery, LedgerQuery, LoginRequest, type Said } from "./views.ts";
 
 /** This machine's own address: nothing else may connect. */
 const ADDRESS = "127.0.0.1";
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A browser opens six. */
+const CONNECTIONS_MAX = 64;
 
 /** Every file is this server's own; styles are written by the component library. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -37,6 +37,7 @@ export interface PageOptions {
 export interface RunningPage {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
+  /** Ends it once the question under way, of which a decision may be one, is done. */
   close(): Promise<void>;
 }
 
@@ -50,8 +51,6 @@ type Route = (asked: Asked) => unknown;
 
 /** Serves the hospital's own page on this machine alone, until it is closed. */
 export async function servePage({ context, session, port }: PageOptions): Promise<RunningPage> {
-  const routes = routesOf(context, session);
-  let origin = "";
   // One after the other: where no agent runs, each question opens the database for itself.
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = (run: () => unknown): Promise<unknown> => {
@@ -59,64 +58,100 @@ export async function servePage({ context, session, port }: PageOptions): Promis
     turn = mine.catch(() => undefined);
     return mine;
   };
+  let around: Around | null = null;
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-    answer(request, response, { origin, routes, session, inTurn }).catch((error: unknown) => refuse(response, error));
+    if (around === null) response.destroy();
+    else answer(request, response, around).catch((error: unknown) => refuse(response, error));
   });
   server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.headersTimeout = REQUEST_TIMEOUT_MS;
+  server.maxConnections = CONNECTIONS_MAX;
   await listenOn(server, port);
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("a server that listens has a port");
-  origin = `http://${ADDRESS}:${address.port}`;
+  const origin = `http://${ADDRESS}:${address.port}`;
+  const cookie = sessionCookie(String(address.port));
+  around = { origin, cookie, session, inTurn, routes: routesOf(context, session, cookie) };
   return {
     origin,
     close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      await turn;
+      // Its answer is written by then.
+      await new Promise((resolve) => setImmediate(resolve));
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closed;
     },
   };
 }
 
-function routesOf(context: CommandContext, session: PageSession): Readonly<Record<string, Route>> {
+function routesOf(context: CommandContext, session: PageSession, name: string): Readonly<Record<string, Route>> {
   const looks = new Looks(context);
   return {
     "POST /api/login": ({ body, response }) => {
       const { cookie, page } = session.open(LoginRequest.parse(body).token);
-      response.setHeader("set-cookie", `${SESSION_COOKIE}=${cookie}; HttpOnly; SameSite=Strict; Path=/`);
-      return { page };
+      response.setHeader("set-cookie", `${name}=${cookie}; HttpOnly; SameSite=Strict; Path=/`);
+      return { page, program: session.program };
     },
-    "GET /api/session": () => looks.session(),
+    "POST /api/logout": () => {
+      session.end();
+      return {};
+    },
+    "GET /api/session": async () => ({ ...(await looks.session()), program: session.program }),
     "GET /api/budgets": () => looks.budgets(),
     "GET /api/history": ({ query }) => looks.history(HistoryQuery.parse(query)),
     "GET /api/requests": () => looks.requests(),
     "GET /api/ledger": ({ query }) => looks.ledger(LedgerQuery.parse(query)),
     "POST /api/check": ({ body }) => check(context, CheckRequest.parse(body)),
-    "POST /api/decide": ({ body }) => decide(context, Decision.parse(body)),
+    "POST /api/decide": ({ body }) => counted(session, decide(context, Decision.parse(body))),
   };
+}
+
+/** A decision whose password may have been wrong. */
+async function counted(session: PageSession, decided: Promise<Said>): Promise<Said> {
+  try {
+    const said = await decided;
+    session.tried(true);
+    return said;
+  } catch (error) {
+    if (error instanceof Failure && error.code === "steward/password-wrong") session.tried(false);
+    throw error;
+  }
 }
 
 interface Around {
   readonly origin: string;
+  /** Name of the session's cookie. */
+  readonly cookie: string;
   readonly routes: Readonly<Record<string, Route>>;
   readonly session: PageSession;
   readonly inTurn: (run: () => unknown) => Promise<unknown>;
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, around: Around): Promise<void> {
-  const { origin, routes, session, inTurn } = around;
-  const { method = "GET", headers } = request;
+  const { origin, cookie, routes, session, inTurn } = around;
+  const { method = "GET", headers, url = "/" } = request;
   if (`http://${headers.host}` !== origin) throw notHere();
   // A browser names the page that a request comes from; one from elsewhere is no steward's.
   if (headers.origin !== undefined && headers.origin !== origin) throw notHere();
-  const { pathname, searchParams } = new URL(request.url ?? "/", origin);
+  if (!URL.canParse(url, origin)) throw noRoute();
+  const { pathname, searchParams } = new URL(url, origin);
   if (!pathname.startsWith("/api/")) return sendFile(pathname, method, response);
   const name = `${method} ${pathname}`;
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
   if (route === undefined) throw noRoute();
   if (method === "POST" && headers["content-type"] !== "application/json") throw noRoute();
-  if (name !== "POST /api/login") session.require(cookieOf(request), header(headers[PAGE_HEADER]));
+  const requireSession = (): void => {
+    if (name !== "POST /api/login") session.require(cookieOf(request, cookie), header(headers[PAGE_HEADER]));
+  };
+  requireSession();
   const body = method === "POST" ? await bodyOf(request) : undefined;
-  const reply = await inTurn(() => route({ query: Object.fromEntries(searchParams), body, response }));
+  const reply = await inTurn(() => {
+    // Again: what waited for its turn may have outlived the session.
+    requireSession();
+    return route({ query: Object.fromEntries(searchParams), body, response });
+  });
   json(response, 200, reply);
 }
 
@@ -132,7 +167,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw noRoute();
+    if (bytes > BODY_BYTES_MAX) throw tooLarge();
     chunks.push(chunk);
   }
   try {
@@ -142,37 +177,20 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function cookieOf(request: IncomingMessage): string | undefined {
+function cookieOf(request: IncomingMessage, name: string): string | undefined {
   const pairs = (request.headers.cookie ?? "").split(";").map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(`${SESSION_COOKIE}=`))?.slice(SESSION_COOKIE.length + 1);
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 function header(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** The built page, beside this package's source or its build. */
-const PAGE = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
-
-const MEDIA: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".svg": "image/svg+xml",
-};
-
-/** A file of the page; an address without an ending is one of the page's own. */
 async function sendFile(pathname: string, method: string, response: ServerResponse): Promise<void> {
-  if (method !== "GET" && method !== "HEAD") throw noRoute();
-  const name = extname(pathname) === "" ? "index.html" : pathname;
-  const path = normalize(join(PAGE, name));
-  const media = MEDIA[extname(path)];
-  if (media === undefined || !path.startsWith(PAGE + sep)) throw noRoute();
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw name === "index.html" ? notBuilt(cause) : noRoute(cause);
-  });
-  response.setHeader("content-type", media);
-  response.end(method === "HEAD" ? undefined : bytes);
+  const file = method === "GET" || method === "HEAD" ? await pageFile(pathname) : null;
+  if (file === null) throw noRoute();
+  response.setHeader("content-type", file.media);
+  response.end(method === "HEAD" ? undefined : file.bytes);
 }
 
 const STATUS: Readonly<Record<string, number>> = {
@@ -180,6 +198,7 @@ const STATUS: Readonly<Record<string, number>> = {
   "session/link-unknown": 401,
   "page/not-here": 403,
   "page/no-route": 404,
+  "page/too-large": 413,
 };
 
 function refuse(response: ServerResponse, error: unknown): void {
@@ -222,13 +241,12 @@ function noRoute(cause?: unknown): Failure {
   });
 }
 
-function notBuilt(cause: unknown): Failure {
+function tooLarge(): Failure {
   return new Failure({
-    code: "page/not-built",
-    kind: "fault",
-    what: "The page is not built.",
-    remedy: "Build it: npm run build",
-    cause,
+    code: "page/too-large",
+    kind: "usage",
+    what: `A question has at most ${BODY_BYTES_MAX} bytes.`,
+    remedy: "Shorten the reason.",
   });
 }
 

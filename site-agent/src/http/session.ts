@@ -2,17 +2,23 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 
-export const SESSION_COOKIE = "consilium-steward";
 /** A page sends it with each question: a cookie alone goes to every port of this machine, this goes to none. */
 export const PAGE_HEADER = "x-consilium-page";
 
 const SECRET_BYTES = 32;
 /** A working day: then the command is started anew. */
 const SESSION_MS = 10 * 3_600_000;
+/** One after the other; whoever sits down before another's page isn't left to guess. */
+export const WRONG_PASSWORDS_MAX = 5;
 
 export interface OpenedSession {
   readonly cookie: string;
   readonly page: string;
+}
+
+/** Browsers keep cookies by machine, not by port: the pages of two sites on one machine must not share a name. */
+export function sessionCookie(port: string): string {
+  return `consilium-steward-${port}`;
 }
 
 /**
@@ -20,15 +26,19 @@ export interface OpenedSession {
  * password, each time.
  */
 export class PageSession {
+  /** Told to the page alone, which never says it: so it knows its program from one that took the port over. */
+  readonly program: string;
   readonly #random: RandomSource;
   readonly #now: () => Date;
   #token: string | null;
   #opened: (OpenedSession & { readonly endsMs: number }) | null = null;
+  #wrongPasswords = 0;
 
   constructor(random: RandomSource, now: () => Date) {
     this.#random = random;
     this.#now = now;
     this.#token = this.#secret();
+    this.program = this.#secret();
   }
 
   /** For the link, before it is used. */
@@ -56,6 +66,17 @@ export class PageSession {
       what: "Nobody is signed in on this page.",
       remedy: "Open the link that the command printed; it works once. For another: Ctrl-C, then consilium-site page.",
     });
+  }
+
+  /** For good: the link is used. */
+  end(): void {
+    this.#opened = null;
+  }
+
+  /** Counts wrong passwords in a row; the last of them ends the session. */
+  tried(isRight: boolean): void {
+    this.#wrongPasswords = isRight ? 0 : this.#wrongPasswords + 1;
+    if (this.#wrongPasswords >= WRONG_PASSWORDS_MAX) this.end();
   }
 
   #secret(): string {

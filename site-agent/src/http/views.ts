@@ -2,7 +2,8 @@
  * What the hospital's own page asks and is answered, on this machine alone: it may show what never leaves the site. The
  * one source of the page's types.
  */
-import { LedgerEntry, Part } from "@consilium/shared/ledger/entry";
+import { CapChange } from "@consilium/shared/ledger/cap";
+import { LedgerEntry, Part, StewardName } from "@consilium/shared/ledger/entry";
 import { EpsilonHistory } from "@consilium/shared/ledger/epsilonHistory";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
@@ -12,15 +13,22 @@ import { StudySummary } from "../control/request.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
 
 export const LoginRequest = z.strictObject({ token: z.string().min(1).max(200) });
-/** Sent with each question from then on, beside the cookie. */
-export const LoginReply = z.strictObject({ page: z.string() });
+/**
+ * `page` is sent with each question from then on, beside the cookie. `program` never is: who says it, in each
+ * `SessionView`, is the program that the link was of, and none that took its port over.
+ */
+export const LoginReply = z.strictObject({ page: z.string(), program: z.string() });
 export type LoginReply = z.infer<typeof LoginReply>;
 
 export const SessionView = z.strictObject({
   site: SiteName,
+  /** Who approves studies. */
   steward: z.string(),
+  /** All who may decide, the first steward first. */
+  stewards: z.array(z.string()),
   dataFolder: z.string(),
   isAgentRunning: z.boolean(),
+  program: z.string(),
 });
 export type SessionView = z.infer<typeof SessionView>;
 
@@ -81,23 +89,34 @@ export const CheckRequest = z.strictObject({ study: StudyName, dataset: DatasetI
 
 const reason = z.string().trim().min(1, "a reason is needed").max(500);
 const password = z.string().min(1, "the password is needed").max(1000);
+/** Who decides, the first steward where nobody is named, by a password of their own. */
+const by = { as: StewardName.optional(), password };
+const onStudy = { study: StudyName, digest: Digest };
+/** `from`: the cap as the page showed it, its ε null where there was none. */
+const cap = { dataset: DatasetId, from: CapChange, change: CapChange, reason };
 
 /**
  * A steward's decision, with the figures that the page showed: where they moved since, nothing is decided. The password
  * opens the steward's key for this one decision and is kept nowhere.
  */
 export const Decision = z.discriminatedUnion("action", [
+  /** By the first steward, whose key the consortium knows. */
+  z.strictObject({ action: z.literal("approve"), ...onStudy, dataset: DatasetId, after: z.number(), password }),
+  z.strictObject({ action: z.literal("refuse"), ...onStudy, reason, ...by }),
   z.strictObject({
-    action: z.literal("approve"),
-    study: StudyName,
+    action: z.literal("counter-offer"),
+    ...onStudy,
     dataset: DatasetId,
-    digest: Digest,
-    after: z.number(),
-    password,
+    epsilon: z.number().positive(),
+    reason,
+    ...by,
   }),
-  z.strictObject({ action: z.literal("refuse"), study: StudyName, digest: Digest, reason, password }),
-  z.strictObject({ action: z.literal("freeze"), dataset: DatasetId, frozen: z.boolean(), reason, password }),
-  z.strictObject({ action: z.literal("lower-cap"), dataset: DatasetId, from: Epsilon, epsilon: Epsilon, password }),
+  z.strictObject({ action: z.literal("freeze-study"), ...onStudy, frozen: z.boolean(), reason, ...by }),
+  z.strictObject({ action: z.literal("freeze"), dataset: DatasetId, frozen: z.boolean(), reason, ...by }),
+  z.strictObject({ action: z.literal("lower-cap"), ...cap, ...by }),
+  z.strictObject({ action: z.literal("ask-raise"), ...cap, ...by }),
+  /** `request`: the raise that waits, by the statement that asked for it. */
+  z.strictObject({ action: z.literal("settle-raise"), request: Digest, isGranted: z.boolean(), reason, ...by }),
 ]);
 export type Decision = z.infer<typeof Decision>;
 /** As the page sends it. */

@@ -47,6 +47,8 @@ export const DatasetBudget = z.object({
   left: z.number(),
   /** That cap and all others, with what is booked under each. */
   caps: z.array(CapView),
+  /** Every cap as stewards set it, by itself: the one over all studies first. */
+  standing: z.array(CapChange),
   /** Oldest first, the settled ones with what became of them. */
   raises: z.array(RaiseView),
   /** Newest first. */
@@ -67,6 +69,7 @@ export function budgetOf(
     frozen,
     cap,
     caps: [...capViews(state, site, dataset, day)],
+    standing: standingCaps(state, site, dataset),
     raises: raisesOf(state).filter((raise) => raise.dataset === dataset),
     notices: state.notices.filter((notice) => notice.dataset === dataset).toReversed(),
   };
@@ -96,4 +99,19 @@ export function capOn(state: LedgerState, site: SiteName, dataset: DatasetId): C
   if (body === undefined) return null;
   const { epsilon, delta, perStudy } = body;
   return { epsilon, delta, ...(perStudy === undefined ? {} : { perStudy }) };
+}
+
+/** Each of these a steward may change. */
+function standingCaps(state: LedgerState, site: SiteName, dataset: DatasetId): CapChange[] {
+  const cap = capOn(state, site, dataset);
+  if (cap === null) return [];
+  const isHere = (one: { readonly site: SiteName; readonly dataset: DatasetId }): boolean =>
+    one.site === site && one.dataset === dataset;
+  const studies = [...state.studyCaps.values()].filter(isHere);
+  const periods = [...state.periodCaps.values()].filter(isHere);
+  return [
+    { of: "data-set", ...cap },
+    ...studies.map(({ study, epsilon }) => ({ of: "study" as const, study, epsilon })),
+    ...periods.map(({ period, epsilon }) => ({ of: "period" as const, period, epsilon })),
+  ];
 }

@@ -12,6 +12,7 @@ const PATHS = {
   cross: "M6 6l12 12M18 6L6 18",
   sun: "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1 1M18 18l1 1M5 19l1-1M18 6l1-1",
   moon: "M20 14A8 8 0 0110 4a8 8 0 1010 10z",
+  leave: "M14 4h5v16h-5M3 12h11M10 8l4 4-4 4",
   alert: "M12 4L2.5 20h19zM12 10v4M12 17v.5",
 } as const;
 

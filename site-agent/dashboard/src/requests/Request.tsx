@@ -2,7 +2,7 @@ import { deltaText, epsilonText, shortDigest } from "@consilium/page/figures/for
 import { State, type Tone } from "@consilium/page/shell/States";
 import { Card, Divider, Group, List, Stack, Text, Title } from "@mantine/core";
 import type { RequestView } from "../../../src/http/views.ts";
-import { Confirm } from "../shell/Confirm.tsx";
+import { Approve, CounterOffer, Figures, FreezeStudy, Refuse } from "./Answers.tsx";
 import { CheckData } from "./CheckData.tsx";
 
 const TONE: Record<RequestView["study"]["state"], Tone> = {
@@ -24,6 +24,7 @@ type Quote = RequestView["quotes"][number];
 
 export function Request({ request }: { readonly request: RequestView }) {
   const { study, quotes, hasEnded } = request;
+  const isApproved = study.state === "approved";
   return (
     <Card component="section" aria-label={study.name}>
       <Stack gap="sm">
@@ -32,6 +33,8 @@ export function Request({ request }: { readonly request: RequestView }) {
             {study.name}
           </Title>
           <State tone={TONE[study.state]}>{WORD[study.state]}</State>
+          {study.frozen && <State tone="warn">frozen</State>}
+          {study.offer !== null && <State tone="warn">ε = {study.offer.epsilon} offered</State>}
           {study.progress !== null && <Text size="sm">the study is {study.progress}</Text>}
         </Group>
         <Text>{study.purpose}</Text>
@@ -47,8 +50,9 @@ export function Request({ request }: { readonly request: RequestView }) {
         {quotes.map((quote) => (
           <Cost key={quote.dataset} request={request} quote={quote} />
         ))}
-        {!hasEnded && (study.state === "proposed" || study.state === "approved") && (
-          <Group>
+        {!hasEnded && (study.state === "proposed" || isApproved) && (
+          <Group gap="sm">
+            {isApproved && <FreezeStudy request={request} />}
             <Refuse request={request} />
           </Group>
         )}
@@ -58,8 +62,8 @@ export function Request({ request }: { readonly request: RequestView }) {
 }
 
 function Cost({ request, quote }: { readonly request: RequestView; readonly quote: Quote }) {
-  const { dataset, before, after, cap, refusal, leaves, weights } = quote;
-  const { name, digest } = request.study;
+  const { dataset, cap, refusal, leaves, weights } = quote;
+  const { name } = request.study;
   return (
     <Stack gap="xs" component="section" aria-label={`${name} on ${dataset}`}>
       <Divider />
@@ -81,59 +85,12 @@ function Cost({ request, quote }: { readonly request: RequestView; readonly quot
         ))}
       </List>
       <CheckData study={name} dataset={dataset} />
-      {cap !== null && after !== null && (
-        <Group>
-          <Confirm
-            title={`Approve ${name} on ${dataset}`}
-            label="Approve"
-            isDisabled={refusal !== null}
-            decision={({ password }) => ({ action: "approve", study: name, dataset, digest, after, password })}
-          >
-            <Figures quote={quote} />
-            <Text size="sm">
-              Exactly the document <span className="hash">{digest}</span>. Patients are read and prepared before it is
-              signed; that may take a while.
-            </Text>
-            <Text size="sm" c="dimmed">
-              ε now {before === null ? "unknown" : epsilonText(before)}; you can withdraw an approval at any time, what
-              was spent stays spent.
-            </Text>
-          </Confirm>
+      {cap !== null && (
+        <Group gap="sm">
+          <Approve request={request} quote={quote} />
+          <CounterOffer request={request} quote={quote} />
         </Group>
       )}
     </Stack>
-  );
-}
-
-/** The figures that are decided on; the same where they are confirmed. */
-function Figures({ quote: { before, after, cap } }: { readonly quote: Quote }) {
-  if (cap === null || before === null || after === null)
-    return <Text size="sm">No cap is set, so nothing may be charged to it.</Text>;
-  return (
-    <Text className="figure">
-      ε <b>{epsilonText(before)}</b> now, <b>{epsilonText(after)}</b> with all of this study, of a cap of{" "}
-      <b>{epsilonText(cap.epsilon)}</b> at δ = {deltaText(cap.delta)}, for the patients that pay most.
-    </Text>
-  );
-}
-
-function Refuse({ request: { study } }: { readonly request: RequestView }) {
-  const { name, digest, epsilon, delta, state } = study;
-  const isApproved = state === "approved";
-  return (
-    <Confirm
-      title={isApproved ? `Withdraw the approval of ${name}` : `Refuse ${name}`}
-      label={isApproved ? "Withdraw approval" : "Refuse"}
-      isDangerous
-      asksReason
-      decision={({ password, reason }) => ({ action: "refuse", study: name, digest, reason, password })}
-    >
-      <Text>
-        {name} asks ε ≤ {epsilonText(epsilon)} at δ = {deltaText(delta)} of each patient.{" "}
-        {isApproved
-          ? "This site declines its rounds from now on; what was spent stays spent."
-          : "This site will take no part in this version of it."}
-      </Text>
-    </Confirm>
   );
 }

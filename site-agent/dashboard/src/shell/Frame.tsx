@@ -1,10 +1,11 @@
 import { Icon } from "@consilium/page/shell/Icon";
 import { SchemeSwitch } from "@consilium/page/shell/SchemeSwitch";
 import { State } from "@consilium/page/shell/States";
-import { AppShell, Container, Group, NavLink, Text } from "@mantine/core";
+import { ActionIcon, AppShell, Container, Group, NavLink, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import type { SessionView } from "../../../src/http/views.ts";
+import { api } from "../live/api.ts";
 
 const PAGES = [
   { label: "Budgets", icon: "budget", path: "/" },
@@ -21,21 +22,22 @@ export function Frame({ session, children }: { readonly session: SessionView; re
         Skip to content
       </a>
       <AppShell.Header bg="var(--surface)">
-        <Group h={56} px="md" justify="space-between" wrap="nowrap">
-          <Group gap="sm" wrap="nowrap">
+        <Group h={56} px="md" gap="xs" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap" miw={0}>
             <img src="/icon.svg" alt="" width={28} height={28} />
-            <Text fw={700} size="lg">
+            <Text fw={700} size="lg" truncate>
               {session.site}
             </Text>
             <Text c="dimmed" visibleFrom="sm">
               steward {session.steward} · this machine alone
             </Text>
           </Group>
-          <Group gap="md" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" flex="none">
             <State tone={session.isAgentRunning ? "good" : "warn"}>
               {session.isAgentRunning ? "agent runs" : "agent stopped"}
             </State>
             <SchemeSwitch />
+            <SignOut />
           </Group>
         </Group>
         <Group component="nav" aria-label="Pages" gap={4} px="md" wrap="nowrap">
@@ -61,5 +63,18 @@ export function Frame({ session, children }: { readonly session: SessionView; re
         </Container>
       </AppShell.Main>
     </AppShell>
+  );
+}
+
+/** For good: the link is used. Whoever sits down here next sees nothing. */
+function SignOut() {
+  const leave = async () => {
+    await api.logout();
+    window.location.assign("/login");
+  };
+  return (
+    <ActionIcon variant="default" size="lg" aria-label="Sign out" onClick={leave}>
+      <Icon name="leave" />
+    </ActionIcon>
   );
 }

@@ -2,15 +2,16 @@ import { Refused } from "@consilium/page/live/ask";
 import { SignIn } from "@consilium/page/login/SignIn";
 import { CommandLine } from "@consilium/page/shell/CommandLine";
 import { runnable } from "@consilium/page/shell/command";
+import { RefusalAlert } from "@consilium/page/shell/RefusalAlert";
 import { Answer, Empty } from "@consilium/page/shell/States";
 import { InSurroundings } from "@consilium/page/shell/Surroundings";
-import { Text } from "@mantine/core";
+import { Center, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import type { SessionView } from "../../../src/http/views.ts";
 import { BudgetPage } from "../budget/BudgetPage.tsx";
 import { LedgerPage } from "../ledger/LedgerPage.tsx";
-import { api } from "../live/api.ts";
+import { api, Stranger } from "../live/api.ts";
 import { useSession } from "../live/queries.ts";
 import { RequestsPage } from "../requests/RequestsPage.tsx";
 import { Frame } from "./Frame.tsx";
@@ -49,14 +50,27 @@ function LoginPage() {
         go("/", { replace: true });
       }}
     >
-      <Text c="dimmed">The link works once. End the command that printed it with Ctrl-C, and start it again:</Text>
+      <Text c="dimmed">
+        The link works once, for one tab; in another, copy that tab. To sign in anew, end the command that printed the
+        link with Ctrl-C, and start it again:
+      </Text>
       <CommandLine command="consilium-site page" />
     </SignIn>
   );
 }
 
+/** Nothing else is shown: what stands on the page may be a stranger's, and it asks for passwords. */
+function Strange({ error }: { readonly error: Stranger }) {
+  return (
+    <Center component="main" mih="100vh" p="md">
+      <RefusalAlert error={error} />
+    </Center>
+  );
+}
+
 function SignedIn() {
   const session = useSession();
+  if (session.error instanceof Stranger) return <Strange error={session.error} />;
   if (session.error instanceof Refused && session.error.status === 401) return <Redirect to="/login" />;
   return (
     <Answer query={session} height={400}>
