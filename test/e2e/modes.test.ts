@@ -62,7 +62,9 @@ describe("[STU40] local steps, FedProx, Yogi on a schedule, and a metric that en
     expect(manifest.stop?.since.map(({ round }) => round)).toEqual([last]);
     expect(best).toBeLessThan(last);
     const privacy = PrivacyStatement.parse(read("privacy.json"));
-    expect(privacy.guarantee).toMatchObject({ basis: "signed-maximum", epsilon: privacy.signedMaximumEpsilon });
+    expect(privacy.signedSchedule).toMatchObject({ accountant: "pld", holds: true });
+    expect(privacy.guarantee).toMatchObject({ basis: "signed-schedule", epsilon: privacy.signedSchedule.epsilon });
+    expect(privacy.guarantee.epsilon).toBeLessThan(privacy.signedMaximumEpsilon);
     expect(privacy.consortium.disjointEpsilon).toBeLessThan(privacy.guarantee.epsilon);
     for (const { parts } of privacy.sites) {
       const training = parts.find(({ part }) => part === "train")?.events[0];

@@ -21,17 +21,23 @@ export function registerAudit(program: Command): void {
         ...(view.endedEarly === null ? [] : [view.endedEarly]),
         `strongest attack's AUC: ${figureText(view.report.best)} (${view.report.label})`,
         `ε charged to the patients that pay most, at the site that paid most: ${epsilonText(view.spentEpsilon)} at δ = ${view.delta}`,
-        ...(view.claimedEpsilon === view.spentEpsilon
-          ? []
-          : [
-              `ε guaranteed, of all signed rounds and repeats, since a metric may end training: ${epsilonText(view.claimedEpsilon)}`,
-            ]),
+        ...claimLines(view),
         "",
         table(["gate", "rule", "found", "required"], rules),
       ];
       print(options.json, view, text.join("\n"));
     },
   );
+}
+
+/** What is guaranteed where it isn't what was spent. */
+function claimLines({ claimedBy, claimedEpsilon }: AuditView): string[] {
+  if (claimedBy === "spent") return [];
+  const of =
+    claimedBy === "signed-schedule"
+      ? "of the whole signed schedule, by privacy loss distributions"
+      : "of all signed rounds and repeats, since a metric may end training";
+  return [`ε guaranteed, ${of}: ${epsilonText(claimedEpsilon)}`];
 }
 
 function figureText(figure: Figure): string {

@@ -62,15 +62,17 @@ function above(epsilon: PartEpsilons, cap: number): string {
 }
 
 function headline(plan: Plan): string {
-  const { study, rounds, localSteps, samplingRate, noiseMultiplier, noiseWasAuto, epsilon, cap, delta } = plan;
+  const { study, rounds, localSteps, samplingRate, noiseMultiplier, noiseWasAuto, cap, delta } = plan;
+  const of = ({ train, validation, audit }: PartEpsilons): string =>
+    `ε = ${shown(train)} for training patients, ${shown(validation)} for validation, ${shown(audit)} for the audit hold-out`;
   const steps = localSteps === 1 ? "" : ` of ${localSteps} steps`;
   const auto = noiseWasAuto ? " (the least that fits)" : "";
   const verdict = plan.fits ? "" : " It would NOT be accepted: it passes its own privacy.epsilon.";
   return (
     `${study}: ${rounds} rounds${steps}, q = ${samplingRate}, σ = ${noiseMultiplier}${auto}, ${plan.patients} patients ` +
-    `at ${plan.sites.length} sites.\nCosts each site ε = ${shown(epsilon.train)} for training patients, ` +
-    `${shown(epsilon.validation)} for validation, ${shown(epsilon.audit)} for the audit hold-out, ` +
-    `of ${cap} at δ = ${delta} (${plan.accountant}).${verdict}`
+    `at ${plan.sites.length} sites.\nCosts each site ${of(plan.epsilon)}, of ${cap} at δ = ${delta} ` +
+    `(${plan.accountant}).${verdict}\n` +
+    `A release that keeps to this schedule states ${of(plan.scheduleEpsilon)} (PLD).`
   );
 }
 

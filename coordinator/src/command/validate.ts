@@ -1,4 +1,6 @@
+import type { Part } from "@consilium/shared/ledger/entry";
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
+import { type ScheduleEpsilon, scheduleEpsilons } from "@consilium/shared/study/scheduleEpsilon";
 import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
@@ -27,6 +29,8 @@ export interface Validation {
   readonly noiseWasAuto: boolean;
   /** Cost of the whole study at each site, for each part of its patients. */
   readonly epsilon: { readonly train: number; readonly validation: number; readonly audit: number };
+  /** What a release states where nobody goes beyond the schedule. */
+  readonly schedule: Readonly<Record<Part, ScheduleEpsilon>>;
   readonly cap: number;
   readonly delta: number;
   /** Pretrained weights that it starts from, in words. */
@@ -45,6 +49,7 @@ export function validate(file: string): Validation {
     noiseMultiplier,
     noiseWasAuto,
     epsilon: plannedEpsilons(document),
+    schedule: scheduleEpsilons(document),
     cap: epsilon,
     delta,
     weights: weightsLines(document),
@@ -53,7 +58,8 @@ export function validate(file: string): Validation {
 }
 
 function describeValidation(validation: Validation): string {
-  const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, cap, delta, weights, warnings } = validation;
+  const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, schedule, cap, delta, weights, warnings } =
+    validation;
   return [
     ...warnings,
     `${file} is valid: study ${study}, digest ${digest}`,
@@ -62,6 +68,9 @@ function describeValidation(validation: Validation): string {
     `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
     `  training patients ${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
       `audit hold-out ${epsilonText(epsilon.audit)}`,
+    `A release that keeps to this schedule states (PLD accountant):`,
+    `  training patients ${epsilonText(schedule.train.epsilon)}, validation ${epsilonText(schedule.validation.epsilon)}, ` +
+      `audit hold-out ${epsilonText(schedule.audit.epsilon)}`,
     `Next: consilium study propose ${file}`,
     "",
   ].join("\n");

@@ -17,10 +17,10 @@ export function auditEndpoints({ studies, world }: Service): Endpoint[] {
         const { name, document } = studies.record(params.study ?? "");
         const audit = auditOf(world.sql, name);
         if (audit === undefined) throw notAudited(name);
-        const { gate, claimedEpsilon, spentEpsilon } = gateOf(world, document, audit.report, approvalsOf(world, name));
+        const judged = gateOf(world, document, audit.report, approvalsOf(world, name));
         const { delta } = document.privacy;
         const endedEarly = whyEndedEarly(world.sql, document);
-        return { auditedAt: audit.at, endedEarly, report: audit.report, gate, claimedEpsilon, spentEpsilon, delta };
+        return { auditedAt: audit.at, endedEarly, report: audit.report, ...judged, delta };
       },
     }),
   ];

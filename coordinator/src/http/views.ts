@@ -41,6 +41,7 @@ import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
 import { Notice } from "@consilium/shared/ledger/notice";
 import { RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
 import { SignedRoster } from "@consilium/shared/protocol/roster";
+import { GuaranteeBasis } from "@consilium/shared/release/guarantee";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { OverlapFigure } from "@consilium/shared/study/overlap";
@@ -230,11 +231,9 @@ export const AuditView = z
     endedEarly: z.string().nullable(),
     report: AuditReport,
     gate: GateResult,
-    /**
-     * What a release guarantees, by RDP at `delta`: the largest ε that this study charged to any site's part, or that of
-     * all signed rounds and repeats, where a metric may end training early.
-     */
+    /** What a release guarantees at `delta`, and what that is the cost of. */
     claimedEpsilon: Epsilon,
+    claimedBy: GuaranteeBasis,
     /** The largest ε that this study really charged to any site's part. */
     spentEpsilon: Epsilon,
     delta: Delta,

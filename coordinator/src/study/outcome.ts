@@ -3,6 +3,7 @@ import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { type Evaluation, evaluationOf } from "@consilium/shared/metric/evaluation";
 import type { RoundPurpose } from "@consilium/shared/protocol/messages";
 import { releaseGate, studyAudit } from "@consilium/shared/release/build";
+import type { GuaranteeBasis } from "@consilium/shared/release/guarantee";
 import { privacyStatementOf } from "@consilium/shared/release/statement";
 import type { Approval } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -77,11 +78,16 @@ export function gateOf(
   document: StudyDocument,
   report: AuditReport,
   approvals: readonly Approval[],
-): { gate: GateResult; claimedEpsilon: number; spentEpsilon: number } {
+): { gate: GateResult; claimedEpsilon: number; claimedBy: GuaranteeBasis; spentEpsilon: number } {
   const privacy = privacyStatementOf(document, world.ledger.state(), approvals);
   const { guarantee, consortium } = privacy;
   const gate = releaseGate(document, report, privacy);
-  return { gate, claimedEpsilon: guarantee.epsilon, spentEpsilon: consortium.disjointEpsilon };
+  return {
+    gate,
+    claimedEpsilon: guarantee.epsilon,
+    claimedBy: guarantee.basis,
+    spentEpsilon: consortium.disjointEpsilon,
+  };
 }
 
 function sumCollector(line: ModelLine): Collector {

@@ -2,7 +2,9 @@ import { assertOneAdjacency, type PricedEvent } from "../event/pricedEvent.ts";
 import { assert, Failure } from "../failure/failure.ts";
 import { type BaseLoss, baseLossOf, gaussianBase } from "./baseLoss.ts";
 import { type ComposedLoss, type Composition, composeTwo, deltaBounds } from "./composeLosses.ts";
+import { epsilonOfEvents } from "./convert.ts";
 import { dotMasses } from "./dotMasses.ts";
+import { continuousKin } from "./integerNoise.ts";
 import { gridOf, type LossGrid, rangeOf } from "./lossGrid.ts";
 import { mergedMasses, ON_NODE } from "./mergedMasses.ts";
 import { bestTilt, type Centre, type LossMasses, reachOf, tilted } from "./tilt.ts";
@@ -35,8 +37,20 @@ export function pldEpsilon(events: readonly PricedEvent[], delta: number): Epsil
   return { lower, upper };
 }
 
-/** The upper bound alone, in half the time. */
+/**
+ * The upper bound alone, in half the time, and for noise on the integers too, its samplers' distances charged as in
+ * `epsilonOf`; there it is never above the RDP accountant's figure.
+ */
 export function pldUpperEpsilon(events: readonly PricedEvent[], delta: number): number {
+  const { events: kin, maxLogRatio, totalVariation } = continuousKin(events);
+  if (maxLogRatio === 0 && totalVariation === 0) return idealUpperEpsilon(kin, delta);
+  // What a larger ε leaves of δ is enough for a smaller one, so one look at the losses does.
+  const most = epsilonOfEvents(events, delta);
+  const left = (delta - (1 + Math.exp(most)) * totalVariation) * Math.exp(-maxLogRatio);
+  return left > 0 ? Math.min(most, 2 * maxLogRatio + idealUpperEpsilon(kin, left)) : most;
+}
+
+function idealUpperEpsilon(events: readonly PricedEvent[], delta: number): number {
   let upper = 0;
   for (const plan of plansOf(events, delta)) {
     if (plan.chernoff <= upper) continue;

@@ -184,6 +184,7 @@ describe("[ENG7] noise is bound to one grid and one use", () => {
       noiseMultiplier: 2,
       count: 1,
       samplerDistance: { maxLogRatio: 0, totalVariation: 2 ** -64 },
+      gridStdDev: 2 ** Math.floor(Math.log2(noiseStdDev(grid))),
     });
   });
 

@@ -2,7 +2,7 @@ import { type Rounding, roundAndAdd } from "@consilium/kernel/roundAndAdd";
 import { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import type { SamplingRate } from "../units/privacy.ts";
-import { type GaussianNoise, jointDistance } from "./gaussianNoise.ts";
+import { type GaussianNoise, statedNoise } from "./gaussianNoise.ts";
 import { clippedSensitivity, type Grid, noiseStdDev } from "./grid.ts";
 import type { ClippedSum, NoisySum } from "./stages.ts";
 
@@ -48,7 +48,7 @@ export function noisedEvent(noise: GaussianNoise, grid: Grid, samplingRate: Samp
     samplingRate,
     noiseMultiplier: grid.noiseMultiplier,
     count: 1,
-    samplerDistance: jointDistance(noise.drawDistance, grid.dimension),
+    ...statedNoise(noise, grid.dimension),
   });
 }
 

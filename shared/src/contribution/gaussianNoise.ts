@@ -28,6 +28,14 @@ export function wipe(noise: GaussianNoise): void {
   noise.state = "wiped";
 }
 
+/** What an event says of noise of one standard deviation on so many coordinates. */
+export function statedNoise(
+  { stdDev, drawDistance }: Pick<GaussianNoise, "stdDev" | "drawDistance">,
+  draws: number,
+): { samplerDistance: SamplerDistance; gridStdDev: number } {
+  return { samplerDistance: jointDistance(drawDistance, draws), gridStdDev: powerOfTwoBelow(stdDev) };
+}
+
 /**
  * Distance of `draws` independent draws together: both kinds add (Vadhan 2017, §1.6, triangle inequality over hybrids).
  * Rounded up to powers of two, so that every party's arithmetic states the same event.
@@ -41,4 +49,8 @@ export function jointDistance(draw: SamplerDistance, draws: number): SamplerDist
 
 function powerOfTwoAbove(value: number): number {
   return value === 0 ? 0 : 2 ** Math.ceil(Math.log2(value));
+}
+
+function powerOfTwoBelow(value: number): number {
+  return 2 ** Math.floor(Math.log2(value));
 }

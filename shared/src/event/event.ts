@@ -21,7 +21,7 @@ export const PrivacyEvent = z.discriminatedUnion("kind", [
   /**
    * `count` releases of a Gaussian-noised sum over a fresh Poisson sample each; σ is over the sum's L2 sensitivity.
    * With `samplerDistance` the noise was drawn on the integers, so far from the discrete Gaussian; without it the
-   * ideal, continuous one is meant.
+   * ideal, continuous one is meant. `gridStdDev` is a lower bound on the standard deviation of noise on the integers.
    */
   z.strictObject({
     kind: z.literal("poisson-gaussian"),
@@ -30,6 +30,7 @@ export const PrivacyEvent = z.discriminatedUnion("kind", [
     noiseMultiplier: NoiseMultiplier,
     count,
     samplerDistance: SamplerDistance.optional(),
+    gridStdDev: z.number().positive().optional(),
   }),
   /**
    * `count` releases of integers with discrete Laplace noise, P(k) ∝ exp(−|k| / scale); pure ε = sensitivity / scale.

@@ -134,6 +134,8 @@ export const Plan = z
     delta: z.number(),
     /** What each site is charged for in the end. */
     epsilon: PartEpsilons,
+    /** The whole schedule by privacy loss distributions: what a release states where nobody goes beyond it. */
+    scheduleEpsilon: PartEpsilons,
     fits: z.boolean(),
     curve: z.array(CurvePoint),
     affordable: Affordable,

@@ -4,11 +4,12 @@ import { Part } from "../ledger/entry.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { eventsOf } from "../study/noise.ts";
 import { overlapFigures } from "../study/overlap.ts";
+import { type ScheduleEpsilon, scheduleEpsilons } from "../study/scheduleEpsilon.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
 import { type Limit, leastNoise, leastNoiseUnder, mostRounds } from "./affordable.ts";
 import { durationOf, type Pace } from "./duration.ts";
 import { epsilonCurve, largest, NOTHING_BEFORE, type SpentCurves } from "./epsilonCurve.ts";
-import type { Affordable, BudgetPlan, Plan } from "./plan.ts";
+import type { Affordable, BudgetPlan, PartEpsilons, Plan } from "./plan.ts";
 import { sanitizedInstead } from "./sanitized.ts";
 import { signalOf } from "./signal.ts";
 import { trafficOf } from "./traffic.ts";
@@ -64,6 +65,7 @@ export function planStudy(document: StudyDocument, context: PlanContext): Plan {
     cap: privacy.epsilon,
     delta: privacy.delta,
     epsilon,
+    scheduleEpsilon: scheduleParts(document),
     fits: total !== null && within(total, privacy.epsilon),
     curve: [...curve],
     affordable: ownAffordable(document, context.noiseWasAuto),
@@ -75,6 +77,12 @@ export function planStudy(document: StudyDocument, context: PlanContext): Plan {
     sanitized: sanitizedInstead(document, epsilon),
     warnings: [...(context.warnings ?? [])],
   };
+}
+
+function scheduleParts(document: StudyDocument): PartEpsilons {
+  const { train, validation, audit } = scheduleEpsilons(document);
+  const bounded = ({ epsilon }: ScheduleEpsilon) => (Number.isFinite(epsilon) ? epsilon : null);
+  return { train: bounded(train), validation: bounded(validation), audit: bounded(audit) };
 }
 
 function plannedCurves(document: StudyDocument): RdpCurve[] {

@@ -174,7 +174,8 @@ function chargesHold({ document, state }: Contents): boolean {
             plan.event.samplingRate === event.samplingRate &&
             plan.event.noiseMultiplier === event.noiseMultiplier &&
             (stated?.maxLogRatio ?? 0) >= (proven?.maxLogRatio ?? 0) &&
-            (stated?.totalVariation ?? 0) >= (proven?.totalVariation ?? 0)
+            (stated?.totalVariation ?? 0) >= (proven?.totalVariation ?? 0) &&
+            (event.gridStdDev ?? 0) <= (plan.event.gridStdDev ?? 0)
           );
         }
         if (plan.event.kind === "discrete-laplace" && event.kind === "discrete-laplace") {

@@ -66,11 +66,11 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     const files = forge(
       {},
       RELEASE_PATHS.privacy,
-      edit(/"basis":"spent","epsilon":[\d.]+/, '"basis":"spent","epsilon":0.5'),
+      edit(/"basis":"signed-schedule","epsilon":[\d.]+/, '"basis":"signed-schedule","epsilon":0.5'),
     );
     expect(failed(files)).toEqual(["privacy", "gate", "texts"]);
     const spent = forge({}, RELEASE_PATHS.privacy, edit(/"disjointEpsilon":[\d.]+/, '"disjointEpsilon":0.5'));
-    expect(failed(spent)).toEqual(["privacy"]);
+    expect(failed(spent)).toEqual(["privacy", "texts"]);
   });
 
   test("a smaller AUC in the audit report, or histograms that don't give it", () => {

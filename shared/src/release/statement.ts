@@ -14,8 +14,10 @@ import { type PlannedCharge, plannedCharges, plannedEvents } from "../study/char
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { weightsOfStudy } from "../study/network.ts";
-import { epsilonAtOnce, OverlapFigure, overlapFigures, pointwiseMax } from "../study/overlap.ts";
+import { epsilonAtOnce, type OverlapFigure, overlapFigures, pointwiseMax } from "../study/overlap.ts";
 import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
+import { Guarantee, guaranteeOf, SignedSchedule, signedScheduleOf } from "./guarantee.ts";
+import { withinSchedule } from "./withinSchedule.ts";
 
 const epsilon = z.number().nonnegative();
 const delta = z.number().gt(0).lt(1);
@@ -43,6 +45,7 @@ export const PrivacyStatement = z.strictObject({
   adjacency: z.literal("add-remove"),
   trust: z.enum(["local", "distributed"]),
   delta,
+  /** Of every figure that names no other. */
   accountant: z.literal("rdp"),
   mechanisms: z.array(z.string()),
   sites: z.array(SiteStatement),
@@ -54,19 +57,8 @@ export const PrivacyStatement = z.strictObject({
   }),
   /** ε of the schedule that every site signed, had all of it been run. */
   signedMaximumEpsilon: epsilon,
-  /**
-   * What a patient may rely on: the consortium's figures; or, where a metric decided when training stopped, those of
-   * all signed rounds and repeats: where outputs choose when to stop, ε spent by then bounds no fixed mechanism, the
-   * filter's is (Rogers et al. 2016, arXiv:1605.08294). The study's own ε is such a filter of RDP at each site
-   * (Lécuyer 2021, arXiv:2103.01379, §3): where repeats would bring the schedule above it, it is the guarantee.
-   */
-  guarantee: z.strictObject({
-    basis: z.enum(["spent", "signed-maximum", "filter"]),
-    epsilon,
-    twoSitesEpsilon: epsilon.optional(),
-    /** A patient at all sites of a group that the study declares; where a metric may stop it, of the signed maximum. */
-    overlap: z.array(OverlapFigure).optional(),
-  }),
+  signedSchedule: SignedSchedule,
+  guarantee: Guarantee,
   /** Distance of the samplers from the ideal distributions, already charged above; summed at the worst site. */
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
   /** Data that left a site without noise. */
@@ -124,6 +116,18 @@ export function privacyStatementOf(
     ...(sites.length > 1 ? { twoSitesEpsilon: epsilonAtOnce(curves, delta, 2) } : {}),
   };
   const signedMaximumEpsilon = Math.max(...Part.options.map((part) => at(plannedCurve(document, part))));
+  const keptTo = approved.every(({ site }) =>
+    withinSchedule(document, [...spent.filter((charge) => charge.site === site), ...left]),
+  );
+  const signedSchedule = signedScheduleOf(document, keptTo, sites.length);
+  const { disjointEpsilon, twoSitesEpsilon } = consortium;
+  const figures = {
+    spent: disjointEpsilon,
+    toTheEnd: Math.max(...toTheEnd.flat().map(at)),
+    ...(twoSitesEpsilon === undefined
+      ? {}
+      : { twice: { spent: twoSitesEpsilon, toTheEnd: epsilonAtOnce(toTheEnd, delta, 2) } }),
+  };
   return {
     formatVersion: 1,
     study: document.name,
@@ -137,10 +141,8 @@ export function privacyStatementOf(
     sites,
     consortium,
     signedMaximumEpsilon,
-    guarantee: {
-      ...guaranteeOf(document, consortium, Math.max(...toTheEnd.flat().map(at)), epsilonAtOnce(toTheEnd, delta, 2)),
-      ...overlapOf(document, spent),
-    },
+    signedSchedule,
+    guarantee: { ...guaranteeOf(document, figures, signedSchedule), ...overlapOf(document, spent) },
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
     ...(weights === undefined ? {} : { publicWeights: { digest: weights.digest, source: weights.source } }),
@@ -162,26 +164,6 @@ function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]):
           event: { ...event, count: event.count * times[purpose] },
         })),
   );
-}
-
-/** `toTheEnd`: ε of the whole signed schedule, or of what repeated rounds and the rest of it come to. */
-function guaranteeOf(
-  document: StudyDocument,
-  { disjointEpsilon, twoSitesEpsilon }: PrivacyStatement["consortium"],
-  toTheEnd: number,
-  toTheEndTwice: number,
-): PrivacyStatement["guarantee"] {
-  const twice = (epsilonTwice: (spent: number) => number) =>
-    twoSitesEpsilon === undefined ? {} : { twoSitesEpsilon: epsilonTwice(twoSitesEpsilon) };
-  if (document.training.earlyStop === undefined)
-    return { basis: "spent", epsilon: disjointEpsilon, ...twice((spent) => spent) };
-  // Nothing acts beyond the study's ε, so what was spent is within it, but for the last digit of a float's sum.
-  const filter = Math.max(disjointEpsilon, document.privacy.epsilon);
-  return {
-    basis: filter < toTheEnd ? "filter" : "signed-maximum",
-    epsilon: Math.min(filter, toTheEnd),
-    ...twice(() => toTheEndTwice),
-  };
 }
 
 /** What was charged at each site of a group; where a metric may stop the study, at least what it signed, at each. */

@@ -38,11 +38,13 @@ export function privacyText(statement: PrivacyStatement): string {
     "- Unit: one patient with all of the patient's records.",
     "- Neighbouring data sets differ by adding or removing one patient.",
     `- Trust: ${TRUST[statement.trust]}.`,
-    "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder.",
+    sentence(
+      "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder;",
+      "where it is said, privacy loss distributions, re-computed from the signed study.",
+    ),
     sentence(
       `- Study ${statement.studyDigest}, as every site signed it.`,
-      `Its whole schedule would have cost ε = ${epsilonText(statement.signedMaximumEpsilon)};`,
-      "the figures here are for what was really done.",
+      `${scheduleText(statement)}; the figures below are for what was really done.`,
     ),
     sentence(
       `- Samplers differ from the ideal distributions by at most ${sampler.maxLogRatio} (log ratio)`,
@@ -78,13 +80,27 @@ export function privacyText(statement: PrivacyStatement): string {
   );
 }
 
+/** What the whole signed schedule costs, by both accountants where they differ. */
+function scheduleText({ signedMaximumEpsilon, signedSchedule: { accountant, epsilon } }: PrivacyStatement): string {
+  const rdp = `Its whole schedule costs ε = ${epsilonText(signedMaximumEpsilon)}`;
+  return accountant === "rdp"
+    ? rdp
+    : `${rdp} by Rényi divergences and ${epsilonText(epsilon)} by privacy loss distributions`;
+}
+
+const BASIS: Readonly<Record<Exclude<PrivacyStatement["guarantee"]["basis"], "spent">, string>> = {
+  filter: "that is the study's own ε, beyond which no site acts: a noised metric could end training early.",
+  "signed-maximum":
+    "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
+  "signed-schedule":
+    "that is the whole schedule that was signed, which nobody went beyond, by privacy loss distributions.",
+};
+
 function basisText({ guarantee, consortium }: PrivacyStatement): string {
   if (guarantee.basis === "spent") return "the largest of the sites' figures below";
   return sentence(
-    guarantee.basis === "filter"
-      ? "that is the study's own ε, beyond which no site acts: a noised metric could end training early."
-      : "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
-    `Really spent, at the site that spent most: ε = ${epsilonText(consortium.disjointEpsilon)}`,
+    BASIS[guarantee.basis],
+    `Really spent, at the site that spent most, by Rényi divergences: ε = ${epsilonText(consortium.disjointEpsilon)}`,
   );
 }
 
@@ -97,13 +113,16 @@ function overlapLines({ guarantee: { overlap = [] }, delta }: PrivacyStatement):
 }
 
 /** How the figure for two sites comes about: it is no sum of ε. */
-function twoSitesLines({ guarantee: { twoSitesEpsilon }, delta }: PrivacyStatement): string[] {
+function twoSitesLines({ guarantee: { basis, twoSitesEpsilon }, signedSchedule, delta }: PrivacyStatement): string[] {
   if (twoSitesEpsilon === undefined) return [];
+  const byLosses = basis === "signed-schedule" && twoSitesEpsilon === signedSchedule.twoSitesEpsilon;
   return [
     sentence(
       "- Two sites: a patient whose records lie at two of them is in one part at either and pays at both. For the costliest",
-      "pair of parts, Rényi divergences are added order by order (Mironov 2017, Proposition 1), then converted to ε at the",
-      "same δ (Canonne, Kamath & Steinke 2020, Proposition 12):",
+      byLosses
+        ? "pair of parts, both sites' privacy loss distributions are composed (Doroshenko et al. 2022), at the same δ:"
+        : "pair of parts, Rényi divergences are added order by order (Mironov 2017, Proposition 1), then converted to ε at " +
+            "the same δ (Canonne, Kamath & Steinke 2020, Proposition 12):",
       `ε = ${epsilonText(twoSitesEpsilon)} at δ = ${delta}, for both sites together; twice a site's ε would be at 2δ.`,
     ),
   ];

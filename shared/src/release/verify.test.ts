@@ -11,14 +11,16 @@ import {
   verify,
 } from "../../../test/support/releaseFixture.ts";
 import { epsilonOfEvents } from "../accountant/convert.ts";
+import { pldUpperEpsilon } from "../accountant/pld.ts";
 import { replay } from "../ledger/replay.ts";
 import { plannedCharges } from "../study/charges.ts";
+import { eventsOf } from "../study/noise.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { COORDINATOR } from "../units/identity.ts";
-import { Epsilon } from "../units/privacy.ts";
+import { Epsilon, NoiseMultiplier } from "../units/privacy.ts";
 import { buildRelease } from "./build.ts";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, withSiteSignature } from "./manifest.ts";
-import { privacyStatementOf } from "./statement.ts";
+import { type PrivacyStatement, privacyStatementOf } from "./statement.ts";
 import { privacyText } from "./texts.ts";
 
 let release: ReadonlyMap<string, Uint8Array>;
@@ -59,7 +61,7 @@ describe("[REL1] a release as it was built", () => {
     const declared = privacyStatementOf({ ...document, overlap }, state, approvals);
     const [two, all] = declared.guarantee.overlap ?? [];
     expect(two?.epsilon).toBeGreaterThan(declared.consortium.disjointEpsilon);
-    expect(two?.epsilon).toBeLessThanOrEqual(declared.guarantee.twoSitesEpsilon ?? 0);
+    expect(two?.epsilon).toBeLessThanOrEqual(declared.consortium.twoSitesEpsilon ?? 0);
     expect(all?.epsilon).toBe(two?.epsilon);
     expect(privacyText(declared)).toContain(`records at ${names.join(", ")} all at once: ε = `);
     const earlyStop = { metric: "auc", patience: 1, minDelta: 0 } as const;
@@ -69,30 +71,71 @@ describe("[REL1] a release as it was built", () => {
     );
   });
 
+  test("[ACC37] guarantees the signed schedule's ε by PLD while nobody went beyond it, else what was charged", () => {
+    const state = replay(COORDINATOR, ledger);
+    const kept = privacyStatementOf(document, state, approvals);
+    const events = eventsOf(document, "train");
+    expect(kept.signedSchedule).toEqual({
+      accountant: "pld",
+      epsilon: pldUpperEpsilon(events, document.privacy.delta),
+      twoSitesEpsilon: pldUpperEpsilon([...events, ...events], document.privacy.delta),
+      holds: true,
+    });
+    expect(kept.guarantee).toEqual({
+      basis: "signed-schedule",
+      epsilon: kept.signedSchedule.epsilon,
+      twoSitesEpsilon: kept.signedSchedule.twoSitesEpsilon,
+    });
+    expect(kept.guarantee.epsilon).toBeLessThan(kept.consortium.disjointEpsilon);
+    expect(privacyText(kept)).toContain("which nobody went beyond, by privacy loss distributions.");
+    // One round fewer was signed than was charged: the schedule bounds nothing.
+    const charged = kept.sites[0]?.parts.find(({ part }) => part === "train")?.events[0]?.count ?? 0;
+    const short = { ...document, training: { ...document.training, rounds: charged - 1 } };
+    const beyond = privacyStatementOf(short, state, approvals);
+    expect(beyond.signedSchedule.holds).toBe(false);
+    expect(beyond.guarantee).toEqual({ basis: "spent", ...figuresOf(beyond.consortium) });
+    // Many more were signed than were run: what was charged is the lesser.
+    const long = { ...document, training: { ...document.training, rounds: 100 * document.training.rounds } };
+    const stopped = privacyStatementOf(long, state, approvals);
+    expect(stopped.signedSchedule.holds).toBe(true);
+    expect(stopped.guarantee).toEqual({ basis: "spent", ...figuresOf(stopped.consortium) });
+    // All in one round: what repeated it, and the rest of the schedule, are together more than was signed.
+    const repeats = [...state.charges].map(
+      ([id, charge]) => [id, { ...charge, body: { ...charge.body, round: 1 } }] as const,
+    );
+    const repeated = privacyStatementOf(document, { ...state, charges: new Map(repeats) }, approvals);
+    expect(repeated.signedSchedule.holds).toBe(false);
+    // Other noise than was signed is beyond any number of its rounds.
+    const noisier = { ...document.privacy, noiseMultiplier: NoiseMultiplier.parse(9) };
+    expect(privacyStatementOf({ ...document, privacy: noisier }, state, approvals).signedSchedule.holds).toBe(false);
+  });
+
+  const figuresOf = ({ disjointEpsilon, twoSitesEpsilon }: PrivacyStatement["consortium"]) => ({
+    epsilon: disjointEpsilon,
+    twoSitesEpsilon,
+  });
+
   test("[STU40] where a metric may end training, what is guaranteed is the signed maximum, spent ε beside it", () => {
     const state = replay(COORDINATOR, ledger);
     const spent = privacyStatementOf(document, state, approvals);
-    expect(spent.guarantee).toEqual({
-      basis: "spent",
-      epsilon: spent.consortium.disjointEpsilon,
-      twoSitesEpsilon: spent.consortium.twoSitesEpsilon,
-    });
     const earlyStop = { metric: "auc", patience: 1, minDelta: 0 } as const;
     const privacy = { ...document.privacy, epsilon: Epsilon.parse(1000) };
     const stopping = { ...document, privacy, training: { ...document.training, earlyStop } };
     const statement = privacyStatementOf(stopping, state, approvals);
     expect(statement.consortium).toEqual(spent.consortium);
-    expect(statement.guarantee).toMatchObject({ basis: "signed-maximum", epsilon: spent.signedMaximumEpsilon });
-    expect(statement.guarantee.twoSitesEpsilon).toBeGreaterThan(spent.consortium.twoSitesEpsilon ?? Infinity);
+    expect(statement.signedSchedule).toMatchObject({ accountant: "pld", holds: true });
+    expect(statement.signedSchedule.epsilon).toBeLessThan(spent.signedMaximumEpsilon);
+    expect(statement.guarantee).toMatchObject({ basis: "signed-schedule", epsilon: statement.signedSchedule.epsilon });
     const text = privacyText(statement);
-    expect(text).toContain(`(**${epsilonText(spent.signedMaximumEpsilon)}**, 0.0001)`);
-    expect(text).toContain(`spent most: ε = ${epsilonText(spent.consortium.disjointEpsilon)}.`);
+    expect(text).toContain(`(**${epsilonText(statement.signedSchedule.epsilon)}**, 0.0001)`);
+    expect(text).toContain(`by Rényi divergences: ε = ${epsilonText(spent.consortium.disjointEpsilon)}.`);
     // A plan of one round that was tried three times: what was spent is more, and counts.
     const short = { ...stopping, training: { ...stopping.training, rounds: 1 } };
     expect(privacyStatementOf(short, state, approvals).guarantee.epsilon).toBe(spent.consortium.disjointEpsilon);
-    // One that stopped at half after it repeated rounds: the rest of the plan comes on top of all that was spent.
+    // One that stopped at half and isn't as it was signed: the rest of the plan comes on top of all that was spent.
     const last = Math.max(...[...state.charges.values()].map(({ body }) => body.round));
-    const half = { ...stopping, training: { ...stopping.training, rounds: 2 * last } };
+    const other = { ...privacy, noiseMultiplier: NoiseMultiplier.parse(2.4) };
+    const half = { ...stopping, privacy: other, training: { ...stopping.training, rounds: 2 * last } };
     const ofHalf = privacyStatementOf(half, state, approvals);
     const costliest = ofHalf.sites.reduce((a, b) => (a.epsilon > b.epsilon ? a : b));
     const paid = costliest.parts.find(({ part }) => part === "train")?.events ?? [];
@@ -101,7 +144,7 @@ describe("[REL1] a release as it was built", () => {
     expect(ofHalf.guarantee.basis).toBe("signed-maximum");
     // No site acts beyond the study's ε: where repeats would bring the plan above it, it is what is promised.
     const epsilon = Epsilon.parse((ofHalf.guarantee.epsilon + ofHalf.consortium.disjointEpsilon) / 2);
-    const bounded = privacyStatementOf({ ...half, privacy: { ...privacy, epsilon } }, state, approvals);
+    const bounded = privacyStatementOf({ ...half, privacy: { ...other, epsilon } }, state, approvals);
     expect(bounded.guarantee).toMatchObject({ basis: "filter", epsilon });
     expect(privacyText(bounded)).toContain("beyond which no site acts");
   });

@@ -1,6 +1,6 @@
-import { jointDistance } from "../contribution/gaussianNoise.ts";
+import { statedNoise } from "../contribution/gaussianNoise.ts";
 import { noiseStdDev } from "../contribution/grid.ts";
-import { PrivacyEvent, type SamplerDistance } from "../event/event.ts";
+import { PrivacyEvent } from "../event/event.ts";
 import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
 import { discreteLaplaceEvent } from "../mechanism/discreteLaplace.ts";
 import { wideGaussianDistance } from "../mechanism/wideGaussian.ts";
@@ -32,7 +32,7 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
             samplingRate: document.privacy.samplingRate,
             noiseMultiplier: document.privacy.noiseMultiplier,
             count: document.training.localSteps,
-            samplerDistance: samplerDistanceOf(document),
+            ...noiseOf(document),
           }),
         },
       ];
@@ -74,8 +74,9 @@ export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
   return ChargeIdSchema.parse(`${key.study}/${key.purpose}-${key.round}.${key.attempt}/${site}/${part}`);
 }
 
-/** How far the noise of one contribution is from the ideal Gaussian: a figure of its grid alone, public beforehand. */
-function samplerDistanceOf(document: StudyDocument): SamplerDistance {
+/** What the event of one contribution says of its noise: figures of its grid alone, public beforehand. */
+function noiseOf(document: StudyDocument): ReturnType<typeof statedNoise> {
   const grid = gridOfStudy(document);
-  return jointDistance(wideGaussianDistance(noiseStdDev(grid)), grid.dimension);
+  const stdDev = noiseStdDev(grid);
+  return statedNoise({ stdDev, drawDistance: wideGaussianDistance(stdDev) }, grid.dimension);
 }

@@ -25,7 +25,7 @@ export const PARTS: Readonly<Record<string, Fields>> = {
   PrivacyEvent: all(
     "public",
     ...["kind", "adjacency", "samplingRate", "noiseMultiplier", "count", "sensitivity", "scale"],
-    ...["samplerDistance.maxLogRatio", "samplerDistance.totalVariation"],
+    ...["samplerDistance.maxLogRatio", "samplerDistance.totalVariation", "gridStdDev"],
   ),
   // Fixed words, or words of the study, the caps and the ledgers (`PublicRefusal`); that there is one may be a fault's.
   Refusal: { code: "signed", kind: "public", what: "public", remedy: "public" },

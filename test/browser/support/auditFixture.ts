@@ -73,6 +73,7 @@ export function audit(endedEarly: string | null) {
       ],
     },
     claimedEpsilon: ALL_EPSILON,
+    claimedBy: "spent",
     spentEpsilon: ALL_EPSILON,
     delta: 1e-4,
   });

@@ -83,8 +83,14 @@ function Findings({ audit }: { readonly audit: AuditView }) {
   );
 }
 
+const CLAIM: Readonly<Record<Exclude<AuditView["claimedBy"], "spent">, string>> = {
+  "signed-schedule": "as signed, by PLD",
+  "signed-maximum": "with all signed rounds and repeats",
+  filter: "beyond which no site acts",
+};
+
 function Verdict({ audit }: { readonly audit: AuditView }) {
-  const { gate, report, claimedEpsilon, spentEpsilon, delta, auditedAt, endedEarly } = audit;
+  const { gate, report, claimedEpsilon, claimedBy, spentEpsilon, delta, auditedAt, endedEarly } = audit;
   const { best } = report;
   return (
     <Card component="section" aria-label="Verdict" h="100%">
@@ -125,7 +131,7 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
             <span className="big figure">{epsilonText(claimedEpsilon)}</span>
             <Text size="sm" c="dimmed" className="figure">
               δ = {deltaText(delta)}, per patient, whole study
-              {spentEpsilon < claimedEpsilon && `; really spent ${epsilonText(spentEpsilon)}`}
+              {claimedBy !== "spent" && `; ${CLAIM[claimedBy]}; spent, by RDP: ${epsilonText(spentEpsilon)}`}
             </Text>
           </Stack>
         </Group>

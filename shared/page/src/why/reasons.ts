@@ -81,8 +81,12 @@ export const REASONS = {
   claimed: {
     title: "Claimed ε",
     lines: [
-      ["What", "the largest ε that this study charged to any one part of a site's patients: the part that pays most."],
-      ["Accountant", "Rényi differential privacy at the study's δ; anyone can re-compute it from the ledger's events."],
+      ["What", "ε of this study for any one part of a site's patients: the part that pays most."],
+      [
+        "Accountant",
+        "the whole signed schedule by privacy loss distributions (PLD), where no site went beyond it; else what was " +
+          "charged, by Rényi differential privacy (RDP), as caps count it. Both at the study's δ, re-computed by verify.",
+      ],
       [
         "Parts",
         "training patients pay for training and their half of the audit, validation patients for the metrics, the audit " +
