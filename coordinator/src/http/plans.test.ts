@@ -17,7 +17,7 @@ test("a plan is held against the caps of the study's own sites, with what was sp
   state.caps.set(`${site}/records`, { ...cap, site });
   state.caps.set("elsewhere/records", { ...cap, site: SiteName.parse("elsewhere") });
   const events = eventsOf(document, "train");
-  const spent = { all: curveOfEvents(events), training: ZERO_CURVE };
+  const spent = new Map(events.map((event) => [event, 1]));
   const account = {
     site,
     dataset,
@@ -30,7 +30,7 @@ test("a plan is held against the caps of the study's own sites, with what was sp
   state.accounts.set(`${site}/records/train`, account);
   const budgets = budgetsOf(document, state, new Date(0));
   expect(budgets).toMatchObject([{ site, dataset, cap: 4, delta: 1e-5 }]);
-  expect(budgets[0]?.spent.train.values).toEqual(spent.all.values);
+  expect(budgets[0]?.spent.train.values).toEqual(curveOfEvents(events).values);
   expect(epsilonOfEvents(events, 1e-5)).toBeGreaterThan(0);
   expect(budgets[0]?.spent.audit).toBe(ZERO_CURVE);
 });

@@ -4,7 +4,7 @@
  */
 export interface CoordinatorTables {
   /** Written by the ledger's own store alone. */
-  ledger_entry: { sequence: number; hash: string; line: string };
+  ledger_entry: { sequence: number; line: string };
   study: StudyRow;
   /** The ledger's `study-moved` entries again, for quick reading. */
   study_move: { sequence: number; study: string; move: string };

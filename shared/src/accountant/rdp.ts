@@ -37,6 +37,22 @@ export function curveOfEvents(events: readonly PricedEvent[]): RdpCurve {
   return events.map(curveOf).reduce(addCurves, ZERO_CURVE);
 }
 
+/** Cost of events on the same patients, each done so many times: one sum, whatever their numbers. */
+export function curveOfCounted(counted: Iterable<readonly [PricedEvent, number]>): RdpCurve {
+  const values = new Float64Array(ORDERS.length);
+  let [maxLogRatio, totalVariation] = [0, 0];
+  for (const [event, times] of counted) {
+    const release = releaseCurve(event);
+    const releases = times * event.count;
+    for (let index = 0; index < values.length; index++) {
+      values[index] = (values[index] ?? Number.NaN) + releases * (release.values[index] ?? Number.NaN);
+    }
+    maxLogRatio += releases * release.maxLogRatio;
+    totalVariation += releases * release.totalVariation;
+  }
+  return { values, maxLogRatio, totalVariation };
+}
+
 export function addCurves(a: RdpCurve, b: RdpCurve): RdpCurve {
   // A plain loop: each charge is added to several sums, and a start adds all of a ledger's.
   const values = new Float64Array(a.values.length);

@@ -1,9 +1,10 @@
 import { epsilonOf } from "../accountant/convert.ts";
-import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { addCurves, curveOf, curveOfCounted, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import type { Part } from "./entry.ts";
-import { accountOf, type LedgerState, NOTHING_SPENT } from "./state.ts";
+import { type Account, accountOf, type LedgerState } from "./state.ts";
+import { NOTHING_TALLIED } from "./tally.ts";
 
 /** Whom a budget question is about. */
 export interface BudgetKey {
@@ -18,13 +19,12 @@ export interface BudgetKey {
  */
 export function bookedCurve(state: LedgerState, key: BudgetKey, study?: StudyName): RdpCurve {
   const account = accountOf(state, key.site, key.dataset, key.part);
-  if (account === undefined) return ZERO_CURVE;
-  const spent = study === undefined ? account.spent : (account.spentByStudy.get(study) ?? NOTHING_SPENT);
-  let curve = spent.all;
-  for (const body of account.open.values()) {
-    if (study === undefined || body.study === study) curve = addCurves(curve, curveOf(body.event));
-  }
-  return curve;
+  return account === undefined ? ZERO_CURVE : curveOfCounted(booked(account, study));
+}
+
+function* booked({ spent, spentByStudy, open }: Account, study?: StudyName): Generator<readonly [PrivacyEvent, number]> {
+  yield* study === undefined ? spent : (spentByStudy.get(study) ?? NOTHING_TALLIED);
+  for (const body of open.values()) if (study === undefined || body.study === study) yield [body.event, 1];
 }
 
 /** ε at δ once these events too were booked: over all studies, or in one alone. */

@@ -141,6 +141,19 @@ describe("[LED32] 50, 80 and 95 % of each cap are noticed once each, by the ledg
     ]);
   });
 
+  test("a part that booked less doesn't let a period's notice be given again", () => {
+    const ledger = new TestLedger(cap(10), periodCap(2));
+    const booked = (id: string, epsilon: number, part: string): LedgerBody[] => [
+      reserved(id, histogramEvent(epsilon), "heart", part),
+      acting(id),
+    ];
+    ledger.append(...booked("a", 1.7, "train"), ...booked("b", 0.1, "audit"), ...booked("c", 0.05, "train"));
+    expect(levels(ledger)).toEqual([["period", 80]]);
+    // The days of the period pass, and it fills anew.
+    ledger.appendAt(noon(40_000), ...booked("d", 0.1, "audit"), ...booked("e", 1.2, "train"));
+    expect(levels(ledger).slice(1)).toEqual([["period", 50]]);
+  });
+
   test("what a failed transaction takes back is taken back whole", () => {
     const ledger = new TestLedger(cap(2), periodCap(2, "calendar-year"), studyCap(1.5));
     const told = (): string => {

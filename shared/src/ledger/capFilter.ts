@@ -1,11 +1,12 @@
 import { epsilonOf } from "../accountant/convert.ts";
-import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { curveOfCounted, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import type { Delta, Epsilon } from "../units/privacy.ts";
 import { type BudgetKey, bookedCurve } from "./budget.ts";
 import { type CapsInForce, dayOf, firstDayOf, type Period, periodText } from "./cap.ts";
 import { Part } from "./entry.ts";
 import { accountOf, capOf, type LedgerState } from "./state.ts";
+import { mergedTally } from "./tally.ts";
 
 /**
  * One limit on what may be booked on a data set: a filter of the RDP of those charges that count under it (Lécuyer
@@ -88,10 +89,11 @@ export function bookedUnder(
   const account = accountOf(state, key.site, key.dataset, key.part);
   if (account === undefined) return ZERO_CURVE;
   const first = firstDayOf(filter.period, day);
+  const { open, spentByDay } = account;
   // What is reserved counts in whichever period it may be acted on.
-  let curve = [...account.open.values()].map(({ event }) => curveOf(event)).reduce(addCurves, ZERO_CURVE);
-  for (const [spentOn, spent] of account.spentByDay) if (spentOn >= first) curve = addCurves(curve, spent);
-  return curve;
+  const counted = [...open.values()].map(({ event }) => new Map([[event, 1]]));
+  for (const [spentOn, spent] of spentByDay) if (spentOn >= first) counted.push(spent);
+  return curveOfCounted(mergedTally(counted));
 }
 
 /** ε of the part that has booked most under a filter. */

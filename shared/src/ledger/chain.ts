@@ -19,9 +19,21 @@ export function tipOf(entry: LedgerEntry): ChainTip {
 
 /** The entry that follows `tip`: canonical encoding → hash → signature. */
 export function nextEntry(tip: ChainTip, at: string, body: LedgerBody, signer: Signer): LedgerEntry {
+  return nextLine(tip, at, body, signer).entry;
+}
+
+/** The same, with the line that it is stored as: its body is encoded once for both. */
+export function nextLine(
+  tip: ChainTip,
+  at: string,
+  body: LedgerBody,
+  signer: Signer,
+): { readonly entry: LedgerEntry; readonly line: string } {
+  const text = canonicalJson(body);
   const content = { writer: tip.writer, sequence: tip.sequence + 1, previousHash: tip.hash, at, body };
-  const hash = digestOf(contentText(content, canonicalJson(body)));
-  return { ...content, hash, signature: signStatement(signer, LEDGER_ENTRY_DOMAIN, { hash }) };
+  const hash = digestOf(contentText(content, text));
+  const entry = { ...content, hash, signature: signStatement(signer, LEDGER_ENTRY_DOMAIN, { hash }) };
+  return { entry, line: entryText(entry, text) };
 }
 
 /** The one form in which an entry is stored and shown: a line of canonical JSON. */

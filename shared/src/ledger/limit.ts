@@ -6,7 +6,7 @@ import type { StudyDocument } from "../study/document.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
 import { within } from "./budget.ts";
-import { bookedUnder, type CapFilter, capFilters, filterText } from "./capFilter.ts";
+import { bookedUnder, type CapFilter, capFilters, epsilonUnder, filterText } from "./capFilter.ts";
 import { Part } from "./entry.ts";
 import type { CapUse } from "./notice.ts";
 import type { LedgerState, ReservedBody } from "./state.ts";
@@ -78,7 +78,9 @@ export function checkAffordable(state: LedgerState, body: ReservedBody, day: num
   return filters.map((filter) => {
     const epsilon = epsilonOf(addCurves(bookedUnder(state, filter, body, day), cost), filter.delta);
     if (!within(epsilon, filter.epsilon)) throw exceeded(body, epsilon, filter);
-    return { filter, epsilon };
+    // A period lets go of what it counted: whether it did is told by the part that booked most, not by this one alone.
+    const others = filter.period === null ? 0 : epsilonUnder(state, filter, body, day);
+    return { filter, epsilon: Math.max(epsilon, others) };
   });
 }
 

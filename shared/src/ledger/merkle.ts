@@ -5,6 +5,8 @@ import { Digest } from "../units/identity.ts";
 const HASH_BYTES = 32;
 const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
+/** Nodes of a level that lie in one piece of memory: a level that grows isn't copied, and wastes no more than that. */
+const PIECE_NODES = 8192;
 
 /** SHA-256 of 0x00 and the leaf's data; RFC 9162 §2.1.1. The prefixes keep a node from passing for a leaf. */
 export function leafHash(data: Uint8Array): Uint8Array {
@@ -31,8 +33,8 @@ export const EMPTY_ROOT = hexOf(hash("sha256", new Uint8Array(0), "buffer"));
  * 64 bytes a leaf, so roots and proofs of any size up to its own take O(log² n) hashes and no reading.
  */
 export class MerkleTree {
-  /** Level k: hashes of the complete subtrees of 2^k leaves, side by side. */
-  readonly #levels: Uint8Array[] = [];
+  /** Level k: hashes of the complete subtrees of 2^k leaves, side by side, in pieces. */
+  readonly #levels: Uint8Array[][] = [];
   #size = 0;
 
   get size(): number {
@@ -111,20 +113,24 @@ export class MerkleTree {
   }
 
   #node(level: number, index: number): Uint8Array {
-    const nodes = this.#levels[level];
+    const nodes = this.#levels[level]?.[Math.floor(index / PIECE_NODES)];
     assert(nodes !== undefined, "the subtree is complete");
-    return nodes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+    const place = index % PIECE_NODES;
+    return nodes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES);
   }
 
   #put(level: number, index: number, node: Uint8Array): void {
-    let nodes = this.#levels[level] ?? new Uint8Array(HASH_BYTES);
-    if (nodes.length < (index + 1) * HASH_BYTES) {
+    const pieces = this.#levels[level] ?? [];
+    this.#levels[level] = pieces;
+    const [piece, place] = [Math.floor(index / PIECE_NODES), index % PIECE_NODES];
+    let nodes = pieces[piece] ?? new Uint8Array(HASH_BYTES);
+    if (nodes.length < (place + 1) * HASH_BYTES) {
       const grown = new Uint8Array(2 * nodes.length);
       grown.set(nodes);
       nodes = grown;
     }
-    nodes.set(node, index * HASH_BYTES);
-    this.#levels[level] = nodes;
+    nodes.set(node, place * HASH_BYTES);
+    pieces[piece] = nodes;
   }
 }
 

@@ -1,4 +1,5 @@
-import { addCurves, curveOf, ZERO_CURVE } from "../accountant/rdp.ts";
+import { canonicalJson } from "../encoding/canonicalJson.ts";
+import type { PrivacyEvent } from "../event/event.ts";
 import { assert, Failure, unreachable } from "../failure/failure.ts";
 import type { PartyName } from "../units/identity.ts";
 import { dayOf } from "./cap.ts";
@@ -18,15 +19,14 @@ import {
   headKey,
   type LedgerState,
   lastDecision,
-  NOTHING_SPENT,
   type PeriodCapSet,
   type RecoveredBody,
   type ReservedBody,
-  type Spent,
   type StudyApproved,
   type StudyCapSet,
   studiesOn,
 } from "./state.ts";
+import type { Tally } from "./tally.ts";
 import { raiseSettledBy, stewardSettledBy } from "./twoPeople.ts";
 
 /** Takes back one change of the state. */
@@ -89,19 +89,19 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
     case "acting": {
       const charge = chargeIn(state, body.charge, "reserved", "acting");
       return inOrder(
-        put(state.charges, body.charge, { ...charge, state: "acting" }),
+        put(state.charges, body.charge, { body: charge.body, state: "acting" }),
         drop(accountFor(state, charge.body).open, body.charge),
         spend(accountFor(state, charge.body), charge.body, state.day),
       );
     }
     case "committed": {
       const charge = chargeIn(state, body.charge, "acting", "committed");
-      return put(state.charges, body.charge, { ...charge, state: "committed", result: body.result });
+      return put(state.charges, body.charge, { body: charge.body, state: "committed" });
     }
     case "cancelled": {
       const charge = chargeIn(state, body.charge, "reserved", "cancelled");
       return inOrder(
-        put(state.charges, body.charge, { ...charge, state: "cancelled" }),
+        put(state.charges, body.charge, { body: charge.body, state: "cancelled" }),
         drop(accountFor(state, charge.body).open, body.charge),
       );
     }
@@ -145,9 +145,14 @@ function reserve(state: LedgerState, body: ReservedBody, entry: LedgerEntry): Un
   const known = state.charges.get(body.charge);
   if (known !== undefined) throw wrongState(body.charge, known.state, "reserved");
   const uses = checkAffordable(state, body, state.day);
+  const account = accountFor(state, body);
+  const { kind, charge, round, attempt } = body;
+  // By its fields, in one object: there are as many of these as charges.
+  const { site, dataset, part, study, event } = sharedWith(state, account, body);
+  const kept: ReservedBody = { kind, charge, site, dataset, part, study, round, attempt, event };
   return inOrder(
-    put(state.charges, body.charge, { body, state: "reserved" }),
-    put(accountFor(state, body).open, body.charge, body),
+    put(state.charges, charge, { body: kept, state: "reserved" }),
+    put(account.open, charge, kept),
     giveNotices(state, body, uses, entry),
   );
 }
@@ -171,40 +176,48 @@ function noticesOn(
 function recover(state: LedgerState, body: RecoveredBody): Undo {
   const known = state.charges.get(body.charge);
   if (known !== undefined && known.state !== "cancelled") throw wrongState(body.charge, known.state, "recovered");
+  const account = accountFor(state, body);
+  const kept = { ...body, ...sharedWith(state, account, body) };
   return inOrder(
-    spend(accountFor(state, body), body, state.day),
-    put(state.charges, body.charge, { body, state: "acting" }),
+    spend(account, kept, state.day),
+    put(state.charges, body.charge, { body: kept, state: "acting" }),
   );
 }
 
 /** Books a charge as spent: on the account, on its study's share of it, and on the day. */
-function spend(account: Account, body: ReservedBody | RecoveredBody, day: number): Undo {
-  const before = account.spent;
-  account.spent = spentWith(before, body);
-  const undoDay = put(
-    account.spentByDay,
-    day,
-    addCurves(account.spentByDay.get(day) ?? ZERO_CURVE, curveOf(body.event)),
+function spend(account: Account, { event, study }: ReservedBody | RecoveredBody, day: number): Undo {
+  return inOrder(
+    count(account.spent, event),
+    countIn(account.spentByStudy, study, event),
+    countIn(account.spentByDay, day, event),
   );
-  const undoStudy = put(
-    account.spentByStudy,
-    body.study,
-    spentWith(account.spentByStudy.get(body.study) ?? NOTHING_SPENT, body),
-  );
-  return () => {
-    account.spent = before;
-    undoDay();
-    undoStudy();
-  };
 }
 
-function spentWith(spent: Spent, body: ReservedBody | RecoveredBody): Spent {
-  const curve = curveOf(body.event);
-  const isTraining = body.part === "train" && body.event.kind === "poisson-gaussian";
-  return {
-    all: addCurves(spent.all, curve),
-    training: isTraining ? addCurves(spent.training, curve) : spent.training,
-  };
+function count(tally: Tally, event: PrivacyEvent): Undo {
+  return put(tally, event, (tally.get(event) ?? 0) + 1);
+}
+
+/** In the tally of one study or day, which its first charge opens. */
+function countIn<Key>(tallies: Map<Key, Tally>, key: Key, event: PrivacyEvent): Undo {
+  const tally = tallies.get(key);
+  return tally === undefined ? put(tallies, key, new Map([[event, 1]])) : count(tally, event);
+}
+
+/** What a charge has in common with others, as they have it: so kept, a charge takes a fraction of its entry. */
+function sharedWith(
+  { events, studies }: LedgerState,
+  { site, dataset, part }: Account,
+  body: ReservedBody | RecoveredBody,
+): Pick<ReservedBody, "site" | "dataset" | "part" | "study" | "event"> {
+  const event = firstOf(events, canonicalJson(body.event), body.event);
+  return { site, dataset, part, study: firstOf(studies, body.study, body.study), event };
+}
+
+/** The value that was there first. */
+function firstOf<Key, Value>(known: Map<Key, Value>, key: Key, value: Value): Value {
+  const first = known.get(key);
+  if (first === undefined) known.set(key, value);
+  return first ?? value;
 }
 
 /** The account of a charge; opened when first needed, and left open: an empty account says the same as none. */
@@ -217,7 +230,7 @@ function accountFor(state: LedgerState, body: ReservedBody | RecoveredBody): Acc
     site,
     dataset,
     part,
-    spent: NOTHING_SPENT,
+    spent: new Map(),
     spentByStudy: new Map(),
     spentByDay: new Map(),
     open: new Map(),

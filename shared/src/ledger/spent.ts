@@ -1,9 +1,10 @@
 import { epsilonOf } from "../accountant/convert.ts";
-import { curveOfEvents } from "../accountant/rdp.ts";
+import { curveOfCounted, curveOfEvents } from "../accountant/rdp.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import { bookedCurve } from "./budget.ts";
 import { Part } from "./entry.ts";
-import { accountOf, capOf, type LedgerState, NOTHING_SPENT, studiesOn } from "./state.ts";
+import { accountOf, capOf, type LedgerState, studiesOn } from "./state.ts";
+import { NOTHING_TALLIED, stepsOf } from "./tally.ts";
 
 /**
  * What one site's data set has paid, at its cap's δ. A patient is in one part alone: each figure is the largest over
@@ -44,10 +45,9 @@ export function spendingOf(state: LedgerState, site: SiteName, dataset: DatasetI
   const cap = capOf(state, site, dataset);
   if (cap === undefined) return undefined;
   const { delta } = cap;
-  const partEpsilon = (part: Part): number =>
-    epsilonOf((accountOf(state, site, dataset, part)?.spent ?? NOTHING_SPENT).all, delta);
+  const spentOn = (part: Part) => accountOf(state, site, dataset, part)?.spent ?? NOTHING_TALLIED;
+  const partEpsilon = (part: Part): number => epsilonOf(curveOfCounted(spentOn(part)), delta);
   const parts = { train: partEpsilon("train"), validation: partEpsilon("validation"), audit: partEpsilon("audit") };
-  const training = (accountOf(state, site, dataset, "train")?.spent ?? NOTHING_SPENT).training;
   return {
     site,
     dataset,
@@ -55,7 +55,7 @@ export function spendingOf(state: LedgerState, site: SiteName, dataset: DatasetI
     cap: cap.epsilon,
     epsilon: Math.max(...Object.values(parts)),
     reservedEpsilon: overParts((part) => epsilonOf(bookedCurve(state, { site, dataset, part }), delta)),
-    trainingEpsilon: epsilonOf(training, delta),
+    trainingEpsilon: epsilonOf(curveOfCounted(stepsOf(spentOn("train"))), delta),
     parts,
     studies: studiesOn(state, site, dataset).map((study) => studySpending(state, site, dataset, study, delta)),
   };
@@ -68,12 +68,12 @@ function studySpending(
   study: StudyName,
   delta: number,
 ): StudySpending {
-  const spentIn = (part: Part) => accountOf(state, site, dataset, part)?.spentByStudy.get(study) ?? NOTHING_SPENT;
+  const spentIn = (part: Part) => accountOf(state, site, dataset, part)?.spentByStudy.get(study) ?? NOTHING_TALLIED;
   return {
     study,
-    epsilon: overParts((part) => epsilonOf(spentIn(part).all, delta)),
+    epsilon: overParts((part) => epsilonOf(curveOfCounted(spentIn(part)), delta)),
     reservedEpsilon: overParts((part) => epsilonOf(bookedCurve(state, { site, dataset, part }, study), delta)),
-    trainingEpsilon: epsilonOf(spentIn("train").training, delta),
+    trainingEpsilon: epsilonOf(curveOfCounted(stepsOf(spentIn("train"))), delta),
   };
 }
 

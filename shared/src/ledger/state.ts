@@ -1,9 +1,10 @@
-import { type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import type { PrivacyEvent } from "../event/event.ts";
 import type { DatasetId, Digest, PartyName, SiteName, StudyName } from "../units/identity.ts";
 import { emptyTip } from "./chain.ts";
 import { type ChainTip, type ChargeId, type LedgerBody, type LedgerHead, Part } from "./entry.ts";
 import { MerkleTree } from "./merkle.ts";
 import type { Notice } from "./notice.ts";
+import type { Tally } from "./tally.ts";
 
 type BodyOf<Kind extends LedgerBody["kind"]> = Extract<LedgerBody, { kind: Kind }>;
 export type CapSet = BodyOf<"cap-set">;
@@ -24,26 +25,17 @@ export type ChargeState = "reserved" | "acting" | "committed" | "cancelled";
 export interface Charge {
   readonly body: ReservedBody | RecoveredBody;
   readonly state: ChargeState;
-  readonly result?: Digest;
 }
-
-/** What was spent, all of it and the training in it. */
-export interface Spent {
-  readonly all: RdpCurve;
-  readonly training: RdpCurve;
-}
-export const NOTHING_SPENT: Spent = { all: ZERO_CURVE, training: ZERO_CURVE };
 
 /** One part of one data set of one site: whose patients' costs add up. */
 export interface Account {
   readonly site: SiteName;
   readonly dataset: DatasetId;
   readonly part: Part;
-  /** Acting and committed charges; it only grows, so it never has to be taken back from a sum of floats. */
-  spent: Spent;
-  readonly spentByStudy: Map<StudyName, Spent>;
-  /** What was spent on each day, by the day's number. */
-  readonly spentByDay: Map<number, RdpCurve>;
+  /** Acting and committed charges: all of them, by study, and by the number of the day. */
+  readonly spent: Tally;
+  readonly spentByStudy: Map<StudyName, Tally>;
+  readonly spentByDay: Map<number, Tally>;
   /** Reserved charges that nobody has acted on. */
   readonly open: Map<ChargeId, ReservedBody>;
 }
@@ -84,6 +76,9 @@ export interface LedgerState {
   readonly decided: Map<string, number>;
   readonly charges: Map<ChargeId, Charge>;
   readonly accounts: Map<string, Account>;
+  /** One object for all equal events, by canonical JSON, and one text for a study: charges are many, these few. */
+  readonly events: Map<string, PrivacyEvent>;
+  readonly studies: Map<StudyName, StudyName>;
   /** Newest head seen of each other party. */
   readonly witnessed: Map<PartyName, LedgerHead>;
   /** Heads of this ledger that are no longer in it since it was restored from an older copy, by `headKey`. */
@@ -106,6 +101,8 @@ export function emptyState(writer: PartyName): LedgerState {
     decided: new Map(),
     charges: new Map(),
     accounts: new Map(),
+    events: new Map(),
+    studies: new Map(),
     witnessed: new Map(),
     forgone: new Map(),
   };

@@ -27,7 +27,7 @@ export async function openDatabase<Tables = unknown>(
     if (path !== ":memory:") chmodSync(path, 0o600);
     makeDurable(connection);
     const database = new Database<Tables>(connection);
-    await migrate(database.build, { ...ledgerMigrations, ...migrations });
+    await migrate(database, { ...ledgerMigrations, ...migrations });
     return database;
   } catch (error) {
     connection.close();
@@ -73,15 +73,27 @@ function keepStatements(connection: Connection): void {
   });
 }
 
-async function migrate<Tables>(build: Kysely<Tables>, migrations: Record<string, Migration>): Promise<void> {
+async function migrate<Tables>(
+  { connection, build }: Database<Tables>,
+  migrations: Record<string, Migration>,
+): Promise<void> {
   const migrator = new Migrator({
     db: build,
     provider: { getMigrations: async () => migrations },
     // The ledger's migrations and their caller's are two rows of names, each in its own order.
     allowUnorderedMigrations: true,
   });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+  const isDue = (await migrator.getMigrations()).some(({ executedAt }) => executedAt === undefined);
+  // All that are due or none: a process that is killed in the middle of one leaves the tables as they were.
+  if (isDue) connection.exec("begin immediate");
+  try {
+    const { error } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+    if (isDue) connection.exec("commit");
+  } catch (error) {
+    if (isDue) connection.exec("rollback");
+    throw error;
+  }
 }
 
 /**

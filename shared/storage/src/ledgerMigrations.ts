@@ -12,10 +12,7 @@ export const ledgerMigrations: Record<string, Migration> = {
         // The entry in its canonical form; the columns beside it only find it.
         .addColumn("line", "text", (c) => c.notNull())
         .execute();
-      await sql`create trigger ledger_entry_kept before delete on ledger_entry
-        begin select raise(abort, 'the ledger only grows'); end`.execute(db);
-      await sql`create trigger ledger_entry_unchanged before update on ledger_entry
-        begin select raise(abort, 'the ledger only grows'); end`.execute(db);
+      await letGrowAlone(db);
     },
   },
   "0002-merkle": {
@@ -25,7 +22,25 @@ export const ledgerMigrations: Record<string, Migration> = {
       if (rows.length > 0) throw olderFormat();
     },
   },
+  "0003-hashes-by-chain": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // An index of hashes costs a random page at each entry, ever more as the ledger grows, and nobody asks by hash:
+      // that no two are the same follows from the chain.
+      await sql`create table ledger_entry_grown (sequence integer primary key, line text not null)`.execute(db);
+      await sql`insert into ledger_entry_grown select sequence, line from ledger_entry order by sequence`.execute(db);
+      await db.schema.dropTable("ledger_entry").execute();
+      await db.schema.alterTable("ledger_entry_grown").renameTo("ledger_entry").execute();
+      await letGrowAlone(db);
+    },
+  },
 };
+
+async function letGrowAlone(db: Kysely<unknown>): Promise<void> {
+  await sql`create trigger ledger_entry_kept before delete on ledger_entry
+    begin select raise(abort, 'the ledger only grows'); end`.execute(db);
+  await sql`create trigger ledger_entry_unchanged before update on ledger_entry
+    begin select raise(abort, 'the ledger only grows'); end`.execute(db);
+}
 
 function olderFormat(): Failure {
   return new Failure({

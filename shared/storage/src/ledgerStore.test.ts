@@ -5,6 +5,7 @@ import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { bytesOf, verifyConsistency, verifyInclusion } from "@consilium/shared/ledger/merkle";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { PartyName } from "@consilium/shared/units/identity";
+import SqliteDatabase from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Database, openDatabase } from "./database.ts";
 import { LedgerStore } from "./ledgerStore.ts";
@@ -57,6 +58,7 @@ describe("a ledger's store", () => {
     store.append(Array.from({ length: 1203 }, (_, index) => noted(String(index))));
     expect(store.entries().map(({ sequence }) => sequence)).toEqual(Array.from({ length: 1203 }, (_, i) => i + 1));
     expect(store.entries(499)).toHaveLength(704);
+    expect(store.entries(100, 601).map(({ sequence }) => sequence)).toEqual(Array.from({ length: 601 }, (_, i) => i + 101));
     expect(store.verify()).toBe(1203);
     database.close();
   });
@@ -114,6 +116,36 @@ describe("a ledger's store", () => {
     database.connection.exec("delete from kysely_migration where name = '0002-merkle'");
     database.close();
     await expect(openDatabase(path, {})).rejects.toMatchObject({ code: "ledger/older-format" });
+  });
+
+  test("an older table, with an index of hashes, is taken over whole, and grows alone as before", async () => {
+    const { database, store, path } = await opened("indexed.db");
+    store.append([cap, noted("one"), noted("two")]);
+    const [entries, head] = [store.entries(), store.head()];
+    const { connection } = database;
+    connection.exec(`delete from kysely_migration where name = '0003-hashes-by-chain';
+      alter table ledger_entry rename to grown;
+      drop trigger ledger_entry_kept; drop trigger ledger_entry_unchanged;
+      create table ledger_entry (sequence integer primary key, hash text not null unique, line text not null);
+      insert into ledger_entry select sequence, line ->> '$.hash', line from grown;
+      drop table grown`);
+    database.close();
+    const failing = { "0004-fails": { up: () => Promise.reject(new Error("killed")) } };
+    await expect(openDatabase(path, failing)).rejects.toThrow("killed");
+    const asItWas = new SqliteDatabase(path);
+    expect(asItWas.prepare("select count(hash) as hashes from ledger_entry").get()).toEqual({ hashes: 3 });
+    asItWas.close();
+    const again = await openDatabase(path, {});
+    const reopened = new LedgerStore(again, options);
+    expect([reopened.entries(), reopened.head()]).toEqual([entries, head]);
+    expect(reopened.hashAt(2)).toBe(entries[1]?.hash);
+    const indices = again.connection.prepare("select name from sqlite_master where tbl_name = ? and type = 'index'");
+    expect(indices.all("ledger_entry")).toEqual([]);
+    for (const sql of ["update ledger_entry set line = ''", "delete from ledger_entry"])
+      expect(() => again.connection.prepare(sql).run()).toThrow("only grows");
+    reopened.append(noted("three"));
+    expect(reopened.verify()).toBe(4);
+    again.close();
   });
 
   test("[LED9] proves each entry, and each earlier length, also after a rollback and a restart", async () => {

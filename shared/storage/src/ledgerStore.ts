@@ -1,5 +1,5 @@
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import { chainEntries, emptyTip, encodeEntry, nextEntry, ownEntries } from "@consilium/shared/ledger/chain";
+import { chainEntries, emptyTip, nextLine, ownEntries } from "@consilium/shared/ledger/chain";
 import type {
   ChainTip,
   ConsistencyProof,
@@ -85,6 +85,8 @@ export class LedgerStore {
     // A transaction is one synchronous stretch: by then it is committed, or its notices were taken back.
     queueMicrotask(() => this.#tellNotices());
     return this.#database.transaction(() => {
+      const stored = this.#statements.last.get()?.sequence ?? 0;
+      assert(stored === this.#state.tip.sequence, "memory and disk end at the same entry");
       const bodies =
         typeof appended === "function" ? appended(this.#state) : "kind" in appended ? [appended] : appended;
       return bodies.map((body) => this.#appendOne(body));
@@ -96,9 +98,9 @@ export class LedgerStore {
     return this.#database.transaction(body);
   }
 
-  /** Entries after a sequence number, oldest first. */
-  entries(after = 0): LedgerEntry[] {
-    return [...ownEntries(this.#lines(after), this.#tipAt(after), this.#options.signer.publicKey)];
+  /** Entries after a sequence number, oldest first; so many at most. */
+  entries(after = 0, limit = Number.POSITIVE_INFINITY): LedgerEntry[] {
+    return [...ownEntries(this.#lines(after, limit), this.#tipAt(after), this.#options.signer.publicKey)];
   }
 
   /** Hash of an entry; undefined for one that this ledger hasn't. */
@@ -124,12 +126,9 @@ export class LedgerStore {
 
   #appendOne(body: LedgerBody): LedgerEntry {
     const { signer, now } = this.#options;
-    const { tip } = this.#state;
-    const stored = this.#statements.last.get()?.sequence ?? 0;
-    assert(stored === tip.sequence, "memory and disk end at the same entry");
-    const entry = nextEntry(tip, now().toISOString(), body, signer);
+    const { entry, line } = nextLine(this.#state.tip, now().toISOString(), body, signer);
     this.#database.onRollback(apply(this.#state, entry));
-    this.#statements.insert.run(entry.sequence, entry.hash, encodeEntry(entry));
+    this.#statements.insert.run(entry.sequence, line);
     return entry;
   }
 
@@ -139,15 +138,15 @@ export class LedgerStore {
     for (const notice of due) this.#onNotice(notice);
   }
 
-  *#lines(after: number): Generator<string> {
+  *#lines(after: number, limit = Number.POSITIVE_INFINITY): Generator<string> {
     // Some at a time, and not by an iterator of the library's: on Node 24.19 and later one that is collected ends the
     // process (see `keepStatements`).
-    for (let from = after; ; ) {
-      const page = this.#statements.lines.all(from);
+    for (let [from, left] = [after, limit]; left > 0; ) {
+      const page = this.#statements.lines.all(from, Math.min(left, LINES_AT_ONCE));
       for (const { line } of page) yield line;
       const last = page.at(-1);
       if (last === undefined) return;
-      from = last.sequence;
+      [from, left] = [last.sequence, left - page.length];
     }
   }
 
@@ -170,18 +169,20 @@ export class LedgerStore {
   }
 }
 
+const LINES_AT_ONCE = 500;
+
 interface Statements {
-  readonly insert: Statement<[number, string, string]>;
+  readonly insert: Statement<[number, string]>;
   readonly last: Statement<[], { sequence: number }>;
-  readonly lines: Statement<[number], { sequence: number; line: string }>;
+  readonly lines: Statement<[number, number], { sequence: number; line: string }>;
   readonly hashAt: Statement<[number], { hash: Digest }>;
 }
 
 function prepare({ connection }: LedgerDatabase): Statements {
   return {
-    insert: connection.prepare("insert into ledger_entry (sequence, hash, line) values (?, ?, ?)"),
+    insert: connection.prepare("insert into ledger_entry (sequence, line) values (?, ?)"),
     last: connection.prepare("select sequence from ledger_entry order by sequence desc limit 1"),
-    lines: connection.prepare("select sequence, line from ledger_entry where sequence > ? order by sequence limit 500"),
-    hashAt: connection.prepare("select hash from ledger_entry where sequence = ?"),
+    lines: connection.prepare("select sequence, line from ledger_entry where sequence > ? order by sequence limit ?"),
+    hashAt: connection.prepare("select line ->> '$.hash' as hash from ledger_entry where sequence = ?"),
   };
 }

@@ -46,7 +46,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
         .datasets()
         .map((dataset) => budgetOf(ledger.state, config.name, dataset, today(ledger.state, now())));
     case "ledger":
-      return ledger.entries(request.after).slice(0, LEDGER_PAGE);
+      return ledger.entries(request.after, LEDGER_PAGE);
     case "verify-ledger":
       return { entries: ledger.verify(), head: ledger.head() };
     case "next-decision":

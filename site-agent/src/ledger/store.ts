@@ -37,8 +37,8 @@ export class SiteLedger {
     this.#store.watchNotices((notice) => logger.warn("budget-notice", noticeFields(notice)));
   }
 
-  entries(after = 0): readonly LedgerEntry[] {
-    return this.#store.entries(after);
+  entries(after = 0, limit?: number): readonly LedgerEntry[] {
+    return this.#store.entries(after, limit);
   }
 
   /** The newest entry, signed to be shown to the coordinator. */

@@ -1,0 +1,23 @@
+import type { PrivacyEvent } from "../event/event.ts";
+
+/**
+ * How often each event was charged, in the order of each one's first. Counts rather than a sum of curves: they are
+ * taken back without a trace, and a million equal charges are one product. One object stands for all equal events
+ * (`LedgerState.events`); where two did, the sum would be the same.
+ */
+export type Tally = Map<PrivacyEvent, number>;
+export type ReadonlyTally = ReadonlyMap<PrivacyEvent, number>;
+
+export const NOTHING_TALLIED: ReadonlyTally = new Map();
+
+/** Counts of several at once. */
+export function mergedTally(tallies: Iterable<ReadonlyTally>): ReadonlyTally {
+  const merged: Tally = new Map();
+  for (const tally of tallies) for (const [event, times] of tally) merged.set(event, (merged.get(event) ?? 0) + times);
+  return merged;
+}
+
+/** Gaussian steps alone: on training patients that is the training, and whatever else is charged there the audit. */
+export function stepsOf(tally: ReadonlyTally): ReadonlyTally {
+  return new Map([...tally].filter(([{ kind }]) => kind === "poisson-gaussian"));
+}
