@@ -22,7 +22,10 @@ export function bookedCurve(state: LedgerState, key: BudgetKey, study?: StudyNam
   return account === undefined ? ZERO_CURVE : curveOfCounted(booked(account, study));
 }
 
-function* booked({ spent, spentByStudy, open }: Account, study?: StudyName): Generator<readonly [PrivacyEvent, number]> {
+function* booked(
+  { spent, spentByStudy, open }: Account,
+  study?: StudyName,
+): Generator<readonly [PrivacyEvent, number]> {
   yield* study === undefined ? spent : (spentByStudy.get(study) ?? NOTHING_TALLIED);
   for (const body of open.values()) if (study === undefined || body.study === study) yield [body.event, 1];
 }

@@ -3,7 +3,7 @@ import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { digestOf } from "../encoding/digest.ts";
 import { signerOf } from "../signing/ed25519.ts";
 import { SiteName } from "../units/identity.ts";
-import { emptyTip, encodeEntry, nextEntry, ownEntries, readChain, tipOf } from "./chain.ts";
+import { emptyTip, encodeEntry, nextEntries, nextEntry, ownEntries, readChain, tipOf } from "./chain.ts";
 import { LedgerBody, type LedgerEntry } from "./entry.ts";
 import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
 
@@ -14,6 +14,15 @@ const ledger = new TestLedger(
   committed("heart/1"),
 );
 const lines = ledger.entries.map(encodeEntry);
+/** The same, written as a cap alone and a round's three entries together. */
+const [alone = ""] = lines;
+const together = nextEntries(
+  ledger.entries.map(tipOf)[0] ?? emptyTip(writer),
+  "2026-01-02T03:04:05.678Z",
+  ledger.entries.slice(1).map(({ body }) => body),
+  signer,
+);
+const batch = [alone, ...together.map(({ line }) => line)];
 const read = (changed: readonly string[]): unknown => readChain(changed, writer, signer.publicKey);
 
 describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry is named", () => {
@@ -38,7 +47,10 @@ describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry
     }
   });
 
-  test.each(lines.map((_, index) => index))("every byte of entry %d, one bit of it", (index) => {
+  test.each([
+    ...lines.map((_, index) => ({ how: "alone", lines, index })),
+    ...batch.map((_, index) => ({ how: "together", lines: batch, index })).slice(1),
+  ])("every byte of entry $index, written $how, one bit of it", ({ lines, index }) => {
     const bytes = Buffer.from(lines[index] ?? "");
     for (let position = 0; position < bytes.length; position++) {
       const changed = Buffer.from(bytes);
@@ -82,6 +94,41 @@ describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry
     expect(() => read([encodeEntry(forged)])).toThrow("signature");
     const foreign = nextEntry(emptyTip(SiteName.parse("basel")), entry.at, entry.body, signer);
     expect(() => read([encodeEntry(foreign)])).toThrow("written by basel");
+  });
+});
+
+describe("[LED1] entries that are written together bear one signature, at the last of them", () => {
+  const entries = [...ledger.entries.slice(0, 1), ...together.map(({ entry }) => entry)];
+
+  test("each says in what its hash is of where that is", () => {
+    expect(entries.map(({ signedWith }) => signedWith)).toEqual([undefined, 4, 4, undefined]);
+    expect(entries.map(({ signature }) => signature !== undefined)).toEqual([true, false, false, true]);
+    expect(together.map(({ entry, line }) => line === encodeEntry(entry))).toEqual([true, true, true]);
+    for (const { hash, signature: _signature, ...content } of entries)
+      expect(hash).toBe(digestOf(canonicalJson(content)));
+    expect(read(batch)).toEqual(entries);
+    expect(nextEntries(emptyTip(writer), "2026-01-01T00:00:00Z", [], signer)).toEqual([]);
+  });
+
+  test("none is believed without it, nor another in its place", () => {
+    for (const length of [2, 3]) expect(() => read(batch.slice(0, length))).toThrow("Entry 4");
+    const [, second, third, last] = entries;
+    if (second === undefined || third === undefined || last === undefined) throw new Error("there are four");
+    const { signedWith: _, ...bare } = second;
+    const { signature: __, ...unsigned } = last;
+    for (const [index, changed] of [
+      [1, { ...second, signature: last.signature }],
+      [1, bare],
+      [3, unsigned],
+      [3, { ...last, signedWith: 5 }],
+    ] as const)
+      expect(() => read(batch.with(index, encodeEntry(changed)))).toThrow(
+        expect.objectContaining({ fields: { writer, sequence: index + 1 } }),
+      );
+    // One that a writer began, and went on from otherwise.
+    const { at, body } = third;
+    const other = nextEntry(tipOf(second), at, body, signer);
+    expect(() => read([alone, batch[1] ?? "", encodeEntry(other)])).toThrow("entry 4 was to sign it");
   });
 });
 

@@ -212,10 +212,12 @@ export const LedgerEntry = z.strictObject({
   previousHash: Digest,
   at: z.iso.datetime(),
   body: LedgerBody,
-  /** SHA-256 of the canonical JSON of {writer, sequence, previousHash, at, body}. */
+  /** SHA-256 of the canonical JSON of all but `hash` and `signature`. */
   hash: Digest,
-  /** The writer's, over `hash`. */
-  signature: Signature,
+  /** The writer's, over `hash`, which is of all that comes before too: at the last of the entries written together. */
+  signature: Signature.optional(),
+  /** Of each other entry, and in what its hash is of: number of that last one. */
+  signedWith: z.number().int().positive().optional(),
 });
 export type LedgerEntry = z.infer<typeof LedgerEntry>;
 

@@ -118,11 +118,8 @@ function readProved(line: string, { head }: ExportHeader, publicKey: PublicKey):
   if (!parsed.success) throw invalid("a line of it is no entry with its proof");
   const { entry, path } = parsed.data;
   const { writer, sequence, previousHash } = entry;
-  const read = readEntry(
-    encodeEntry(entry),
-    { writer: head.writer, sequence: sequence - 1, hash: previousHash },
-    publicKey,
-  );
+  const before = { writer: head.writer, sequence: sequence - 1, hash: previousHash };
+  const read = readEntry(encodeEntry(entry), before, publicKey);
   if (verifyInclusion(bytesOf(read.hash), sequence - 1, head.sequence, path, head.root)) return read;
   throw invalid(`entry ${sequence} of ${writer}'s ledger is not proved to be in it`);
 }

@@ -65,6 +65,19 @@ describe("[LED9] the Merkle tree of RFC 6962 and RFC 9162", () => {
     expect(tree.root(0)).toBe("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   });
 
+  test("knows its leaves by their places, and none that it forgot; pieces of memory change nothing", () => {
+    const data = leaves(20_000);
+    const tree = treeOf(data);
+    for (const index of [0, 1, 8191, 8192, 16_383, 16_384, 19_999]) {
+      const leaf = data[index] ?? Buffer.alloc(0);
+      expect([tree.holds(index, leaf), tree.holds(index ^ 1, leaf)]).toEqual([true, false]);
+      expect(verifyInclusion(leaf, index, tree.size, tree.inclusionProof(index), tree.root())).toBe(true);
+    }
+    expect(tree.root(10_000)).toBe(treeOf(data.slice(0, 10_000)).root());
+    tree.truncate(19_999);
+    expect(tree.holds(19_999, data[19_999] ?? Buffer.alloc(0))).toBe(false);
+  });
+
   test("roots and both proofs are those of the definitions, at every size up to 40", () => {
     const data = leaves(40);
     const tree = treeOf(data);

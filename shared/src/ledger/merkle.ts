@@ -58,6 +58,11 @@ export class MerkleTree {
     this.#size = size;
   }
 
+  /** Whether the leaf in this place is of that data. */
+  holds(index: number, data: Uint8Array): boolean {
+    return index < this.#size && Buffer.compare(this.#node(0, index), leafHash(data)) === 0;
+  }
+
   /** Root of the first `size` leaves. */
   root(size = this.#size): Digest {
     this.#require(size);

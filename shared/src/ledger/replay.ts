@@ -178,10 +178,7 @@ function recover(state: LedgerState, body: RecoveredBody): Undo {
   if (known !== undefined && known.state !== "cancelled") throw wrongState(body.charge, known.state, "recovered");
   const account = accountFor(state, body);
   const kept = { ...body, ...sharedWith(state, account, body) };
-  return inOrder(
-    spend(account, kept, state.day),
-    put(state.charges, body.charge, { body: kept, state: "acting" }),
-  );
+  return inOrder(spend(account, kept, state.day), put(state.charges, body.charge, { body: kept, state: "acting" }));
 }
 
 /** Books a charge as spent: on the account, on its study's share of it, and on the day. */

@@ -58,7 +58,9 @@ describe("a ledger's store", () => {
     store.append(Array.from({ length: 1203 }, (_, index) => noted(String(index))));
     expect(store.entries().map(({ sequence }) => sequence)).toEqual(Array.from({ length: 1203 }, (_, i) => i + 1));
     expect(store.entries(499)).toHaveLength(704);
-    expect(store.entries(100, 601).map(({ sequence }) => sequence)).toEqual(Array.from({ length: 601 }, (_, i) => i + 101));
+    expect(store.entries(100, 601).map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: 601 }, (_, i) => i + 101),
+    );
     expect(store.verify()).toBe(1203);
     database.close();
   });
@@ -99,6 +101,20 @@ describe("a ledger's store", () => {
       expect.objectContaining({ code: "ledger/corrupt", fields: { writer: "basel", sequence: 2 } }),
     );
     again.close();
+  });
+
+  test("a page that is another on the disk than in memory is not handed out", async () => {
+    const { database, store } = await opened("page.db");
+    const other = await opened("other.db");
+    store.append([cap, noted("the past"), noted("the present")]);
+    other.store.append([cap, noted("the pest"), noted("the present")]);
+    other.database.close();
+    database.connection.exec(`drop trigger ledger_entry_kept; delete from ledger_entry;
+      attach '${join(folder, "other.db")}' as other; insert into ledger_entry select * from other.ledger_entry`);
+    expect(() => store.entries(0, 2)).toThrow("another entry 2 on disk");
+    expect(store.entries(0, 1)).toHaveLength(1);
+    expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    database.close();
   });
 
   test("entries cut off at the end are noticed by the process that wrote them", async () => {

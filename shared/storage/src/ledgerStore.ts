@@ -1,5 +1,5 @@
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import { chainEntries, emptyTip, nextLine, ownEntries } from "@consilium/shared/ledger/chain";
+import { chainEntries, emptyTip, linkedEntries, nextEntries, ownEntries } from "@consilium/shared/ledger/chain";
 import type {
   ChainTip,
   ConsistencyProof,
@@ -8,6 +8,7 @@ import type {
   LedgerEntry,
   LedgerHead,
 } from "@consilium/shared/ledger/entry";
+import { bytesOf } from "@consilium/shared/ledger/merkle";
 import type { Notice } from "@consilium/shared/ledger/notice";
 import { apply, replay } from "@consilium/shared/ledger/replay";
 import { headOf, type LedgerState } from "@consilium/shared/ledger/state";
@@ -89,7 +90,7 @@ export class LedgerStore {
       assert(stored === this.#state.tip.sequence, "memory and disk end at the same entry");
       const bodies =
         typeof appended === "function" ? appended(this.#state) : "kind" in appended ? [appended] : appended;
-      return bodies.map((body) => this.#appendOne(body));
+      return this.#write(bodies);
     });
   }
 
@@ -100,7 +101,10 @@ export class LedgerStore {
 
   /** Entries after a sequence number, oldest first; so many at most. */
   entries(after = 0, limit = Number.POSITIVE_INFINITY): LedgerEntry[] {
-    return [...ownEntries(this.#lines(after, limit), this.#tipAt(after), this.#options.signer.publicKey)];
+    const read = [...linkedEntries(this.#lines(after, limit), this.#tipAt(after))];
+    const last = read.at(-1);
+    if (last === undefined || this.#state.tree.holds(last.sequence - 1, bytesOf(last.hash))) return read;
+    throw this.#otherOnDisk(`has another entry ${last.sequence} on disk than in memory`, last.sequence);
   }
 
   /** Hash of an entry; undefined for one that this ledger hasn't. */
@@ -114,8 +118,12 @@ export class LedgerStore {
    */
   verify(): number {
     const head = headOf(this.#replayed(chainEntries));
-    if (head.root !== this.head().root) throw this.#truncated(head);
-    return head.sequence;
+    const { tip } = this.#state;
+    if (head.root === this.head().root) return head.sequence;
+    throw this.#otherOnDisk(
+      `ends at entry ${head.sequence} on disk, at entry ${tip.sequence} in memory`,
+      head.sequence,
+    );
   }
 
   /** What the disk says, every rule checked, an entry at a time. */
@@ -124,12 +132,14 @@ export class LedgerStore {
     return replay(writer, read(this.#lines(0), emptyTip(writer), signer.publicKey));
   }
 
-  #appendOne(body: LedgerBody): LedgerEntry {
+  /** Together, by one signature: in the database they are all there or none. */
+  #write(bodies: readonly LedgerBody[]): LedgerEntry[] {
     const { signer, now } = this.#options;
-    const { entry, line } = nextLine(this.#state.tip, now().toISOString(), body, signer);
-    this.#database.onRollback(apply(this.#state, entry));
-    this.#statements.insert.run(entry.sequence, line);
-    return entry;
+    return nextEntries(this.#state.tip, now().toISOString(), bodies, signer).map(({ entry, line }) => {
+      this.#database.onRollback(apply(this.#state, entry));
+      this.#statements.insert.run(entry.sequence, line);
+      return entry;
+    });
   }
 
   #tellNotices(): void {
@@ -156,15 +166,14 @@ export class LedgerStore {
     return hash === undefined ? this.#state.tip : { writer, sequence, hash };
   }
 
-  #truncated(head: ChainTip): Failure {
+  #otherOnDisk(how: string, sequence: number): Failure {
+    const { writer } = this.#options;
     return new Failure({
       code: "ledger/corrupt",
       kind: "fault",
-      what:
-        `The ledger of ${head.writer} ends at entry ${head.sequence} on disk, ` +
-        `at entry ${this.#state.tip.sequence} in memory.`,
+      what: `The ledger of ${writer} ${how}.`,
       remedy: "Stop this process; restore the ledger from a backup, then let it take over the other side's charges.",
-      fields: { writer: head.writer, sequence: head.sequence },
+      fields: { writer, sequence },
     });
   }
 }

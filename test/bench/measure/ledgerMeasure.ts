@@ -77,14 +77,16 @@ async function bookSingly(path: string, charges: number): Promise<Taken> {
   return done;
 }
 
-/** All sites' charges of a round in one transaction, and what closes it in another, as a coordinator books them. */
+/** What closes a round, and all sites' charges of the next one, in one transaction, as a coordinator books them. */
 async function bookRounds(path: string, charges: number): Promise<Taken> {
   const { database, store } = await openLedger(path);
   store.append(capBodies());
-  const book = (index: number): void => {
-    store.append(announced(index + 1, SITES));
-    store.append(closed(index + 1, SITES));
-  };
+  store.append(announced(1, SITES));
+  const book = (index: number): void =>
+    store.transaction(() => {
+      store.append(closed(index + 1, SITES));
+      store.append(announced(index + 2, SITES));
+    });
   const { rates, cpuMs } = blocks(Math.ceil(charges / SITES.length), book);
   database.close();
   return { rates: rates.map((rate) => rate * SITES.length), cpuMs: cpuMs.map((ms) => ms / SITES.length) };
