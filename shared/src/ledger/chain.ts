@@ -133,8 +133,8 @@ export function readChain(lines: Iterable<string>, writer: PartyName, publicKey:
 }
 
 /**
- * The same one entry at a time, from wherever the ledger is known: a long ledger needn't be held as a whole. A reader may
- * rely on what was yielded only once the last entry was: it signs those that were written together with it.
+ * The same one entry at a time, from wherever the ledger is known: a long ledger needn't be held as a whole. A reader
+ * may rely on what was yielded only once the last entry was: it signs those that were written together with it.
  */
 export function* chainEntries(lines: Iterable<string>, after: ChainTip, publicKey: string): Generator<LedgerEntry> {
   let tip = after;
