@@ -5,7 +5,7 @@ import type { RandomSource } from "../random/randomSource.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { addGaussianNoise } from "./fixedPoint.ts";
 import { drawGaussianNoise, type GaussianNoise, wipe } from "./gaussianNoise.ts";
-import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev } from "./grid.ts";
+import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev, roundedSensitivity } from "./grid.ts";
 import { noisedContribution } from "./noisedContribution.ts";
 import { packContribution, unpackInto } from "./pack.ts";
 import { asClippedSum } from "./stages.ts";
@@ -28,15 +28,14 @@ function fixedNoise(grid: Grid, value: (i: number) => number): GaussianNoise {
   };
 }
 
-const sumOf = (grid: Grid, values: Float32Array | Float64Array) =>
-  asClippedSum(values, clippedSensitivity(grid.dimension, grid.patientNorm));
+const sumOf = (grid: Grid, values: Float32Array | Float64Array) => asClippedSum(values, clippedSensitivity(grid));
 
 const grids = fc
   .record({
     dimension: fc.integer({ min: 1, max: 5000 }),
     patientNorm: fc.double({ min: 0.01, max: 50, noNaN: true }),
     noiseMultiplier: fc.double({ min: 0.3, max: 20, noNaN: true }),
-    expectedBatch: fc.double({ min: 1, max: 4096, noNaN: true }),
+    expectedBatch: fc.double({ min: 1, max: 8192, noNaN: true }),
   })
   .map((g) => ({ ...g, grid: gridOf(g.dimension, g.patientNorm, g.noiseMultiplier, g.expectedBatch) }));
 
@@ -46,15 +45,26 @@ describe("[RND12] the public grids follow from the signed study", () => {
       fc.property(grids, ({ grid, dimension, patientNorm, noiseMultiplier, expectedBatch }) => {
         expect(Number.isInteger(Math.log2(grid.fineStep))).toBe(true);
         expect(grid.fineStep * Math.sqrt(dimension)).toBeLessThanOrEqual(0.02 * patientNorm);
-        const rounded = clippedSensitivity(dimension, patientNorm) + grid.fineStep * Math.sqrt(dimension);
-        expect(grid.l2Sensitivity).toBeGreaterThanOrEqual(rounded);
-        const stdDev = noiseMultiplier * grid.l2Sensitivity;
+        const eta = Math.min(1 / 64, Math.max(1 / 1024, expectedBatch / 2 ** 18));
+        const rounded = patientNorm * (1 + eta) + grid.fineStep * Math.sqrt(dimension);
+        const stdDev = noiseMultiplier * rounded;
+        expect((noiseStdDev(grid) * grid.fineStep) / stdDev).toBeCloseTo(1, 12);
         expect(coarseStep(grid)).toBeLessThanOrEqual(stdDev / 16);
         expect(coarseStep(grid)).toBeGreaterThan(stdDev / 32);
         const range = (2 ** (grid.bits - 1) - 1) * coarseStep(grid);
         expect(range).toBeGreaterThanOrEqual(expectedBatch * patientNorm + 7 * stdDev - coarseStep(grid));
       }),
     );
+  });
+
+  test("η: 1/1024 up to 256 expected patients, then B̄ / 2¹⁸, 1/64 from 4,096 on and for more than 2²⁰ numbers", () => {
+    const ofBatch = (batch: number, dimension = 1000) => gridOf(dimension, 1, 1, batch).clipRounding;
+    expect([0.5, 256, 512, 1024, 4096, 1e9].map((batch) => ofBatch(batch))).toEqual(
+      [1024, 1024, 512, 256, 64, 64].map((part) => 1 / part),
+    );
+    expect([2 ** 20, 2 ** 20 + 1].map((dimension) => ofBatch(1, dimension))).toEqual([1 / 1024, 1 / 64]);
+    // Each of several steps is one of the expected batch.
+    expect(gridOf(1000, 1, 1, 1024, 5).clipRounding).toBe(1 / 256);
   });
 
   test("DeepType at batch 64, σ = 1 takes 12 bits", () => {
@@ -69,7 +79,7 @@ describe("[RND13] a sum is clamped, rounded once, noised in full, then made coar
         const next = publicUniform(seed);
         const direction = Float64Array.from({ length: dimension }, () => next() - 0.5);
         const length = Math.hypot(...direction);
-        const reach = clippedSensitivity(dimension, patientNorm) / Math.max(length, 1e-9);
+        const reach = clippedSensitivity(grid) / Math.max(length, 1e-9);
         const a = Float64Array.from({ length: dimension }, () => (next() - 0.5) * patientNorm);
         const b = a.map((value, i) => value + (direction[i] ?? 0) * reach);
         // A grid without a coarse step shows the fine integers themselves.
@@ -84,7 +94,7 @@ describe("[RND13] a sum is clamped, rounded once, noised in full, then made coar
             ).values,
         );
         const moved = Math.hypot(...Array.from(integers[0] ?? [], (value, i) => value - (integers[1]?.[i] ?? 0)));
-        expect(moved).toBeLessThanOrEqual((grid.l2Sensitivity / grid.fineStep) * (1 + 1e-9));
+        expect(moved).toBeLessThanOrEqual((roundedSensitivity(grid) / grid.fineStep) * (1 + 1e-9));
       }),
       { numRuns: 60 },
     );
@@ -194,7 +204,7 @@ describe("[ENG7] noise is bound to one grid and one use", () => {
     const contribution = packContribution(addGaussianNoise(sumOf(wide, new Float32Array(12_800)), noise, wide, rate));
     const values = new Int32Array(12_800);
     unpackInto(values, contribution.bits, contribution.bytes);
-    const unit = (wide.noiseMultiplier * wide.l2Sensitivity) / coarseStep(wide);
+    const unit = (wide.noiseMultiplier * roundedSensitivity(wide)) / coarseStep(wide);
     const mean = values.reduce((a, b) => a + b, 0) / 12_800;
     const variance = values.reduce((a, b) => a + b * b, 0) / 12_800;
     expect(Math.abs(mean)).toBeLessThan((6 * unit) / Math.sqrt(12_800));

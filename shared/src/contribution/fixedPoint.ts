@@ -11,7 +11,7 @@ import type { ClippedSum, NoisySum } from "./stages.ts";
  * noise of standard deviation σΔ/γ fine steps, then, as post-processing, round to the coarse grid and saturate.
  *
  * Clamping moves no two sums further apart, and rounding moves each coordinate by at most γ/2, so the integers have
- * L2 sensitivity Δ/γ, Δ = C(1 + η) + γ√d (`grid.l2Sensitivity`). A coordinate that is not a number counts as 0, and
+ * L2 sensitivity Δ/γ, Δ = C(1 + η) + γ√d (`roundedSensitivity`). A coordinate that is not a number counts as 0, and
  * gets its noise. The noise is consumed: its memory becomes the noisy sum.
  */
 export function addGaussianNoise(
@@ -33,10 +33,7 @@ export function takeNoise(sum: ClippedSum, noise: GaussianNoise, grid: Grid): vo
     sum.values.length === grid.dimension && noise.values.length === grid.dimension,
     "sum, noise and grid have the same dimension",
   );
-  assert(
-    sum.l2Sensitivity <= clippedSensitivity(grid.dimension, grid.patientNorm),
-    "the grid's noise covers the sum's sensitivity",
-  );
+  assert(sum.l2Sensitivity <= clippedSensitivity(grid), "the grid's noise covers the sum's sensitivity");
   noise.state = "used";
 }
 

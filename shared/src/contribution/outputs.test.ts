@@ -4,7 +4,7 @@ import { curveOf } from "../accountant/rdp.ts";
 import { makeAliasTable } from "../mechanism/aliasTable.ts";
 import { NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import type { GaussianNoise } from "./gaussianNoise.ts";
-import { clippedSensitivity, type Grid, noiseStdDev } from "./grid.ts";
+import { clippedSensitivity, clipRounding, type Grid, noiseStdDev, roundedSensitivity } from "./grid.ts";
 import { noisedContribution } from "./noisedContribution.ts";
 import { unpackInto } from "./pack.ts";
 import { asClippedSum } from "./stages.ts";
@@ -18,15 +18,10 @@ const FINE_STEPS = 33;
 const table = makeAliasTable(FINE_STEPS);
 const DRAWS = 2 * table.radius + 1;
 
-const grid: Grid = {
-  dimension: DRAWS,
-  patientNorm: 1,
-  noiseMultiplier: 1,
-  fineStep: 1 / 32,
-  l2Sensitivity: FINE_STEPS / 32,
-  coarseShift: 1,
-  bits: 8,
-};
+const norms = { dimension: DRAWS, patientNorm: 1, clipRounding: clipRounding(1, 1), fineStep: 1 / 32 };
+/** A patient moves one coordinate alone, by 32 fine steps and one of rounding, and each has noise of as many. */
+const noiseMultiplier = (FINE_STEPS * norms.fineStep) / roundedSensitivity(norms);
+const grid: Grid = { ...norms, noiseMultiplier, coarseShift: 1, bits: 8 };
 
 /** P(noise = k), as `wideGaussian.test.ts` holds the table to it. */
 const mass = Float64Array.from({ length: DRAWS }, (_, i) =>
@@ -42,7 +37,7 @@ function outputsOf(input: number, noiseScale = 1): ReadonlyMap<number, number> {
     drawDistance: { maxLogRatio: 0, totalVariation: table.totalVariation },
     state: "fresh",
   };
-  const sum = asClippedSum(new Float64Array(DRAWS).fill(input), clippedSensitivity(DRAWS, 1));
+  const sum = asClippedSum(new Float64Array(DRAWS).fill(input), clippedSensitivity(grid));
   const { bytes, bits } = noisedContribution(sum, noise, grid, SamplingRate.parse(1));
   const values = new Int32Array(DRAWS);
   unpackInto(values, bits, bytes);

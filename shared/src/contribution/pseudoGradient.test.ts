@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { publicUniform } from "../model/initial.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { addGaussianNoise } from "./fixedPoint.ts";
-import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev } from "./grid.ts";
+import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev, roundedSensitivity } from "./grid.ts";
 import { packContribution, unpackInto } from "./pack.ts";
 import { PseudoGradient } from "./pseudoGradient.ts";
 import { asClippedSum, type NoisySum } from "./stages.ts";
@@ -19,7 +19,7 @@ function noisy(grid: Grid, values: readonly number[]): NoisySum {
     drawDistance: { maxLogRatio: 0, totalVariation: 2 ** -70 },
     state: "fresh" as const,
   };
-  const zeros = asClippedSum(new Float32Array(grid.dimension), clippedSensitivity(grid.dimension, grid.patientNorm));
+  const zeros = asClippedSum(new Float32Array(grid.dimension), clippedSensitivity(grid));
   return addGaussianNoise(zeros, noise, grid, rate);
 }
 
@@ -90,7 +90,7 @@ describe("[RND16] local steps add up to the pseudo-gradient, on the grid that ev
         const [one, grid] = [gridOf(8, 1, 1.5, batch), gridOf(8, 1, 1.5, batch, steps)];
         expect({ ...grid, bits: one.bits }).toEqual(one);
         const limit = 2 ** (grid.bits - 1) - 1;
-        const reach = steps * batch + 7 * Math.sqrt(steps) * grid.noiseMultiplier * grid.l2Sensitivity;
+        const reach = steps * batch + 7 * Math.sqrt(steps) * grid.noiseMultiplier * roundedSensitivity(grid);
         expect(limit * coarseStep(grid)).toBeGreaterThanOrEqual(reach - coarseStep(grid));
         const local = { learningRate: 1, proximal: 0, expectedBatch: batch };
         const total = new PseudoGradient(noisy(grid, new Array(8).fill(limit)), local);

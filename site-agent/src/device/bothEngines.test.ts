@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS, startExactly } from "../gradient/backends.test-support.ts";
 import { clippedSum, sumLength } from "../gradient/clippedSum.ts";
+import { ROUNDING } from "../gradient/layerCases.test-support.ts";
 import { l2Norm } from "../gradient/oracle.test-support.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
 import { batchOf, ROWS, RULE, SPEC, shardedStudy, somePatients } from "./workers.test-support.ts";
@@ -15,7 +16,9 @@ const NATIVE = { name: "tensorflow", on: "tensorflow" } as const;
 
 function sumOf(network: Network): Float64Array {
   const buffer = new SumBuffer(sumLength(SPEC, RULE));
-  return Float64Array.from(clippedSum(network, patients, batchOf(60), RULE, buffer, ROWS).values);
+  return Float64Array.from(
+    clippedSum(network, patients, batchOf(60), { rule: RULE, clipRounding: ROUNDING, rows: ROWS }, buffer).values,
+  );
 }
 
 /** A native engine where one is installed, and WebAssembly in any case. */

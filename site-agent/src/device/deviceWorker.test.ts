@@ -2,18 +2,17 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { enginesFolder } from "@consilium/engine/nativeEngine";
 import { loadNetwork } from "@consilium/engine/network";
 import type { ClipRule } from "@consilium/shared/clipping/clipping";
-import { clipRounding } from "@consilium/shared/contribution/grid";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { NATIVE_ENVIRONMENT } from "../engine/nativeEnvironment.ts";
 import { type BuiltProgram, buildEngineProgram } from "../engine/program.test-support.ts";
 import { BACKENDS, startExactly } from "../gradient/backends.test-support.ts";
 import { clippedSum, sumLength } from "../gradient/clippedSum.ts";
+import { ROUNDING } from "../gradient/layerCases.test-support.ts";
 import { l2Norm } from "../gradient/oracle.test-support.ts";
 import { SumBuffer } from "../gradient/sumBuffer.ts";
 import {
   ADAPTIVE,
   batchOf,
-  DIMENSION,
   frozenOf,
   PRETRAINED,
   QUIET,
@@ -52,11 +51,18 @@ function start(backend: (typeof BACKENDS)[number], count: number): DeviceWorkers
   return workers;
 }
 
-function unsharded({ spec, frozen, parameters }: ShardedStudy, count: number, rule: ClipRule): Float64Array {
+function unsharded(
+  { spec, frozen, parameters }: ShardedStudy,
+  count: number,
+  rule: ClipRule,
+  clipRounding = ROUNDING,
+): Float64Array {
   const network = loadNetwork(spec, parameters, frozen.numbers);
   try {
     const buffer = new SumBuffer(sumLength(spec, rule));
-    return Float64Array.from(clippedSum(network, patients, batchOf(count), rule, buffer, ROWS).values);
+    return Float64Array.from(
+      clippedSum(network, patients, batchOf(count), { rule, clipRounding, rows: ROWS }, buffer).values,
+    );
   } finally {
     network.dispose();
   }
@@ -80,7 +86,7 @@ describe.each(BACKENDS)("[ENG30] a step's shards add up to the sum of the whole 
       const expected = unsharded(study, size, rule);
       const difference = l2Norm(found.map((value, i) => value - (expected[i] ?? 0)));
       expect(l2Norm(expected)).toBeGreaterThan(0.1);
-      expect(difference).toBeLessThan(RULE.clippingNorm * clipRounding(DIMENSION));
+      expect(difference).toBeLessThan(RULE.clippingNorm * ROUNDING);
       expect(difference).toBeLessThan(1e-4 * l2Norm(expected));
     }
     expect(l2Norm(await sumOf(shared, shardedStudy(patients, count), 0))).toBe(0);
@@ -97,6 +103,21 @@ describe.each(BACKENDS)("[ENG35] workers that started on %s compute a small stud
       await both.stop();
     }
     expect(found[0]).toBe(found[1]);
+  });
+});
+
+describe("[ENG36] a worker adds within the η of the study's grid", () => {
+  test("with more room in one product, with hardly any in float64, to the bits of one process", async () => {
+    await startExactly("wasm");
+    const one = start("wasm", 1);
+    const study = shardedStudy(patients, 1);
+    const found: string[] = [];
+    for (const clipRounding of [ROUNDING, 2 ** -11 + 2 ** -22]) {
+      const sum = await sumOf(one, study, PATIENTS, RULE, clipRounding);
+      expect(sum.join()).toBe(unsharded(study, PATIENTS, RULE, clipRounding).join());
+      found.push(sum.join());
+    }
+    expect(found[0]).not.toBe(found[1]);
   });
 });
 

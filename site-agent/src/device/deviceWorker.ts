@@ -113,7 +113,7 @@ function answerSum(order: SumOrder): void {
   const patients = receivePatients(order);
   const batch = { patients: Int32Array.from({ length: order.patients }, (_, patient) => patient) };
   try {
-    const { values } = clippedSum(network, patients, batch, order.rule, buffer, order.rows, order.patientsInStep);
+    const { values } = clippedSum(network, patients, batch, order, buffer);
     const width = values instanceof Float64Array ? 8 : 4;
     writeFrame(PIPE, { type: "sum", id: order.id, width, bytes: values.byteLength }, values);
   } finally {

@@ -26,6 +26,8 @@ export const WorkerOrder = z.discriminatedUnion("type", [
     id: count,
     study: StudyName,
     rule: ClipRule,
+    /** η of the study's grid. */
+    clipRounding: z.number().positive(),
     /** Rows of a physical batch. */
     rows: z.number().int().positive(),
     /** Patients of the whole step: they share one bound of rounding. */

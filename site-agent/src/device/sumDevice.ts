@@ -8,8 +8,8 @@ import type { SumBuffer } from "../gradient/sumBuffer.ts";
 
 /** What computes the clipped sums of one study at one model: this process, or its workers (`workers.ts`). */
 export interface SumDevice {
-  /** The sum of `gradient/clippedSum.ts` with its guarantee, borrowed until the next one or `wipe`. */
-  clippedSum(batch: Batch, rule: ClipRule): Promise<ClippedSum>;
+  /** The sum of `gradient/clippedSum.ts` with its guarantee, borrowed until the next one or `wipe`; η is the grid's. */
+  clippedSum(batch: Batch, rule: ClipRule, clipRounding: number): Promise<ClippedSum>;
   /** Forgets the last sum: it lives for one step. */
   wipe(): void;
 }
@@ -25,7 +25,8 @@ export interface OwnDevice {
 /** The device of this very process. */
 export function ownDevice({ network, patients, buffer, rows }: OwnDevice): SumDevice {
   return {
-    clippedSum: async (batch, rule) => clippedSum(network, patients, batch, rule, buffer, rows),
+    clippedSum: async (batch, rule, clipRounding) =>
+      clippedSum(network, patients, batch, { rule, clipRounding, rows }, buffer),
     wipe: () => buffer.wipe(),
   };
 }

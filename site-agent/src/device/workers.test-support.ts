@@ -9,6 +9,7 @@ import { StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { sumLength } from "../gradient/clippedSum.ts";
+import { ROUNDING } from "../gradient/layerCases.test-support.ts";
 import { ShardBuffers } from "./shardBuffers.ts";
 import type { DeviceWorkers, ShardedStudy } from "./workers.ts";
 
@@ -90,10 +91,11 @@ export async function sumOf(
   study: ShardedStudy,
   count: number,
   rule = RULE,
+  clipRounding = ROUNDING,
 ): Promise<Float64Array> {
   const device = workers.deviceOf(study);
   try {
-    return Float64Array.from((await device.clippedSum(batchOf(count), rule)).values);
+    return Float64Array.from((await device.clippedSum(batchOf(count), rule, clipRounding)).values);
   } finally {
     device.wipe();
   }

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { publicUniform } from "@consilium/shared/model/initial";
 import { StudyName } from "@consilium/shared/units/identity";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { ROUNDING } from "../gradient/layerCases.test-support.ts";
 import { plainSum, writePlainWorker } from "./plainWorker.test-support.ts";
 import { recordsOf, shardsOf } from "./shard.ts";
 import { batchOf, DIMENSION, QUIET, RULE, shardedStudy, somePatients, sumOf } from "./workers.test-support.ts";
@@ -99,7 +100,7 @@ describe("[ENG31] a worker that ends in the middle of a step takes nothing of it
     const workers = await start({ program: honest, backOffMs: 60_000 });
     const study = shardedStudy(patients, 2);
     await kill(workers, "SIGSTOP", [0]);
-    const sum = workers.deviceOf(study).clippedSum(batchOf(PATIENTS), RULE);
+    const sum = workers.deviceOf(study).clippedSum(batchOf(PATIENTS), RULE, ROUNDING);
     await expect.poll(() => workers.status()).toMatchObject([{ state: "computing" }, { state: "ready" }]);
     await kill(workers, "SIGKILL", [0, 1]);
     await expect(sum).rejects.toMatchObject({ code: "engine/workers-ended" });
@@ -138,7 +139,7 @@ describe("[ENG32] sums and records of a worker stay in memory", () => {
     const workers = await start({ program: honest });
     const study = shardedStudy(patients, 2);
     const device = workers.deviceOf(study);
-    const { values } = await device.clippedSum(batchOf(PATIENTS), RULE);
+    const { values } = await device.clippedSum(batchOf(PATIENTS), RULE, ROUNDING);
     const shards = [0, 1].map((index) => study.buffers.take(index, 8, DIMENSION * 8));
     expect([values, ...shards].every((all) => all.some((value) => value !== 0))).toBe(true);
     device.wipe();

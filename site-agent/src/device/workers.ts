@@ -85,14 +85,14 @@ export class DeviceWorkers {
   /** The workers as the device of one study. */
   deviceOf(study: ShardedStudy): SumDevice {
     return {
-      clippedSum: async (batch, rule) => {
+      clippedSum: async (batch, rule, clipRounding) => {
         this.#revive();
         const shards = shardsOf(batch.patients, this.count);
-        const patientsInStep = batch.patients.length;
-        const ends = shards.map((patients, index) => this.#compute(index, study, { patients, patientsInStep, rule }));
+        const step = { patientsInStep: batch.patients.length, rule, clipRounding };
+        const ends = shards.map((patients, index) => this.#compute(index, study, { ...step, patients }));
         const failed = (await Promise.allSettled(ends)).find(({ status }) => status === "rejected");
         if (failed?.status === "rejected") throw failed.reason;
-        return study.buffers.sum(sumSensitivity(study.spec, rule));
+        return study.buffers.sum(sumSensitivity(study.spec, rule, clipRounding));
       },
       wipe: () => study.buffers.wipe(),
     };
@@ -187,6 +187,7 @@ interface Shard {
   readonly patients: Int32Array;
   readonly patientsInStep: number;
   readonly rule: ClipRule;
+  readonly clipRounding: number;
 }
 
 function order(process: WorkerProcess, id: number, of: ShardedStudy, shard: Shard): void {
@@ -200,12 +201,12 @@ function order(process: WorkerProcess, id: number, of: ShardedStudy, shard: Shar
     process.tell({ type: "model", study, bytes: parameters.byteLength }, [parameters]);
     process.studies.set(study, revision);
   }
-  const { patientsInStep, rule } = shard;
+  const { patientsInStep, rule, clipRounding } = shard;
   const { featureCount, features, labels, recordStart } = recordsOf(of.patients, shard.patients);
   const columns = [features, labels, recordStart];
   const bytes = columns.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const size = { featureCount, records: labels.length, patients: shard.patients.length, bytes };
-  process.tell({ type: "sum", id, study, rule, rows, patientsInStep, ...size }, columns);
+  process.tell({ type: "sum", id, study, rule, clipRounding, rows, patientsInStep, ...size }, columns);
 }
 
 function allEnded(): Failure {

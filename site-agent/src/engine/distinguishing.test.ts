@@ -66,12 +66,12 @@ function deviceOf({ clippedTo = CLIPPING_NORM, stated, everyone = false }: Broke
   const known = new Map<string, Float64Array>();
   const rule = ruleOf(clippedTo);
   return {
-    clippedSum: async (batch) => {
+    clippedSum: async (batch, _, clipRounding) => {
       const joined = everyone ? all : batch.patients;
       const name = joined.join();
       const sum = known.get(name) ?? sumOf(model, patients, joined, rule);
       known.set(name, sum);
-      return asClippedSum(sum.slice(), stated ?? sumSensitivity(spec, rule));
+      return asClippedSum(sum.slice(), stated ?? sumSensitivity(spec, rule, clipRounding));
     },
     wipe: () => undefined,
   };

@@ -4,7 +4,7 @@ import path from "node:path";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
 import { countWeight, jointNorm } from "@consilium/shared/clipping/adaptiveNorm";
 import { Clipping } from "@consilium/shared/clipping/clipping";
-import { aggregateBits, coarseStep, gridOf } from "@consilium/shared/contribution/grid";
+import { aggregateBits, coarseStep, gridOf, roundedSensitivity } from "@consilium/shared/contribution/grid";
 import { packedBytes, packIntegers, unpackInto } from "@consilium/shared/contribution/pack";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
@@ -167,7 +167,7 @@ describe("[ENG10] the engine is a process of its own: file names, digests and ev
         squares[j] = (squares[j] ?? 0) + value ** 2 / steps;
       }
     }
-    const unit = (grid.noiseMultiplier * grid.l2Sensitivity) / coarseStep(grid);
+    const unit = (grid.noiseMultiplier * roundedSensitivity(grid)) / coarseStep(grid);
     const variances = squares.map((square, j) => square - (sums[j] ?? 0) ** 2);
     const variance = variances.reduce((a, b) => a + b, 0) / grid.dimension;
     // 880 draws: 6 standard errors are 29 %; sampling adds a little.
@@ -228,7 +228,7 @@ describe("[ENG25] a round of local steps, as it crosses to the agent", () => {
         squares[j] = (squares[j] ?? 0) + value ** 2 / rounds;
       }
     }
-    const unit = (grid.noiseMultiplier * grid.l2Sensitivity) / coarseStep(grid);
+    const unit = (grid.noiseMultiplier * roundedSensitivity(grid)) / coarseStep(grid);
     const variances = squares.map((square, j) => square - (sums[j] ?? 0) ** 2);
     const ratio = variances.reduce((a, b) => a + b, 0) / grid.dimension / (9 * unit ** 2);
     // 660 draws: 6 standard errors are 33 %. Sampling adds a little; what the model followed takes some of it back.

@@ -62,7 +62,7 @@ async function run(fail = false) {
       if (fail && models.length === 2) throw new Error("the device failed");
       const sum = sumOf(batch.patients, model);
       sums.push(sum);
-      return asClippedSum(sum, clippedSensitivity(DIMENSION, 1));
+      return asClippedSum(sum, clippedSensitivity(grid));
     },
     wipe: () => sums.at(-1)?.fill(0),
   });
@@ -108,7 +108,7 @@ describe("[ENG25] several local steps: each with a sample and noise of its own, 
       for (const [i, value] of slow.entries())
         expect(Math.abs((models[step]?.[i] ?? 0) - value)).toBeLessThan(unit * local.steps);
       const batch = poissonSample(trainPatients, samplingRate, again);
-      const sum = asClippedSum(sumOf(batch.patients, models[step] ?? []), clippedSensitivity(DIMENSION, 1));
+      const sum = asClippedSum(sumOf(batch.patients, models[step] ?? []), clippedSensitivity(grid));
       const block = {
         values: noise,
         stdDev: noiseStdDev(grid),

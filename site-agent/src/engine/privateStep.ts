@@ -30,7 +30,8 @@ export interface PrivateStep {
  *
  * Joint guarantee. Let D and D′ differ by one training patient. Each patient joins the batch with probability q on
  * its own (`poissonSample`); on the same sample of the others, the two sums differ by at most C(1 + η) in L2 norm
- * when the patient joins and are equal when not (`clippedSum`; C is the grid's, whatever norm the round clips to);
+ * when the patient joins and are equal when not (`clippedSum`; C and η are the
+ * grid's, whatever norm the round clips to and however large the batch turned out);
  * rounding makes of this at most Δ/γ integer steps, and every coordinate gets a discrete Gaussian of standard deviation
  * σΔ/γ (`addGaussianNoise`). So the contribution is one Poisson-subsampled Gaussian of sampling rate q and noise
  * multiplier σ, up to the sampler's distance: exactly the event that it carries.
@@ -57,11 +58,11 @@ async function withSum<Noised>(
   step: Omit<PrivateStep, "packed">,
   mechanism: (sum: ClippedSum) => Noised,
 ): Promise<Noised> {
-  const { device, rule, samplingRate, random } = step;
+  const { device, rule, grid, samplingRate, random } = step;
   assert(random.origin !== "seeded", "privacy randomness is never seeded");
   const batch = poissonSample(step.trainPatients, samplingRate, random);
   try {
-    return mechanism(await device.clippedSum(batch, rule));
+    return mechanism(await device.clippedSum(batch, rule, grid.clipRounding));
   } finally {
     batch.patients.fill(0);
     device.wipe();

@@ -18,7 +18,7 @@ export class RandomSums {
     const spread = (4 * grid.patientNorm) / Math.sqrt(grid.dimension);
     const values = new Float32Array(grid.dimension);
     for (let i = 0; i < values.length; i++) values[i] = (2 * next() - 1) * spread;
-    this.#sum = asClippedSum(values, clippedSensitivity(grid.dimension, grid.patientNorm));
+    this.#sum = asClippedSum(values, clippedSensitivity(grid));
   }
 
   step(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate, packed: Uint8Array): Contribution {

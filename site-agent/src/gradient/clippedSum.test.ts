@@ -1,5 +1,4 @@
 import { loadNetwork } from "@consilium/engine/network";
-import { clipRounding } from "@consilium/shared/contribution/grid";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
 import { modelSpecOf } from "@consilium/shared/model/preset";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
@@ -8,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { clippedSum } from "./clippedSum.ts";
-import { ruleOf, sumOf as sumOfModel } from "./layerCases.test-support.ts";
+import { ROUNDING, ruleOf, sumOf as sumOfModel } from "./layerCases.test-support.ts";
 import { l2Norm, oracleClippedSum, oracleGradient } from "./oracle.test-support.ts";
 import { rowsMax } from "./physicalRows.ts";
 import { SumBuffer } from "./sumBuffer.ts";
@@ -69,6 +68,7 @@ function trained(spec: ModelSpec, seed: number): Float32Array {
   return initialParameters(spec, seed).map((value) => value + 0.2 * (next() - 0.5));
 }
 
+const how = { rule: ruleOf(1), clipRounding: ROUNDING };
 const all = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
 
 const sumOf = (spec: ModelSpec, parameters: Float32Array, patients: PreparedPatients, batch: Int32Array, c: number) =>
@@ -113,7 +113,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
     test.each(CASES)("$name", ({ spec, features, classes }) => {
       const parameters = trained(spec, 8);
       const patients = somePatients(9, 25, features, classes, 3);
-      const bound = 0.1 * (1 + clipRounding(parameterCount(spec)));
+      const bound = 0.1 * (1 + ROUNDING);
       for (const patient of all(25)) {
         expect(l2Norm(sumOf(spec, parameters, patients, Int32Array.of(patient), 0.1))).toBeLessThanOrEqual(bound);
       }
@@ -140,7 +140,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
     test.each(CASES)("$name", ({ spec, features, classes }) => {
       const parameters = trained(spec, 12);
       const patients = somePatients(13, 70, features, classes, 2);
-      const bound = 1 + clipRounding(parameterCount(spec));
+      const bound = 1 + ROUNDING;
       const whole = sumOf(spec, parameters, patients, all(70), 1);
       for (const left of [0, 1, 33, 69]) {
         const rest = sumOf(
@@ -202,11 +202,11 @@ describe.each(BACKENDS)("on %s", (backend) => {
       const patients = somePatients(2, 9, features, classes, 1);
       const network = loadNetwork(spec, trained(spec, 3));
       const buffer = new SumBuffer(parameterCount(spec));
-      clippedSum(network, patients, { patients: all(9) }, ruleOf(1), buffer);
-      const empty = clippedSum(network, patients, { patients: new Int32Array(0) }, ruleOf(1), buffer);
+      clippedSum(network, patients, { patients: all(9) }, how, buffer);
+      const empty = clippedSum(network, patients, { patients: new Int32Array(0) }, how, buffer);
       network.dispose();
       expect(empty.values.every((value) => value === 0)).toBe(true);
-      expect(empty.l2Sensitivity).toBe(1 + clipRounding(parameterCount(spec)));
+      expect(empty.l2Sensitivity).toBe(1 + ROUNDING);
     });
   });
 
@@ -214,10 +214,13 @@ describe.each(BACKENDS)("on %s", (backend) => {
     const { spec, features, classes } = CASES[0] ?? fail();
     const patients = somePatients(5, 9, features, classes, 1);
     const network = loadNetwork(spec, trained(spec, 3));
-    const inStep = (count: number) =>
-      clippedSum(network, patients, { patients: all(9) }, ruleOf(1), new SumBuffer(parameterCount(spec)), 16, count);
-    expect([9, 4096].map((count) => inStep(count).values instanceof Float32Array)).toEqual([true, true]);
-    expect(inStep(4097).values).toBeInstanceOf(Float64Array);
+    const isSingle = (patientsInStep: number, clipRounding: number): boolean => {
+      const own = { ...how, clipRounding, rows: 16, patientsInStep };
+      const buffer = new SumBuffer(parameterCount(spec));
+      return clippedSum(network, patients, { patients: all(9) }, own, buffer).values instanceof Float32Array;
+    };
+    expect([9, 4096, 4097].map((count) => isSingle(count, 1 / 1024))).toEqual([true, true, false]);
+    expect([4097, 126_976, 126_977].map((count) => isSingle(count, 1 / 64))).toEqual([true, true, false]);
     network.dispose();
   });
 
@@ -236,7 +239,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
       const patients = somePatients(33, 50, 64, 3, 3);
       const network = loadNetwork(spec, trained(spec, 34));
       const buffer = new SumBuffer(parameterCount(spec));
-      const step = () => clippedSum(network, patients, { patients: all(50) }, ruleOf(1), buffer);
+      const step = () => clippedSum(network, patients, { patients: all(50) }, how, buffer);
       step();
       const before = tf.memory();
       for (let i = 0; i < 5; i++) step();

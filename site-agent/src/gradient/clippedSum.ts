@@ -21,11 +21,22 @@ import { rowsMax } from "./physicalRows.ts";
 import { cancellationMax, fitsFloat32, placesPerSum } from "./placesPerSum.ts";
 import type { SumBuffer } from "./sumBuffer.ts";
 
+/** How a batch's patients are clipped and added; nothing of it hangs on the batch but the step's size. */
+export interface SumRule {
+  readonly rule: ClipRule;
+  /** η of the study's grid: the sum's sensitivity and the rows of its float32 parts follow from it. */
+  readonly clipRounding: number;
+  /** Rows of a physical batch. */
+  readonly rows?: number;
+  /** Patients of the whole step, of which `batch` may be a shard. */
+  readonly patientsInStep?: number;
+}
+
 /**
  * Σ over the batch's patients of clip(∇ of the sum of the patient's losses); an empty batch gives zeros. With adaptive
  * clipping the weighted count of patients below the round's norm follows as one more coordinate (`countWeight`).
  *
- * Guarantee: adding or removing one patient moves the result's L2 norm by ≤ C(1 + η), η = `clipRounding(d)`, C the
+ * Guarantee: adding or removing one patient moves the result's L2 norm by ≤ C(1 + η), η the grid's, C the
  * signed norm or, with a count, `patientPart`: each patient's part is a function of model, rule and that patient alone and
  * at most C long (`clipScale`, and ρ/2 of the signed norm for the count), and all float sums together err within η
  * (`placesPerSum`). A patient with a number that is not finite adds exactly zero, and nothing else about the step
@@ -36,12 +47,11 @@ export function clippedSum(
   network: Network,
   patients: PreparedPatients,
   batch: Batch,
-  rule: ClipRule,
+  how: SumRule,
   buffer: SumBuffer,
-  rows = rowsMax(network.spec),
-  patientsInStep = batch.patients.length,
 ): ClippedSum {
   const { spec } = network;
+  const { rule, clipRounding, rows = rowsMax(spec), patientsInStep = batch.patients.length } = how;
   const { clipping, clippingNorm } = rule;
   const parameters = parameterCount(spec);
   const groups = clipGroups(spec, clipping);
@@ -49,10 +59,10 @@ export function clippedSum(
   const isSequential = hasPositions(spec);
   const excess = cancellationMax(isSequential);
   const summands = { hasPositions: isSequential, isSingle: mostRecords(parts) <= 1 };
-  const places = placesPerSum(parameters, patientsInStep, summands);
+  const places = placesPerSum(clipRounding, patientsInStep, summands);
   // A count is exact in float64 alone.
   const isCounted = clipping.mode === "adaptive";
-  buffer.start(parts.length > 1 || isCounted || !fitsFloat32(parameters, patientsInStep));
+  buffer.start(parts.length > 1 || isCounted || !fitsFloat32(clipRounding, patientsInStep));
   let count = 0;
   for (const [index, part] of parts.entries()) {
     const { features, labels } = gather(patients, part, paddedRows(part, rows));
@@ -81,7 +91,7 @@ export function clippedSum(
   if (isCounted) {
     buffer.write(parameters, Float64Array.of(countWeight(clipping) * clippingNorm * count), true);
   }
-  return asClippedSum(buffer.values, sumSensitivity(spec, rule));
+  return asClippedSum(buffer.values, sumSensitivity(spec, rule, clipRounding));
 }
 
 /** Coordinates of a clipped sum. */
@@ -90,9 +100,8 @@ export function sumLength(spec: ModelSpec, rule: ClipRule): number {
 }
 
 /** L2 sensitivity of a clipped sum. */
-export function sumSensitivity(spec: ModelSpec, rule: ClipRule): number {
-  const { dimension, norm } = patientPart(rule, parameterCount(spec));
-  return clippedSensitivity(dimension, norm);
+export function sumSensitivity(spec: ModelSpec, rule: ClipRule, clipRounding: number): number {
+  return clippedSensitivity({ patientNorm: patientPart(rule, parameterCount(spec)).norm, clipRounding });
 }
 
 /** Whether some kernel is used at several positions of a record. */

@@ -1,12 +1,11 @@
 import { countWeight, jointNorm } from "@consilium/shared/clipping/adaptiveNorm";
 import { Clipping } from "@consilium/shared/clipping/clipping";
-import { clipRounding } from "@consilium/shared/contribution/grid";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { parameterCount, parameterSlots } from "@consilium/shared/model/spec";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
 import { clipGroups } from "./clipGroups.ts";
-import { all, modelOf, network, patientsOf, ruleOf, sumOf } from "./layerCases.test-support.ts";
+import { all, modelOf, network, patientsOf, ROUNDING, ruleOf, sumOf } from "./layerCases.test-support.ts";
 import { l2Norm, oracleGradient } from "./oracle.test-support.ts";
 
 const LAYERS: readonly LayerInput[] = [
@@ -85,7 +84,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
     (_, clipping, roundNorm) => {
       const rule = ruleOf(0.3, clipping, roundNorm);
       const longest = clipping.mode === "adaptive" ? jointNorm(clipping, 0.3) : 0.3;
-      const bound = longest * (1 + clipRounding(parameterCount(SPEC)));
+      const bound = longest * (1 + ROUNDING);
       const everyone = all(PATIENTS);
       const whole = sumOf(MODEL, PATIENTS, everyone, rule);
       for (const patient of everyone) {
@@ -113,7 +112,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
     const whole = sumOf(model, patients, all(patients), rule).subarray(0, parameterCount(spec));
     const others = sumOf(model, patients, all(patients).subarray(0, -1), rule).subarray(0, parameterCount(spec));
     expect(l2Norm(others)).toBeGreaterThan(10);
-    const bound = 10 * (1 + clipRounding(parameterCount(spec)));
+    const bound = 10 * (1 + ROUNDING);
     expect(l2Norm(whole.map((value, i) => value - (others[i] ?? 0)))).toBeLessThanOrEqual(bound);
   });
 

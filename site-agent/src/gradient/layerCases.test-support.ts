@@ -1,13 +1,14 @@
 /** Random small networks of every kind of layer, their numbers and their patients. */
 import { loadNetwork } from "@consilium/engine/network";
 import { type Clipping, type ClipRule, clipRuleOf } from "@consilium/shared/clipping/clipping";
+import { clipRounding } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { featureCount, frozenSlots, ModelSpec, parameterCount, sizeOf } from "@consilium/shared/model/spec";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
 import fc from "fast-check";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { clippedSum } from "./clippedSum.ts";
+import { clippedSum, type SumRule } from "./clippedSum.ts";
 import type { OracleModel } from "./oracle.test-support.ts";
 import { SumBuffer } from "./sumBuffer.ts";
 
@@ -17,11 +18,8 @@ export const CLASSES = 3;
 export function network(input: number[], layers: readonly LayerInput[], isFlat = false): ModelSpec {
   const flat: LayerInput = { kind: "pool", name: "flat", operation: "average", window: "global" };
   const last: LayerInput = { kind: "dense", name: "logits", outputs: CLASSES, activation: "linear" };
-  return ModelSpec.parse({
-    input,
-    layers: [...layers, ...(isFlat ? [] : [flat]), last],
-    loss: { kind: "softmax-cross-entropy", classes: CLASSES },
-  });
+  const loss = { kind: "softmax-cross-entropy", classes: CLASSES };
+  return ModelSpec.parse({ input, layers: [...layers, ...(isFlat ? [] : [flat]), last], loss });
 }
 
 /** Numbers of a model: kernels small, scales about 1. */
@@ -53,18 +51,24 @@ export function ruleOf(c: number, clipping: Clipping = { mode: "flat" }, roundNo
   return clipRuleOf({ clipping, clippingNorm: ClippingNorm.parse(c) }, ClippingNorm.parse(roundNorm));
 }
 
+/** η of a study that expects few patients a step. */
+export const ROUNDING = clipRounding(1, 1);
+
 /** A copy of the engine's sum. */
 export function sumOf(
   { spec, parameters, frozen }: OracleModel,
   patients: PreparedPatients,
   batch: Int32Array,
   c: number | ClipRule,
+  how: Partial<Omit<SumRule, "rule">> = {},
 ): Float64Array {
   const rule = typeof c === "number" ? ruleOf(c) : c;
   const loaded = loadNetwork(spec, parameters, frozen);
   const buffer = new SumBuffer(parameterCount(spec) + (rule.clipping.mode === "adaptive" ? 1 : 0));
   try {
-    return Float64Array.from(clippedSum(loaded, patients, { patients: batch }, rule, buffer).values);
+    return Float64Array.from(
+      clippedSum(loaded, patients, { patients: batch }, { rule, clipRounding: ROUNDING, ...how }, buffer).values,
+    );
   } finally {
     loaded.dispose();
   }

@@ -1,7 +1,6 @@
-import { clipRounding } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
-import { ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import { ModelSpec } from "@consilium/shared/model/spec";
 import { acganDiscriminator } from "@consilium/shared/model/zoo/acganDiscriminator";
 import { cnn } from "@consilium/shared/model/zoo/cnn";
 import { resnet18 } from "@consilium/shared/model/zoo/resnet18";
@@ -10,7 +9,7 @@ import { squeezenet } from "@consilium/shared/model/zoo/squeezenet";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
-import { all, CLASSES, KINDS, modelOf, network, patientsOf, seed, sumOf } from "./layerCases.test-support.ts";
+import { all, CLASSES, KINDS, modelOf, network, patientsOf, ROUNDING, seed, sumOf } from "./layerCases.test-support.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 
 describe.each(BACKENDS)("on %s", (backend) => {
@@ -40,7 +39,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
         fc.property(cases, seed, ({ spec, isIndices }, start) => {
           const model = modelOf(spec, start);
           const patients = patientsOf(spec, start + 1, 3, isIndices === true);
-          const bound = 0.01 * (1 + clipRounding(parameterCount(spec)));
+          const bound = 0.01 * (1 + ROUNDING);
           for (const patient of all(patients)) {
             expect(l2Norm(sumOf(model, patients, Int32Array.of(patient), 0.01))).toBeLessThanOrEqual(bound);
           }

@@ -1,4 +1,3 @@
-import { clipRounding } from "@consilium/shared/contribution/grid";
 import { assert } from "@consilium/shared/failure/failure";
 
 /**
@@ -47,10 +46,11 @@ const SHARE = { whole: 0.6, several: 0.8 } as const;
  * 2·γ′·N ≤ η − other rounding. Several sums are added in float64. Where only one record fits, each sum is a function
  * of one patient alone, and its norm was raised for its rounding; not so a float64 sum over patients that is kept in
  * float32 (`fitsFloat32`).
+ * η is that of the study's grid, made for the batch that it expects; a larger batch gets fewer places.
  */
-export function placesPerSum(dimension: number, patients: number, { hasPositions, isSingle }: Summands): Places {
+export function placesPerSum(clipRounding: number, patients: number, { hasPositions, isSingle }: Summands): Places {
   assert(patients <= PATIENTS_PER_STEP_MAX, "a step's patients are within the float64 bound");
-  const room = roundings(dimension, patients);
+  const room = roundings(clipRounding, patients);
   const places = (share: number): number => Math.max(1, Math.floor(room * share));
   const excess = cancellationMax(hasPositions);
   if (!isSingle) return { whole: places(1 / excess), several: places(1 / excess) };
@@ -59,13 +59,13 @@ export function placesPerSum(dimension: number, patients: number, { hasPositions
 }
 
 /** Float32 roundings of a step's sum, each by at most 2⁻²⁴·N·C, that both neighbours have room for. */
-function roundings(dimension: number, patients: number): number {
-  return ((clipRounding(dimension) - OTHER_ROUNDING) * 2 ** 23) / Math.max(1, patients);
+function roundings(clipRounding: number, patients: number): number {
+  return ((clipRounding - OTHER_ROUNDING) * 2 ** 23) / Math.max(1, patients);
 }
 
 /** Whether float64 sums over patients may be rounded to float32, once, to be kept (`sumBuffer.ts`). */
-export function fitsFloat32(dimension: number, patients: number): boolean {
-  return roundings(dimension, patients) >= 1;
+export function fitsFloat32(clipRounding: number, patients: number): boolean {
+  return roundings(clipRounding, patients) >= 1;
 }
 
 /** Rows of one float32 sum: groups of rows, each one product, and then the sum of these. */

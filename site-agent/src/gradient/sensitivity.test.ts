@@ -1,4 +1,4 @@
-import { clipRounding } from "@consilium/shared/contribution/grid";
+import { gridOf } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
 import type { LayerInput } from "@consilium/shared/model/layer";
 import { ModelSpec, parameterCount } from "@consilium/shared/model/spec";
@@ -6,18 +6,31 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { BACKENDS, startExactly } from "./backends.test-support.ts";
+import type { SumRule } from "./clippedSum.ts";
 import { clipLimit, clipScale } from "./clipScale.ts";
 import { chunkEnd } from "./formedGradients.ts";
-import { all, KINDS, modelOf, network, patientsOf, ruleOf, seed, sumOf } from "./layerCases.test-support.ts";
+import { all, KINDS, modelOf, network, patientsOf, ROUNDING, ruleOf, seed, sumOf } from "./layerCases.test-support.ts";
 import { l2Norm, type OracleModel, oracleClippedSum } from "./oracle.test-support.ts";
 
 const distance = (a: Float64Array, b: Float64Array): number => l2Norm(a.map((value, i) => value - (b[i] ?? 0)));
 
+type Study = Pick<SumRule, "clipRounding" | "patientsInStep">;
+
+/** Sums as they are in a step of as many patients as a study expects, by its grid. */
+function studyOf(spec: ModelSpec, expectedBatch: number): Study {
+  return {
+    clipRounding: gridOf(parameterCount(spec), 1, 1, expectedBatch).clipRounding,
+    patientsInStep: expectedBatch,
+  };
+}
+
+const expectedBatches = fc.constantFrom(6, 1024, 4096, 2 ** 17);
+
 /** How far the last patient moves the sum of the others. */
-function moved(model: OracleModel, patients: PreparedPatients, clippingNorm: number): number {
+function moved(model: OracleModel, patients: PreparedPatients, clippingNorm: number, study: Study): number {
   const everyone = all(patients);
-  const others = sumOf(model, patients, everyone.subarray(0, -1), clippingNorm);
-  return distance(sumOf(model, patients, everyone, clippingNorm), others);
+  const others = sumOf(model, patients, everyone.subarray(0, -1), clippingNorm, study);
+  return distance(sumOf(model, patients, everyone, clippingNorm, study), others);
 }
 
 /** The same patients, the numbers of the last one's records changed. */
@@ -35,13 +48,19 @@ describe.each(BACKENDS)("%s", (backend) => {
   describe.each(Object.entries(KINDS))("%s", (_, cases) => {
     test("[ENG3] one patient more moves the sum by at most C(1 + η), however many records anyone has", () => {
       fc.assert(
-        fc.property(cases, seed, fc.constantFrom(1, 3), ({ spec, isIndices }, start, recordsMax) => {
-          const model = modelOf(spec, start);
-          const patients = patientsOf(spec, start + 1, recordsMax, isIndices === true);
-          const bound = 0.02 * (1 + clipRounding(parameterCount(spec)));
-          expect(moved(model, patients, 0.02)).toBeLessThanOrEqual(bound);
-        }),
-        { numRuns: 10 },
+        fc.property(
+          cases,
+          seed,
+          fc.constantFrom(1, 3),
+          expectedBatches,
+          ({ spec, isIndices }, start, recordsMax, expectedBatch) => {
+            const model = modelOf(spec, start);
+            const patients = patientsOf(spec, start + 1, recordsMax, isIndices === true);
+            const study = studyOf(spec, expectedBatch);
+            expect(moved(model, patients, 0.02, study)).toBeLessThanOrEqual(0.02 * (1 + study.clipRounding));
+          },
+        ),
+        { numRuns: 15 },
       );
     });
 
@@ -51,14 +70,15 @@ describe.each(BACKENDS)("%s", (backend) => {
           cases,
           seed,
           fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, 1e38, 2 ** 58),
-          ({ spec, isIndices }, start, wrong) => {
+          expectedBatches,
+          ({ spec, isIndices }, start, wrong, expectedBatch) => {
             const model = modelOf(spec, start);
             const whole = patientsOf(spec, start + 1, 3, isIndices === true);
             const patients = withLast(whole, (value, i) => (i % 2 === 0 ? wrong : value));
-            const sum = sumOf(model, patients, all(patients), 0.02);
+            const study = studyOf(spec, expectedBatch);
+            const sum = sumOf(model, patients, all(patients), 0.02, study);
             expect(sum.every(Number.isFinite)).toBe(true);
-            const bound = 0.02 * (1 + clipRounding(parameterCount(spec)));
-            expect(moved(model, patients, 0.02)).toBeLessThanOrEqual(bound);
+            expect(moved(model, patients, 0.02, study)).toBeLessThanOrEqual(0.02 * (1 + study.clipRounding));
           },
         ),
         { numRuns: 10 },
@@ -86,7 +106,29 @@ describe.each(BACKENDS)("%s", (backend) => {
       recordStart: Int32Array.from({ length: count + 1 }, (_, i) => (i === count ? count + 1 : i)),
       parts: new Uint8Array(count),
     };
-    expect(moved(model, patients, 0.1)).toBeLessThanOrEqual(0.1 * (1 + clipRounding(parameterCount(spec))));
+    const study = studyOf(spec, count);
+    expect(moved(model, patients, 0.1, study)).toBeLessThanOrEqual(0.1 * (1 + study.clipRounding));
+  });
+
+  test("[ENG3] one patient more in a step of 4,096, whose products hold a few rows each, agree with float64", () => {
+    const wide: LayerInput = { kind: "dense", name: "wide", outputs: 96, activation: "tanh" };
+    const spec = network([60], [wide], true);
+    const model = modelOf(spec, 3);
+    const few = patientsOf(spec, 4, 1, false);
+    const patients: PreparedPatients = {
+      ...few,
+      // The same six over and over: what float32 loses of one it loses of all.
+      features: Float32Array.from({ length: 4096 * 60 }, (_, i) => few.features[i % few.features.length] ?? 0),
+      labels: Int32Array.from({ length: 4096 }, (_, i) => few.labels[i % 6] ?? 0),
+      recordStart: Int32Array.from({ length: 4097 }, (_, i) => i),
+      parts: new Uint8Array(4096),
+    };
+    const study = { clipRounding: gridOf(parameterCount(spec), 1, 1, 4096).clipRounding };
+    expect(moved(model, patients, 0.1, study)).toBeLessThanOrEqual(0.1 * (1 + study.clipRounding));
+    const whole = sumOf(model, patients, all(patients), 0.1, study);
+    const exact = sumOf(model, patients, all(patients), 0.1, { clipRounding: 2 ** -11 + 2 ** -22 });
+    expect(distance(whole, exact)).toBeGreaterThan(0);
+    expect(2 * distance(whole, exact)).toBeLessThan(0.1 * (study.clipRounding - 2 ** -11));
   });
 
   test("[ENG2] indices within one row of a table are one row", () => {
@@ -94,7 +136,7 @@ describe.each(BACKENDS)("%s", (backend) => {
     const whole = patientsOf(spec, 6, 1, true);
     const patients = { ...whole, features: whole.features.map((_, i) => 1 + (i % 6) * 0.06) };
     const part = sumOf(modelOf(spec, 5), patients, Int32Array.of(0), 0.01);
-    expect(l2Norm(part)).toBeLessThanOrEqual(0.01 * (1 + clipRounding(parameterCount(spec))));
+    expect(l2Norm(part)).toBeLessThanOrEqual(0.01 * (1 + ROUNDING));
   });
 
   test("[ENG1] products over positions that take the device agree with the oracle", () => {
@@ -133,7 +175,7 @@ describe.each(BACKENDS)("%s", (backend) => {
       recordStart,
       parts: new Uint8Array(5),
     };
-    const bound = 0.01 * (1 + clipRounding(parameterCount(spec)));
+    const bound = 0.01 * (1 + ROUNDING);
     expect(l2Norm(sumOf(modelOf(spec, 10), patients, Int32Array.of(0), 0.01))).toBeLessThanOrEqual(bound);
   });
 
@@ -159,7 +201,7 @@ describe.each(BACKENDS)("%s", (backend) => {
       for (const label of [0, 1, 2]) {
         const patients = { ...patient, labels: Int32Array.of(label), parts: new Uint8Array(1) };
         const part = sumOf(model, patients, Int32Array.of(0), 0.01);
-        expect(l2Norm(part)).toBeLessThanOrEqual(0.01 * (1 + clipRounding(parameterCount(spec))));
+        expect(l2Norm(part)).toBeLessThanOrEqual(0.01 * (1 + ROUNDING));
       }
     }
   });
