@@ -94,6 +94,20 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     await page.getByText("consilium verify releases/heart-disease --key consortium.pub").waitFor();
   });
 
+  test("a change during a page's first look is not lost to an answer that was made before it", async () => {
+    coordinator.held = `/api${STUDY}/round`;
+    const page = await open("/");
+    await page.getByText("Live · last event").waitFor();
+    await page.getByText("37 / 60").waitFor();
+    const looks = () => coordinator.asked.filter((path) => path === `/api${STUDY}/rounds`).length;
+    const before = looks();
+    coordinator.stage = "released";
+    coordinator.notify({ at: "2026-05-04T09:02:00.000Z", topic: "round", study: StudyName.parse("heart-disease") });
+    await expect.poll(looks).toBeGreaterThan(before);
+    coordinator.letGo();
+    await page.getByText("60 / 60").waitFor({ timeout: 10_000 });
+  });
+
   test("a study that ended early says so, with round, metric and rule; what noise hides is named, not left out", async () => {
     coordinator.stage = "ended-early";
     const page = await open("/");

@@ -25,6 +25,9 @@ export class MockCoordinator {
   signedIn = true;
   /** A path that has no answer. */
   failing: string | null = null;
+  /** A path whose answers wait, already made, until `letGo`. */
+  held: string | null = null;
+  private readonly waiting: (() => void)[] = [];
   /** Paths of the API that were asked, oldest first. */
   readonly asked: string[] = [];
   private readonly streams = new Set<ServerResponse>();
@@ -69,7 +72,14 @@ export class MockCoordinator {
     else if (pathname === "/api/plan") this.plan(request, response);
     else if (answer === undefined || answer === null || pathname === this.failing)
       refuse(response, 404, "There is none yet.", "Wait for it.");
+    else if (pathname === this.held) this.waiting.push(() => json(response, 200, answer));
     else json(response, 200, answer);
+  }
+
+  /** Sends what was held, and holds nothing more. */
+  letGo(): void {
+    this.held = null;
+    for (const send of this.waiting.splice(0)) send();
   }
 
   private login(request: IncomingMessage, response: ServerResponse): void {

@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { InvalidateQueryFilters, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { ChangeNotice } from "../../../src/http/views.ts";
 
@@ -42,12 +42,12 @@ class Notices {
     this.source = source;
     source.onopen = () => {
       this.change({ open: true, heardAt: Date.now() });
-      void queries.invalidateQueries();
+      void refresh(queries, {});
     };
     source.onmessage = (message: MessageEvent<string>) => {
       this.change({ open: true, heardAt: Date.now() });
       const { topic, study }: ChangeNotice = JSON.parse(message.data);
-      void queries.invalidateQueries({
+      void refresh(queries, {
         queryKey: [topic],
         predicate: ({ queryKey: [, of] }) => study === null || of == null || of === study,
       });
@@ -63,6 +63,19 @@ class Notices {
     this.state = state;
     for (const listener of this.listeners) listener();
   }
+}
+
+/**
+ * Asks again what the change concerns. A first answer that is still under way may be older than the change, and the
+ * library would take it for the new one: once it is there, it is asked for again.
+ */
+async function refresh(queries: QueryClient, concerned: InvalidateQueryFilters): Promise<void> {
+  const awaited = queries
+    .getQueryCache()
+    .findAll(concerned)
+    .filter(({ state }) => state.data === undefined && state.fetchStatus === "fetching");
+  await queries.invalidateQueries(concerned);
+  if (awaited.length > 0) await queries.invalidateQueries({ predicate: (query) => awaited.includes(query) });
 }
 
 export const notices = new Notices();
