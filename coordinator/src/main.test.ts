@@ -14,6 +14,7 @@ import { newConfig } from "./config.ts";
 import { backupDataFolder, restoreDataFolder } from "./consortium/backup.ts";
 import { initDataFolder } from "./consortium/dataFolder.ts";
 import { PlanExample, PlanView } from "./http/plans.ts";
+import { buildPlanWorker } from "./http/planWorker.test-support.ts";
 import { type Running, start } from "./main.ts";
 import { smallStudy } from "./study/consortium.test-support.ts";
 
@@ -23,20 +24,24 @@ const issuing = { now: new Date(), random: operatingSystemRandom };
 let folder = "";
 let running: Running;
 let token = "";
+let planWorker: Awaited<ReturnType<typeof buildPlanWorker>>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "consilium-main-"));
   await initDataFolder(join(folder, "data"), newConfig("north", "127.0.0.1", 0, 0), issuing);
+  planWorker = await buildPlanWorker();
   running = await start({
     dataFolder: join(folder, "data"),
     environment: {},
     logger: quiet,
     random: operatingSystemRandom,
+    planWorker: planWorker.file,
   });
   token = (await readFile(join(folder, "data", "lead.token"), "utf8")).trim();
-});
+}, 120_000);
 afterAll(async () => {
   await running.stop();
+  await planWorker.remove();
   await rm(folder, { recursive: true });
 });
 

@@ -20,7 +20,9 @@ import { createApp } from "./http/app.ts";
 import { Changes } from "./http/changes.ts";
 import { ENROLMENT_PATH } from "./http/enrolment.ts";
 import { openPeopleServer, type PeopleServer } from "./http/peopleServer.ts";
+import { PlanThread } from "./http/planThread.ts";
 import type { Service } from "./http/service.ts";
+import { StudyCosts } from "./http/studyCosts.ts";
 import { WeightsRoom } from "./http/weights.ts";
 import { ledgerBook } from "./ledger/ledgerBook.ts";
 import { Restores } from "./ledger/restores.ts";
@@ -41,6 +43,8 @@ export interface StartOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly logger: Logger;
   readonly random: RandomSource;
+  /** The thread in which studies are planned, where it isn't the one of this build. */
+  readonly planWorker?: URL;
 }
 
 /** A coordinator at work. */
@@ -109,6 +113,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
   const restores = new Restores({
     ...world,
     send: world.link.send,
+    now,
     onJoined: (site) => studies.onConnected(site),
   });
   // Before anyone can connect: a site's first message finds its round.
@@ -183,12 +188,15 @@ async function listen(
   const isSecure = !isLoopback(config.listen.people.host);
   const url = `https://${config.hosts[0]}:${server.port}`;
   const addresses = () => ({ enrolUrl: `${people.url}${ENROLMENT_PATH}`, agentsUrl: url });
+  const plans = new PlanThread(options.planWorker);
   const service: Service = {
     name: config.consortium,
     dataFolder: resolve(options.dataFolder),
     world,
     weightsRoom: new WeightsRoom(world.weights, config.weightsMiB * MEBIBYTE),
     store,
+    plans,
+    costs: new StudyCosts(() => store.state, world.clock.now),
     studies,
     consortium,
     restores,
@@ -216,6 +224,7 @@ async function listen(
   }, HOUR_MS).unref();
   const close = async (): Promise<void> => {
     clearInterval(renewal);
+    await plans.close();
     await server.close();
   };
   return { agents: { url, close }, people };

@@ -14,6 +14,7 @@ import { admissionRefusal } from "../../coordinator/src/ledger/admission.ts";
 import { ledgerBook } from "../../coordinator/src/ledger/ledgerBook.ts";
 import { Restores } from "../../coordinator/src/ledger/restores.ts";
 import type { LedgerBook } from "../../coordinator/src/study/world.ts";
+import { minutesPassing } from "./minutesPassing.test-support.ts";
 import type { SiteSide } from "./siteSide.test-support.ts";
 
 export interface CoordinatorSideOptions {
@@ -63,6 +64,7 @@ export class CoordinatorSide {
       roster: () => roster,
       send: (site, message, attachment) => this.#send(site, message, attachment),
       onJoined: () => undefined,
+      now: minutesPassing(),
     });
     this.#database = database;
     this.#parts = { store, book, restores };

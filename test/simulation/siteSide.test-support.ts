@@ -13,6 +13,7 @@ import { Restore } from "../../site-agent/src/ledger/restore.ts";
 import { SiteLedger } from "../../site-agent/src/ledger/store.ts";
 import { headRefusal } from "../../site-agent/src/round/announcement.ts";
 import { type CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
+import { minutesPassing } from "./minutesPassing.test-support.ts";
 
 export interface SiteSideOptions {
   readonly path: string;
@@ -67,6 +68,7 @@ export class SiteSide {
           this.isConnected ? to.onMessage(name, message, attachment) : Promise.reject(new Error("no link")),
       },
       logger: SILENT,
+      now: minutesPassing(),
     });
     this.#database = database;
     this.#parts = { store, ledger, restore };

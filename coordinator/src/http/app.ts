@@ -129,6 +129,7 @@ const STATUS: Readonly<Record<string, number>> = {
   "study/not-possible": 409,
   "study/exists": 409,
   "study/name-taken": 409,
+  "plan/busy": 429,
 };
 
 function refuse(service: Service, response: Response, error: unknown): void {

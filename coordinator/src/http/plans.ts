@@ -2,20 +2,19 @@ import { bookedUnder, type CapFilter, capFilters, today } from "@consilium/share
 import type { Part } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { Plan } from "@consilium/shared/plan/plan";
-import { planStudy, type SiteBudget } from "@consilium/shared/plan/planStudy";
+import type { SiteBudget } from "@consilium/shared/plan/planStudy";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { InvalidStudy, resolveStudy } from "@consilium/shared/study/resolve";
-import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { z } from "zod";
 import { EXAMPLE_SCHEMA, EXAMPLE_STUDY } from "../study/exampleFiles.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
+import type { PlanThread } from "./planThread.ts";
+import { PlanFault, Resolved } from "./planWork.ts";
 import type { Service } from "./service.ts";
 
-const STUDY_FILE = "study.yaml";
 /** What people write by hand is shorter; a schema of thousands of columns is planned at a terminal. */
 const TEXT_LENGTH_MAX = 200_000;
 const FILES_MAX = 4;
-/** Whoever types asks twice a second at most, and each plan takes the coordinator's time from its rounds. */
+/** Whoever types asks twice a second at most. */
 const PLANS_PER_MINUTE_MAX = 60;
 
 const Pace = z.strictObject({
@@ -40,17 +39,6 @@ const DocumentRequest = z
   .strictObject({ document: StudyDocument, noiseWasAuto: z.boolean(), pace: Pace.default({}) })
   .meta({ id: "PlanDocumentRequest" });
 
-/** One fault of a file, where it stands. */
-export const PlanFault = z.strictObject({
-  file: z.string(),
-  line: z.number().int(),
-  column: z.number().int(),
-  path: z.string(),
-  message: z.string(),
-  remedy: z.string(),
-});
-export type PlanFault = z.infer<typeof PlanFault>;
-
 /** The plan, or all that keeps the file from being a study: while one types, that is no error. */
 export const PlanView = z.strictObject({ plan: Plan.nullable(), faults: z.array(PlanFault) }).meta({ id: "PlanView" });
 export type PlanView = z.infer<typeof PlanView>;
@@ -62,7 +50,7 @@ export const PlanExample = z
 export type PlanExample = z.infer<typeof PlanExample>;
 
 /** Plans charge nothing and change nothing; they read what the caps and the ledger say of the study's sites. */
-export function planEndpoints({ store, world }: Service): Endpoint[] {
+export function planEndpoints({ store, world, plans }: Service): Endpoint[] {
   return [
     endpoint({
       method: "get",
@@ -78,7 +66,7 @@ export function planEndpoints({ store, world }: Service): Endpoint[] {
       perMinuteMax: PLANS_PER_MINUTE_MAX,
       body: PlanRequest,
       reply: PlanView,
-      handle: ({ body }) => planOfText(body, (document) => budgetsOf(document, store.state, world.clock.now())),
+      handle: ({ body }) => planOfText(body, plans, (document) => budgetsOf(document, store.state, world.clock.now())),
     }),
     endpoint({
       method: "post",
@@ -87,35 +75,24 @@ export function planEndpoints({ store, world }: Service): Endpoint[] {
       perMinuteMax: PLANS_PER_MINUTE_MAX,
       body: DocumentRequest,
       reply: Plan,
-      handle: ({ body: { document, ...context } }) => {
-        return planStudy(document, { ...context, budgets: budgetsOf(document, store.state, world.clock.now()) });
+      handle: ({ body: { document, ...rest } }) => {
+        const budgets = budgetsOf(document, store.state, world.clock.now());
+        return plans.run({ job: "plan", document, context: { ...rest, budgets } }, Plan);
       },
     }),
   ];
 }
 
-function planOfText(
-  { text, files, pace }: z.output<typeof PlanRequest>,
+async function planOfText(
+  { pace, ...source }: z.output<typeof PlanRequest>,
+  plans: PlanThread,
   budgetsFor: (document: StudyDocument) => readonly SiteBudget[],
-): PlanView {
-  const readReference = (path: string): string => {
-    const file = files.find((one) => bare(one.path) === bare(path));
-    if (file === undefined) throw new Error("it was not sent");
-    return file.text;
-  };
-  try {
-    const { document, noiseWasAuto, warnings } = resolveStudy({ file: STUDY_FILE, text, readReference });
-    const context = { noiseWasAuto, pace, budgets: budgetsFor(document), warnings: warnings.map(formatFinding) };
-    return { plan: planStudy(document, context), faults: [] };
-  } catch (error) {
-    if (!(error instanceof InvalidStudy)) throw error;
-    const faults = error.findings.map(({ severity: _, ...fault }) => fault);
-    return { plan: null, faults };
-  }
-}
-
-function bare(path: string): string {
-  return path.replace(/^\.\//, "");
+): Promise<PlanView> {
+  const resolved = await plans.run({ job: "resolve", source }, Resolved);
+  if (resolved.is === "faulty") return { plan: null, faults: resolved.faults };
+  const { document, noiseWasAuto, warnings } = resolved;
+  const context = { noiseWasAuto, pace, budgets: budgetsFor(document), warnings };
+  return { plan: await plans.run({ job: "plan", document, context }, Plan), faults: [] };
 }
 
 /** Every data set with a cap at the study's sites, with all that is spent or reserved under each cap. */

@@ -5,6 +5,8 @@ import type { Restores } from "../ledger/restores.ts";
 import type { Studies } from "../study/studies.ts";
 import type { StudyWorld } from "../study/world.ts";
 import type { Changes } from "./changes.ts";
+import type { PlanThread } from "./planThread.ts";
+import type { StudyCosts } from "./studyCosts.ts";
 import type { WeightsRoom } from "./weights.ts";
 
 /** The running coordinator, as people's requests reach it. */
@@ -16,6 +18,10 @@ export interface Service {
   /** Room for all weights files. */
   readonly weightsRoom: WeightsRoom;
   readonly store: LedgerStore;
+  /** Where studies are planned. */
+  readonly plans: PlanThread;
+  /** What studies that wait would cost. */
+  readonly costs: StudyCosts;
   readonly studies: Studies;
   readonly consortium: Consortium;
   readonly restores: Restores;

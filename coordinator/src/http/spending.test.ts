@@ -8,6 +8,7 @@ import { Consortium, smallStudy } from "../study/consortium.test-support.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { spendingEndpoints } from "./spending.ts";
 import { SpendingHistory, StudyWhatIf } from "./spendingViews.ts";
+import { StudyCosts } from "./studyCosts.ts";
 
 let consortium: Consortium;
 beforeEach(async () => {
@@ -18,9 +19,14 @@ afterEach(async () => {
   await rm(consortium.folder, { recursive: true, force: true });
 });
 
+function service() {
+  const { store, studies, world } = consortium;
+  return { store, studies, world, costs: new StudyCosts(() => store.state, world.clock.now) };
+}
+
 /** What a route answers to a member, without a server around it. */
 async function asked(path: string, params: Record<string, string>, query: Record<string, string> = {}) {
-  const found = spendingEndpoints(consortium).find((one: Endpoint) => one.path === path);
+  const found = spendingEndpoints(service()).find((one: Endpoint) => one.path === path);
   if (found === undefined) throw new Error(`no route ${path}`);
   const { request, response } = express();
   return found.handle({ body: undefined, session: null, params, query, request, response });

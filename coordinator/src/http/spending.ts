@@ -9,7 +9,7 @@ import { KeptChargeLog } from "../storage/ledgerPages.ts";
 import { hasBegun } from "../study/study.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { costsOf, SpendingHistory, StudyWhatIf } from "./spendingViews.ts";
+import { LOOKS_PER_MINUTE_MAX, SpendingHistory, StudyWhatIf } from "./spendingViews.ts";
 
 const HistoryQuery = z.strictObject({
   site: SiteName,
@@ -19,7 +19,12 @@ const HistoryQuery = z.strictObject({
 });
 
 /** How a budget came to be what it is, and what a study would add to it; nothing here charges. */
-export function spendingEndpoints({ store, studies, world }: Pick<Service, "store" | "studies" | "world">): Endpoint[] {
+export function spendingEndpoints({
+  store,
+  studies,
+  world,
+  costs,
+}: Pick<Service, "store" | "studies" | "world" | "costs">): Endpoint[] {
   const kept = new KeptChargeLog(world.sql);
   return [
     endpoint({
@@ -50,15 +55,13 @@ export function spendingEndpoints({ store, studies, world }: Pick<Service, "stor
       method: "get",
       path: "/api/studies/:study/what-if",
       summary: "What a study that hasn't begun would cost each data set of its sites",
+      perMinuteMax: LOOKS_PER_MINUTE_MAX,
       reply: StudyWhatIf,
-      handle: ({ params }) => {
-        const { name, document, standing } = studies.record(params.study ?? "");
+      handle: async ({ params }) => {
+        const record = studies.record(params.study ?? "");
+        const { name, document, standing } = record;
         if (hasBegun(standing)) throw begun(name, standing.state);
-        return {
-          study: name,
-          rounds: document.training.rounds,
-          budgets: costsOf(store.state, document, world.clock.now()),
-        };
+        return { study: name, rounds: document.training.rounds, budgets: await costs.of(record) };
       },
     }),
   ];

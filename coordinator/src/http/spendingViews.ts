@@ -13,6 +13,9 @@ import { z } from "zod";
 import { StudyState } from "../study/study.ts";
 import { ApprovalView } from "./views.ts";
 
+/** Calls a minute from one address of what is worked out for the one who looks: pages look when something changed. */
+export const LOOKS_PER_MINUTE_MAX = 600;
+
 export const SpendingHistory = z
   .strictObject({
     site: SiteName,

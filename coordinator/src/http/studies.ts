@@ -12,7 +12,7 @@ import { whyEndedEarly } from "../study/opening.ts";
 import { hasBegun } from "../study/study.ts";
 import { type Call, type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { costsOf, RequestList, type RequestView } from "./spendingViews.ts";
+import { LOOKS_PER_MINUTE_MAX, RequestList, type RequestView } from "./spendingViews.ts";
 import { type ApprovalView, StudyDetail, StudyList } from "./views.ts";
 
 /** Why a person moves a study: kept in the ledger. */
@@ -34,8 +34,13 @@ export function studyEndpoints(service: Service): Endpoint[] {
       method: "get",
       path: "/api/requests",
       summary: "Who asks which site for what, what it answered and what it would cost there; newest first",
+      perMinuteMax: LOOKS_PER_MINUTE_MAX,
       reply: RequestList,
-      handle: () => ({ requests: listStudies(world.sql).map((record) => requestOf(service, record)) }),
+      handle: async () => {
+        const requests: z.input<typeof RequestView>[] = [];
+        for (const record of listStudies(world.sql)) requests.push(await requestOf(service, record));
+        return { requests };
+      },
     }),
     endpoint({
       method: "get",
@@ -144,11 +149,11 @@ function answersTo({ world }: Service, { name, document }: StudyRecord): z.input
   });
 }
 
-function requestOf(service: Service, record: StudyRecord): z.input<typeof RequestView> {
+async function requestOf(service: Service, record: StudyRecord): Promise<z.input<typeof RequestView>> {
   const { document, standing, name } = record;
   const { privacy, training } = document;
+  const costs = hasBegun(standing) ? [] : await service.costs.of(record);
   const { state } = service.store;
-  const costs = hasBegun(standing) ? [] : costsOf(state, document, service.world.clock.now());
   return {
     study: name,
     purpose: document.purpose,

@@ -13,7 +13,7 @@ import { COORDINATOR, type PartyName, SiteName } from "@consilium/shared/units/i
 import { type Database, openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LedgerBook } from "../study/world.ts";
 import { admissionRefusal } from "./admission.ts";
 import { ledgerBook } from "./ledgerBook.ts";
@@ -111,6 +111,7 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
         sent.push(type);
         return { type: "accepted" };
       },
+      now: () => new Date(0),
       onJoined: (site) => sent.push(`joined ${site}`),
     });
     return { admit: (ready) => admissionRefusal(world, restores, basel, ready), restores };
@@ -159,6 +160,24 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
     expect(admit({ ...ready(12), forgone: shown.head })).toBeNull();
     expect(restores.isApart(basel)).toBe(true);
     expect(book.shownTo(basel).witnessed).toEqual(shown.head);
+  });
+
+  test("a site that asks for our ledger all the time is told it a few times, then twice a minute", async () => {
+    const book = await bookOn("asked.db");
+    const shown = signed(headAt(9), identity);
+    book.append([{ kind: "head-witnessed", ...shown }]);
+    const { admit, restores } = worldOf(book);
+    expect(() => restores.wanted(basel)).toThrow(expect.objectContaining({ code: "restore/not-asked" }));
+    admit({ type: "ready", own: signed(headAt(8), identity), held: null });
+    sent.length = 0;
+    const told = () => sent.filter((type) => type === "ledger-told").length;
+    for (let times = 1; times <= 4; times++) {
+      restores.wanted(basel);
+      expect(() => restores.wanted(basel)).toThrow(expect.objectContaining({ code: "restore/not-asked" }));
+      await vi.waitFor(() => expect(told()).toBe(times));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(() => restores.wanted(basel)).toThrow(expect.objectContaining({ code: "restore/too-often" }));
   });
 
   test("a head that its writer did not sign is no head", async () => {

@@ -1,6 +1,6 @@
 import { Failure, toRefusal } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
-import type { LedgerHead } from "@consilium/shared/ledger/entry";
+import type { LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
 import { limitsOn, limitText, passedLimit } from "@consilium/shared/ledger/limit";
 import { checkHoldsHead, holdsHead } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
@@ -42,6 +42,7 @@ export function ledgerBook(store: LedgerStore, signer: Signer, now: () => Date):
     lost: () => lost,
     state: () => store.state,
     entries: () => store.entries(),
+    read: (to) => readTo(store, to),
     hashAt: (sequence) => store.hashAt(sequence),
     witnessed: (site) => store.state.witnessed.get(site),
     shortOf: (site, dataset, document, charges) => {
@@ -51,6 +52,19 @@ export function ledgerBook(store: LedgerStore, signer: Signer, now: () => Date):
       return passed === null ? null : limitText(passed.limit);
     },
   };
+}
+
+/** Entries at once: rounds wait some hundredths of a second at most while a long ledger is read. */
+const PAGE = 1000;
+
+async function readTo(store: LedgerStore, to: number): Promise<readonly LedgerEntry[]> {
+  const entries: LedgerEntry[] = [];
+  for (let page = store.entries(0, PAGE); page.length > 0; page = store.entries(entries.length, PAGE)) {
+    for (const entry of page) entries.push(entry);
+    if (entries.length >= to) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return entries.slice(0, to);
 }
 
 /** What says that our ledger lost or rewrote a head that a site holds; null where it goes on from it. */

@@ -4,10 +4,14 @@ import { exportLines, filterEntries, readExport, type VerifiedExport } from "@co
 import { acceptedRestore, chargesIn, chargesToRecover, holdsHead, notCounted } from "@consilium/shared/ledger/recovery";
 import { headKey, headOf, type RestoreAccepted } from "@consilium/shared/ledger/state";
 import { partsOf, type ToldPart, ToldParts } from "@consilium/shared/ledger/told";
+import { type Bucket, fullBucket, type Rate, takeToken } from "@consilium/shared/protocol/rate";
 import type { Ready } from "@consilium/shared/protocol/ready";
 import { activeSite } from "@consilium/shared/protocol/roster";
 import type { SiteName } from "@consilium/shared/units/identity";
 import type { StudyWorld } from "../study/world.ts";
+
+/** How often one site is told our ledger: each telling reads all of it. */
+const TELLINGS: Rate = { perSecond: 1 / 30, burst: 4 };
 
 /** What keeps our ledger and a connected site's from joining. */
 interface Apart {
@@ -33,6 +37,7 @@ export interface Acceptance {
 
 export type RestoresOptions = Pick<StudyWorld, "ledger" | "logger" | "roster"> & {
   readonly send: StudyWorld["link"]["send"];
+  readonly now: () => Date;
   /** The ledgers join again: whatever the site missed is told. */
   readonly onJoined: (site: SiteName) => void;
 };
@@ -48,6 +53,7 @@ export class Restores {
   /** Ledgers that we asked for, as far as they were told. */
   readonly #coming = new Map<SiteName, ToldParts>();
   readonly #telling = new Set<SiteName>();
+  readonly #wanted = new Map<SiteName, Bucket>();
 
   constructor(options: RestoresOptions) {
     this.#options = options;
@@ -113,21 +119,32 @@ export class Restores {
   /** Tells a site that is apart what our ledger says of it, each entry proved under our signed head. */
   wanted(site: SiteName): void {
     if (!this.isApart(site) || this.#telling.has(site)) throw notAsked(site);
+    this.#requireSeldom(site);
+    this.#telling.add(site);
+    this.#watch(
+      site,
+      this.#tell(site).finally(() => this.#telling.delete(site)),
+    );
+  }
+
+  /** Rounds go on meanwhile: a long ledger is read a page at a time, up to the head that is told. */
+  async #tell(site: SiteName): Promise<void> {
     const { ledger, send } = this.#options;
-    const entries = ledger.entries();
     const header = { ...ledger.head(), countersigned: [], roster: null };
+    const entries = await ledger.read(header.head.sequence);
     const concerned = new Set(filterEntries(entries, { site }));
     // Two sites may hold one and the same lost head: it is accepted once, for both.
     const told = entries.filter((entry) => concerned.has(entry) || entry.body.kind === "restore-accepted");
     const text = exportLines(header, entries, told).join("\n");
-    this.#telling.add(site);
-    const sent = Promise.all(
-      partsOf(text).map(({ bytes, ...part }) => send(site, { type: "ledger-told", ...part }, bytes)),
-    );
-    this.#watch(
-      site,
-      sent.finally(() => this.#telling.delete(site)),
-    );
+    await Promise.all(partsOf(text).map(({ bytes, ...part }) => send(site, { type: "ledger-told", ...part }, bytes)));
+  }
+
+  /** An operator who tries again is told again; whoever asks all the time is not. */
+  #requireSeldom(site: SiteName): void {
+    const nowMs = this.#options.now().getTime();
+    const left = takeToken(this.#wanted.get(site) ?? fullBucket(TELLINGS, nowMs), TELLINGS, nowMs);
+    if (left === undefined) throw tooOften(site);
+    this.#wanted.set(site, left);
   }
 
   /** What keeps each connected site out, and what to do about it. */
@@ -229,6 +246,16 @@ const AT_SITE = "put the newest copy of its data folder back, or consilium-site 
 
 function witnessBody({ header: { head, signature } }: VerifiedExport): LedgerBody {
   return { kind: "head-witnessed", head, signature };
+}
+
+function tooOften(site: SiteName): Failure {
+  return new Failure({
+    code: "restore/too-often",
+    kind: "refused",
+    what: `${site} asked for our ledger too often.`,
+    remedy: "Wait half a minute, then try again.",
+    fields: { site },
+  });
 }
 
 function notAsked(site: SiteName): Failure {

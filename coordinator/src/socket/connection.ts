@@ -3,6 +3,7 @@ import { Exchange } from "@consilium/shared/protocol/exchange";
 import { checkHello, createWelcome, refuseHello, SignedText, sessionId } from "@consilium/shared/protocol/handshake";
 import { MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX, REFUSALS_PER_LINK_MAX } from "@consilium/shared/protocol/limits";
 import { type ReplyBody, SiteMessage } from "@consilium/shared/protocol/messages";
+import { type Bucket, fullBucket, takeToken } from "@consilium/shared/protocol/rate";
 import { Ready } from "@consilium/shared/protocol/ready";
 import { type RefusalCode, refusalFor } from "@consilium/shared/protocol/refusals";
 import { startSession } from "@consilium/shared/protocol/session";
@@ -12,7 +13,6 @@ import { COORDINATOR } from "@consilium/shared/units/identity";
 import type { Socket } from "socket.io";
 import { z } from "zod";
 import { type Authorities, authorize, type Peer } from "./peer.ts";
-import { type Bucket, fullBucket, takeToken } from "./rate.ts";
 
 export interface ConnectionOptions {
   readonly signer: Signer;

@@ -20,6 +20,8 @@ export interface LedgerBook {
   state(): LedgerState;
   /** The whole chain, oldest first. */
   entries(): LedgerEntry[];
+  /** The chain up to an entry, oldest first, read with whatever else waits in between. */
+  read(to: number): Promise<readonly LedgerEntry[]>;
   /** Our newest head as one site is to see it: signed, and proved to be the growth of the one it saw before. */
   shownTo(site: SiteName): ShownLedgers;
   /**

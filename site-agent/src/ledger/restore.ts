@@ -11,6 +11,7 @@ import {
 import { headKey, headOf, type RestoreAccepted } from "@consilium/shared/ledger/state";
 import { partsOf, type ToldPart, ToldParts } from "@consilium/shared/ledger/told";
 import type { CoordinatorMessage, SignedHead } from "@consilium/shared/protocol/messages";
+import { type Bucket, fullBucket, type Rate, takeToken } from "@consilium/shared/protocol/rate";
 import type { Logger } from "@consilium/shared/system/logger";
 import { COORDINATOR, DatasetId, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -30,6 +31,7 @@ export interface RestoreOptions {
   readonly rounds: { held(): SignedHead | null; goOn(head: SignedHead): void };
   readonly link: Pick<RoundLink, "send">;
   readonly logger: Logger;
+  readonly now: () => Date;
 }
 
 /** What an acceptance did. */
@@ -46,6 +48,9 @@ export type Accepted = z.infer<typeof Accepted>;
 /** How long the coordinator may take to tell what it has of this site. */
 const TELLING_TIMEOUT_MS = 60_000;
 
+/** How often the coordinator is told this ledger: at each beginning of a link while the ledgers differ. */
+const TELLINGS: Rate = { perSecond: 1 / 10, burst: 6 };
+
 interface Fetching {
   readonly parts: ToldParts;
   readonly resolve: (text: string) => void;
@@ -59,6 +64,7 @@ export class Restore {
   readonly #options: RestoreOptions;
   #differ: Differ | null = null;
   #fetching: Fetching | null = null;
+  #tellings: Bucket | null = null;
 
   constructor(options: RestoreOptions) {
     this.#options = options;
@@ -89,6 +95,7 @@ export class Restore {
 
   /** Tells the coordinator this whole ledger: charges, caps, heads and stewards' reasons; nothing of records. */
   #tell(): void {
+    this.#requireSeldom();
     const { ledger, link, logger } = this.#options;
     const header = { ...ledger.head(), countersigned: [], roster: null };
     const text = exportLines(header, ledger.entries(), null).join("\n");
@@ -97,6 +104,14 @@ export class Restore {
         logger.warn("ledger-not-told", { code: toRefusal(error).code });
       });
     }
+  }
+
+  /** Each telling reads the whole ledger, which rounds wait for. */
+  #requireSeldom(): void {
+    const nowMs = this.#options.now().getTime();
+    const left = takeToken(this.#tellings ?? fullBucket(TELLINGS, nowMs), TELLINGS, nowMs);
+    if (left === undefined) throw tooOften();
+    this.#tellings = left;
   }
 
   #take(part: Omit<ToldPart, "bytes">, bytes: Uint8Array | undefined): void {
@@ -237,6 +252,15 @@ function chargesMissing(count: number): Failure {
     what: `The coordinator's restored ledger doesn't count ${count} charges that acted here; nothing was accepted.`,
     remedy: "Begin the link anew, so that this site tells them again: consilium-site stop, then start.",
     fields: { count },
+  });
+}
+
+function tooOften(): Failure {
+  return new Failure({
+    code: "restore/too-often",
+    kind: "refused",
+    what: "The coordinator asked for this site's ledger too often.",
+    remedy: "Wait a quarter of a minute, then try again.",
   });
 }
 
