@@ -1,11 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-const TIMED = ["test/e2e/{faults,wire}.test.ts", "test/browser/**/*.test.ts"];
+const TIMED = ["test/e2e/{faults,wire}.test.ts"];
 const source = { conditions: ["consilium-source", "node"] };
 
 /**
- * Unit tests run on the sources; `test/e2e`, `test/browser` start the built processes. Those whose rounds have deadlines
- * that a busy machine would miss, and the browser's, have the machine to themselves (`timed`).
+ * Unit tests run on the sources; `test/e2e` and `test/browser` start the built processes (`processes`), and of these
+ * those whose rounds have deadlines that a busy machine would miss have the machine to themselves (`timed`).
  */
 export default defineConfig({
   resolve: source,
@@ -31,7 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "processes",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/{e2e,browser}/**/*.test.ts"],
           exclude: TIMED,
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -4,4 +4,4 @@ import { prepare } from "./prepare.mjs";
 
 takeNoArguments("Usage: npm run check\nFormat, lint, types, arrows between folders, dead code, unit tests.");
 await prepare();
-conclude([checkSources(), runTests("unit")]);
+conclude([await checkSources(), runTests("unit")]);

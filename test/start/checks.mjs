@@ -1,12 +1,12 @@
 /** What `npm run check` and `npm test` have in common: checks of the sources, then test runs, counted together. */
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { root, say, tool } from "./prepare.mjs";
 
 /** Format and lint, types, arrows between folders, dead code: each counts as one test. */
-export function checkSources() {
+export async function checkSources() {
   const pages = [join("shared", "page"), join("coordinator", "dashboard"), join("site-agent", "dashboard")];
   const checks = [
     ["format and lint", [tool.biome, "check", "--error-on-warnings", "."]],
@@ -16,14 +16,32 @@ export function checkSources() {
     ["dead files and exports", [tool.knip, "--no-progress", "--no-config-hints"]],
   ];
   const count = { passed: 0, failed: 0, skipped: 0 };
-  for (const [title, args] of checks) {
-    const ended = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", maxBuffer: OUTPUT_BYTES_MAX });
-    const passed = ended.status === 0;
-    if (!passed) process.stdout.write(`${ended.stdout ?? ""}${ended.stderr ?? ""}`);
-    process.stdout.write(`${passed ? "✓" : "✗"} ${title}${passed ? "" : `: ${howItEnded(ended)}`}\n`);
-    count[passed ? "passed" : "failed"] += 1;
-  }
+  const left = [...checks];
+  const checker = async () => {
+    for (let check = left.shift(); check !== undefined; check = left.shift()) {
+      const passed = await checkSource(...check);
+      count[passed ? "passed" : "failed"] += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, checker));
   return count;
+}
+
+/** Whether a checker found nothing; what it found is shown once it is through, so that no two mix their lines. */
+async function checkSource(title, args) {
+  const { error, stdout, stderr } = await new Promise((resolve) => {
+    const options = { cwd: root, maxBuffer: OUTPUT_BYTES_MAX };
+    execFile(process.execPath, args, options, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
+  });
+  if (error === null) process.stdout.write(`✓ ${title}\n`);
+  else process.stdout.write(`${stdout}${stderr}✗ ${title}: ${howItEnded(endOf(error))}\n`);
+  return error === null;
+}
+
+/** What `execFile` calls an error: a program that said no, that a signal ended, or that never ran to its end. */
+function endOf(error) {
+  if (typeof error.code === "number") return { status: error.code, signal: null };
+  return error.signal === null || error.signal === undefined ? { error } : { status: null, signal: error.signal };
 }
 
 /** A checker that has this much to say is told in full. */

@@ -4,4 +4,4 @@ import { prepare } from "./prepare.mjs";
 
 takeNoArguments("Usage: npm test\nAll of npm run check, and the tests with real processes and the browser.");
 await prepare();
-conclude([checkSources(), runTests("unit"), runTests("processes"), runTests("timed")]);
+conclude([await checkSources(), runTests("unit"), runTests("processes"), runTests("timed")]);
