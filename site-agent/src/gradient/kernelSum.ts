@@ -9,6 +9,8 @@ import { addRows, onlyKept, type Summing } from "./summing.ts";
 const BLOCK_NUMBERS = 4 * 2 ** 20;
 /** Numbers that are read and added in the time of the calls that would make fewer of them. */
 const APART_NUMBERS = 2 ** 20;
+/** Rows that are worth a product of their own on WebAssembly, whose batches of products are copied twice. */
+const ROWS_WORTH_A_PRODUCT = 24;
 
 /** aᵀ(scale ⊙ delta) in as few float32 sums as `places` allow, or in as few products where these are small. */
 export function addKernel(use: ProductUse, places: number, { scale_R, areFinite, buffer, isFirst }: Summing): void {
@@ -50,7 +52,11 @@ function productsOf(rows: number, positions: number, places: number, size: numbe
   const rowsInGroup = Math.max(1, Math.floor(places / positions));
   const groups = Math.floor(rows / rowsInGroup);
   const isWhole = sum.groups * sum.rowsInGroup >= rows;
-  if (isWhole || groups < 2 || groups * size > APART_NUMBERS) return { ...sum, areAdded: true };
+  const isLarge = groups * size > APART_NUMBERS;
+  if (!isWhole && isLarge && tf.getBackend() === "wasm" && rowsInGroup >= ROWS_WORTH_A_PRODUCT) {
+    return { groups: 1, rowsInGroup, areAdded: true };
+  }
+  if (isWhole || groups < 2 || isLarge) return { ...sum, areAdded: true };
   return { groups, rowsInGroup, areAdded: false };
 }
 

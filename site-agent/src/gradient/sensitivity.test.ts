@@ -110,26 +110,32 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(moved(model, patients, 0.1, study)).toBeLessThanOrEqual(0.1 * (1 + study.clipRounding));
   });
 
-  test("[ENG3] one patient more in a step of 4,096, whose products hold a few rows each, agree with float64", () => {
-    const wide: LayerInput = { kind: "dense", name: "wide", outputs: 96, activation: "tanh" };
-    const spec = network([60], [wide], true);
-    const model = modelOf(spec, 3);
-    const few = patientsOf(spec, 4, 1, false);
-    const patients: PreparedPatients = {
-      ...few,
-      // The same six over and over: what float32 loses of one it loses of all.
-      features: Float32Array.from({ length: 4096 * 60 }, (_, i) => few.features[i % few.features.length] ?? 0),
-      labels: Int32Array.from({ length: 4096 }, (_, i) => few.labels[i % 6] ?? 0),
-      recordStart: Int32Array.from({ length: 4097 }, (_, i) => i),
-      parts: new Uint8Array(4096),
-    };
-    const study = { clipRounding: gridOf(parameterCount(spec), 1, 1, 4096).clipRounding };
-    expect(moved(model, patients, 0.1, study)).toBeLessThanOrEqual(0.1 * (1 + study.clipRounding));
-    const whole = sumOf(model, patients, all(patients), 0.1, study);
-    const exact = sumOf(model, patients, all(patients), 0.1, { clipRounding: 2 ** -11 + 2 ** -22 });
-    expect(distance(whole, exact)).toBeGreaterThan(0);
-    expect(2 * distance(whole, exact)).toBeLessThan(0.1 * (study.clipRounding - 2 ** -11));
-  });
+  test.each([
+    ["small", 60, 96, 4096],
+    ["large", 300, 256, 600],
+  ])(
+    "[ENG3] %s products of a few rows each, as in a step of 4,096, agree with float64",
+    (_, inputs, outputs, count) => {
+      const wide: LayerInput = { kind: "dense", name: "wide", outputs, activation: "tanh" };
+      const spec = network([inputs], [wide], true);
+      const model = modelOf(spec, 3);
+      const few = patientsOf(spec, 4, 1, false);
+      const patients: PreparedPatients = {
+        ...few,
+        // The same six over and over: what float32 loses of one it loses of all.
+        features: Float32Array.from({ length: count * inputs }, (_, i) => few.features[i % few.features.length] ?? 0),
+        labels: Int32Array.from({ length: count }, (_, i) => few.labels[i % 6] ?? 0),
+        recordStart: Int32Array.from({ length: count + 1 }, (_, i) => i),
+        parts: new Uint8Array(count),
+      };
+      const study = studyOf(spec, 4096);
+      expect(moved(model, patients, 0.1, study)).toBeLessThanOrEqual(0.1 * (1 + study.clipRounding));
+      const whole = sumOf(model, patients, all(patients), 0.1, study);
+      const exact = sumOf(model, patients, all(patients), 0.1, { ...study, clipRounding: 2 ** -11 + 2 ** -22 });
+      expect(distance(whole, exact)).toBeGreaterThan(0);
+      expect((2 * 4096 * distance(whole, exact)) / count).toBeLessThan(0.1 * (study.clipRounding - 2 ** -11));
+    },
+  );
 
   test("[ENG2] indices within one row of a table are one row", () => {
     const spec = network([6], [{ kind: "embedding", name: "table", vocabulary: 5, width: 3 }]);
