@@ -47,11 +47,12 @@ export function deltaOf(curve: RdpCurve, epsilon: number): number {
 
 function idealEpsilon(values: Float64Array, delta: number): number {
   const logDelta = Math.log(delta);
+  // Total variation is at most √(1 − e^−KL) (Bretagnolle & Huber), and KL ≤ D_α: below this ε = 0 already.
+  const harmless = -Math.log1p(-delta * delta);
   let least = Number.POSITIVE_INFINITY;
   for (let index = 0; index < values.length; index++) {
     const divergence = values[index] ?? Number.NaN;
-    // Total variation is at most √(1 − e^−KL) (Bretagnolle & Huber), and KL ≤ D_α: then ε = 0 already.
-    if (delta * delta + Math.expm1(-divergence) > 0) return 0;
+    if (divergence < harmless) return 0;
     const bound = divergence + (LOG_RATIO[index] ?? 0) - (logDelta + (LOG_ORDER[index] ?? 0)) * (WEIGHT[index] ?? 0);
     if (bound < least) least = bound;
   }

@@ -6,6 +6,7 @@ import { SiteName } from "../units/identity.ts";
 import { emptyTip, encodeEntry, nextEntries, nextEntry, ownEntries, readChain, tipOf } from "./chain.ts";
 import { LedgerBody, type LedgerEntry } from "./entry.ts";
 import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
+import { readOwn } from "./ownLine.ts";
 
 const ledger = new TestLedger(
   cap(4, 2),
@@ -23,6 +24,7 @@ const together = nextEntries(
   signer,
 );
 const batch = [alone, ...together.map(({ line }) => line)];
+const entries = [...ledger.entries.slice(0, 1), ...together.map(({ entry }) => entry)];
 const read = (changed: readonly string[]): unknown => readChain(changed, writer, signer.publicKey);
 
 describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry is named", () => {
@@ -98,8 +100,6 @@ describe("[LED1] one byte changed anywhere in a ledger is refused, and the entry
 });
 
 describe("[LED1] entries that are written together bear one signature, at the last of them", () => {
-  const entries = [...ledger.entries.slice(0, 1), ...together.map(({ entry }) => entry)];
-
   test("each says in what its hash is of where that is", () => {
     expect(entries.map(({ signedWith }) => signedWith)).toEqual([undefined, 4, 4, undefined]);
     expect(entries.map(({ signature }) => signature !== undefined)).toEqual([true, false, false, true]);
@@ -137,12 +137,64 @@ describe("[LED1] a ledger of our own: the tip's signature vouches for all that i
     ...ownEntries(changed, emptyTip(writer), signer.publicKey),
   ];
 
-  test("what was written is read back; any change of content is refused, by its entry", () => {
-    expect(read(lines)).toEqual(ledger.entries);
+  test.each([
+    { how: "alone", lines },
+    { how: "together", lines: batch },
+  ])("what was written $how is read back; every byte but those of older signatures counts", ({ lines }) => {
+    expect(read(lines)).toEqual(readChain(lines, writer, signer.publicKey));
     for (const [index, line] of lines.entries()) {
-      const changed = lines.with(index, line.replace("2026-01-02", "2026-01-03"));
-      expect(() => read(changed)).toThrow(expect.objectContaining({ fields: { writer, sequence: index + 1 } }));
+      const bytes = Buffer.from(line);
+      const signature = index < lines.length - 1 ? /(?<="signature":")[^"]+/d.exec(line)?.indices?.[0] : undefined;
+      for (let position = 0; position < bytes.length; position++) {
+        if (signature !== undefined && position >= signature[0] && position < signature[1]) continue;
+        const changed = Buffer.from(bytes);
+        changed[position] = (changed[position] ?? 0) ^ (1 << (position % 7));
+        expect(() => read(lines.with(index, changed.toString("utf8")))).toThrow(
+          expect.objectContaining({ code: "ledger/corrupt", fields: { writer, sequence: index + 1 } }),
+        );
+      }
     }
+  });
+
+  test("the quick way reads all that we write: the strict one only says what is wrong with the rest", () => {
+    const tips = [emptyTip(writer), ...entries.map(tipOf)];
+    const quick = batch.map((line, index) => readOwn(line, tips[index] ?? emptyTip(writer)));
+    expect(quick).toEqual(entries);
+  });
+
+  test("a part of a line in another place is refused, though what was hashed is all there", () => {
+    for (const [index, line] of batch.entries()) {
+      const [hash = ""] = /"hash":"[0-9a-f]{64}",(?="previousHash")/.exec(line) ?? [];
+      const [signature = ""] = /"signature":"[^"]*",/.exec(line) ?? [];
+      const bare = line.replace(hash, "");
+      for (const moved of [
+        bare.replace('"body":', `${hash}"body":`),
+        bare.replace('"sequence":', `${hash}"sequence":`),
+        bare.replace('"writer":', `${hash}"writer":`),
+        ...(signature === "" ? [] : [line.replace(signature, "").replace('"sequence":', `${signature}"sequence":`)]),
+      ]) {
+        expect(moved).not.toBe(line);
+        expect(moved).toHaveLength(line.length);
+        expect(() => read(batch.with(index, moved))).toThrow(
+          expect.objectContaining({ fields: { writer, sequence: index + 1 } }),
+        );
+      }
+    }
+  });
+
+  test("whatever a body says, and however long a time is written", () => {
+    const said = {
+      kind: "study-moved",
+      study: "heart",
+      from: '","hash":"',
+      to: '","body":{',
+      by: "Zoë \u{1F9EA}",
+    } as const;
+    const strange = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678901Z"].map((at, index) => {
+      const body = LedgerBody.parse({ ...said, reason: `"hash":"${"ab".repeat(32)}",${index}` });
+      return new TestLedger().appendAt(at, body).entries[0];
+    });
+    for (const entry of strange) expect(entry === undefined ? [] : read([encodeEntry(entry)])).toEqual([entry]);
   });
 
   test("a chain that another key wrote is refused at its tip", () => {

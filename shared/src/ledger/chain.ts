@@ -4,6 +4,7 @@ import { assert, Failure } from "../failure/failure.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
 import type { PartyName } from "../units/identity.ts";
 import { type ChainTip, GENESIS_HASH, type LedgerBody, LedgerEntry } from "./entry.ts";
+import { readOwn } from "./ownLine.ts";
 
 /** Domain of an entry's signature. */
 const LEDGER_ENTRY_DOMAIN = "ledger-entry";
@@ -151,7 +152,7 @@ export function* chainEntries(lines: Iterable<string>, after: ChainTip, publicKe
   if (due !== null) throw corrupt(tip.writer, due, "it is missing, and was to sign those before it");
 }
 
-/** Lines whose form, place in the chain and hashes hold; whose they are is for the caller to know. Returns the last. */
+/** Lines of our own whose form, place in the chain and hashes hold; that they are ours is for the caller to know. */
 export function* linkedEntries(
   lines: Iterable<string>,
   after: ChainTip,
@@ -159,7 +160,7 @@ export function* linkedEntries(
   let tip = after;
   let last: LedgerEntry | null = null;
   for (const line of lines) {
-    last = readLinked(line, tip);
+    last = readOwn(line, tip) ?? readLinked(line, tip);
     yield last;
     tip = tipOf(last);
   }

@@ -18,12 +18,13 @@ export function leafHash(data: Uint8Array): Uint8Array {
 
 /** SHA-256 of 0x01 and both children; RFC 9162 §2.1.1. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + 2 * HASH_BYTES);
-  bytes[0] = NODE_PREFIX;
-  bytes.set(left, 1);
-  bytes.set(right, 1 + HASH_BYTES);
-  return hash("sha256", bytes, "buffer");
+  children.set(left, 1);
+  children.set(right, 1 + HASH_BYTES);
+  return hash("sha256", children, "buffer");
 }
+
+/** Used again for each node: as many are hashed as there are leaves. */
+const children = Uint8Array.from({ length: 1 + 2 * HASH_BYTES }, (_, place) => (place === 0 ? NODE_PREFIX : 0));
 
 /** Root of a tree without leaves: the hash of nothing. */
 export const EMPTY_ROOT = hexOf(hash("sha256", new Uint8Array(0), "buffer"));
