@@ -184,6 +184,15 @@ describe("[LED33] a steward's budget, by the commands that people type", () => {
   test("ledger, export, verify and what-if agree; bad files are refused by name", async () => {
     const { entries } = JSON.parse((await site(["budget", "ledger", "--kind", "raise-settled"])).stdout);
     expect(entries).toMatchObject([{ body: { isGranted: true, by: "Dr. Koch" } }]);
+    for (const unknown of [
+      ["--study", "thrity"],
+      ["--dataset", "heard"],
+      ["--kind", "granted"],
+      ["--charge", "none"],
+    ]) {
+      expect(await refusal(site(["budget", "ledger", ...unknown]))).toEqual([2, "ledger/unknown-name"]);
+    }
+    expect((await site(["budget", "ledger", "--dataset", "heart", "--study", STUDY])).code).toBe(0);
     const [own, theirs] = [join(folder, "cleveland.jsonl"), join(folder, "coordinator.jsonl")];
     await consortium.site("cleveland", ["budget", "export", "--to", own]);
     await consortium.consilium(["budget", "export", "--to", theirs]);

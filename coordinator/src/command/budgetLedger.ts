@@ -1,8 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { Failure } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
-import { LedgerBody, type LedgerEntry } from "@consilium/shared/ledger/entry";
-import { exportLines, filterEntries, inclusionProofs, type LedgerFilter } from "@consilium/shared/ledger/exported";
+import type { LedgerEntry } from "@consilium/shared/ledger/entry";
+import { exportLines, inclusionProofs } from "@consilium/shared/ledger/exported";
+import {
+  filterEntries,
+  type KnownNames,
+  LEDGER_KINDS,
+  type LedgerFilter,
+  requireKnownNames,
+} from "@consilium/shared/ledger/filter";
 import { replay } from "@consilium/shared/ledger/replay";
 import { overlapAfter, whatIf } from "@consilium/shared/ledger/whatIf";
 import { epsilonLeftText, epsilonText } from "@consilium/shared/units/epsilonText";
@@ -18,13 +25,11 @@ interface FilterOptions extends ClientOptions, LedgerFilter {
   readonly proof?: boolean;
 }
 
-const KINDS = LedgerBody.options.map(({ shape }) => shape.kind.value);
-
 /** `budget ledger`, `export` and `what-if`: all of them read the ledger and change nothing. */
 export function registerBudgetLedger(budget: Command): void {
   withFilters(withClientOptions(budget.command("ledger").description("the coordinator's ledger, oldest entry first")))
     .option("--after <sequence>", "entries after this one", "0")
-    .addOption(new Option("--kind <kind>", "entries of this kind alone").choices(KINDS))
+    .addOption(new Option("--kind <kind>", "entries of this kind alone").choices(LEDGER_KINDS))
     .option("--charge <id>", "what happened to one charge")
     .option("--proof", "with the proof that each entry is in the ledger, and the signed head that it holds for")
     .action(ledger);
@@ -39,11 +44,13 @@ export function registerBudgetLedger(budget: Command): void {
 function withFilters(command: Command): Command {
   return command
     .option("--site <name>", "entries about this site alone")
+    .option("--dataset <name>", "entries about data sets of this name alone")
     .option("--study <name>", "entries about this study alone");
 }
 
 async function ledger({ after, proof, ...options }: FilterOptions): Promise<void> {
   const { entries, signed } = await wholeLedger(await Client.of(options));
+  requireKnownNames(entries, options, joinedSites(signed));
   const wanted = filterEntries(entries, options).filter(({ sequence }) => sequence > Number(after));
   const proofs = proof === true ? inclusionProofs(entries, wanted) : null;
   const rows = wanted.map(({ sequence, at, body }) => [
@@ -64,12 +71,18 @@ async function ledger({ after, proof, ...options }: FilterOptions): Promise<void
 async function exportLedger({ to, ...options }: ClientOptions & LedgerFilter & { to: string }): Promise<void> {
   const { entries, signed } = await wholeLedger(await Client.of(options));
   const { head, roster, countersigned } = signed;
-  const isAll = options.site === undefined && options.study === undefined;
+  const isAll = [options.site, options.dataset, options.study].every((name) => name === undefined);
+  requireKnownNames(entries, options, joinedSites(signed));
   const wanted = isAll ? null : filterEntries(entries, options);
   writeNew(to, `${exportLines({ ...head, countersigned, roster }, entries, wanted).join("\n")}\n`);
   const count = (wanted ?? entries).length;
   print(options.json, { file: to, entries: count, complete: isAll, head: head.head }, `${to}: ${count} entries`);
   if (options.json !== true) hint(`next: consilium budget verify --export ${to} --key ${options.data}/consortium.pub`);
+}
+
+/** A site that joined may be asked for before anything was booked of it. */
+function joinedSites({ roster }: SignedLedger): KnownNames {
+  return { site: roster.roster.sites.map(({ site }) => site) };
 }
 
 async function costs(file: string, options: ClientOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { Failure, toRefusal } from "@consilium/shared/failure/failure";
 import type { LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
-import { exportLines, filterEntries, readExport, type VerifiedExport } from "@consilium/shared/ledger/exported";
+import { exportLines, readExport, type VerifiedExport } from "@consilium/shared/ledger/exported";
+import { filterEntries } from "@consilium/shared/ledger/filter";
 import { acceptedRestore, chargesIn, chargesToRecover, holdsHead, notCounted } from "@consilium/shared/ledger/recovery";
 import { headKey, headOf, type RestoreAccepted } from "@consilium/shared/ledger/state";
 import { partsOf, type ToldPart, ToldParts } from "@consilium/shared/ledger/told";

@@ -5,7 +5,8 @@ import { signerOf, signStatement } from "../signing/ed25519.ts";
 import { SiteName } from "../units/identity.ts";
 import { disagreements } from "./agreement.ts";
 import { LedgerBody } from "./entry.ts";
-import { exportLines, filterEntries, readExport } from "./exported.ts";
+import { exportLines, readExport } from "./exported.ts";
+import { filterEntries, requireKnownNames } from "./filter.ts";
 import { acting, cap, committed, gaussianEvent, reserved, signer, TestLedger, writer } from "./ledger.test-support.ts";
 import { replay } from "./replay.ts";
 import { headOf } from "./state.ts";
@@ -89,7 +90,36 @@ describe("[LED11] an exported ledger is verified offline, with its writer's publ
     expect(sequences({ site: "basel" })).toEqual([1, 2, 3, 4, 5, 6]);
     expect(sequences({ site: "geneva" })).toEqual([]);
     expect(sequences({ kind: "acting", study: "lung" })).toEqual([6]);
+    expect([sequences({ dataset: "clinic" }).length, sequences({ dataset: "other" }).length]).toEqual([6, 0]);
     expect(sequences({})).toHaveLength(6);
+  });
+});
+
+describe("[LED11] a filter by a name that is nobody's is refused by name, not answered with nothing", () => {
+  const names = { site: "basel", dataset: "clinic", study: "lung", kind: "acting", charge: "lung/1" } as const;
+  const fields = ["site", "dataset", "study", "kind", "charge"] as const;
+
+  test.each(fields)("%s", (field) => {
+    expect(() => requireKnownNames(ledger.entries, { [field]: names[field] })).not.toThrow();
+    expect(() => requireKnownNames(ledger.entries, { ...names, [field]: "nobody" })).toThrow(
+      expect.objectContaining({
+        code: "ledger/unknown-name",
+        exitCode: 2,
+        remedy: expect.stringContaining(names[field]),
+      }),
+    );
+  });
+
+  test("what is known otherwise may be asked for before any entry bears it", () => {
+    const known = { site: ["geneva"], dataset: ["records"], study: ["skin"] };
+    for (const field of ["site", "dataset", "study"] as const) {
+      const wanted = { [field]: known[field][0] };
+      expect(() => requireKnownNames(ledger.entries, wanted, known)).not.toThrow();
+      expect(() => requireKnownNames(ledger.entries, wanted)).toThrow("knows no");
+    }
+    expect(() => requireKnownNames([], { charge: "a" })).toThrow(
+      expect.objectContaining({ remedy: "It names none at all yet." }),
+    );
   });
 });
 

@@ -6,7 +6,7 @@ import { acceptRoster, EMPTY_ROSTER, SignedRoster } from "../protocol/roster.ts"
 import { verifyStatement } from "../signing/ed25519.ts";
 import { Digest, PartyName, type PublicKey } from "../units/identity.ts";
 import { encodeEntry, readChain, readEntry } from "./chain.ts";
-import { type ChargeId, type InclusionProof, LedgerEntry } from "./entry.ts";
+import { type InclusionProof, LedgerEntry } from "./entry.ts";
 import { bytesOf, MerkleTree, verifyInclusion } from "./merkle.ts";
 import { holdsHead } from "./recovery.ts";
 import { replay } from "./replay.ts";
@@ -29,32 +29,6 @@ export const ExportHeader = z.strictObject({
 export type ExportHeader = z.infer<typeof ExportHeader>;
 
 const ProvedEntry = z.strictObject({ entry: LedgerEntry, path: z.array(Digest).max(64) });
-
-/** Which entries are wanted; what is left out lets all through. An entry of a charge belongs to whom it charges. */
-export interface LedgerFilter {
-  readonly site?: string | undefined;
-  readonly study?: string | undefined;
-  readonly kind?: string | undefined;
-  readonly charge?: string | undefined;
-}
-
-/** Those of a whole ledger's entries that fit. */
-export function filterEntries(entries: readonly LedgerEntry[], wanted: LedgerFilter): readonly LedgerEntry[] {
-  const charges = new Map<ChargeId, { readonly site: string; readonly study: string }>();
-  return entries.filter(({ body }) => {
-    if (body.kind === "reserved" || body.kind === "recovered") charges.set(body.charge, body);
-    const charged = "charge" in body ? charges.get(body.charge) : undefined;
-    const site = "site" in body ? body.site : charged?.site;
-    const study = "study" in body ? body.study : charged?.study;
-    const fits = (value: string | undefined, of: string | undefined): boolean => value === undefined || value === of;
-    return (
-      fits(wanted.site, site) &&
-      fits(wanted.study, study) &&
-      fits(wanted.kind, body.kind) &&
-      fits(wanted.charge, "charge" in body ? body.charge : undefined)
-    );
-  });
-}
 
 /** Where each of these entries stands in the whole ledger, proved to whoever has its head alone. */
 export function inclusionProofs(

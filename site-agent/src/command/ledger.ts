@@ -3,11 +3,13 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { disagreements } from "@consilium/shared/ledger/agreement";
 import { today } from "@consilium/shared/ledger/capFilter";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
-import { exportLines, filterEntries, type LedgerFilter, readExport } from "@consilium/shared/ledger/exported";
+import { exportLines, readExport } from "@consilium/shared/ledger/exported";
+import { filterEntries, type KnownNames, type LedgerFilter, requireKnownNames } from "@consilium/shared/ledger/filter";
 import { replay } from "@consilium/shared/ledger/replay";
 import { whatIf } from "@consilium/shared/ledger/whatIf";
 import { SignedHead } from "@consilium/shared/protocol/messages";
 import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
+import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { z } from "zod";
 import { readConfig } from "../config.ts";
@@ -21,9 +23,18 @@ export interface LedgerOptions extends LedgerFilter {
 
 /** A coordinator that was restored takes over the charges in it, where it is whole. */
 export async function ledger(context: CommandContext, { after, ...wanted }: LedgerOptions): Promise<void> {
-  const entries = filterEntries(await wholeLedger(context), wanted).filter(({ sequence }) => sequence > after);
+  const whole = await wholeLedger(context);
+  requireKnownNames(whole, wanted, await knownHere(context));
+  const entries = filterEntries(whole, wanted).filter(({ sequence }) => sequence > after);
   const rows = entries.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detail(body)]);
   context.output.result({ entries }, table(["entry", "at", "kind", ""], rows));
+}
+
+/** Registered data sets and proposed studies may be asked for before anything was booked of them. */
+async function knownHere(context: CommandContext): Promise<KnownNames> {
+  const datasets = await askSite(context, { ask: "datasets" }, z.array(z.object({ dataset: DatasetId })));
+  const studies = await askSite(context, { ask: "studies" }, z.array(z.object({ name: StudyName })));
+  return { dataset: datasets.map(({ dataset }) => dataset), study: studies.map(({ name }) => name) };
 }
 
 /** This site's ledger as a file, for whoever has its identity key: the coordinator's roster holds it. */

@@ -11,6 +11,7 @@ export function addLedgerCommands(
 ): void {
   command(budget, "ledger", "every entry of this site's ledger")
     .option("--after <number>", "entries after this one", number, 0)
+    .option("--dataset <name>", "entries about this data set alone")
     .option("--study <name>", "entries about this study alone")
     .option("--kind <kind>", "entries of this kind alone")
     .option("--charge <id>", "what happened to one charge")
