@@ -2,7 +2,7 @@
 
 import { Failure } from "@consilium/shared/failure/failure";
 import { ChargeId, type LedgerBody, type Part } from "@consilium/shared/ledger/entry";
-import type { ReservedBody } from "@consilium/shared/ledger/state";
+import type { CapSet, LedgerState, PeriodCapSet, ReservedBody, StudyCapSet } from "@consilium/shared/ledger/state";
 import type { CoordinatorMessage, ReplyBody, SignedHead, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { Ready } from "@consilium/shared/protocol/ready";
 import type { SignedRoster } from "@consilium/shared/protocol/roster";
@@ -122,6 +122,30 @@ export class CoordinatorSide {
       if (error instanceof Failure && error.code === "ledger/budget-exceeded") return false;
       throw error;
     }
+  }
+
+  /** The caps that stand at a site, as its approvals tell them: entries for those that differ. */
+  learn(site: SiteName, told: LedgerState, statement: Digest): void {
+    const known = this.store.state;
+    const here = (cap: CapSet | StudyCapSet | PeriodCapSet): boolean => cap.site === site;
+    const isOther =
+      (of: (state: LedgerState) => ReadonlyMap<string, { readonly epsilon: number | null }>) =>
+      (on: string): boolean =>
+        of(known).get(on)?.epsilon !== of(told).get(on)?.epsilon;
+    const cap = [...told.caps.values()].find(here);
+    const before = [...known.caps.values()].find(here);
+    const isSame = before?.epsilon === cap?.epsilon && before?.perStudy === cap?.perStudy;
+    const changed = <Cap extends StudyCapSet | PeriodCapSet>(
+      of: (state: LedgerState) => ReadonlyMap<string, Cap>,
+    ): Cap[] =>
+      [...new Map([...of(known), ...of(told)]).entries()]
+        .filter(([on, each]) => here(each) && isOther(of)(on))
+        .map(([on, each]) => ({ ...each, epsilon: of(told).get(on)?.epsilon ?? null, statement }));
+    this.store.append([
+      ...(cap === undefined || isSame ? [] : [{ ...cap, statement }]),
+      ...changed((state) => state.studyCaps),
+      ...changed((state) => state.periodCaps),
+    ]);
   }
 
   commit(site: SiteName, charge: ChargeId, { head, signature }: SignedHead): void {

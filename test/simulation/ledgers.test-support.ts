@@ -5,28 +5,25 @@
  */
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { PrivacyEvent } from "@consilium/shared/event/event";
-import type { Failure } from "@consilium/shared/failure/failure";
+import { Failure } from "@consilium/shared/failure/failure";
 import { disagreements } from "@consilium/shared/ledger/agreement";
 import { LedgerBody, Part } from "@consilium/shared/ledger/entry";
 import { holdsHead, isSpent } from "@consilium/shared/ledger/recovery";
 import { reaccount } from "@consilium/shared/ledger/spent";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { signerOf } from "@consilium/shared/signing/ed25519";
-import { DatasetId, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { SiteName } from "@consilium/shared/units/identity";
+import type { LedgerStore } from "@consilium/storage/ledgerStore";
 import { seeded } from "../../site-agent/src/round/simulation.test-support.ts";
 import { CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
+import { noticesOf } from "./noticeOracle.test-support.ts";
 import { type Deed, truthOf } from "./oracle.test-support.ts";
+import { CAPS, DATASET, DELTA, SiteCaps, STUDIES } from "./siteCaps.test-support.ts";
 import { SiteSide } from "./siteSide.test-support.ts";
 
 const NAMES = ["basel", "geneva"].map((name) => SiteName.parse(name));
-const DATASET = DatasetId.parse("clinic");
-const DELTA = 1e-5;
-const CAP = 3;
-const PER_STUDY = 2;
-const STUDIES = ["heart", "lung", "skin"].map((name) => StudyName.parse(name));
 const DAY_MS = 86_400_000;
 /** Copies of one database that are kept to be put back. */
 const COPIES = 3;
@@ -46,8 +43,13 @@ export type Tally = Record<string, number>;
  * Runs so many commands from one seed; what went against a promise, in words, and how often each thing happened. A
  * command is one thing that one side does or suffers: an announcement, a booking, a commit, a crash, a link that ends.
  */
-export async function simulate(folder: string, seed: number, commands: number): Promise<[string[], Tally]> {
-  const world = await LedgerWorld.open(folder, seed);
+export async function simulate(
+  folder: string,
+  seed: number,
+  commands: number,
+  hasStewards = true,
+): Promise<[string[], Tally]> {
+  const world = await LedgerWorld.open(folder, seed, hasStewards);
   while (world.commands < commands && world.violations.length === 0) await world.step();
   if (world.violations.length === 0) await world.settle();
   world.close();
@@ -66,12 +68,18 @@ class LedgerWorld {
   /** Who was put back from an older copy and may lack something that this site did. */
   readonly #restored = new Map<SiteName, "coordinator" | "site">();
   readonly #copies = new Map<string, string[]>();
+  readonly #caps: ReadonlyMap<SiteName, SiteCaps>;
+  readonly #hasStewards: boolean;
+  /** Stewards draw from a source of their own: without them a seed is the world that it was before there were any. */
+  readonly #stewardRandom: () => number;
   #time = Date.UTC(2026, 0, 1);
   #steps = 0;
   #files = 0;
 
-  private constructor(folder: string, seed: number) {
+  private constructor(folder: string, seed: number, hasStewards: boolean) {
     this.#folder = folder;
+    this.#hasStewards = hasStewards;
+    this.#stewardRandom = seeded(seed + 2 ** 31);
     this.#random = seeded(seed);
     const now = (): Date => new Date(this.#time);
     const roster = NAMES.reduce((known, site, index) => {
@@ -95,10 +103,17 @@ class LedgerWorld {
           to: this.#coordinator,
         }),
     );
+    this.#caps = new Map(
+      this.#sites.map((site) => {
+        const to = { site, coordinator: this.#coordinator, now, random: this.#stewardRandom };
+        const hold = (holds: boolean, violation: string): void => this.#hold(holds, violation);
+        return [site.name, new SiteCaps({ ...to, hold, count: (what) => this.#count(what) })];
+      }),
+    );
   }
 
-  static async open(folder: string, seed: number): Promise<LedgerWorld> {
-    const world = new LedgerWorld(folder, seed);
+  static async open(folder: string, seed: number, hasStewards: boolean): Promise<LedgerWorld> {
+    const world = new LedgerWorld(folder, seed, hasStewards);
     await world.#coordinator.open();
     for (const site of world.#sites) {
       await site.open();
@@ -106,9 +121,9 @@ class LedgerWorld {
         kind: "cap-set",
         site: site.name,
         dataset: DATASET,
-        epsilon: CAP,
+        epsilon: CAPS.epsilon,
         delta: DELTA,
-        perStudy: PER_STUDY,
+        perStudy: CAPS.perStudy,
       };
       const body = LedgerBody.parse({ ...cap, statement: "0".repeat(64) });
       site.store.append(body);
@@ -127,6 +142,8 @@ class LedgerWorld {
     else if (at < 91) this.#copy();
     else if (at < 94) await this.#crash();
     else await this.#restore();
+    if (this.#hasStewards && this.#stewardRandom() < 0.15)
+      this.#capsOf(this.#one(this.#sites, this.#stewardRandom).name).decide();
     this.#steps += 1;
     this.#check((at >= 78 && at < 86) || at >= 94 || this.#steps % 50 === 0);
   }
@@ -151,6 +168,19 @@ class LedgerWorld {
     await this.#round();
     this.#check(true);
     this.#hold(this.#coordinator.store.head().sequence >= before, "the ledger went back");
+    for (const { store } of [this.#coordinator, ...this.#sites]) this.#checkNotices(store);
+  }
+
+  /** Each level of each cap is noticed once, in every ledger, whatever was restarted, put back or changed. */
+  #checkNotices(store: LedgerStore): void {
+    const { notices, tip } = store.state;
+    const found = notices.map(({ entry, site, study, period, level }) => {
+      return `${entry} ${site} ${study ?? period ?? "data set"} ${level}`;
+    });
+    const must = noticesOf(store.entries(), DELTA);
+    const isSame = found.length === must.length && must.every((notice) => found.includes(notice));
+    this.#hold(isSame, `${tip.writer} noticed ${found.join("; ")}, where ${must.join("; ")} was due`);
+    this.tally.noticed = (this.tally.noticed ?? 0) + found.length;
   }
 
   close(): void {
@@ -213,14 +243,13 @@ class LedgerWorld {
     deeds.push(deed);
     this.#deeds.set(site, deeds);
     this.#count("done");
-    const on = deeds.filter(({ part }) => part === deed.part);
-    const epsilon = epsilonOfEvents(
-      on.map(({ event }) => event),
-      DELTA,
-    );
-    this.#hold(epsilon <= CAP * (1 + 1e-9), `${site} spent ε = ${epsilon}; its cap is ${CAP}`);
-    const own = on.filter(({ study }) => study === deed.study).map(({ event }) => event);
-    this.#hold(epsilonOfEvents(own, DELTA) <= PER_STUDY * (1 + 1e-9), `${deed.study} passed its own cap at ${site}`);
+    this.#capsOf(site).did(deed, deeds);
+  }
+
+  #capsOf(site: SiteName): SiteCaps {
+    const caps = this.#caps.get(site);
+    if (caps === undefined) throw new Error(`nobody decides at ${site}`);
+    return caps;
   }
 
   #setClock(): void {
@@ -238,6 +267,7 @@ class LedgerWorld {
     const side = this.#one([this.#coordinator, ...this.#sites]);
     const to = join(this.#folder, `copy-${this.#files++}.db`);
     side.copyTo(to);
+    for (const caps of this.#capsAt(side)) caps.copied(to, side instanceof SiteSide ? "site" : "coordinator");
     const copies = [...(this.#copies.get(side.path) ?? []), to];
     for (const old of copies.splice(0, Math.max(0, copies.length - COPIES))) rmSync(old);
     this.#copies.set(side.path, copies);
@@ -254,7 +284,12 @@ class LedgerWorld {
     if (copy === undefined || touched.some((name) => (this.#restored.get(name) ?? who) !== who)) return;
     for (const name of touched) this.#restored.set(name, who);
     await side.crash(() => copyFileSync(copy, side.path));
+    for (const caps of this.#capsAt(side)) caps.restored(copy, who);
     this.#count(`restored ${who}`);
+  }
+
+  #capsAt(side: CoordinatorSide | SiteSide): SiteCaps[] {
+    return side instanceof SiteSide ? [this.#capsOf(side.name)] : [...this.#caps.values()];
   }
 
   #reconnect(): void {
@@ -274,13 +309,16 @@ class LedgerWorld {
 
   async #acceptAt(site: SiteSide): Promise<void> {
     if (!site.isConnected) return;
-    this.#tried("accepted there", await site.accept());
+    const accepted = await site.accept();
+    if (!(accepted instanceof Failure)) this.#capsOf(site.name).accepted(accepted, this.#deeds.get(site.name) ?? []);
+    this.#tried("accepted there", accepted instanceof Failure ? accepted : null);
     await this.#coordinator.delivered();
   }
 
   /** All that is promised at every moment; what takes long to ask is asked now and then, and whenever ledgers moved. */
   #check(isThorough: boolean): void {
     for (const site of this.#sites) {
+      this.#capsOf(site.name).check();
       const here = this.#coordinator.store.state;
       const there = site.store.state;
       const deeds = this.#deeds.get(site.name) ?? [];
@@ -334,8 +372,8 @@ class LedgerWorld {
     this.tally[what] = (this.tally[what] ?? 0) + by;
   }
 
-  #one<T>(of: readonly T[]): T {
-    const chosen = of[Math.floor(this.#random() * of.length)];
+  #one<T>(of: readonly T[], random = this.#random): T {
+    const chosen = of[Math.floor(random() * of.length)];
     if (chosen === undefined) throw new Error("nothing to choose from");
     return chosen;
   }

@@ -1,8 +1,8 @@
 /** What a simulated site truly did to its patients, whatever any ledger says later. */
-import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
 import type { PrivacyEvent } from "@consilium/shared/event/event";
 import { type ChargeId, Part } from "@consilium/shared/ledger/entry";
 import type { StudyName } from "@consilium/shared/units/identity";
+import { epsilonOfAll } from "./noticeOracle.test-support.ts";
 
 /** What a site did, for ever. */
 export interface Deed {
@@ -17,7 +17,7 @@ export interface Deed {
 /** ε of the part to which most was done. */
 export function truthOf(deeds: readonly Deed[], delta: number): number {
   const of = (part: Part): number =>
-    epsilonOfEvents(
+    epsilonOfAll(
       deeds.filter((deed) => deed.part === part).map(({ event }) => event),
       delta,
     );

@@ -1,17 +1,25 @@
 /** A site of a simulated consortium: its real ledger, checks and restore, on a real database. */
 
 import { Failure } from "@consilium/shared/failure/failure";
-import type { ChargeId, LedgerBody } from "@consilium/shared/ledger/entry";
+import type { CapChange } from "@consilium/shared/ledger/cap";
+import { type ChargeId, LedgerBody } from "@consilium/shared/ledger/entry";
 import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
-import { headKey, type ReservedBody } from "@consilium/shared/ledger/state";
+import { headKey, type LedgerState, type ReservedBody } from "@consilium/shared/ledger/state";
 import type { CoordinatorMessage, ReplyBody, ShownLedgers, SignedHead } from "@consilium/shared/protocol/messages";
 import type { Signer } from "@consilium/shared/signing/ed25519";
-import { Digest, Signature, type SiteName } from "@consilium/shared/units/identity";
+import { DatasetId, Digest, Signature, type SiteName } from "@consilium/shared/units/identity";
 import { type Database, openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
-import { Restore } from "../../site-agent/src/ledger/restore.ts";
+import { type Accepted, Restore } from "../../site-agent/src/ledger/restore.ts";
 import { SiteLedger } from "../../site-agent/src/ledger/store.ts";
 import { headRefusal } from "../../site-agent/src/round/announcement.ts";
+import {
+  capBody,
+  openRaise,
+  requireLowering,
+  requireRaise,
+  requireStanding,
+} from "../../site-agent/src/steward/capDecision.ts";
 import { type CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
 import { minutesPassing } from "./minutesPassing.test-support.ts";
 
@@ -25,6 +33,7 @@ export interface SiteSideOptions {
 
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const RESULT = Digest.parse("cd".repeat(32));
+const DATASET = DatasetId.parse("clinic");
 
 export class SiteSide {
   readonly name: SiteName;
@@ -142,16 +151,51 @@ export class SiteSide {
     return { type: "accepted" };
   }
 
+  /** A steward changes a cap, asks for more, or settles what another asked for: the code of the refusal, or null. */
+  change(change: CapChange, statement: Digest): string | null {
+    const check = (state: LedgerState): void => requireLowering(state, this.name, DATASET, change);
+    return this.#decide(() => [capBody(this.name, DATASET, change, statement)], check);
+  }
+
+  ask(change: CapChange, by: string, statement: Digest): string | null {
+    const asked = { kind: "raise-asked", site: this.name, dataset: DATASET, change, by, reason: "more", statement };
+    const check = (state: LedgerState): void => requireRaise(state, this.name, DATASET, change, 2);
+    return this.#decide(() => [LedgerBody.parse(asked)], check);
+  }
+
+  settle(request: Digest, by: string, isGranted: boolean, statement: Digest): string | null {
+    const { ledger } = this.#opened();
+    const settled = { kind: "raise-settled", site: this.name, request, isGranted, by, reason: "said so", statement };
+    return this.#decide(
+      () => {
+        const { change } = openRaise(ledger.state, request).asked;
+        const granted = isGranted ? [capBody(this.name, DATASET, change, statement)] : [];
+        return [LedgerBody.parse(settled), ...granted];
+      },
+      (state) => (isGranted ? requireStanding(ledger.entries(), openRaise(state, request)) : undefined),
+    );
+  }
+
+  #decide(bodies: () => readonly LedgerBody[], check: (state: LedgerState) => void): string | null {
+    try {
+      this.#opened().ledger.append(bodies(), check, () => undefined);
+      return null;
+    } catch (error) {
+      if (error instanceof Failure) return error.code;
+      throw error;
+    }
+  }
+
   /** Whether it says that it takes part in nothing. */
   get isApart(): boolean {
     return this.#opened().restore.apart() !== null;
   }
 
-  async accept(): Promise<Failure | null> {
+  async accept(): Promise<Failure | Accepted> {
     try {
-      await this.#opened().restore.accept("operator", "the disk broke");
+      const accepted = await this.#opened().restore.accept("operator", "the disk broke");
       this.connect();
-      return null;
+      return accepted;
     } catch (error) {
       if (error instanceof Failure) return error;
       throw error;
