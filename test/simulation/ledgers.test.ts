@@ -9,7 +9,7 @@ const COMMANDS = Number(process.env.CONSILIUM_LEDGER_COMMANDS ?? 10_000);
 const FIRST_SEED = Number(process.env.CONSILIUM_LEDGER_SEED ?? 1);
 const COMMANDS_PER_SEED = 400;
 const SEEDS_PER_LINE = 50;
-/** Each showed a fault once, without stewards: a head not witnessed with charges taken over; one that two sites lost. */
+/** Each showed a fault once, without stewards: a head not witnessed with charges taken over; one that two lost. */
 const REMEMBERED = [32, 56, 143];
 const isLong = process.env.CONSILIUM_LEDGER_COMMANDS !== undefined;
 
