@@ -11,6 +11,8 @@ const COMMANDS_PER_SEED = 400;
 const SEEDS_PER_LINE = 50;
 /** Each showed a fault once, without stewards: a head not witnessed with charges taken over; one that two lost. */
 const REMEMBERED = [32, 56, 143];
+/** A site that took charges over from the coordinator did not note the head that they came with. */
+const REMEMBERED_WITH_STEWARDS = [45];
 const isLong = process.env.CONSILIUM_LEDGER_COMMANDS !== undefined;
 
 describe("[LED8] two sides, their clocks, crashes and older copies put back, against an oracle that forgets nothing", () => {
@@ -34,6 +36,8 @@ describe("[LED8] two sides, their clocks, crashes and older copies put back, aga
     },
     Math.max(240_000, COMMANDS * 30),
   );
+
+  test.each(REMEMBERED_WITH_STEWARDS)("seed %i, with stewards", async (seed) => void (await keptPromises(seed)));
 
   test.each(REMEMBERED)("seed %i", async (seed) => void (await keptPromises(seed, false)));
 });

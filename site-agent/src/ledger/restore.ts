@@ -162,11 +162,11 @@ export class Restore {
     const own = yours === null ? [] : this.#ownBodies(told, yours, { by, reason });
     const theirs: RestoreAccepted[] =
       held === null ? [] : [{ kind: "restore-accepted", site, lost: held, accepted: head, by, reason }];
-    const bodies: LedgerBody[] = [...own, ...theirs];
-    if (held !== null) bodies.push({ kind: "head-witnessed", head, signature });
-    if (bodies.length === 0) throw nothingToAccept();
-    book.goOn(bodies, held === null ? null : { head, signature });
-    if (held !== null) rounds.goOn({ head, signature });
+    if (own.length + theirs.length === 0) throw nothingToAccept();
+    // With their head, so that a coordinator that later loses what was taken over here is found to have.
+    const bodies: LedgerBody[] = [...own, ...theirs, { kind: "head-witnessed", head, signature }];
+    book.goOn(bodies, { head, signature });
+    rounds.goOn({ head, signature });
     this.#differ = null;
     return summaryOf(bodies);
   }

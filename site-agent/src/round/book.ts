@@ -105,16 +105,14 @@ export class Book implements RoundBook {
     if (isNewer) this.#shown = shown;
   }
 
-  /** Both operators go on from a restored ledger: entries that say so, and the coordinator's head where it was its. */
-  goOn(bodies: readonly LedgerBody[], shown: SignedHead | null): void {
+  /** Both operators go on from a restored ledger: entries that say so, and the coordinator's head as it is now. */
+  goOn(bodies: readonly LedgerBody[], shown: SignedHead): void {
     this.#write(
       bodies,
       () => {},
-      () => {
-        if (shown !== null) this.#options.attempts.setCountersigned(shown);
-      },
+      () => this.#options.attempts.setCountersigned(shown),
     );
-    if (shown !== null) this.#shown = shown;
+    this.#shown = shown;
     this.forget();
   }
 
