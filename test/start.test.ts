@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { describe, expect, test } from "vitest";
 import { howItEnded } from "./start/checks.mjs";
-import { type Progress, progressRow } from "./start/demoScreen.mjs";
+import { openScreen, type Progress, progressRow } from "./start/demoScreen.mjs";
 import { studiesToTry } from "./start/demoStudies.mjs";
 
 const starter = (name: string) => fileURLToPath(new URL(`start/${name}.mjs`, import.meta.url));
@@ -85,6 +85,21 @@ describe("the demo's live row", () => {
     expect(row).toContain("va away");
     expect(row).toContain("hunga late");
     expect(row.length).toBeLessThanOrEqual(79);
+  });
+
+  test("without a terminal there is a line every three seconds, whatever goes on, and one at each new state", () => {
+    const lines: string[] = [];
+    let seconds = 0;
+    const screen = openScreen({ live: false, write: (text) => lines.push(text), now: () => 1000 * seconds });
+    // Rounds come four a second, then none, then slowly; the coordinator is looked at every half second.
+    const rounds = [0, 2, 4, 6, 8, 10, 12, 14, 16, 16, 16, 16, 16, 16, 17, 17, 17, 17, 17];
+    for (const committedRounds of rounds) {
+      screen.progress(views({ study: { state: "training", committedRounds, rounds: 60 } }));
+      seconds += 0.5;
+    }
+    screen.progress(views({ study: { state: "auditing", committedRounds: 17, rounds: 60 } }));
+    const shown = lines.map((line) => line.split(" │")[0]);
+    expect(shown).toEqual(["training 0/60", "training 12/60", "training 16/60", "training 17/60", "auditing 17/60"]);
   });
 
   test("caps that differ are told by site", () => {

@@ -199,7 +199,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
 
   test("beside a long text the sign keeps its size, and a table that goes on sideways shows it", async () => {
     const page = await open("/");
-    await page.setViewportSize({ width: 400, height: 800 });
+    await page.setViewportSize({ width: 800, height: 800 });
     const sign = page.getByRole("region", { name: "Needs attention" }).locator("svg").first();
     expect(await sign.boundingBox()).toMatchObject({ width: 18, height: 18 });
     await page.goto(`${address}/sites`);
@@ -221,6 +221,82 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     expect(await page.getByRole("region", { name: "Plan", exact: true }).count()).toBe(0);
     await file.fill("name: heart-disease\n");
     await page.getByText("fits its ε").waitFor();
+  });
+
+  test("a plan that takes long says so beside the one before; one that is refused says why and is asked for again", async () => {
+    const page = await open("/plan");
+    await page.getByText("fits its ε").waitFor();
+    const file = page.getByLabel("study.yaml", { exact: true });
+    coordinator.planMs = 3000;
+    await file.fill("name: heart-disease-slow\n");
+    await page.getByRole("status").getByText("Working it out").waitFor();
+    await page.getByText("Below: of the text as it was before.").waitFor();
+    await page.getByText("fits its ε").waitFor();
+    await page.getByText("Below: of the text as it was before.").waitFor({ state: "detached" });
+    coordinator.planMs = 0;
+    coordinator.planIsLate = true;
+    await file.fill("name: heart-disease-refused\n");
+    await page.getByRole("alert").getByText("Wait a minute, then try again.").waitFor();
+    await page.getByText("fits its ε").waitFor();
+    coordinator.planIsLate = false;
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    expect(await page.getByText("Below: of the text").count()).toBe(0);
+  });
+
+  test("where noise hides every metric, a sentence says so in the plot's place", async () => {
+    coordinator.stage = "hidden-by-noise";
+    const page = await open("/");
+    const plot = page.getByRole("region", { name: "Validation metrics" });
+    await plot.getByText("Noise hides every metric so far, after round 10, 20, 30 (too few patients").waitFor();
+    expect(await plot.getByRole("img").count()).toBe(0);
+  });
+
+  test("the Budget page begins with four figures, each of which leads to its part", async () => {
+    const page = await open("/budget");
+    const figure = (name: string) => page.getByRole("region", { name, exact: true });
+    await figure("Nearest to its cap").getByText("cleveland: 2.45 of 3.00 over a calendar year").waitFor();
+    await figure("Studies that wait").getByText("chest-pain would pass a limit at 1 of 4 data sets").waitFor();
+    await figure("Ledger").first().getByText("heads of 4 sites' own ledgers seen").waitFor();
+    await figure("Nearest to its cap").getByRole("link").click();
+    const isSeen = `document.querySelector("#caps").getBoundingClientRect().top < window.innerHeight`;
+    await expect.poll(() => page.evaluate(isSeen)).toBe(true);
+    const caps = figure("Caps");
+    expect(await caps.getByRole("row", { name: /^switzerland/ }).textContent()).toContain("withdrawn since");
+    expect(await caps.getByRole("row", { name: /^hungarian/ }).textContent()).toMatch(/May \d, 2026/);
+  });
+
+  test("who shares patients, and what such a patient pays, is told with budgets, with a plan and with a request", async () => {
+    const page = await open("/budget");
+    const shared = page.getByRole("region", { name: "Patients at several sites" });
+    expect(
+      await shared
+        .first()
+        .getByRole("row", { name: /^cleveland/ })
+        .textContent(),
+    ).toContain("3.52");
+    const words =
+      "cleveland and va-long-beach share patients. One at both pays ε = 3.52 over all studies now, 5.07 with it";
+    await page.getByRole("region", { name: "What if", exact: true }).getByText(words).waitFor();
+    await page.goto(`${address}/requests`);
+    await page.getByRole("region", { name: "chest-pain" }).getByText(words).waitFor();
+  });
+
+  test("on a telephone every column of a table is on the screen, under its name", async () => {
+    const page = await open("/requests");
+    await page.setViewportSize({ width: 390, height: 800 });
+    const row = page.getByRole("region", { name: "chest-pain" }).getByRole("row", { name: /^switzerland/ });
+    const cells = await row.getByRole("cell").all();
+    for (const cell of cells) {
+      const { x, width } = (await cell.boundingBox()) ?? { x: 0, width: 0 };
+      expect(x + width).toBeLessThanOrEqual(390);
+    }
+    expect(cells.length).toBeGreaterThan(5);
+    const name = `getComputedStyle(document.querySelector("td[data-label='ε with it']"), "::before").content`;
+    expect(await page.evaluate(name)).toContain("ε with it");
+    // The badge stands apart from its figure, beside it or below.
+    const gap = `getComputedStyle([...document.querySelectorAll(".state")].find(({ textContent }) =>
+      textContent === "passes the cap").parentElement).gap`;
+    expect(Number.parseFloat(String(await page.evaluate(gap)))).toBeGreaterThan(4);
   });
 
   test("a budget is told apart by study in order of charging; what is chosen stands in the address", async () => {
@@ -326,6 +402,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     ["/", "released"],
     ["/", "paused"],
     ["/", "ended-early"],
+    ["/", "hidden-by-noise"],
     [`${STUDY}/audit`, "released"],
     [`${STUDY}/audit`, "training"],
     ["/sites", "training"],
@@ -355,6 +432,8 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
         await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
+        // Colours may still be on their way from one scheme to the other.
+        await page.evaluate(COLOURS_THERE);
         const { violations } = await new AxeBuilder({ page }).withTags(WCAG_AA).analyze();
         expect(violations.map(({ id, nodes }) => [colorScheme, id, nodes.map(({ html }) => html)])).toEqual([]);
       }
@@ -367,4 +446,6 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
   );
 });
 
+const COLOURS_THERE =
+  "Promise.allSettled(document.getAnimations().flatMap((one) => one instanceof CSSTransition ? [one.finished] : []))";
 const WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];

@@ -10,3 +10,14 @@ export interface Progress {
 }
 
 export function progressRow(views: Progress, columns: number): string;
+
+export interface Screen {
+  readonly progress: (views: Progress) => void;
+  readonly close: () => void;
+}
+
+export function openScreen(options: {
+  readonly live: boolean;
+  readonly write?: (text: string) => void;
+  readonly now?: () => number;
+}): Screen;

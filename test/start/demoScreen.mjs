@@ -1,17 +1,17 @@
 /** What the demo shows on standard error: a task list, then one live row; plain lines where nobody watches. */
 
 const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-const HEADLESS_EVERY_ROUNDS = 10;
+/** Where nobody watches a row change: long enough for a log, short enough to see that it goes on. */
+const HEADLESS_EVERY_MS = 3_000;
 /** A terminal that doesn't tell its width. */
 const COLUMNS = 80;
 /** Letters that still tell hospitals apart. */
 const NAME_MIN = 3;
 
-export function openScreen({ live }) {
+export function openScreen({ live, write = toStandardError, now = () => performance.now() }) {
   let frame = 0;
   let lastLine = "";
   let timer = null;
-  const write = (text) => process.stderr.write(text);
   const clear = () => live && lastLine !== "" && write("\r\x1b[2K");
   const row = (text) => {
     lastLine = text;
@@ -44,18 +44,16 @@ export function openScreen({ live }) {
     }
   };
 
-  let shownRounds = -1;
+  let shownAt = Number.NEGATIVE_INFINITY;
   let shownState = "";
   const progress = (views) => {
     const { study } = views;
     // One column stays free: a terminal may wrap a row that fills its last one.
     if (live) return row(progressRow(views, (process.stderr.columns ?? COLUMNS) - 1));
-    const text = progressRow(views, Number.POSITIVE_INFINITY);
-    const due = study.committedRounds >= shownRounds + HEADLESS_EVERY_ROUNDS || study.state !== shownState;
-    if (!due) return;
-    shownRounds = study.committedRounds - (study.committedRounds % HEADLESS_EVERY_ROUNDS);
+    if (study.state === shownState && now() < shownAt + HEADLESS_EVERY_MS) return;
+    shownAt = now();
     shownState = study.state;
-    line(text);
+    line(progressRow(views, Number.POSITIVE_INFINITY));
   };
 
   const close = () => {
@@ -64,6 +62,10 @@ export function openScreen({ live }) {
     lastLine = "";
   };
   return { task, progress, note: line, close };
+}
+
+function toStandardError(text) {
+  process.stderr.write(text);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
-import { BudgetList } from "../http/views.ts";
+import { BudgetList } from "../http/budgetViews.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
 import { registerBudgetLedger } from "./budgetLedger.ts";
 import { registerBudgetRestore } from "./budgetRestore.ts";

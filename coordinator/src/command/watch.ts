@@ -1,7 +1,8 @@
 import { FAILURE_EXIT_CODE } from "@consilium/shared/failure/failure";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
+import { BudgetList } from "../http/budgetViews.ts";
 import { type MetricFigure, type MetricPoint, MetricSeries } from "../http/metricViews.ts";
-import { BudgetList, LiveRoundView, StudyDetail } from "../http/views.ts";
+import { LiveRoundView, StudyDetail } from "../http/views.ts";
 import { isEnded } from "../study/study.ts";
 import type { Client } from "./client.ts";
 import { hint, print } from "./output.ts";

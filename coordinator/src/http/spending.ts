@@ -61,7 +61,8 @@ export function spendingEndpoints({
         const record = studies.record(params.study ?? "");
         const { name, document, standing } = record;
         if (hasBegun(standing)) throw begun(name, standing.state);
-        return { study: name, rounds: document.training.rounds, budgets: await costs.of(record) };
+        const { rounds } = document.training;
+        return { study: name, rounds, delta: document.privacy.delta, ...(await costs.of(record)) };
       },
     }),
   ];

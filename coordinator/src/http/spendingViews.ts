@@ -5,7 +5,7 @@ import { Part } from "@consilium/shared/ledger/entry";
 import { EpsilonHistory } from "@consilium/shared/ledger/epsilonHistory";
 import { limitText } from "@consilium/shared/ledger/limit";
 import type { LedgerState } from "@consilium/shared/ledger/state";
-import { whatIf } from "@consilium/shared/ledger/whatIf";
+import { epsilonAcross, overlapAfter, whatIf } from "@consilium/shared/ledger/whatIf";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
@@ -49,16 +49,46 @@ export const WhatIfView = z.strictObject({
 });
 export type WhatIfView = z.infer<typeof WhatIfView>;
 
-/** What a whole study would do to each data set with a cap at its sites. */
-export function costsOf(state: LedgerState, document: StudyDocument, now: Date): WhatIfView[] {
-  return whatIf(state, document, today(state, now)).map(({ refusedBy, ...cost }) => ({
-    ...cost,
-    refusedBy: refusedBy === null ? null : limitText(refusedBy.limit),
-  }));
+/** A patient at all of these sites at once, as the study declares: ε over all studies, now and with all of this one. */
+const OverlapView = z.strictObject({
+  sites: z.array(SiteName),
+  before: z.number().nonnegative(),
+  /** Null once it has begun: part of it is in `before`. */
+  after: z.number().nonnegative().nullable(),
+});
+export type OverlapView = z.infer<typeof OverlapView>;
+
+/** What a whole study that waits would come to. */
+export interface StudyCost {
+  /** For each data set with a cap at its sites. */
+  readonly budgets: WhatIfView[];
+  /** At its own δ, for each group of sites that it declares. */
+  readonly overlap: OverlapView[];
+}
+
+export function costsOf(state: LedgerState, document: StudyDocument, now: Date): StudyCost {
+  return {
+    budgets: whatIf(state, document, today(state, now)).map(({ refusedBy, ...cost }) => ({
+      ...cost,
+      refusedBy: refusedBy === null ? null : limitText(refusedBy.limit),
+    })),
+    overlap: overlapAfter(state, document).map(({ sites, ...epsilons }) => ({ sites: [...sites], ...epsilons })),
+  };
+}
+
+/** The same of a study that has begun. */
+export function overlapSoFar(state: LedgerState, { overlap = [], privacy }: StudyDocument): OverlapView[] {
+  return overlap.map(({ sites }) => ({ sites, before: epsilonAcross(state, sites, privacy.delta), after: null }));
 }
 
 export const StudyWhatIf = z
-  .strictObject({ study: StudyName, rounds: z.number().int(), budgets: z.array(WhatIfView) })
+  .strictObject({
+    study: StudyName,
+    rounds: z.number().int(),
+    delta: Delta,
+    budgets: z.array(WhatIfView),
+    overlap: z.array(OverlapView),
+  })
   .meta({ id: "StudyWhatIf" });
 export type StudyWhatIf = z.infer<typeof StudyWhatIf>;
 
@@ -76,6 +106,7 @@ export const RequestView = z.strictObject({
   noiseMultiplier: z.number(),
   samplingRate: z.number(),
   minSites: z.number().int(),
+  overlap: z.array(OverlapView),
   /** The site's answer; what it would cost the data sets with a cap there, while the study hasn't begun. */
   sites: z.array(z.strictObject({ ...ApprovalView.shape, dataset: DatasetId.nullable(), costs: z.array(WhatIfView) })),
 });

@@ -12,7 +12,7 @@ import { whyEndedEarly } from "../study/opening.ts";
 import { hasBegun } from "../study/study.ts";
 import { type Call, type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { LOOKS_PER_MINUTE_MAX, RequestList, type RequestView } from "./spendingViews.ts";
+import { LOOKS_PER_MINUTE_MAX, overlapSoFar, RequestList, type RequestView } from "./spendingViews.ts";
 import { type ApprovalView, StudyDetail, StudyList } from "./views.ts";
 
 /** Why a person moves a study: kept in the ledger. */
@@ -152,8 +152,10 @@ function answersTo({ world }: Service, { name, document }: StudyRecord): z.input
 async function requestOf(service: Service, record: StudyRecord): Promise<z.input<typeof RequestView>> {
   const { document, standing, name } = record;
   const { privacy, training } = document;
-  const costs = hasBegun(standing) ? [] : await service.costs.of(record);
   const { state } = service.store;
+  const { budgets: costs, overlap } = hasBegun(standing)
+    ? { budgets: [], overlap: overlapSoFar(state, document) }
+    : await service.costs.of(record);
   return {
     study: name,
     purpose: document.purpose,
@@ -167,6 +169,7 @@ async function requestOf(service: Service, record: StudyRecord): Promise<z.input
     noiseMultiplier: privacy.noiseMultiplier,
     samplingRate: privacy.samplingRate,
     minSites: training.minSites,
+    overlap,
     sites: answersTo(service, record).map((answer) => {
       const site = SiteName.parse(answer.site);
       const dataset = answer.answer === "approved" ? (approvalOf(state, site, name)?.dataset ?? null) : null;

@@ -26,7 +26,7 @@ describe("what a waiting study would cost, however often people look", () => {
     };
     const costs = new StudyCosts(state, () => new Date(nowMs));
     const first = await costs.of(record);
-    expect(first).toEqual([]);
+    expect(first).toEqual({ budgets: [], overlap: [] });
     for (const site of consortium.sites)
       await studies.onMessage(site.name, site.approval(record.document, record.digest), undefined);
     // The ledger grew, and the figure is not a second old.
@@ -34,7 +34,7 @@ describe("what a waiting study would cost, however often people look", () => {
     nowMs += 1001;
     const second = await costs.of(record);
     expect(second).toEqual(costsOf(store.state, record.document, new Date(nowMs)));
-    expect(second).toHaveLength(3);
+    expect(second.budgets).toHaveLength(3);
     nowMs += 1001;
     looked = 0;
     const many = await Promise.all(Array.from({ length: 50 }, () => costs.of(record)));

@@ -2,7 +2,7 @@ import { today } from "@consilium/shared/ledger/capFilter";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import type { Digest } from "@consilium/shared/units/identity";
 import type { StudyRecord } from "../storage/studies.ts";
-import { costsOf, type WhatIfView } from "./spendingViews.ts";
+import { costsOf, type StudyCost } from "./spendingViews.ts";
 
 /** While rounds run the ledger grows many times a second; what a waiting study would cost may be that old. */
 const KEPT_MS = 1000;
@@ -13,7 +13,7 @@ interface Kept {
   readonly tip: Digest;
   readonly day: number;
   readonly at: number;
-  readonly costs: WhatIfView[];
+  readonly costs: StudyCost;
 }
 
 /**
@@ -31,13 +31,13 @@ export class StudyCosts {
     this.#now = now;
   }
 
-  of(record: Pick<StudyRecord, "digest" | "document">): Promise<WhatIfView[]> {
+  of(record: Pick<StudyRecord, "digest" | "document">): Promise<StudyCost> {
     const mine = this.#turn.then(() => this.#costs(record));
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
 
-  async #costs({ digest, document }: Pick<StudyRecord, "digest" | "document">): Promise<WhatIfView[]> {
+  async #costs({ digest, document }: Pick<StudyRecord, "digest" | "document">): Promise<StudyCost> {
     const now = this.#now();
     const { tip } = this.#state();
     const day = today(this.#state(), now);

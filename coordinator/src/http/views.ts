@@ -36,16 +36,13 @@
  * The page is served at `/` and, for any other path without `/api`, as `index.html`; a one-time link is `/login#TOKEN`.
  */
 import { AuditReport, GateResult } from "@consilium/shared/audit/report";
-import { CapView } from "@consilium/shared/ledger/capView";
-import { LedgerEntry, LedgerHead, Part } from "@consilium/shared/ledger/entry";
-import { Notice } from "@consilium/shared/ledger/notice";
+import { LedgerEntry, LedgerHead } from "@consilium/shared/ledger/entry";
 import { RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
 import { SignedRoster } from "@consilium/shared/protocol/roster";
 import { GuaranteeBasis } from "@consilium/shared/release/guarantee";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { OverlapFigure } from "@consilium/shared/study/overlap";
-import { DatasetId, Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
+import { Digest, PublicKey, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { Role } from "../consortium/role.ts";
@@ -170,38 +167,6 @@ export const RoundHistory = z.strictObject({ rounds: z.array(ClosedRound).max(RO
   id: "RoundHistory",
 });
 export type RoundHistory = z.infer<typeof RoundHistory>;
-
-/** What one data set's patients have paid; a data set's figure is the largest of its parts (their patients differ). */
-export const BudgetView = z.strictObject({
-  site: SiteName,
-  dataset: DatasetId,
-  /** The steward's cap over all studies. */
-  cap: Epsilon,
-  delta: Delta,
-  /** Cap of one study, where the steward set one. */
-  perStudyCap: Epsilon.nullable(),
-  /** Acting or committed charges of all studies. */
-  spentEpsilon: Epsilon,
-  /** What open reservations would add to it. */
-  reservedEpsilon: Epsilon,
-  /** This study's training rounds alone, on the train part; null in /api/budgets. */
-  trainingEpsilon: Epsilon.nullable(),
-  parts: z.array(z.strictObject({ part: Part, spentEpsilon: Epsilon, reservedEpsilon: Epsilon })),
-  /** Every cap by its kind, the one over all studies first, with what is booked under it. */
-  caps: z.array(CapView),
-});
-export type BudgetView = z.infer<typeof BudgetView>;
-
-export const NoticeList = z.strictObject({ notices: z.array(Notice) }).meta({ id: "NoticeList" });
-export type NoticeList = z.infer<typeof NoticeList>;
-
-export const BudgetList = z
-  .strictObject({
-    budgets: z.array(BudgetView),
-    overlap: z.array(OverlapFigure).default([]),
-  })
-  .meta({ id: "BudgetList" });
-export type BudgetList = z.infer<typeof BudgetList>;
 
 /** `backend` and `version` are null where the site does not publish them. */
 export const SiteView = z.strictObject({

@@ -108,6 +108,16 @@ export function allApprovals(sql: Sql): readonly Approval[] {
   });
 }
 
+/** When each data set was last approved for a study, by site and data set. */
+export function lastApprovals(sql: Sql): ReadonlyMap<string, string> {
+  const query = sql.build.selectFrom("approval").selectAll().where("answer", "=", "approved").orderBy("at");
+  const times = new Map<string, string>();
+  for (const reply of sql.all(query).map(replyOf)) {
+    if (reply.answer === "approved") times.set(`${reply.site}/${reply.approval.statement.dataset}`, reply.at);
+  }
+  return times;
+}
+
 /** One change of a study's state, as its ledger entry says. */
 const Move = z.strictObject({ from: z.string(), to: z.string(), by: z.string(), reason: z.string(), at: z.string() });
 export type StudyMove = z.infer<typeof Move>;

@@ -1,7 +1,7 @@
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { chargesAfter, type PlannedCharge } from "../study/charges.ts";
 import type { StudyDocument } from "../study/document.ts";
-import { overlapFigures, pointwiseMax } from "../study/overlap.ts";
+import { epsilonAtOnce, overlapFigures, pointwiseMax } from "../study/overlap.ts";
 import type { DatasetId, SiteName } from "../units/identity.ts";
 import { bookedCurve, epsilonWith } from "./budget.ts";
 import { Part } from "./entry.ts";
@@ -77,6 +77,14 @@ export function overlapAfter(state: LedgerState, document: StudyDocument): reado
     before: epsilon,
     after: after[index]?.epsilon ?? epsilon,
   }));
+}
+
+/** A patient at all of these sites at once: ε at δ with all that is spent and reserved there, over all studies. */
+export function epsilonAcross(state: LedgerState, sites: readonly SiteName[], delta: number): number {
+  return epsilonAtOnce(
+    sites.map((site) => bookedAt(state, site, [])),
+    delta,
+  );
 }
 
 function bookedAt(state: LedgerState, site: SiteName, charges: readonly PlannedCharge[]): RdpCurve[] {

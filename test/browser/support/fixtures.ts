@@ -2,15 +2,14 @@
  * A consortium of four hospitals as the coordinator would tell of it; every answer is parsed by the server's own
  * schemas.
  */
+import { BudgetList, NoticeList } from "@consilium/coordinator/http/budgetViews";
 import { MetricSeries } from "@consilium/coordinator/http/metricViews";
 import { PlanExample, PlanView } from "@consilium/coordinator/http/plans";
 import { RequestList } from "@consilium/coordinator/http/spendingViews";
 import {
-  BudgetList,
   LedgerPage,
   LedgerSummary,
   LiveRoundView,
-  NoticeList,
   ReleaseList,
   RoundHistory,
   SessionView,
@@ -22,7 +21,7 @@ import { planStudy } from "@consilium/shared/plan/planStudy";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { audit } from "./auditFixture.ts";
 import { ALL_EPSILON, at, digest, SITES } from "./consortiumFixture.ts";
-import { capsOf, noticesAnswer, requestsAnswer, WAITING_STUDY, whatIfAnswer } from "./spendingFixture.ts";
+import { capsOf, noticesAnswer, requestsAnswer, sharedAnswer, WAITING_STUDY, whatIfAnswer } from "./spendingFixture.ts";
 
 const document = StudyDocument.parse({
   apiVersion: "consilium/v1",
@@ -77,7 +76,7 @@ export const faultyPlan = PlanView.parse({
   ],
 });
 
-export type Stage = "empty" | "training" | "paused" | "released" | "ended-early";
+export type Stage = "empty" | "training" | "hidden-by-noise" | "paused" | "released" | "ended-early";
 
 /** What the coordinator says of a study that a metric ended, and of one that waits for a person. */
 export const ENDED_EARLY =
@@ -89,6 +88,7 @@ export const PAUSED =
 export const COMMITTED: Readonly<Record<Stage, number>> = {
   empty: 0,
   training: 37,
+  "hidden-by-noise": 37,
   paused: 37,
   released: 60,
   "ended-early": 30,
@@ -173,7 +173,7 @@ function summary(stage: Stage, committedRounds: number) {
   return {
     name: "heart-disease",
     purpose: document.purpose,
-    state: isReleased(stage) ? "released" : stage,
+    state: isReleased(stage) ? "released" : stage === "paused" ? stage : "training",
     reason: stage === "paused" ? PAUSED : isReleased(stage) ? "the audit passed the study's gate" : null,
     digest: digest("a"),
     committedRounds,
@@ -234,6 +234,8 @@ function answerOf(site: string, round: number): string {
   return site === "va-long-beach" && round === 33 ? "late" : "answered";
 }
 
+const HIDDEN = { state: "not-resolvable", why: "too few patients for the noise" };
+
 function metrics(stage: Stage, committed: number) {
   const auc = [0.792, 0.861, 0.884, 0.893, 0.899, 0.905];
   return MetricSeries.parse({
@@ -242,10 +244,13 @@ function metrics(stage: Stage, committed: number) {
     points: auc.slice(0, Math.floor(committed / 10)).map((value, index) => ({
       round: 10 * (index + 1),
       auc:
-        stage === "ended-early" && index === 2
-          ? { state: "not-resolvable", why: "too few patients for the noise" }
+        stage === "hidden-by-noise" || (stage === "ended-early" && index === 2)
+          ? HIDDEN
           : { state: "resolved", low: value - 0.035, value, high: value + 0.031 },
-      accuracy: { state: "resolved", low: value - 0.112, value: value - 0.07, high: value - 0.03 },
+      accuracy:
+        stage === "hidden-by-noise"
+          ? HIDDEN
+          : { state: "resolved", low: value - 0.112, value: value - 0.07, high: value - 0.03 },
     })),
   });
 }
@@ -263,6 +268,7 @@ function budgets(committed: number) {
       cap: site === "hungarian" ? 5 : 4,
       delta: 1e-4,
       perStudyCap: null,
+      capAsOf: site === "switzerland" ? null : at(30),
       spentEpsilon: spent,
       reservedEpsilon: committed === 60 ? 0 : ALL_EPSILON - spent,
       trainingEpsilon: training,
@@ -273,6 +279,7 @@ function budgets(committed: number) {
         { part: "audit", spentEpsilon: committed === 60 ? 3 : 0, reservedEpsilon: committed === 60 ? 0 : 3 },
       ],
     })),
+    shared: sharedAnswer,
   });
 }
 

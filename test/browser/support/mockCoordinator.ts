@@ -23,6 +23,9 @@ export const LOGIN_TOKEN = "one-time-token";
 export class MockCoordinator {
   stage: Stage = "training";
   signedIn = true;
+  /** How long a plan takes, and whether one comes too soon after many others. */
+  planMs = 0;
+  planIsLate = false;
   /** A path that has no answer. */
   failing: string | null = null;
   /** A path whose answers wait, already made, until `letGo`. */
@@ -106,7 +109,12 @@ export class MockCoordinator {
     request.on("data", (chunk: Buffer) => {
       text += chunk.toString("utf8");
     });
-    request.on("end", () => json(response, 200, text.includes("epsilon: -4") ? faultyPlan : planAnswers["/api/plan"]));
+    request.on("end", () => {
+      const wait = "Too many calls came from this address within a minute.";
+      if (this.planIsLate) return refuse(response, 429, wait, "Wait a minute, then try again.");
+      const plan = text.includes("epsilon: -4") ? faultyPlan : planAnswers["/api/plan"];
+      setTimeout(() => json(response, 200, plan), this.planMs);
+    });
   }
 
   private stream(response: ServerResponse): void {

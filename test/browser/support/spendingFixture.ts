@@ -1,6 +1,7 @@
 /** Budgets of the made-up consortium over time, by the very functions that the coordinator answers with. */
+
+import { NoticeList } from "@consilium/coordinator/http/budgetViews";
 import { RequestList, SpendingHistory, StudyWhatIf } from "@consilium/coordinator/http/spendingViews";
-import { NoticeList } from "@consilium/coordinator/http/views";
 import { ChargeLog } from "@consilium/shared/ledger/chargeLog";
 import { LedgerBody, Part } from "@consilium/shared/ledger/entry";
 import { historyIn } from "@consilium/shared/ledger/epsilonHistory";
@@ -124,7 +125,20 @@ const costs = SITES.map((site) => {
   };
 });
 
-export const whatIfAnswer = StudyWhatIf.parse({ study: WAITING_STUDY, rounds: 40, budgets: costs });
+const overlap = [{ sites: ["cleveland", "va-long-beach"], before: 3.52, after: 5.07 }];
+
+export const whatIfAnswer = StudyWhatIf.parse({
+  study: WAITING_STUDY,
+  rounds: 40,
+  delta: DELTA,
+  budgets: costs,
+  overlap,
+});
+
+/** Two sites that share patients, as the waiting study declares. */
+export const sharedAnswer = [
+  { sites: ["cleveland", "va-long-beach"], declaredBy: [WAITING_STUDY], delta: DELTA, epsilon: 3.52 },
+];
 
 const asked = { digest: digest("a"), delta: DELTA, minSites: 3, samplingRate: 0.2, proposedBy: "Ada Lead" };
 
@@ -140,6 +154,7 @@ export const requestsAnswer = RequestList.parse({
       epsilon: 2.5,
       rounds: 40,
       noiseMultiplier: 2.9,
+      overlap,
       sites: SITES.map((site, index) => ({
         site,
         steward: null,
@@ -174,6 +189,7 @@ export const requestsAnswer = RequestList.parse({
       epsilon: 4,
       rounds: 60,
       noiseMultiplier: 2.2,
+      overlap: [],
       sites: SITES.map((site, index) => ({
         site,
         answer: "approved",

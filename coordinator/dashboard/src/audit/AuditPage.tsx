@@ -5,7 +5,7 @@ import { PageHead } from "@consilium/page/shell/PageHead";
 import { Answer, Empty, State } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
 import { Why } from "@consilium/page/why/Why";
-import { Card, Grid, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Card, Grid, Group, Stack, Text, Title } from "@mantine/core";
 import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
 import { useAudit, useReleases, useStudy } from "../live/queries.ts";
 import { ruleWords } from "../overview/VerdictCard.tsx";
@@ -183,19 +183,23 @@ function Rules({ audit }: { readonly audit: AuditView }) {
         <Title order={2} size="h5">
           Rules of the gate
         </Title>
-        <WideTable minWidth={640} columns={["Rule", "Required", "Found", "Outcome", "Why"]}>
-          {audit.gate.rules.map(({ rule, required, found, passed, why }) => (
-            <Table.Tr key={rule}>
-              <Table.Td>{ruleWords(rule)}</Table.Td>
-              <Table.Td className="figure">{required}</Table.Td>
-              <Table.Td className="figure">{found}</Table.Td>
-              <Table.Td>
-                <State tone={passed ? "good" : "bad"}>{passed ? "pass" : "fail"}</State>
-              </Table.Td>
-              <Table.Td>{why}</Table.Td>
-            </Table.Tr>
-          ))}
-        </WideTable>
+        <WideTable
+          minWidth={640}
+          columns={["Rule", "Outcome", "Required", "Found", "Why"]}
+          long={["Why"]}
+          rows={audit.gate.rules.map(({ rule, required, found, passed, why }) => ({
+            key: rule,
+            cells: [
+              ruleWords(rule),
+              <State key="outcome" tone={passed ? "good" : "bad"}>
+                {passed ? "pass" : "fail"}
+              </State>,
+              required,
+              found,
+              why,
+            ],
+          }))}
+        />
       </Stack>
     </Card>
   );

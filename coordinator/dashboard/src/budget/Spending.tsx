@@ -3,7 +3,7 @@ import { SpendingPictures } from "@consilium/page/budget/SpendingPictures";
 import { useFilters } from "@consilium/page/shell/filters";
 import { Answer } from "@consilium/page/shell/States";
 import { Stack, Title } from "@mantine/core";
-import type { BudgetView } from "../../../src/http/views.ts";
+import type { BudgetView } from "../../../src/http/budgetViews.ts";
 import { useSpending, useStudies } from "../live/queries.ts";
 
 /** One data set's ε as it grew; which one, which part and of which study is in the address. */

@@ -4,14 +4,14 @@ import { useFilters } from "@consilium/page/shell/filters";
 import { Answer } from "@consilium/page/shell/States";
 import { Anchor, Card, Select, Stack, Text, Title } from "@mantine/core";
 import { Link } from "wouter";
-import { useStudies, useWhatIf } from "../live/queries.ts";
-
-const WAITING: readonly string[] = ["draft", "proposed", "approved"];
+import { useWhatIf } from "../live/queries.ts";
+import { OverlapCosts } from "./Overlap.tsx";
+import { useWaitingStudies } from "./waiting.ts";
 
 /** What a study that waits would take of what is left; one that has begun is in the pictures above already. */
 export function StudyWhatIf() {
   const [{ plan }, change] = useFilters(["plan"]);
-  const waiting = useStudies().data?.studies.filter(({ state }) => WAITING.includes(state)) ?? [];
+  const waiting = useWaitingStudies();
   const chosen = waiting.find(({ name }) => name === plan) ?? waiting[0];
   return (
     <Stack gap="md" component="section" aria-label="What if">
@@ -53,17 +53,20 @@ function Costs({ study }: { readonly study: string }) {
   return (
     <Answer query={answer} height={240}>
       {(view) => (
-        <WhatIf
-          study={view.study}
-          rounds={view.rounds}
-          of="Site"
-          rows={view.budgets.map((row) => ({
-            ...row,
-            key: `${row.site} ${row.dataset}`,
-            name: row.site,
-            beside: row.dataset,
-          }))}
-        />
+        <Stack gap="sm">
+          <WhatIf
+            study={view.study}
+            rounds={view.rounds}
+            of="Site"
+            rows={view.budgets.map((row) => ({
+              ...row,
+              key: `${row.site} ${row.dataset}`,
+              name: row.site,
+              beside: row.dataset,
+            }))}
+          />
+          <OverlapCosts overlap={view.overlap} delta={view.delta} />
+        </Stack>
       )}
     </Answer>
   );

@@ -1,14 +1,13 @@
 import { ask } from "@consilium/page/live/ask";
+import type { BudgetList, NoticeList } from "../../../src/http/budgetViews.ts";
 import type { MetricSeries } from "../../../src/http/metricViews.ts";
 import type { PlanExample, PlanRequest, PlanView } from "../../../src/http/plans.ts";
 import type { RequestList, SpendingHistory, StudyWhatIf } from "../../../src/http/spendingViews.ts";
 import type {
   AuditView,
-  BudgetList,
   LedgerPage,
   LedgerSummary,
   LiveRoundView,
-  NoticeList,
   ReleaseList,
   RoundHistory,
   SessionView,
@@ -30,7 +29,8 @@ export const api = {
   studyBudgets: (study: string) => ask<BudgetList>(`/api/studies/${encodeURIComponent(study)}/budgets`),
   audit: (study: string) => ask<AuditView>(`/api/studies/${encodeURIComponent(study)}/audit`),
   planExample: () => ask<PlanExample>("/api/plan/example"),
-  plan: (request: PlanRequest) => ask<PlanView>("/api/plan", { method: "POST", content: request }),
+  plan: (request: PlanRequest, signal: AbortSignal) =>
+    ask<PlanView>("/api/plan", { method: "POST", content: request, signal }),
   budgets: () => ask<BudgetList>("/api/budgets"),
   spending: ({ site, dataset, part, study }: SpendingOf) => {
     const wanted = {

@@ -1,3 +1,4 @@
+import { Refused } from "@consilium/page/live/ask";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import type { PlanRequest } from "../../../src/http/plans.ts";
 import type { StudySummary } from "../../../src/http/views.ts";
@@ -50,11 +51,23 @@ export function usePlanExample() {
   return useQuery({ queryKey: ["plan", "example"], queryFn: api.planExample, staleTime: Number.POSITIVE_INFINITY });
 }
 
-/** The plan of a text; the one before stays to be seen until the new one is there. */
+/** The plan of a text; the one before stays until the new one is there. Too many at once wait their minute. */
 export function usePlan(request: PlanRequest) {
-  const queryKey = ["budgets", "plan", request];
-  return useQuery({ queryKey, queryFn: () => api.plan(request), placeholderData: keepPreviousData, staleTime: 60_000 });
+  return useQuery({
+    queryKey: ["budgets", "plan", request],
+    queryFn: ({ signal }) => api.plan(request, signal),
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+    retry: (failures, error) => (error instanceof Refused ? error.status === TOO_MANY : failures < RETRIES_MAX),
+    retryDelay: (_, error) => (error instanceof Refused ? TOO_MANY_WAIT_MS : RETRY_MS),
+  });
 }
+
+/** Status of a call that came too soon after many others. */
+const TOO_MANY = 429;
+const TOO_MANY_WAIT_MS = 15_000;
+const RETRIES_MAX = 3;
+const RETRY_MS = 1000;
 
 export function useBudgets() {
   return useQuery({ queryKey: ["budgets"], queryFn: api.budgets, refetchInterval: usePace() });

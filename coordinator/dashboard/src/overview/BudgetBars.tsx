@@ -1,7 +1,7 @@
 import { CapBars } from "@consilium/page/budget/CapBars";
 import { deltaText, epsilonText } from "@consilium/page/figures/format";
 import { Why } from "@consilium/page/why/Why";
-import type { BudgetView } from "../../../src/http/views.ts";
+import type { BudgetView } from "../../../src/http/budgetViews.ts";
 
 interface BudgetBarsProps {
   readonly budgets: readonly BudgetView[];

@@ -1,10 +1,11 @@
 import { deltaText, durationText, epsilonText, intervalText, rateText } from "@consilium/page/figures/format";
 import { State } from "@consilium/page/shell/States";
 import { Why } from "@consilium/page/why/Why";
-import { Card, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
-import type { ReactNode } from "react";
-import type { BudgetView, LiveRoundView, StudyDetail } from "../../../src/http/views.ts";
+import { Group, Progress, SimpleGrid, Stack } from "@mantine/core";
+import type { BudgetView } from "../../../src/http/budgetViews.ts";
+import type { LiveRoundView, StudyDetail } from "../../../src/http/views.ts";
 import { useMetrics, useRound, useSites, useStudyBudgets } from "../live/queries.ts";
+import { FigureCard, Of } from "./FigureCard.tsx";
 
 /** The four figures that a lead looks at first. */
 export function KeyFigures({ study }: { readonly study: StudyDetail }) {
@@ -15,32 +16,6 @@ export function KeyFigures({ study }: { readonly study: StudyDetail }) {
       <HighestEpsilon study={study} />
       <ValidationAuc study={study} />
     </SimpleGrid>
-  );
-}
-
-interface FigureCardProps {
-  readonly name: string;
-  readonly aside?: ReactNode;
-  readonly value: ReactNode;
-  readonly note: ReactNode;
-}
-
-function FigureCard({ name, aside, value, note }: FigureCardProps) {
-  return (
-    <Card component="section" aria-label={name}>
-      <Stack gap={6}>
-        <Group justify="space-between" gap="xs">
-          <Text size="sm" c="dimmed" fw={600}>
-            {name}
-          </Text>
-          {aside}
-        </Group>
-        <div className="big figure">{value}</div>
-        <Text component="div" size="sm" c="dimmed" className="figure">
-          {note}
-        </Text>
-      </Stack>
-    </Card>
   );
 }
 
@@ -141,13 +116,5 @@ function ValidationAuc({ study }: { readonly study: StudyDetail }) {
           : `${auc.state === "resolved" ? `${intervalText(auc)} (95 %)` : auc.why}, after round ${last.round}`
       }
     />
-  );
-}
-
-function Of({ children }: { readonly children: ReactNode }) {
-  return (
-    <Text component="span" size="lg" c="dimmed" fw={500}>
-      {children}
-    </Text>
   );
 }

@@ -17,7 +17,8 @@ export function MetricPlot({ study }: { readonly study: StudyDetail }) {
   const { data } = useMetrics(study.name);
   const points = data?.points ?? NO_POINTS;
   const option = useCallback((ink: Ink) => optionOf(points, study.rounds, ink), [points, study.rounds]);
-  const hidden = hiddenText(points);
+  const why = whyNothing(points, study);
+  const hidden = why === null ? hiddenText(points) : "";
   const cost =
     data === undefined ? "" : ` Each point costs ε = ${epsilonText(data.epsilonPerPoint)} on the validation part.`;
   return (
@@ -41,12 +42,14 @@ export function MetricPlot({ study }: { readonly study: StudyDetail }) {
         ]),
       ]}
     >
-      {points.length === 0 ? (
-        <Center h={300}>
-          <Text c="dimmed">The first point comes after round {study.document.evaluation.everyRounds}.</Text>
-        </Center>
-      ) : (
+      {why === null ? (
         <Chart label={labelOf(points)} height={300} option={option} />
+      ) : (
+        <Center h={300}>
+          <Text c="dimmed" ta="center" maw={420}>
+            {why}
+          </Text>
+        </Center>
       )}
     </PlotCard>
   );
@@ -60,6 +63,18 @@ function cells(figure: MetricFigure | null): (number | null)[] {
 /** What there is to draw. */
 function intervalOf(figure: MetricFigure | null): Resolved | null {
   return figure?.state === "resolved" ? figure : null;
+}
+
+/** Why there is nothing to draw; null where there is something. */
+function whyNothing(points: readonly MetricPoint[], { document }: StudyDetail): string | null {
+  const { everyRounds } = document.evaluation;
+  if (points.length === 0) return `The first point comes after round ${everyRounds}.`;
+  const figures = points.flatMap(({ auc, accuracy }) => [auc, accuracy]);
+  if (figures.some((figure) => intervalOf(figure) !== null)) return null;
+  const hidden = figures.find((figure) => figure?.state === "not-resolvable");
+  const reason = hidden?.state === "not-resolvable" ? ` (${hidden.why})` : "";
+  const rounds = points.map(({ round }) => round).join(", ");
+  return `Noise hides every metric so far, after round ${rounds}${reason}: there is nothing to draw.`;
 }
 
 /** Names of the metrics that noise hides at a point. */

@@ -1,7 +1,7 @@
 import { instantText } from "@consilium/page/figures/format";
 import { Answer } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
-import { Anchor, Card, Stack, Table, Title } from "@mantine/core";
+import { Anchor, Card, Stack, Title } from "@mantine/core";
 import { Link } from "wouter";
 import { useStudies } from "../live/queries.ts";
 import { StudyStateBadge } from "../shell/StudyStateBadge.tsx";
@@ -16,25 +16,21 @@ export function Studies() {
         </Title>
         <Answer query={studies}>
           {(view) => (
-            <WideTable minWidth={560} columns={["Study", "State", "Rounds committed", "Proposed"]}>
-              {view.studies.map(({ name, state, committedRounds, rounds, endedEarly, proposedAt }) => (
-                <Table.Tr key={name}>
-                  <Table.Td>
-                    <Anchor component={Link} href={`/studies/${name}`} size="sm">
-                      {name}
-                    </Anchor>
-                  </Table.Td>
-                  <Table.Td>
-                    <StudyStateBadge state={state} />
-                  </Table.Td>
-                  <Table.Td className="figure">
-                    {committedRounds} of {rounds}
-                    {endedEarly !== null && ", ended early"}
-                  </Table.Td>
-                  <Table.Td>{instantText(proposedAt)}</Table.Td>
-                </Table.Tr>
-              ))}
-            </WideTable>
+            <WideTable
+              minWidth={560}
+              columns={["Study", "State", "Rounds committed", "Proposed"]}
+              rows={view.studies.map(({ name, state, committedRounds, rounds, endedEarly, proposedAt }) => ({
+                key: name,
+                cells: [
+                  <Anchor key="name" component={Link} href={`/studies/${name}`} size="sm">
+                    {name}
+                  </Anchor>,
+                  <StudyStateBadge key="state" state={state} />,
+                  `${committedRounds} of ${rounds}${endedEarly === null ? "" : ", ended early"}`,
+                  instantText(proposedAt),
+                ],
+              }))}
+            />
           )}
         </Answer>
       </Stack>

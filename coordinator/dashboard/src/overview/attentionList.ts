@@ -1,5 +1,6 @@
 import { durationText, epsilonText } from "@consilium/page/figures/format";
-import type { BudgetView, SiteView, StudyDetail } from "../../../src/http/views.ts";
+import type { BudgetView } from "../../../src/http/budgetViews.ts";
+import type { SiteView, StudyDetail } from "../../../src/http/views.ts";
 
 export interface AttentionItem {
   readonly tone: "warn" | "bad";

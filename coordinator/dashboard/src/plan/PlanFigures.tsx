@@ -33,6 +33,9 @@ function rowsOf(plan: Plan): readonly (readonly [string, string])[] {
     ["σ", `${noiseMultiplier}${plan.noiseWasAuto ? ", the least that fits" : ""}`],
     ["ε, training patients", `${shown(epsilon.train)} of ${epsilonText(plan.cap)} at δ = ${deltaText(plan.delta)}`],
     ["ε, validation and audit hold-out", `${shown(epsilon.validation)} and ${shown(epsilon.audit)}`],
+    ...plan.overlap.map(
+      ({ sites, epsilon: atOnce }) => [`ε, a patient at ${sites.join(" and ")} at once`, epsilonText(atOnce)] as const,
+    ),
     ["Most rounds at this σ", String(affordable.rounds)],
     [
       `Least σ for ${plan.rounds} rounds`,
@@ -77,20 +80,14 @@ function Figures({ rows }: { readonly rows: readonly (readonly [string, string])
 
 function Budgets({ plan }: { readonly plan: Plan }) {
   return (
-    <WideTable minWidth={620} columns={["Site", "Data set", "Cap over", "ε now", "ε then", "Cap", "δ", "Most rounds"]}>
-      {plan.budgets.map(({ site, dataset, scope, before, after, cap, delta, rounds }) => (
-        <Table.Tr key={`${site} ${dataset} ${scope}`}>
-          <Table.Td>{site}</Table.Td>
-          <Table.Td>{dataset}</Table.Td>
-          <Table.Td>{scope}</Table.Td>
-          <Table.Td className="figure">{shown(before)}</Table.Td>
-          <Table.Td className="figure">{shown(after)}</Table.Td>
-          <Table.Td className="figure">{epsilonText(cap)}</Table.Td>
-          <Table.Td className="figure">{deltaText(delta)}</Table.Td>
-          <Table.Td className="figure">{rounds}</Table.Td>
-        </Table.Tr>
-      ))}
-    </WideTable>
+    <WideTable
+      minWidth={620}
+      columns={["Site", "Data set", "Cap over", "ε now", "ε then", "Cap", "δ", "Most rounds"]}
+      rows={plan.budgets.map(({ site, dataset, scope, before, after, cap, delta, rounds }) => ({
+        key: `${site} ${dataset} ${scope}`,
+        cells: [site, dataset, scope, shown(before), shown(after), epsilonText(cap), deltaText(delta), rounds],
+      }))}
+    />
   );
 }
 

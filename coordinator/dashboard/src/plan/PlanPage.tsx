@@ -1,9 +1,10 @@
 import { PageHead } from "@consilium/page/shell/PageHead";
+import { RefusalAlert } from "@consilium/page/shell/RefusalAlert";
 import { Answer } from "@consilium/page/shell/States";
-import { Alert, Anchor, Card, Skeleton, Stack, Text, Textarea, Title } from "@mantine/core";
+import { Anchor, Button, Card, Skeleton, Stack, Text, Textarea, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { type RefObject, useRef, useState } from "react";
-import type { PlanExample } from "../../../src/http/plans.ts";
+import type { PlanExample, PlanView } from "../../../src/http/plans.ts";
 import type { PlanFault } from "../../../src/http/planWork.ts";
 import { usePlan, usePlanExample } from "../live/queries.ts";
 import { PlanFigures } from "./PlanFigures.tsx";
@@ -35,6 +36,11 @@ function Editor({ example }: { readonly example: PlanExample }) {
   const [study, ...others] = asked;
   const answer = usePlan({ text: study?.text ?? "", files: others });
   const areas = useRef<HTMLDivElement>(null);
+  const kept = useRef<PlanView>(undefined);
+  if (answer.isSuccess && !answer.isPlaceholderData) kept.current = answer.data;
+  const view = answer.data ?? kept.current;
+  const isOld = view !== undefined && (answer.isPlaceholderData || answer.data === undefined);
+  const isWorking = answer.isFetching;
   const write = (path: string, text: string) =>
     setFiles((before) => before.map((file) => (file.path === path ? { path, text } : file)));
   return (
@@ -55,32 +61,57 @@ function Editor({ example }: { readonly example: PlanExample }) {
           ))}
         </Stack>
       </Card>
-      <Stack gap="lg" aria-live="polite" aria-busy={answer.isFetching}>
-        {answer.error !== null && <Refusal message={answer.error.message} />}
-        {answer.data === undefined && answer.error === null && (
-          <Skeleton height={300} radius="lg" aria-label="Loading" />
-        )}
-        {answer.data !== undefined && answer.data.faults.length > 0 && (
-          <Faults faults={answer.data.faults} areas={areas} />
-        )}
-        {answer.data?.plan != null && (
-          <>
-            <PlanFigures plan={answer.data.plan} />
-            <PlanPlot plan={answer.data.plan} />
-          </>
+      <Stack gap="lg" aria-live="polite" aria-busy={isWorking}>
+        <Progress isWorking={isWorking} refusal={answer.failureReason} onAsk={() => void answer.refetch()} />
+        {view === undefined && answer.error === null && <Skeleton height={300} radius="lg" aria-label="Loading" />}
+        {view !== undefined && (
+          <Stack gap="lg" className={isOld ? "stale" : ""}>
+            {isOld && <Text size="sm">Below: of the text as it was before.</Text>}
+            {view.faults.length > 0 && <Faults faults={view.faults} areas={areas} />}
+            {view.plan !== null && (
+              <>
+                <PlanFigures plan={view.plan} />
+                <PlanPlot plan={view.plan} />
+              </>
+            )}
+          </Stack>
         )}
       </Stack>
     </>
   );
 }
 
-const STUDY_FILE = "study.yaml";
+/** Shorter than this, nobody needs to be told. */
+const SOON_MS = 500;
 
-function Refusal({ message }: { readonly message: string }) {
-  return (
-    <Alert color="red" variant="outline" title={<span style={{ color: "var(--bad)" }}>{message}</span>} role="alert" />
-  );
+interface ProgressProps {
+  readonly isWorking: boolean;
+  /** Why the last attempt came to nothing; null where it did. */
+  readonly refusal: Error | null;
+  readonly onAsk: () => void;
 }
+
+/** A plan that takes long says so; one that was refused says why, and can be asked for again. */
+function Progress({ isWorking, refusal, onAsk }: ProgressProps) {
+  const [isLong] = useDebouncedValue(isWorking, SOON_MS);
+  if (refusal !== null) {
+    return (
+      <Stack gap="sm" align="flex-start">
+        <RefusalAlert error={refusal} />
+        <Button variant="default" size="sm" onClick={onAsk} loading={isWorking}>
+          Ask again
+        </Button>
+      </Stack>
+    );
+  }
+  return isLong && isWorking ? (
+    <Text size="sm" role="status">
+      Working it out…
+    </Text>
+  ) : null;
+}
+
+const STUDY_FILE = "study.yaml";
 
 interface FaultsProps {
   readonly faults: readonly PlanFault[];

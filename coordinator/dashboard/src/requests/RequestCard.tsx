@@ -2,9 +2,11 @@ import { deltaText, epsilonText, instantText, shortDigest } from "@consilium/pag
 import { CommandLine } from "@consilium/page/shell/CommandLine";
 import { State, type Tone } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
-import { Anchor, Card, Group, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
+import { Anchor, Card, Group, Stack, Text, Title, Tooltip } from "@mantine/core";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { RequestView } from "../../../src/http/spendingViews.ts";
+import { OverlapCosts } from "../budget/Overlap.tsx";
 import { StudyStateBadge } from "../shell/StudyStateBadge.tsx";
 
 type SiteAnswer = RequestView["sites"][number];
@@ -15,6 +17,8 @@ const TONE: Record<SiteAnswer["answer"], Tone> = { approved: "good", rejected: "
 export function RequestCard({ request, site }: { readonly request: RequestView; readonly site: string | undefined }) {
   const { study, purpose, state, digest, proposedAt, proposedBy, sites } = request;
   const shown = sites.filter((one) => site === undefined || one.site === site);
+  // Once it has begun, what it costs is in the budgets.
+  const hasCosts = shown.some(({ costs }) => costs.length > 0);
   return (
     <Card component="section" aria-label={study}>
       <Stack gap="sm">
@@ -35,12 +39,11 @@ export function RequestCard({ request, site }: { readonly request: RequestView; 
         </Text>
         <WideTable
           minWidth={720}
-          columns={["Hospital", "Answer", "Data set", "ε now", "ε with it", "Cap", "Who, when, why"]}
-        >
-          {shown.map((answer) => (
-            <AnswerRow key={answer.site} answer={answer} />
-          ))}
-        </WideTable>
+          columns={["Hospital", "Answer", ...(hasCosts ? COSTS : []), "Data set", "Who, when, why"]}
+          long={["Who, when, why"]}
+          rows={shown.map((answer) => ({ key: answer.site, cells: cellsOf(answer, hasCosts) }))}
+        />
+        <OverlapCosts overlap={request.overlap} delta={request.delta} />
         {shown.some(({ answer }) => answer === "waiting") && (
           <CommandLine command={`consilium-site study approve ${study}`} />
         )}
@@ -56,25 +59,34 @@ export function RequestCard({ request, site }: { readonly request: RequestView; 
   );
 }
 
-function AnswerRow({ answer }: { readonly answer: SiteAnswer }) {
+const COSTS = ["ε now", "ε with it", "Cap"];
+
+function cellsOf(answer: SiteAnswer, hasCosts: boolean): ReactNode[] {
   const { site, answer: word, dataset, costs, steward, at, reason, offer } = answer;
   const [cost] = costs;
   const words = [steward, at === null ? null : instantText(at), reason].filter((part) => part !== null);
+  return [
+    site,
+    <State key="answer" tone={offer === null ? TONE[word] : "warn"}>
+      {answerText(answer)}
+    </State>,
+    ...(hasCosts ? costCells(cost) : []),
+    dataset ?? cost?.dataset ?? "",
+    words.join(" · "),
+  ];
+}
+
+function costCells(cost: SiteAnswer["costs"][number] | undefined): ReactNode[] {
+  if (cost === undefined) return ["", "", ""];
+  return [epsilonText(cost.before), <Then key="then" cost={cost} />, epsilonText(cost.cap)];
+}
+
+function Then({ cost: { after, fits } }: { readonly cost: SiteAnswer["costs"][number] }) {
   return (
-    <Table.Tr>
-      <Table.Td>{site}</Table.Td>
-      <Table.Td>
-        <State tone={offer === null ? TONE[word] : "warn"}>{answerText(answer)}</State>
-      </Table.Td>
-      <Table.Td>{dataset ?? cost?.dataset ?? "–"}</Table.Td>
-      <Table.Td className="figure">{cost === undefined ? "–" : epsilonText(cost.before)}</Table.Td>
-      <Table.Td className="figure">
-        {cost === undefined ? "–" : epsilonText(cost.after)}
-        {cost !== undefined && !cost.fits && <State tone="bad">passes the cap</State>}
-      </Table.Td>
-      <Table.Td className="figure">{cost === undefined ? "–" : epsilonText(cost.cap)}</Table.Td>
-      <Table.Td>{words.length === 0 ? "–" : words.join(" · ")}</Table.Td>
-    </Table.Tr>
+    <Group gap="xs">
+      {epsilonText(after)}
+      {!fits && <State tone="bad">passes the cap</State>}
+    </Group>
   );
 }
 

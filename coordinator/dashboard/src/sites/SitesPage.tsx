@@ -2,7 +2,8 @@ import { agoText, durationText, instantText } from "@consilium/page/figures/form
 import { PageHead } from "@consilium/page/shell/PageHead";
 import { Answer, Empty, State } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
-import { Card, Stack, Table, Text } from "@mantine/core";
+import { Card, Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
 import type { SiteView } from "../../../src/http/views.ts";
 import { useSites } from "../live/queries.ts";
 import { useNow } from "../shell/LiveDot.tsx";
@@ -40,38 +41,29 @@ function SitesTable({ sites }: { readonly sites: readonly SiteView[] }) {
       <WideTable
         minWidth={860}
         columns={["Site", "State", "Last event", "Certificate ends", "Rounds in time", "Backend", "Version"]}
-      >
-        {sites.map((site) => (
-          <SiteRow key={site.name} site={site} now={now} />
-        ))}
-      </WideTable>
+        rows={sites.map((site) => ({ key: site.name, cells: cellsOf(site, now) }))}
+      />
     </Card>
   );
 }
 
-function SiteRow({ site, now }: { readonly site: SiteView; readonly now: number }) {
-  return (
-    <Table.Tr>
-      <Table.Td>
-        <Text size="sm" fw={600}>
-          {site.name}
-        </Text>
-        <Text size="xs" c="dimmed" maw={260}>
-          {site.fingerprint}
-        </Text>
-      </Table.Td>
-      <Table.Td>{stateOf(site)}</Table.Td>
-      <Table.Td className="figure">
-        {site.lastEventAt === null ? "never" : agoText(Date.parse(site.lastEventAt), now)}
-      </Table.Td>
-      <Table.Td>{certificateWords(site.certificateEndsAt, now)}</Table.Td>
-      <Table.Td className="figure">
-        {site.roundsAsked === 0 ? "none asked" : `${site.roundsAnswered} of ${site.roundsAsked}`}
-      </Table.Td>
-      <Table.Td>{site.backend ?? "not published"}</Table.Td>
-      <Table.Td>{site.version ?? "not published"}</Table.Td>
-    </Table.Tr>
-  );
+function cellsOf(site: SiteView, now: number): ReactNode[] {
+  return [
+    <div key="name">
+      <Text size="sm" fw={600}>
+        {site.name}
+      </Text>
+      <Text size="xs" c="dimmed" maw={260} className="wraps">
+        {site.fingerprint}
+      </Text>
+    </div>,
+    stateOf(site),
+    site.lastEventAt === null ? "never" : agoText(Date.parse(site.lastEventAt), now),
+    certificateWords(site.certificateEndsAt, now),
+    site.roundsAsked === 0 ? "none asked" : `${site.roundsAnswered} of ${site.roundsAsked}`,
+    site.backend ?? "not published",
+    site.version ?? "not published",
+  ];
 }
 
 function stateOf({ standing, connected }: SiteView) {

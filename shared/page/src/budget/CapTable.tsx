@@ -1,40 +1,64 @@
 import type { CapView } from "@consilium/shared/ledger/capView";
-import { Card, Stack, Table, Title } from "@mantine/core";
-import { deltaText, epsilonText } from "../figures/format.ts";
+import { Card, Stack, Text, Title } from "@mantine/core";
+import { dayText, deltaText, epsilonText } from "../figures/format.ts";
 import { State, type Tone } from "../shell/States.tsx";
 import { WideTable } from "../shell/WideTable.tsx";
 import { leftText } from "./WhatIf.tsx";
 
+/** Whose cap; where it is known from approvals alone, when the last one came. */
+interface NamedCap {
+  readonly name: string;
+  readonly cap: CapView;
+  readonly asOf?: string | null;
+}
+
 interface CapTableProps {
   /** What the first column is called: whose caps. */
   readonly of: string;
-  readonly caps: readonly { readonly name: string; readonly cap: CapView }[];
+  readonly caps: readonly NamedCap[];
+  /** What has to be said of all of them. */
+  readonly note?: string;
 }
 
 /** Every cap with what is booked under it: over all studies, on a study, on a period. */
-export function CapTable({ of, caps }: CapTableProps) {
+export function CapTable({ of, caps, note }: CapTableProps) {
+  const isDated = caps.some(({ asOf }) => asOf !== undefined);
+  const columns = [of, "Cap over", "Spent or reserved", "Cap", "Left", "δ", "Reached"];
   return (
     <Card component="section" aria-label="Caps">
       <Stack gap="sm">
         <Title order={2} size="h5">
           Caps
         </Title>
-        <WideTable minWidth={660} columns={[of, "Cap over", "Spent or reserved", "Cap", "Left", "δ", ""]}>
-          {caps.map(({ name, cap }) => (
-            <Table.Tr key={`${name} ${overText(cap)}`}>
-              <Table.Td>{name}</Table.Td>
-              <Table.Td>{overText(cap)}</Table.Td>
-              <Table.Td className="figure">{epsilonText(cap.booked)}</Table.Td>
-              <Table.Td className="figure">{epsilonText(cap.epsilon)}</Table.Td>
-              <Table.Td className="figure">{leftText(cap.left)}</Table.Td>
-              <Table.Td className="figure">{deltaText(cap.delta)}</Table.Td>
-              <Table.Td>{cap.level > 0 && <State tone={toneOf(cap.level)}>{cap.level} % reached</State>}</Table.Td>
-            </Table.Tr>
-          ))}
-        </WideTable>
+        {note !== undefined && (
+          <Text size="sm" c="dimmed">
+            {note}
+          </Text>
+        )}
+        <WideTable
+          minWidth={isDated ? 780 : 660}
+          columns={isDated ? [...columns, "As of"] : columns}
+          rows={caps.map(({ name, cap, asOf }) => ({
+            key: `${name} ${overText(cap)}`,
+            cells: [
+              name,
+              overText(cap),
+              epsilonText(cap.booked),
+              epsilonText(cap.epsilon),
+              leftText(cap.left),
+              deltaText(cap.delta),
+              cap.level === 0 ? null : <Reached key="reached" level={cap.level} />,
+              asOf == null ? "withdrawn since" : dayText(asOf),
+            ],
+          }))}
+        />
       </Stack>
     </Card>
   );
+}
+
+function Reached({ level }: { readonly level: number }) {
+  return <State tone={toneOf(level)}>{level} % reached</State>;
 }
 
 /** What counts under a cap. */

@@ -1,4 +1,4 @@
-import { Card, Stack, Table, Text } from "@mantine/core";
+import { Card, Stack, Text } from "@mantine/core";
 import { deltaText, epsilonText } from "../figures/format.ts";
 import { State } from "../shell/States.tsx";
 import { WideTable } from "../shell/WideTable.tsx";
@@ -43,32 +43,42 @@ export function WhatIf({ study, rounds, of, rows }: WhatIfProps) {
       />
       {rows.length > 0 && (
         <Card component="section" aria-label="What if, in figures">
-          <WideTable minWidth={660} columns={[of, "", "ε now", "ε then", "Cap", "Left then", "δ", ""]}>
-            {rows.map(({ key, name, beside, before, after, cap, left, delta, fits, refusedBy, affordableRounds }) => (
-              <Table.Tr key={key}>
-                <Table.Td>{name}</Table.Td>
-                <Table.Td>{beside}</Table.Td>
-                <Table.Td className="figure">{epsilonText(before)}</Table.Td>
-                <Table.Td className="figure">{epsilonText(after)}</Table.Td>
-                <Table.Td className="figure">{epsilonText(cap)}</Table.Td>
-                <Table.Td className="figure">{leftText(left)}</Table.Td>
-                <Table.Td className="figure">{deltaText(delta)}</Table.Td>
-                <Table.Td>
-                  <State tone={fits ? "good" : "bad"}>
-                    {fits ? "fits" : `${affordableRounds} of ${rounds} rounds`}
-                  </State>
-                  {refusedBy !== null && (
-                    <Text size="xs" c="dimmed">
-                      would pass {refusedBy}
-                    </Text>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </WideTable>
+          <WideTable
+            minWidth={660}
+            columns={[of, "Data set", "ε now", "ε then", "Cap", "Left then", "δ", "Fits"]}
+            long={["Fits"]}
+            rows={rows.map(({ key, name, beside, before, after, cap, left, delta, ...row }) => ({
+              key,
+              cells: [
+                name,
+                beside,
+                epsilonText(before),
+                epsilonText(after),
+                epsilonText(cap),
+                leftText(left),
+                deltaText(delta),
+                <Fits key="fits" rounds={rounds} {...row} />,
+              ],
+            }))}
+          />
         </Card>
       )}
     </Stack>
+  );
+}
+
+type FitsProps = Pick<WhatIfRow, "fits" | "refusedBy" | "affordableRounds"> & { readonly rounds: number };
+
+function Fits({ fits, refusedBy, affordableRounds, rounds }: FitsProps) {
+  return (
+    <>
+      <State tone={fits ? "good" : "bad"}>{fits ? "fits" : `${affordableRounds} of ${rounds} rounds`}</State>
+      {refusedBy !== null && (
+        <Text size="xs" c="dimmed">
+          would pass {refusedBy}
+        </Text>
+      )}
+    </>
   );
 }
 

@@ -39,6 +39,11 @@ export function instantText(iso: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }
 
+/** Its day alone. */
+export function dayText(iso: string): string {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }).format(new Date(iso));
+}
+
 /** First figures of a digest, enough to tell two apart by eye. */
 export function shortDigest(digest: string): string {
   return `${digest.slice(0, 12)}…`;

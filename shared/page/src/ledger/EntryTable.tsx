@@ -1,5 +1,4 @@
 import type { LedgerEntry } from "@consilium/shared/ledger/entry";
-import { Table } from "@mantine/core";
 import { instantText, shortDigest } from "../figures/format.ts";
 import { WideTable } from "../shell/WideTable.tsx";
 import { describeEntry } from "./describeEntry.ts";
@@ -7,19 +6,19 @@ import { describeEntry } from "./describeEntry.ts";
 /** Entries in words. */
 export function EntryTable({ entries }: { readonly entries: readonly LedgerEntry[] }) {
   return (
-    <WideTable minWidth={760} columns={["No.", "When", "What", "Details", "Hash"]}>
-      {entries.map(({ sequence, at, body, hash }) => {
+    <WideTable
+      minWidth={760}
+      columns={["No.", "When", "What", "Details", "Hash"]}
+      long={["Details"]}
+      rows={entries.map(({ sequence, at, body, hash }) => {
         const { what, details } = describeEntry(body);
-        return (
-          <Table.Tr key={sequence}>
-            <Table.Td className="figure">{sequence}</Table.Td>
-            <Table.Td>{instantText(at)}</Table.Td>
-            <Table.Td>{what}</Table.Td>
-            <Table.Td>{details}</Table.Td>
-            <Table.Td className="hash">{shortDigest(hash)}</Table.Td>
-          </Table.Tr>
+        const shown = (
+          <span key="hash" className="hash">
+            {shortDigest(hash)}
+          </span>
         );
+        return { key: String(sequence), cells: [sequence, instantText(at), what, details, shown] };
       })}
-    </WideTable>
+    />
   );
 }

@@ -13,13 +13,19 @@ export interface Asked {
   readonly method?: "GET" | "POST";
   readonly content?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Aborted once nobody waits for the answer. */
+  readonly signal?: AbortSignal;
 }
 
 /** Asks the program that serves this page; what it refuses is thrown as it says it. */
-export async function ask<View>(path: string, { method = "GET", content, headers = {} }: Asked = {}): Promise<View> {
+export async function ask<View>(
+  path: string,
+  { method = "GET", content, headers = {}, signal }: Asked = {},
+): Promise<View> {
   const response = await fetch(path, {
     method,
     credentials: "same-origin",
+    ...(signal === undefined ? {} : { signal }),
     headers: {
       accept: "application/json",
       ...(content === undefined ? {} : { "content-type": "application/json" }),

@@ -48,6 +48,18 @@ export const REASONS = {
       ["Steps", "a ledger with more charges than the plot has points is drawn in runs of charges; its end is exact."],
     ],
   },
+  shared: {
+    title: "A patient at several sites",
+    lines: [
+      ["What", "ε of a patient who is at all sites of a group at once, over all studies, reservations counted."],
+      [
+        "Formula",
+        "each site's noise is its own, so Rényi divergences add, order by order (Mironov 2017, Proposition 1), for the " +
+          "costliest choice of a part at each site.",
+      ],
+      ["Declared", "by the study; no site knows another's patients, so no cap is held against it."],
+    ],
+  },
   highest: {
     title: "The site that spent most",
     lines: [
