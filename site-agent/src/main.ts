@@ -226,8 +226,7 @@ class Agent {
         this.#logger.info("release-published", { study: message.study, manifest: message.manifest });
         return ACCEPTED;
       case "answers-held":
-        for (const study of takeHeldAnswers(records, config.name, message))
-          this.#logger.warn("refusal-restored", { study });
+        takeHeldAnswers(records, config.name, message).map((study) => this.#logger.warn("refusal-restored", { study }));
         book.forget();
         return ACCEPTED;
       case "ledgers-differ":
@@ -258,8 +257,9 @@ class Agent {
   }
 
   /** The link begins anew: both sides say where they stand, and whether the ledgers join now. */
-  async #acceptRestore({ by, reason }: Extract<ControlRequest, { ask: "accept-restore" }>): Promise<unknown> {
-    const accepted = await this.#restore.accept(by, reason);
+  async #acceptRestore(request: Extract<ControlRequest, { ask: "accept-restore" }>): Promise<unknown> {
+    const accepted = await this.#restore.accept(request);
+    if (request.isPreview) return accepted;
     this.#logger.info("restore-accepted", { recovered: accepted.recovered });
     this.#linked()
       .reconnect()

@@ -60,7 +60,7 @@ describe("[LED13] a ledger restored from an older copy", () => {
 
     const { accepted } = await consortium.consilium(acceptance);
     expect(accepted).toHaveLength(SITES.length);
-    for (const name of SITES) expect((await consortium.site(name, acceptance)).accepted).toHaveLength(1);
+    for (const name of SITES) expect((await consortium.site(name, sure)).accepted).toHaveLength(1);
     await until(async () => (await verify()).lost.length === 0);
     await trained("after");
     await expectAgreement("first");
@@ -74,7 +74,13 @@ describe("[LED13] a ledger restored from an older copy", () => {
     expect((await consortium.site("va", ["budget", "show"])).apart.what).toContain("older copy");
     const looked = await processes.run("consilium-site", ["budget", "verify", "--data", consortium.siteFolder("va")]);
     expect([looked.code, looked.stderr]).toEqual([4, expect.stringContaining("older copy")]);
-    const { accepted, recovered } = await consortium.site("va", acceptance);
+    const asked = await processes.run("consilium-site", [...acceptance, "--data", consortium.siteFolder("va")]);
+    expect([asked.code, asked.stderr]).toEqual([
+      2,
+      expect.stringMatching(/va's ledger would go on .*\d+ charges would be counted .*freezes.*--yes/s),
+    ]);
+    expect((await consortium.site("va", ["status"])).apart).not.toBeNull();
+    const { accepted, recovered } = await consortium.site("va", sure);
     expect(accepted).toHaveLength(1);
     expect(recovered).toBeGreaterThan(0);
     const own = (await consortium.site("va", ["budget", "show"])).datasets[0].spending.epsilon;
@@ -87,6 +93,7 @@ describe("[LED13] a ledger restored from an older copy", () => {
     await expectAgreement("second");
   });
 
+  const sure = ["budget", "accept-restore", "--reason", REASON, "--yes"];
   const acceptance = ["budget", "accept-restore", "--reason", REASON];
 
   async function trained(name: string): Promise<void> {

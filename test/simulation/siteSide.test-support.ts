@@ -193,7 +193,11 @@ export class SiteSide {
 
   async accept(): Promise<Failure | Accepted> {
     try {
-      const accepted = await this.#opened().restore.accept("operator", "the disk broke");
+      const accepted = await this.#opened().restore.accept({
+        by: "operator",
+        reason: "the disk broke",
+        isPreview: false,
+      });
       this.connect();
       return accepted;
     } catch (error) {

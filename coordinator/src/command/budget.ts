@@ -1,6 +1,8 @@
+import { periodText } from "@consilium/shared/ledger/cap";
+import type { Notice } from "@consilium/shared/ledger/notice";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
-import { BudgetList } from "../http/budgetViews.ts";
+import { BudgetList, type BudgetView, NoticeList } from "../http/budgetViews.ts";
 import { registerBudgetEpsilon } from "./budgetEpsilon.ts";
 import { registerBudgetLedger } from "./budgetLedger.ts";
 import { registerBudgetRestore } from "./budgetRestore.ts";
@@ -21,7 +23,8 @@ export function registerBudget(program: Command): void {
 
 async function show({ study, ...options }: ClientOptions & { study?: string }): Promise<void> {
   const path = study === undefined ? "/api/budgets" : `/api/studies/${encodeURIComponent(study)}/budgets`;
-  const list = await (await Client.of(options)).get(path, BudgetList);
+  const client = await Client.of(options);
+  const list = await client.get(path, BudgetList);
   const rows = list.budgets.map((entry) => [
     entry.site,
     entry.dataset,
@@ -32,8 +35,19 @@ async function show({ study, ...options }: ClientOptions & { study?: string }): 
   ]);
   // Training is told of one study alone: of several it would be a sum that no cap is held against.
   const share = study === undefined ? [] : [`ε training of ${study}`];
-  print(options.json, list, table(["site", "data set", "ε spent, all studies", ...share, "ε cap", "δ"], rows));
+  const others = list.budgets.flatMap(otherCaps);
+  const listed = new Set(list.budgets.map(({ site, dataset }) => `${site}/${dataset}`));
+  const notices = (await client.get("/api/notices", NoticeList)).notices.filter(({ site, dataset }) =>
+    listed.has(`${site}/${dataset}`),
+  );
+  print(
+    options.json,
+    { ...list, notices },
+    table(["site", "data set", "ε spent, all studies", ...share, "ε cap", "δ"], rows),
+  );
   if (options.json === true) return;
+  if (others.length > 0) hint(table(["site", "data set", "cap for", "ε with reserved", "ε cap", "% reached"], others));
+  for (const notice of notices) hint(noticeText(notice));
   hint(
     "Each cap is as its steward signed it with the newest approval; a lower one set since holds at the site already.",
   );
@@ -41,4 +55,23 @@ async function show({ study, ...options }: ClientOptions & { study?: string }): 
     hint(`A patient at ${sites.join(" + ")} all at once: ε ${epsilonText(epsilon)} by ${study}, at its δ`);
   }
   if (study === undefined) hint("one study's training: consilium budget show --study NAME");
+}
+
+/** Those beside the cap over all studies: for one study, or for a period. */
+function otherCaps({ site, dataset, caps }: BudgetView): string[][] {
+  return caps
+    .filter(({ of }) => of !== "data-set")
+    .map(({ study, period, epsilon, booked, level }) => [
+      site,
+      dataset,
+      study ?? (period === null ? "" : periodText(period)),
+      epsilonText(booked),
+      String(epsilon),
+      level === 0 ? "" : String(level),
+    ]);
+}
+
+function noticeText({ at, site, dataset, study, period, level, epsilon, cap, delta }: Notice): string {
+  const which = study === null ? (period === null ? "its cap" : `its cap for ${periodText(period)}`) : `${study}'s cap`;
+  return `${at}  ${site}, ${dataset}: ${level} % of ${which} is booked: ε ${epsilonText(epsilon)} of ${cap} at δ = ${delta}`;
 }

@@ -18,7 +18,9 @@ export interface Look {
   readonly auc: number | null;
   /** The newest evaluation. */
   readonly metrics: MetricPoint | null;
+  /** Over all studies, at the site whose cap's δ is named: the one that spent most. */
   readonly epsilon: number;
+  readonly delta: number;
   readonly reason: string | null;
   /** Why training ended before its last signed round. */
   readonly endedEarly: string | null;
@@ -53,6 +55,7 @@ async function lookAt(client: Client, name: string): Promise<Look> {
   const { committedRounds, rounds } = await client.get(`${path}/round`, LiveRoundView);
   const newest = (await client.get(`${path}/metrics`, MetricSeries)).points.at(-1) ?? null;
   const { budgets } = await client.get(`${path}/budgets`, BudgetList);
+  const [most] = [...budgets].sort((a, b) => b.spentEpsilon - a.spentEpsilon);
   return {
     study: detail.name,
     state: detail.state,
@@ -60,7 +63,8 @@ async function lookAt(client: Client, name: string): Promise<Look> {
     rounds,
     auc: newest?.auc?.state === "resolved" ? newest.auc.value : null,
     metrics: newest,
-    epsilon: Math.max(0, ...budgets.map(({ spentEpsilon }) => spentEpsilon)),
+    epsilon: most?.spentEpsilon ?? 0,
+    delta: most?.delta ?? detail.document.privacy.delta,
     reason: isEnded(detail.state) || TELLS_WHY.has(detail.state) ? detail.reason : null,
     endedEarly: detail.endedEarly,
   };
@@ -71,14 +75,14 @@ export function howToResume(study: string): string {
   return `next: consilium study resume ${study}, once the reason is gone; an abandoned round is tried again, and charged again`;
 }
 
-export function lineOf({ state, round, rounds, metrics, epsilon, reason, endedEarly }: Look): string {
+export function lineOf({ state, round, rounds, metrics, epsilon, reason, endedEarly, delta }: Look): string {
   // The reason for an audit that came early is why training ended.
   const why = reason !== null && endedEarly?.startsWith(reason) === true ? null : reason;
   return [
     state,
     `round ${round}/${rounds}`,
     ...metricsText(metrics),
-    `ε ${epsilonText(epsilon)} at the site that spent most`,
+    `ε ${epsilonText(epsilon)} at δ = ${delta}, over all studies, at the site that spent most`,
     why,
     endedEarly,
   ]

@@ -171,7 +171,7 @@ describe("[LED10] a ledger that was restored from an older copy is found when a 
     admit({ type: "ready", own: signed(headAt(8), identity), held: null });
     sent.length = 0;
     const told = () => sent.filter((type) => type === "ledger-told").length;
-    for (let times = 1; times <= 4; times++) {
+    for (let times = 1; times <= 8; times++) {
       restores.wanted(basel);
       expect(() => restores.wanted(basel)).toThrow(expect.objectContaining({ code: "restore/not-asked" }));
       await vi.waitFor(() => expect(told()).toBe(times));

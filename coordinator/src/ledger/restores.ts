@@ -12,7 +12,7 @@ import type { SiteName } from "@consilium/shared/units/identity";
 import type { StudyWorld } from "../study/world.ts";
 
 /** How often one site is told our ledger: each telling reads all of it. */
-const TELLINGS: Rate = { perSecond: 1 / 30, burst: 4 };
+const TELLINGS: Rate = { perSecond: 1 / 30, burst: 8 };
 
 /** What keeps our ledger and a connected site's from joining. */
 interface Apart {

@@ -51,6 +51,16 @@ describe("[LED11] an exported ledger is verified offline, with its writer's publ
     expect(ofHeart.map(({ sequence }) => sequence)).toEqual([2, 3, 5]);
   });
 
+  test("who reads an altered one is told to get it again: there is no ledger to restore", () => {
+    for (const lines of [whole, part]) {
+      const altered = lines.map((line, index) => (index === 1 ? line.replace("basel", "bazel") : line));
+      expect(altered).not.toEqual(lines);
+      expect(() => read(altered)).toThrow(
+        expect.objectContaining({ code: "ledger/corrupt", remedy: expect.stringMatching(/^Get the export again/) }),
+      );
+    }
+  });
+
   test.each([
     ["the whole", whole],
     ["a part", part],

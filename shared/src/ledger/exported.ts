@@ -76,15 +76,25 @@ export function readExport(text: string, publicKey: PublicKey): VerifiedExport {
   if (!verifyStatement(publicKey, LEDGER_HEAD_DOMAIN, head, signature)) {
     throw invalid(`its head is not signed with the key given for ${head.writer}`);
   }
-  const entries = header.complete
-    ? readChain(lines, head.writer, publicKey)
-    : lines.map((line) => readProved(line, header, publicKey));
+  const entries = entriesOf(lines, header, publicKey);
   const state = header.complete ? replay(head.writer, entries) : null;
   if (state !== null && canonicalJson(headOf(state)) !== canonicalJson(head)) {
     throw invalid("its entries are not those that its head was signed over");
   }
   checkCountersigned(header, publicKey, state);
   return { header, entries, state };
+}
+
+/** Whoever reads an export has no ledger to restore: it is the file that is wrong. */
+function entriesOf(lines: readonly string[], header: ExportHeader, publicKey: PublicKey): readonly LedgerEntry[] {
+  try {
+    if (header.complete) return readChain(lines, header.head.writer, publicKey);
+    return lines.map((line) => readProved(line, header, publicKey));
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "ledger/corrupt") throw error;
+    const { code, kind, message: what, fields } = error;
+    throw new Failure({ code, kind, what, remedy: GET_AGAIN, fields, cause: error });
+  }
 }
 
 function readProved(line: string, { head }: ExportHeader, publicKey: PublicKey): LedgerEntry {
@@ -122,11 +132,13 @@ function parseJson(line: string): unknown {
   }
 }
 
+const GET_AGAIN = "Get the export again from its writer, and the public key by a way that you trust.";
+
 function invalid(why: string): Failure {
   return new Failure({
     code: "ledger/export-invalid",
     kind: "fault",
     what: `The exported ledger can't be trusted: ${why}.`,
-    remedy: "Get the export again from its writer, and the public key by a way that you trust.",
+    remedy: GET_AGAIN,
   });
 }

@@ -85,7 +85,8 @@ function scheduleParts(document: StudyDocument): PartEpsilons {
   return { train: bounded(train), validation: bounded(validation), audit: bounded(audit) };
 }
 
-function plannedCurves(document: StudyDocument): RdpCurve[] {
+/** What the study does to each part of a site's patients, in the order of `Part.options`. */
+export function plannedCurves(document: StudyDocument): RdpCurve[] {
   return Part.options.map((part) => eventsOf(document, part).map(curveOf).reduce(addCurves, ZERO_CURVE));
 }
 

@@ -3,6 +3,7 @@ import { CapsInForce } from "@consilium/shared/ledger/cap";
 import { capsInForce } from "@consilium/shared/ledger/capFilter";
 import type { Purse } from "@consilium/shared/ledger/limit";
 import type { LedgerState } from "@consilium/shared/ledger/state";
+import { largestPlan } from "@consilium/shared/plan/largestPlan";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy } from "@consilium/shared/study/network";
@@ -50,18 +51,26 @@ function refusalOf(state: LedgerState, policy: Policy, purse: Purse, day: number
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const refusal = toRefusal(error);
-    return refusal.code.startsWith("budget/") ? { ...refusal, remedy: beforeSigning(refusal.code, purse) } : refusal;
+    if (!refusal.code.startsWith("budget/")) return refusal;
+    return { ...refusal, remedy: beforeSigning(refusal.code, purse, () => hasOffer(state, purse, day)) };
   }
 }
 
 /** What a steward can do who hasn't approved yet: nothing runs that could be stopped. */
-function beforeSigning(code: string, { dataset, document }: Purse): string {
+function beforeSigning(code: string, { dataset, document }: Purse, fits: () => boolean): string {
   const cap = `consilium-site budget cap ${dataset} --epsilon E --delta D`;
   if (code === "budget/no-cap") return `Set one: ${cap}`;
   const offer = `consilium-site study counter-offer ${document.name} --epsilon E`;
   if (code === "budget/study-exceeded") return `Offer what you would grant: ${offer}. Nothing was approved.`;
   const raise = `consilium-site budget raise ${dataset} ${RAISED_BY[code] ?? ""}--reason WHY`;
+  if (!fits())
+    return `No ε that you could offer fits. Two stewards may raise the cap (${raise}). Nothing was approved.`;
   return `Offer what fits (${offer}), or have two stewards raise the cap (${raise}). Nothing was approved.`;
+}
+
+/** Whether some noise makes the study fit: else its evaluations or its audit alone pass a limit. */
+function hasOffer(state: LedgerState, purse: Purse, day: number): boolean {
+  return largestPlan(state, purse, day).noiseMultiplier !== null;
 }
 
 const RAISED_BY: Readonly<Record<string, string>> = {

@@ -9,6 +9,7 @@ import { openSite } from "../control/site.ts";
 import { readKeys } from "../storage/keys.ts";
 import { status } from "./agent.ts";
 import { setCap } from "./budget.ts";
+import { lower } from "./capChanges.ts";
 import type { CommandContext } from "./context.ts";
 import { register } from "./datasets.ts";
 import { heartStudy, inDatabase, joinedSite } from "./joinedSite.test-support.ts";
@@ -60,7 +61,7 @@ describe("before a study is approved", () => {
   });
 
   test("over the cap, the remedy is what a steward can do: nothing runs yet that could be stopped", async () => {
-    const small = { epsilon: 0.5, delta: 1e-4, perStudy: undefined, steward: with1("right") };
+    const small = { epsilon: 3.7, delta: 1e-4, perStudy: undefined, steward: with1("right") };
     await writeFile(join(root, "tight.csv"), `${await readFile(records, "utf8")}\n`);
     await register(context, "tight", join(root, "tight.csv"));
     await setCap(context, "tight", small);
@@ -71,6 +72,28 @@ describe("before a study is approved", () => {
         /^Offer what fits .*counter-offer heart.*budget raise tight .*Nothing was approved\.$/,
       ),
     });
+  });
+
+  test("where not even noise without end makes it fit, nothing is said to be offered", async () => {
+    await writeFile(join(root, "tighter.csv"), `${await readFile(records, "utf8")}\n\n`);
+    await register(context, "tighter", join(root, "tighter.csv"));
+    await setCap(context, "tighter", { epsilon: 0, delta: 1e-4, perStudy: undefined, steward: with1("right") });
+    expect(said.join("\n")).toMatch(/With ε = 0 nothing may ever be done with tighter; to raise it takes two/);
+    const failure = approve(context, heartStudy.name, { dataset: "tighter", steward: with1("right") });
+    await expect(failure).rejects.toMatchObject({
+      code: "budget/cap-exceeded",
+      remedy: expect.stringMatching(/^No ε that you could offer fits\. Two stewards/),
+    });
+  });
+
+  test("a cap for a study that nobody proposed is said to wait for one", async () => {
+    const words = { study: "hart-disease", epsilon: 1 };
+    const by = { reason: "less", steward: with1("right") };
+    await lower(context, "heart", words, by);
+    expect(said.join("\n")).toContain(`No study hart-disease was proposed here (only ${heartStudy.name})`);
+    said = [];
+    await lower(context, "heart", { study: heartStudy.name, epsilon: 3.9 }, by);
+    expect(said.join("\n")).not.toContain("No study");
   });
 });
 

@@ -90,6 +90,8 @@ export async function setCap(context: CommandContext, name: string, options: Cap
   const before = await budgetOf(context, dataset);
   const spentBefore = before?.spending?.epsilon ?? 0;
   if (before?.cap != null) context.output.say(`Spent so far: ε ${epsilonCell(spentBefore)} at δ = ${before.cap.delta}`);
+  if (epsilon === 0)
+    context.output.say(`With ε = 0 nothing may ever be done with ${dataset}; to raise it takes two stewards.`);
   const question = `Set the cap of ${dataset} to ε ≤ ${epsilon} at δ = ${delta}?`;
   const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "set-cap", dataset, cap }));

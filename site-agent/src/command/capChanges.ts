@@ -1,7 +1,8 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { CapChange, type CapsInForce, periodText } from "@consilium/shared/ledger/cap";
-import { DatasetId } from "@consilium/shared/units/identity";
+import { DatasetId, type StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
+import { StudySummary } from "../control/request.ts";
 import { DatasetBudget, type RaiseView } from "../ledger/budget.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import type { ChangeWords } from "./flags.ts";
@@ -22,6 +23,7 @@ export async function lower(
   { reason, steward }: Decided,
 ): Promise<void> {
   const { dataset, budget, change } = await asked(context, name, words);
+  if (change.of === "study") await sayWhetherKnown(context, change.study);
   const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Lower it?`;
   const { signer } = await stewardOf(context, steward, question);
   await decideAs(context, signer, () => ({ action: "lower-cap", dataset, change, reason }));
@@ -29,6 +31,16 @@ export async function lower(
     `${changeText(change)} on ${dataset}, from now on.`,
     runnable("Next: consilium-site budget show"),
   ]);
+}
+
+/** A cap may come before its study; a name that was mistyped bounds nothing. */
+async function sayWhetherKnown(context: CommandContext, study: StudyName): Promise<void> {
+  const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
+  if (studies.some(({ name }) => name === study)) return;
+  const known = studies.map(({ name }) => name).join(", ");
+  context.output.say(
+    `No study ${study} was proposed here${known === "" ? "" : ` (only ${known})`}: the cap waits for one.`,
+  );
 }
 
 /** Asks that a cap be raised: another steward grants it, or nothing changes. */

@@ -66,7 +66,7 @@ export async function stewardOf(
   return { sealed, signer: await openKey(sealed, password) };
 }
 
-async function requireYes(question: string, { input, output }: Terminal): Promise<void> {
+export async function requireYes(question: string, { input, output }: Terminal): Promise<void> {
   const lines = createInterface({ input, output });
   const reply = await lines.question(`${question} [y/N] `);
   lines.close();

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
-import { number, reasonText, type Shared } from "./flags.ts";
+import { number, reasonText, type Shared, yesOption } from "./flags.ts";
 import type { LedgerOptions } from "./ledger.ts";
 
 /** What looks into this site's ledger and proves it; `accept-restore` alone changes something. */
@@ -35,7 +35,8 @@ export function addLedgerCommands(
     "go on from a ledger that was restored from an older copy, ours or the coordinator's",
   )
     .requiredOption("--reason <text>", "what happened, kept in the ledger for ever", reasonText)
-    .action(async (options: Shared & { reason: string }) =>
-      (await import("./restore.ts")).acceptRestore(context(options), options.reason),
+    .addOption(yesOption())
+    .action(async (options: Shared & { reason: string; yes: boolean }) =>
+      (await import("./restore.ts")).acceptRestore(context(options), options.reason, options.yes),
     );
 }

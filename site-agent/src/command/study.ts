@@ -1,4 +1,5 @@
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
+import { overlapLines } from "@consilium/shared/plan/overlapLines";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { type DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -50,6 +51,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
   const dataset = await registeredDataset(context, options.dataset);
   const quote = await askSite(context, { ask: "quote", study: study.name, dataset: dataset.dataset }, Quote);
   const { cap, refusal } = quote;
+  const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   output.say(`Study ${study.name}: ${study.purpose}`);
   output.say(`Digest ${study.digest}`);
   if (cap !== null) {
@@ -60,6 +62,8 @@ export async function approve(context: CommandContext, name: string, options: Ap
     );
   }
   if (quote.weights.length > 0) output.say(["Starts from pretrained weights:", ...quote.weights].join("\n  "));
+  const overlap = overlapLines(study.document, site);
+  if (overlap.length > 0) output.say(["Patients at several sites:", ...overlap].join("\n  "));
   output.say(["Leaves this site:", ...quote.leaves].join("\n  "));
   if (refusal !== null) throw fromRefusal(refusal);
   if (cap === null) throw noCap(dataset.dataset);
@@ -121,6 +125,7 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
       ...(published === undefined ? {} : { publicPatients: published }),
     });
     output.say(`Prepared ${report.patients} patients (this figure stays here).`);
+    if (report.violations.length > 0) output.say(describeReport(report).slice(1).join("\n"));
     return patients;
   } catch (error) {
     if (!(error instanceof ContractViolated)) throw error;

@@ -3,6 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "@consilium/shared/failure/failure";
+import { overlapLines } from "@consilium/shared/plan/overlapLines";
+import { planStudy } from "@consilium/shared/plan/planStudy";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { epsilonText } from "@consilium/shared/units/epsilonText";
+import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { checkData, describeData } from "./data.ts";
@@ -47,6 +52,24 @@ async function check(
 
 const heart = join(STUDIES, "heart/study.yaml");
 const cleveland = join(STUDIES, "heart/data/cleveland.csv");
+
+describe("[ACC17] whoever signs is told what a patient at several sites pays", () => {
+  const overlap = [
+    ["cleveland", "va"],
+    ["hungarian", "switzerland"],
+  ].map((sites) => ({ sites }));
+  const shared = StudyDocument.parse({ ...readStudyFile(heart).document, overlap });
+
+  test("of each group that the site is in: more than at one site, and by the plan's own figure", () => {
+    const [line, ...others] = overlapLines(shared, "va");
+    expect(others).toEqual([]);
+    const { epsilon, overlap: figures } = planStudy(shared, { noiseWasAuto: false });
+    expect(figures[0]?.epsilon).toBeGreaterThan(epsilon.train ?? Number.NaN);
+    expect(line).toContain(`cleveland + va, all at once: up to ε = ${epsilonText(figures[0]?.epsilon ?? 0)} at δ`);
+    expect(overlapLines(shared)).toHaveLength(2);
+    expect(overlapLines(readStudyFile(heart).document)).toEqual([]);
+  });
+});
 
 describe("[DAT12] study check, offline", () => {
   test.each([

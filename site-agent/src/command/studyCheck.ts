@@ -1,4 +1,5 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { overlapLines } from "@consilium/shared/plan/overlapLines";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { plannedEpsilons } from "@consilium/shared/study/resolve";
@@ -49,7 +50,7 @@ export async function checkStudy(output: Output, options: StudyCheckOptions): Pr
   // A check needs no site: parts drawn with this secret tell how many, not who.
   const secret = operatingSystemRandom.bytes(SECRET_BYTES);
   const report = await holdAgainst(document, options.data, secret, publicPatients);
-  writeReport(output, document, digest, report);
+  writeReport(output, { document, digest, ...(options.site === undefined ? {} : { site: options.site }) }, report);
   if (report.violated) throw misfit(report, `consilium-site study check ${options.file} --data ${options.data}`);
 }
 
@@ -62,17 +63,22 @@ export async function checkProposal(context: CommandContext, options: ProposalCh
   const { splitKey } = await readKeys(folder);
   const { document, digest } = study;
   const report = await holdAgainst(document, path, splitKey, patientsOf(document, site));
-  writeReport(output, document, digest, report);
+  writeReport(output, { document, digest, site }, report);
   const again = `consilium-site study check --study ${study.name} --dataset ${dataset} --data ${folder.path}`;
   if (report.violated) throw misfit(report, again);
 }
 
-function writeReport(output: Output, document: StudyDocument, digest: string, report: ContractReport): void {
+function writeReport(
+  output: Output,
+  { document, digest, site }: { readonly document: StudyDocument; readonly digest: string; readonly site?: string },
+  report: ContractReport,
+): void {
   const layers = layerLines(modelSpecOfStudy(document), document.data.maxRecordsPerPatient);
   const sends = leaves(document);
   const weights = weightsLines(document);
   const epsilon = plannedEpsilons(document);
-  output.result({ study: document.name, digest, epsilon, layers, weights, leaves: sends, contract: report }, [
+  const overlap = overlapLines(document, site);
+  output.result({ study: document.name, digest, epsilon, overlap, layers, weights, leaves: sends, contract: report }, [
     `Study ${document.name}, digest ${digest}`,
     "",
     "Model, and how each layer's part of a patient's gradient is measured for clipping:",
@@ -86,6 +92,7 @@ function writeReport(output: Output, document: StudyDocument, digest: string, re
       `${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
       `audit hold-out ${epsilonText(epsilon.audit)}`,
     "",
+    ...(overlap.length === 0 ? [] : ["Patients at several sites:", ...overlap.map((line) => `  ${line}`), ""]),
     ...describeReport(report),
   ]);
 }

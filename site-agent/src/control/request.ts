@@ -35,6 +35,8 @@ export const ControlRequest = z.discriminatedUnion("ask", [
     ask: z.literal("accept-restore"),
     by: z.string().min(1).max(100),
     reason: z.string().min(1).max(REASON_LENGTH_MAX),
+    /** Says what it would do, and does nothing. */
+    isPreview: z.boolean().default(false),
   }),
   /** Number and names for the steward's next decision. */
   z.strictObject({ ask: z.literal("next-decision") }),

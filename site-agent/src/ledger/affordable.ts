@@ -18,10 +18,11 @@ export function requireAffordable(
   purse: Purse,
   charges: readonly PlannedCharge[],
   day: number,
+  remedy = STOP_OR_RAISE,
 ): void {
   if (limitsOn(state, purse).length === 0) throw noCap(purse.dataset);
   const passed = passedLimit(state, purse, charges, day);
-  if (passed !== null) throw exceeded(passed, purse, fittingText(state, purse, day));
+  if (passed !== null) throw exceeded(passed, purse, fittingText(state, purse, day), remedy);
 }
 
 /** ε at the cap's δ once these were booked too: the largest over the parts; null where no cap, hence no δ, is set. */
@@ -68,12 +69,14 @@ const CODE: Readonly<Record<Limit["of"], string>> = {
   signed: "study-exceeded",
 };
 
-function exceeded(passed: Passed, purse: Purse, fitting: string): Failure {
+const STOP_OR_RAISE = "Stop the study and keep its model so far, or have the stewards decide on a higher cap.";
+
+function exceeded(passed: Passed, purse: Purse, fitting: string, remedy: string): Failure {
   return new Failure({
     code: `budget/${CODE[passed.limit.of]}`,
     kind: "refused",
     what: `With this, ${passedText(passed, purse)}. ${fitting}`,
-    remedy: "Stop the study and keep its model so far, or have the stewards decide on a higher cap.",
+    remedy,
     fields: { limit: passed.limit.epsilon },
   });
 }

@@ -34,7 +34,12 @@ export interface RestoreOptions {
   readonly now: () => Date;
 }
 
-/** What an acceptance did. */
+/** Whose word an acceptance is, and why. */
+interface AcceptRequest extends Pick<RestoreAccepted, "by" | "reason"> {
+  readonly isPreview: boolean;
+}
+
+/** What an acceptance did, or would do. */
 export const Accepted = z.strictObject({
   /** A `restore-accepted` entry each. */
   accepted: z.array(z.strictObject({ lost: LedgerHead, accepted: LedgerHead })),
@@ -147,8 +152,8 @@ export class Restore {
     };
   }
 
-  /** The operator goes on from the ledgers as they are; one durable transaction, or nothing changes. */
-  async accept(by: string, reason: string): Promise<Accepted> {
+  /** The operator goes on from the ledgers as they are; one durable transaction, or nothing. A preview only tells. */
+  async accept({ by, reason, isPreview }: AcceptRequest): Promise<Accepted> {
     const differ = this.#differ;
     if (differ === null) throw nothingToAccept();
     const told = readExport(await this.#theirLedger(), this.#options.config.coordinator.key);
@@ -165,6 +170,7 @@ export class Restore {
     if (own.length + theirs.length === 0) throw nothingToAccept();
     // With their head, so that a coordinator that later loses what was taken over here is found to have.
     const bodies: LedgerBody[] = [...own, ...theirs, { kind: "head-witnessed", head, signature }];
+    if (isPreview) return summaryOf(bodies);
     book.goOn(bodies, { head, signature });
     rounds.goOn({ head, signature });
     this.#differ = null;

@@ -127,7 +127,9 @@ describe("[STU51] a counter-offer refuses a version and names what would be gran
   test("only what caps and policy let through, and the coordinator is told", () => {
     expect(() => bench.decide(offer(2))).toThrow(failing("budget/no-cap"));
     bench.setCap(2);
-    expect(() => bench.decide(offer(2.5))).toThrow(failing("budget/cap-exceeded"));
+    expect(() => bench.decide(offer(2.5))).toThrow(
+      expect.objectContaining({ code: "budget/cap-exceeded", remedy: expect.stringMatching(/^Offer an ε/) }),
+    );
     expect(() => bench.decide(offer(0.01))).toThrow(failing("study/offer-too-small"));
     expect(() => bench.decide(offer(2), { maxEpsilonPerStudy: 1 })).toThrow(failing("policy/epsilon-per-study"));
     expect(() => bench.decide(offer(2, DatasetId.parse("ward")))).toThrow(failing("data/unknown"));

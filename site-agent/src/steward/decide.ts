@@ -123,6 +123,8 @@ function lowering(options: DecisionOptions, dataset: DatasetId, change: CapChang
   };
 }
 
+const OFFER_LESS = "Offer an ε that the caps leave room for (consilium-site budget show); nothing was offered.";
+
 /** What is offered would be granted as things stand: policy and caps let such a study through. */
 function counterOffer(
   { records, site, policy, now }: DecisionOptions,
@@ -136,7 +138,7 @@ function counterOffer(
   return {
     bodies: [],
     check: (state) =>
-      requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now())),
+      requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now()), OFFER_LESS),
     also: () => records.offer(studyDigest, offer, reason),
   };
 }
