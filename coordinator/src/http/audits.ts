@@ -1,6 +1,6 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { auditOf } from "../storage/results.ts";
-import { approvalsOf, whyEndedEarly } from "../study/opening.ts";
+import { approvalsCharged, whyEndedEarly } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
@@ -17,7 +17,7 @@ export function auditEndpoints({ studies, world }: Service): Endpoint[] {
         const { name, document } = studies.record(params.study ?? "");
         const audit = auditOf(world.sql, name);
         if (audit === undefined) throw notAudited(name);
-        const judged = gateOf(world, document, audit.report, approvalsOf(world, name));
+        const judged = gateOf(world, document, audit.report, approvalsCharged(world, name));
         const { delta } = document.privacy;
         const endedEarly = whyEndedEarly(world.sql, document);
         return { auditedAt: audit.at, endedEarly, report: audit.report, ...judged, delta };

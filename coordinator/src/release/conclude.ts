@@ -10,7 +10,7 @@ import type { Digest } from "@consilium/shared/units/identity";
 import { siteRecord } from "../storage/consortium.ts";
 import { auditOf, metricsOf, saveRelease } from "../storage/results.ts";
 import { move } from "../study/moves.ts";
-import { approvalsOf, stopOf } from "../study/opening.ts";
+import { approvalsCharged, stopOf } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import type { StudyWorld } from "../study/world.ts";
 import { writeReleaseFolder } from "./releaseFolder.ts";
@@ -22,7 +22,7 @@ import { writeReleaseFolder } from "./releaseFolder.ts";
 export async function concludeStudy(world: StudyWorld, document: StudyDocument, weights: Weights): Promise<void> {
   const audit = auditOf(world.sql, document.name);
   assert(audit !== undefined, "a study is concluded after its audit");
-  const { gate } = gateOf(world, document, audit.report, approvalsOf(world, document.name));
+  const { gate } = gateOf(world, document, audit.report, approvalsCharged(world, document.name));
   if (!gate.passed) {
     const broken = gate.rules
       .filter(({ passed }) => !passed)
@@ -64,7 +64,7 @@ async function writeRelease(
       parameters,
       frozen,
       round: audit.round,
-      approvals: approvalsOf(world, document.name),
+      approvals: approvalsCharged(world, document.name),
       roster: world.roster(),
       ledger: world.ledger.entries(),
       witnessedHeads: witnessedHeads(world, document),

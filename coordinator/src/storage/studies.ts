@@ -94,6 +94,12 @@ export function newestApproval(sql: Sql, site: SiteName): Approval | null {
   return numbered.sort((a, b) => b.number - a.number)[0]?.given ?? null;
 }
 
+/** Every approval of a study, also one that was withdrawn since. */
+export function approvalsGiven(sql: Sql, study: StudyName): readonly Approval[] {
+  const query = sql.build.selectFrom("approval").select("approval").where("study", "=", study).orderBy("site");
+  return sql.all(query).flatMap(({ approval }) => (approval === null ? [] : [Approval.parse(JSON.parse(approval))]));
+}
+
 export function repliesTo(sql: Sql, study: StudyName): readonly SiteReply[] {
   const query = sql.build.selectFrom("approval").selectAll().where("study", "=", study).orderBy("site");
   return sql.all(query).map(replyOf);

@@ -1,5 +1,6 @@
 import { Part } from "@consilium/shared/ledger/entry";
 import type { RoundKey, RoundSpec } from "@consilium/shared/protocol/messages";
+import { spentCharges } from "@consilium/shared/release/statement";
 import type { Approval } from "@consilium/shared/study/approval";
 import { chargeId } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -10,7 +11,7 @@ import { announcementBodies } from "../ledger/bookings.ts";
 import type { ModelRecord } from "../storage/models.ts";
 import { metricsOf } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
-import { findStudy, movesOf, repliesTo } from "../storage/studies.ts";
+import { approvalsGiven, findStudy, movesOf, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort, shortages } from "./cohort.ts";
 import { BY_SCHEDULE, type Motive, move } from "./moves.ts";
 import type { LedgerBook, StudyWorld } from "./world.ts";
@@ -114,6 +115,16 @@ export function whyEndedEarly(sql: StudyWorld["sql"], document: StudyDocument): 
 /** Sites that approved this exact study, in the order of their names. */
 export function approvalsOf(world: StudyWorld, study: StudyName): readonly Approval[] {
   return repliesTo(world.sql, study).flatMap((reply) => (reply.answer === "approved" ? [reply.approval] : []));
+}
+
+/**
+ * The same for what is told of a study: sites that withdrew after they were charged are among them, for their patients
+ * paid, and no figure may leave them out.
+ */
+export function approvalsCharged({ sql, ledger }: StudyWorld, study: StudyName): readonly Approval[] {
+  const standing = new Set(repliesTo(sql, study).flatMap(({ site, answer }) => (answer === "approved" ? [site] : [])));
+  const charged = new Set(spentCharges(ledger.state(), study).map(({ site }) => site));
+  return approvalsGiven(sql, study).filter(({ statement: { site } }) => standing.has(site) || charged.has(site));
 }
 
 type Shortage = Parameters<Parameters<typeof chooseCohort>[0]["shortOf"]>;

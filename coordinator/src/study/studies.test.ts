@@ -7,6 +7,7 @@ import { initialParameters } from "@consilium/shared/model/initial";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { applyUpdate, initialState } from "@consilium/shared/optimizer/applyUpdate";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "@consilium/shared/release/manifest";
+import { PrivacyStatement } from "@consilium/shared/release/statement";
 import { verifyRelease } from "@consilium/shared/release/verify";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
@@ -123,6 +124,26 @@ describe("[STU2] a study is walked along its signed schedule", () => {
     const better = { ...signed.manifest.stop, best: { round: 5, value: 0.1 } };
     const forged = jsonBytes(signManifest({ ...signed.manifest, stop: better }, coordinatorSigner));
     expect(failedChecks(new Map(files).set(RELEASE_PATHS.manifest, forged))).toEqual(["stop", "texts"]);
+    await consortium.crash();
+  });
+
+  test("[REL1] a site that withdraws in training has its cost in the release, which verifies", async () => {
+    const consortium = await newConsortium();
+    const { world, site } = { world: consortium.world, site: consortium.site(2) };
+    const document = smallStudy();
+    await consortium.begin(document);
+    const charged = () => [...consortium.store.state.charges.values()].filter(({ body }) => body.site === site.name);
+    while (!charged().some(({ state }) => state === "committed"))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    const { digest: studyDigest } = consortium.studies.record("heart");
+    const reason = "withdrawn";
+    await consortium.reply(site, { type: "study-rejected", study: document.name, studyDigest, reason });
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    expect(charged().some(({ body }) => body.charge.includes("/audit-"))).toBe(false);
+    const files = await releaseOf(world);
+    expect(failedChecks(files)).toEqual([]);
+    const privacy = readJson(files.get(RELEASE_PATHS.privacy) ?? new Uint8Array(), PrivacyStatement);
+    expect(privacy?.sites.find((one) => one.site === site.name)?.epsilon).toBeGreaterThan(0);
     await consortium.crash();
   });
 

@@ -15,7 +15,7 @@ import type { Approval } from "../study/approval.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { StopReason } from "../study/earlyStop.ts";
-import { COORDINATOR } from "../units/identity.ts";
+import { COORDINATOR, type SiteName, type StudyName } from "../units/identity.ts";
 import { modelCard } from "./card.ts";
 import { ledgerBytes } from "./ledgerLines.ts";
 import {
@@ -38,7 +38,7 @@ export interface ReleaseInputs {
   readonly frozen: Float32Array;
   /** Training round whose model this is. */
   readonly round: number;
-  /** Of every site that took part. */
+  /** Of every site that took part, also one that withdrew its approval later. */
   readonly approvals: readonly Approval[];
   readonly roster: SignedRoster;
   /** The coordinator's whole ledger up to its head. */
@@ -147,6 +147,9 @@ function refuseUnlessReady(inputs: ReleaseInputs, state: LedgerState, verdict: G
   if (spentCharges(state, document.name).length === 0) {
     throw notReady("release/ledger-empty", `The ledger holds no charge of study ${document.name}: nothing was done.`);
   }
+  const approved = new Set(inputs.approvals.map(({ statement }) => statement.site));
+  const missing = spentCharges(state, document.name).find(({ site }) => !approved.has(site));
+  if (missing !== undefined) throw approvalMissing(document.name, missing.site);
   const open = openCharges(state, document.name);
   if (open.length > 0) {
     throw notReady("release/open-reservation", `${open.length} reservations of study ${document.name} are open.`);
@@ -159,6 +162,16 @@ function refuseUnlessReady(inputs: ReleaseInputs, state: LedgerState, verdict: G
     kind: "audit-failed",
     what: `The gate refused the model: ${reasons.join(", ")}.`,
     remedy: "Read the audit report; a new study may spend less on training, more on the audit, or train otherwise.",
+  });
+}
+
+/** Every figure would leave its patients out. */
+function approvalMissing(study: StudyName, site: SiteName): Failure {
+  return new Failure({
+    code: "release/approval-missing",
+    kind: "refused",
+    what: `${site} was charged by study ${study}, and its approval is not at hand.`,
+    remedy: `Have ${site} approve once more, for the record: consilium-site study approve ${study}`,
   });
 }
 
