@@ -1,6 +1,7 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { newSeed } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import type { PublicKey } from "@consilium/shared/units/identity";
 import { NextDecision, type WaitingSteward } from "../control/request.ts";
 import { readPassword } from "../steward/password.ts";
 import { openKey, type SealedKey, sealKey } from "../steward/sealedKey.ts";
@@ -55,7 +56,7 @@ export async function add(context: CommandContext, name: string, options: AddOpt
       isAlone ? { action: "add-steward", name, publicKey } : { action: "ask-steward", name, publicKey, reason },
     );
   } catch (error) {
-    await takeAway();
+    if (!(await mayBeIn(context, publicKey))) await takeAway();
     throw error;
   }
   output.result({ name, publicKey, waits: !isAlone }, [
@@ -66,6 +67,17 @@ export async function add(context: CommandContext, name: string, options: AddOpt
       ? runnable("Next: consilium-site steward list")
       : runnable(`Next, by another steward: consilium-site steward grant "${name}" --as NAME --reason WHY`),
   ]);
+}
+
+/** A decision whose answer was lost may have taken effect; then its key is the only one that the newcomer has. */
+async function mayBeIn(context: CommandContext, key: PublicKey): Promise<boolean> {
+  try {
+    const { stewards, waiting } = await askSite(context, { ask: "next-decision" }, NextDecision);
+    return [...stewards, ...waiting].some(({ publicKey }) => publicKey === key);
+  } catch {
+    // Nobody can tell: a key too many decides nothing.
+    return true;
+  }
 }
 
 /** Grants or refuses whom another steward asked for; whoever asked may only take it back. */

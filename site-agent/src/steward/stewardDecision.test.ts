@@ -47,6 +47,7 @@ describe("[LED35] from the second steward on, it takes two to let another one in
     bench.decide(add("Dr. Koch", koch));
     bench.decide(ask("Dr. Who", invented));
     expect(() => bench.decide(ask("Dr. Who", invented))).toThrow(failing("steward/asked-already"));
+    expect(() => bench.decide(ask("Dr. Whom", invented))).toThrow(failing("steward/asked-already"));
     expect(() => bench.decide(settle(true))).toThrow(failing("ledger/steward-by-one"));
     expect(names()).toHaveLength(2);
     byKoch(settle(true));

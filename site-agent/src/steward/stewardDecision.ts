@@ -72,10 +72,11 @@ function requireSecond(stewards: readonly KnownSteward[], newcomer: KnownSteward
 
 /** Somebody new, whom two stewards may let in, and who is not asked for already. */
 function requireNewcomer(state: LedgerState, stewards: readonly KnownSteward[], newcomer: KnownSteward): void {
-  const { name } = newcomer;
+  const { name, publicKey } = newcomer;
   requireStranger(stewards, newcomer);
-  if ([...state.newcomers.values()].some(({ asked, settled }) => settled === null && asked.steward === name))
-    throw askedAlready(name);
+  const waiting = [...state.newcomers.values()].filter(({ settled }) => settled === null);
+  // Nor by another name: who refuses that one would take the key away from this.
+  if (waiting.some(({ asked }) => asked.steward === name || asked.publicKey === publicKey)) throw askedAlready(name);
   if (stewards.length === 1) throw noSecond(name);
 }
 

@@ -81,8 +81,14 @@ export async function sealedKeyOf(folder: DataFolder, name?: string): Promise<Se
   });
 }
 
-/** The key of one more steward, beside the first one's. Returns how to take it away again. */
+/**
+ * The key of one more steward, beside the first one's, in the place of any by that name that nobody let in: a command
+ * that was killed leaves one. Returns how to take it away again.
+ */
 export async function writeStewardKey(folder: DataFolder, sealed: SealedKey): Promise<() => Promise<void>> {
+  const [, ...others] = await sealedKeys(folder);
+  const left = others.filter(({ steward }) => steward === sealed.steward);
+  await Promise.all(left.map(({ publicKey }) => removeStewardKey(folder, publicKey)));
   await writeFileAtomically(stewardFile(folder, sealed.publicKey), `${JSON.stringify(sealed)}\n`, SECRET_FILE_MODE);
   return () => removeStewardKey(folder, sealed.publicKey);
 }
