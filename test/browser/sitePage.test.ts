@@ -1,6 +1,7 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
 import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
@@ -59,6 +60,13 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     await page.getByRole("heading", { level: 1, name: "Budgets" }).waitFor();
     return page;
   }
+
+  test("[CRT32] all of the page's code comes with it: none is asked for later, of whoever answers then", async () => {
+    const page = await open();
+    await page.getByRole("img").first().waitFor();
+    const assets = fileURLToPath(new URL("../../site-agent/dashboard/dist/assets", import.meta.url));
+    expect((await readdir(assets)).filter((name) => name.endsWith(".js"))).toHaveLength(1);
+  });
 
   test("the link signs in once, and without it nothing is shown", async () => {
     const page = await open();
