@@ -3,9 +3,9 @@ import { newSeed } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import type { PublicKey } from "@consilium/shared/units/identity";
 import { NextDecision, type WaitingSteward } from "../control/request.ts";
+import { askedAlready, stewardKnown } from "../steward/notANewcomer.ts";
 import { readPassword } from "../steward/password.ts";
 import { openKey, type SealedKey, sealKey } from "../steward/sealedKey.ts";
-import { stewardKnown } from "../steward/stewardKnown.ts";
 import { removeStewardKey, sealedKeys, writeStewardKey } from "../storage/keys.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { granterOf } from "./granter.ts";
@@ -43,7 +43,7 @@ export async function add(context: CommandContext, name: string, options: AddOpt
   const { stewards, waiting } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const isAlone = stewards.length === 1;
   if (stewards.some((one) => one.name === name)) throw stewardKnown(name);
-  if (waiting.some((one) => one.name === name)) throw waitsAlready(name);
+  if (waiting.some((one) => one.name === name)) throw askedAlready(name);
   if (!isAlone && options.reason === undefined) throw noReason(name);
   const question = isAlone ? `Let ${name} decide at this site too?` : `Ask that ${name} may decide at this site too?`;
   const { signer } = await stewardOf(context, options.steward, question);
@@ -124,15 +124,6 @@ function passwordShared(steward: string): Failure {
     kind: "usage",
     what: `This is the password of steward ${steward}.`,
     remedy: "Have the new steward choose a password of their own, that nobody else knows.",
-  });
-}
-
-function waitsAlready(name: string): Failure {
-  return new Failure({
-    code: "steward/asked-already",
-    kind: "refused",
-    what: `${name} was asked for already, and waits.`,
-    remedy: `Another steward decides: consilium-site steward grant "${name}" --as NAME --reason WHY (or refuse)`,
   });
 }
 

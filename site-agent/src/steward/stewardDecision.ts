@@ -5,8 +5,8 @@ import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import type { SiteLedger } from "../ledger/store.ts";
 import type { Records } from "../storage/records.ts";
 import type { Effect } from "./effect.ts";
+import { askedAlready, stewardKnown } from "./notANewcomer.ts";
 import type { KnownSteward, StewardAction } from "./statement.ts";
-import { stewardKnown } from "./stewardKnown.ts";
 
 interface Options {
   readonly site: SiteName;
@@ -93,15 +93,6 @@ function openNewcomer(state: LedgerState, request: Digest): StewardRequest {
     kind: "refused",
     what: found === undefined ? "Nobody asked for such a steward." : "That was settled already.",
     remedy: "See who waits: consilium-site steward list",
-  });
-}
-
-function askedAlready(name: string): Failure {
-  return new Failure({
-    code: "steward/asked-already",
-    kind: "refused",
-    what: `${name} was asked for already, and waits.`,
-    remedy: `Another steward decides: consilium-site steward grant "${name}" --as NAME --reason WHY (or refuse)`,
   });
 }
 

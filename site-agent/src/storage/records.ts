@@ -7,8 +7,8 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { DatasetId, Digest, Signature, StudyName } from "@consilium/shared/units/identity";
 import type { Connection } from "@consilium/storage/database";
 import { z } from "zod";
+import { stewardKnown } from "../steward/notANewcomer.ts";
 import { KnownSteward, type SignedStatement } from "../steward/statement.ts";
-import { stewardKnown } from "../steward/stewardKnown.ts";
 
 export const DatasetRecord = z.strictObject({
   dataset: DatasetId,

@@ -9,3 +9,13 @@ export function stewardKnown(name: string): Failure {
     remedy: "Another person has another name and another key: consilium-site steward list",
   });
 }
+
+/** Asked for once is enough. */
+export function askedAlready(name: string): Failure {
+  return new Failure({
+    code: "steward/asked-already",
+    kind: "refused",
+    what: `${name} was asked for already, and waits.`,
+    remedy: `Another steward decides: consilium-site steward grant "${name}" --as NAME --reason WHY (or refuse)`,
+  });
+}
