@@ -168,6 +168,14 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(forge({ ledger: chain(exact, lead), witnessedHeads: ownHeads }))).toEqual(["charges"]);
   });
 
+  test("noise that its charges say is finer than it was", () => {
+    const finer = bodies.map((body): LedgerBody => {
+      if (body.kind !== "reserved" || body.event.kind !== "poisson-gaussian") return body;
+      return { ...body, event: { ...body.event, gridStdDev: 2 * (body.event.gridStdDev ?? 1) } };
+    });
+    expect(failed(forge({ ledger: chain(finer, lead), witnessedHeads: ownHeads }))).toEqual(["charges"]);
+  });
+
   test("charges that the study doesn't plan", () => {
     const wider = bodies.map((body): LedgerBody => {
       if (body.kind !== "reserved" || body.event.kind !== "poisson-gaussian" || body.round !== 2) return body;
