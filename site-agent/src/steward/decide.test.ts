@@ -116,6 +116,16 @@ describe("[STU30] a cap moves and a study is approved only by the steward's own,
       signature: signStatement(steward, APPROVAL_DOMAIN, silent),
     } as const;
     expect(() => bench.decide(unaware)).toThrow(expect.objectContaining({ code: "approval/disclosures-missing" }));
+    // [LED34] One that ran ahead would make every later approval, with the lower caps in it, look older.
+    for (const number of [1, 3, undefined]) {
+      const { number: _, ...bare } = approval;
+      const misnumbered = number === undefined ? bare : { ...bare, number };
+      const signature = signStatement(steward, APPROVAL_DOMAIN, misnumbered);
+      const code = "approval/number-differs";
+      expect(() => bench.decide({ action: "approve", approval: misnumbered, signature })).toThrow(
+        expect.objectContaining({ code }),
+      );
+    }
     expect(bench.records.proposal(document.name)?.state).toBe("proposed");
   });
 });
