@@ -55,6 +55,14 @@ export function baseLossOf(event: PricedEvent, cut: number): BaseLoss {
       throw noLossDistribution("sampling without replacement");
     case "metric":
       throw noLossDistribution("metric privacy");
+    case "record-laplace":
+      throw noLossDistribution("Laplace noise on a record's many numbers");
+    case "pixel-laplace":
+      throw noLossDistribution("noise on single pixels");
+    case "record-gaussian":
+      return gaussianBase(1, 1 / event.noiseMultiplier, cut);
+    case "randomised-response":
+      return randomisedResponseBase(event.values, event.odds);
   }
 }
 
@@ -128,6 +136,16 @@ function discreteLaplaceBase(samplingRate: number, sensitivity: number, scale: n
   atoms.push({ u: sensitivity / scale, mass: Math.exp(-sensitivity / scale) / all });
   const lattice = samplingRate === 1 ? 1 / scale : lossAt(samplingRate, sensitivity / scale);
   return { samplingRate, atoms, density: null, cut: 0, lattice };
+}
+
+/** Loss ± log odds where the answer is one of the two true values, 0 where it is another: symmetric, as noise is. */
+function randomisedResponseBase(values: number, odds: number): BaseLoss {
+  const u = Math.log(odds);
+  if (!(u <= BASE_LOSS_MAX && u >= 1e-9)) throw noLossDistribution(`randomised response at odds of ${odds}`);
+  const all = odds + values - 1;
+  const others = values > 2 ? [{ u: 0, mass: (values - 2) / all }] : [];
+  const atoms = [{ u: -u, mass: odds / all }, ...others, { u, mass: 1 / all }];
+  return { samplingRate: 1, atoms, density: null, cut: 0, lattice: u };
 }
 
 /** u(k) = (2kΔ − Δ²)/(2s²) for k discrete Gaussian of standard deviation s. */

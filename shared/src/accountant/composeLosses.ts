@@ -1,4 +1,4 @@
-import { forward, inverse, oppositeOf, type Spectrum, transformError } from "./fourier.ts";
+import { forward, inverse, oppositeOf, type Spectrum, transformError } from "../transform/fourier.ts";
 import { BLOCK, type Centre, type LossMasses, logMoments, momentError, tailMass, tilted } from "./tilt.ts";
 
 /**

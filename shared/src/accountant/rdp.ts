@@ -2,10 +2,10 @@ import { assertOneAdjacency, type PricedEvent } from "../event/pricedEvent.ts";
 import { unreachable } from "../failure/failure.ts";
 import { baseLossOf, lossAt } from "./baseLoss.ts";
 import { rdpLaplace, rdpOfBase } from "./laplaceRdp.ts";
-import { recordEpsilon } from "./metric.ts";
 import { ORDERS } from "./orders.ts";
 import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
 import { rdpPureDp } from "./pureDp.ts";
+import { recordEpsilon } from "./recordEpsilon.ts";
 import { rdpWithoutReplacement } from "./withoutReplacement.ts";
 
 /**
@@ -104,6 +104,10 @@ function releaseCurve(event: PricedEvent): RdpCurve {
     case "zcdp":
     case "gaussian-without-replacement":
     case "metric":
+    case "record-laplace":
+    case "record-gaussian":
+    case "pixel-laplace":
+    case "randomised-response":
       return { values: keep(JSON.stringify({ ...event, count: 1 }), () => foreignCurve(event)), ...EXACT };
     default:
       return unreachable(event);
@@ -112,7 +116,7 @@ function releaseCurve(event: PricedEvent): RdpCurve {
 
 type ForeignEvent = Exclude<PricedEvent, { kind: "poisson-gaussian" | "discrete-laplace" }>;
 
-/** Of what no mechanism of this product does. */
+/** Of what no ledger takes. */
 function foreignCurve(event: ForeignEvent): Float64Array {
   switch (event.kind) {
     case "poisson-laplace":
@@ -126,7 +130,12 @@ function foreignCurve(event: ForeignEvent): Float64Array {
     case "gaussian-without-replacement":
       return rdpWithoutReplacement(event.batch / event.population, event.noiseMultiplier, ORDERS);
     case "metric":
+    case "record-laplace":
+    case "pixel-laplace":
+    case "randomised-response":
       return rdpPureDp(recordEpsilon(event), ORDERS);
+    case "record-gaussian":
+      return rdpPoissonGaussian(1, event.noiseMultiplier, ORDERS);
     default:
       return unreachable(event);
   }

@@ -5,6 +5,7 @@ import { PrivacyEvent } from "./event.ts";
 
 const count = z.number().int().positive();
 const addRemove = z.literal("add-remove");
+const replace = z.literal("replace");
 /** Of the noise, in the units of the answer. */
 const scale = z.number().positive();
 const sensitivity = z.number().positive();
@@ -57,18 +58,59 @@ export const PricedEvent = z.discriminatedUnion("kind", [
    */
   z.strictObject({
     kind: z.literal("metric"),
-    adjacency: z.literal("replace"),
+    adjacency: replace,
     epsilonPerDistance: z.number().positive(),
     /** Largest distance of two records as they were noised; null where nothing bounds it. */
     diameter: z.number().positive().nullable(),
     sampler: z.enum(["exact", "floating-point"]),
     count,
   }),
+  /**
+   * `count` releases of one record each: its `coordinates` integers with discrete Laplace noise, P(k) ∝ exp(−|k| / scale).
+   * The integers of any two records differ by at most `diameter` in L1, so each release is ε = diameter / scale.
+   */
+  z.strictObject({
+    kind: z.literal("record-laplace"),
+    adjacency: replace,
+    coordinates: count,
+    /** In steps, as is `scale`. */
+    diameter: z.number().int().positive(),
+    scale,
+    /** Width of one step, in the record's units. */
+    step: z.number().positive(),
+    count,
+  }),
+  /**
+   * `count` releases of one record each: numbers with Gaussian noise, of standard deviation noiseMultiplier times the
+   * largest L2 distance of two records; rounded afterwards, if at all.
+   */
+  z.strictObject({ kind: z.literal("record-gaussian"), adjacency: replace, noiseMultiplier: NoiseMultiplier, count }),
+  /**
+   * `count` releases of one picture each, its `pixels` with discrete Laplace noise of that scale each. Neighbours differ
+   * in ONE pixel, by at most `sensitivity`: it is no figure for a record.
+   */
+  z.strictObject({
+    kind: z.literal("pixel-laplace"),
+    adjacency: z.literal("pixel"),
+    pixels: count,
+    /** In steps, as is `scale`. */
+    sensitivity: sensitivity.int(),
+    scale,
+    count,
+  }),
+  /** `count` answers, each the true one of `values` or else one of the others alike; `odds`: of truth to any other. */
+  z.strictObject({
+    kind: z.literal("randomised-response"),
+    adjacency: replace,
+    values: z.number().int().min(2),
+    odds: z.number().min(1),
+    count,
+  }),
   /** Gaussian noise on `batch` of `population` patients drawn without replacement; σ over what a replaced one moves. */
   z
     .strictObject({
       kind: z.literal("gaussian-without-replacement"),
-      adjacency: z.literal("replace"),
+      adjacency: replace,
       batch: count,
       population: count,
       noiseMultiplier: NoiseMultiplier,
@@ -88,7 +130,7 @@ export function assertOneAdjacency(events: readonly PricedEvent[]): void {
   throw new Failure({
     code: "accountant/mixed-adjacency",
     kind: "config",
-    what: "Some events hold for a patient added or removed, others for one replaced: their costs don't add.",
+    what: "The events hold for different neighbours (a patient added or removed, one replaced, a pixel): no sum.",
     remedy: "Ask for them apart; (ε, δ) add-remove is (2ε, (1 + e^ε)·δ) replace.",
   });
 }

@@ -49,10 +49,10 @@ export function discreteLaplaceEvent(l1Sensitivity: number, epsilon: number, cou
 }
 
 /** Scales are multiples of 2⁻²⁰: exact as a fraction for the sampler and as a float64 in the event. */
-const SCALE_TICK = 2n ** 20n;
+export const SCALE_TICK = 2n ** 20n;
 
 /** Least scale, in ticks, whose ε is not above the one asked for. */
-function scaleTicks(l1Sensitivity: number, epsilon: number): bigint {
+export function scaleTicks(l1Sensitivity: number, epsilon: number): bigint {
   assert(Number.isSafeInteger(l1Sensitivity) && l1Sensitivity > 0, "the sensitivity of counts is a positive integer");
   assert(epsilon > 0 && epsilon <= 1e6, "ε of a histogram is positive and at most 10⁶");
   let ticks = Math.ceil((l1Sensitivity * Number(SCALE_TICK)) / epsilon);

@@ -4,6 +4,7 @@ import type { RandomSource } from "../random/randomSource.ts";
 import { type Charged, charged } from "./charged.ts";
 import { sampleDiscreteLaplace } from "./discreteLaplace.ts";
 import { uniformBits } from "./exactBernoulli.ts";
+import { boundedSteps, boundSteps, gridStep, nearestStep } from "./recordGrid.ts";
 
 /** A record's numbers; where they were clipped, no longer than `l2Bound`. */
 export interface RecordVector {
@@ -42,10 +43,11 @@ export function addMetricLaplace(
   random: RandomSource,
 ): Charged<NoisyVector, MetricEvent> {
   const dimension = record.values.length;
+  assert(epsilon > 0 && Number.isFinite(epsilon), "ε per unit of distance is positive and finite");
   const scale = Math.sqrt(dimension) / epsilon;
-  const step = gridStep(scale, record, epsilon);
-  const ticks = BigInt(Math.ceil((scale / step) * 2 ** 20 * (1 + 2 ** -51)));
-  const steps = toGrid(record, step).map((value) => value + sampleDiscreteLaplace(ticks, 2n ** 20n, random));
+  const { steps: exact, step } = toGrid(record, scale);
+  const ticks = BigInt(Math.ceil((scale / step) * 2 ** 20 * (1 + 2 ** -48)));
+  const steps = exact.map((value) => value + sampleDiscreteLaplace(ticks, 2n ** 20n, random));
   return charged({ kind: "noisy-vector", steps, step }, [metricEvent(record, step, epsilon, "exact")]);
 }
 
@@ -60,46 +62,34 @@ export function addSphereNoise(
   random: RandomSource,
 ): Charged<NoisyVector, MetricEvent> {
   const dimension = record.values.length;
-  const step = gridStep(1 / epsilon, record, epsilon);
+  assert(epsilon > 0 && Number.isFinite(epsilon), "ε per unit of distance is positive and finite");
+  const { steps: exact, step } = toGrid(record, 1 / epsilon);
   const direction = Float64Array.from({ length: dimension }, () => normal(random));
   const length = Math.hypot(...direction);
   let radius = 0;
   for (let i = 0; i < dimension; i++) radius -= Math.log(unit(random)) / epsilon;
-  const steps = toGrid(record, step).map(
-    (value, i) => value + wholeSteps((radius * (direction[i] ?? 0)) / length / step),
-  );
+  const steps = exact.map((value, i) => value + nearestStep((radius * (direction[i] ?? 0)) / length / step));
   return charged({ kind: "noisy-vector", steps, step }, [metricEvent(record, step, epsilon, "floating-point")]);
 }
 
-/** Steps of a noise's scale: rounding a record is lost beside its noise. */
-const STEPS_PER_SCALE_MIN = 2 ** 10;
-
-/** A power of two of at most 2⁻¹⁰ of the noise's scale. */
-function gridStep(scale: number, { values }: RecordVector, epsilon: number): number {
+/** Whole steps of a record: where it was clipped it is clipped once more as integers, so its bound holds exactly. */
+function toGrid({ values, l2Bound }: RecordVector, scale: number): { steps: Float64Array; step: number } {
   assert(values.length > 0, "a record has numbers");
-  assert(epsilon > 0 && Number.isFinite(epsilon), "ε per unit of distance is positive and finite");
-  return 2 ** Math.floor(Math.log2(scale / STEPS_PER_SCALE_MIN));
-}
-
-function toGrid({ values }: RecordVector, step: number): Float64Array {
-  const steps = values.map((value) => wholeSteps(value / step));
+  const step = gridStep(scale, l2Bound);
+  if (l2Bound !== null) return { steps: boundedSteps(values, step, "l2", boundSteps(l2Bound, step)), step };
+  const steps = values.map((value) => nearestStep(value / step));
   assert(steps.every(Number.isSafeInteger), "a record's numbers are finite and within the grid's range");
-  return steps;
+  return { steps, step };
 }
 
-/** The nearest integer; never −0, whose sign would be the number's own. */
-function wholeSteps(value: number): number {
-  return Math.round(value) + 0;
-}
-
-/** Rounding moves each coordinate of each of two records by half a step at most, so their distance by √K·step. */
+/** Two clipped records' integers are at most twice the bound's whole steps apart. */
 function metricEvent(
-  { values, l2Bound }: RecordVector,
+  { l2Bound }: RecordVector,
   step: number,
   epsilon: number,
   sampler: MetricEvent["sampler"],
 ): MetricEvent {
-  const diameter = l2Bound === null ? null : (2 * l2Bound + Math.sqrt(values.length) * step) * (1 + 1e-12);
+  const diameter = l2Bound === null ? null : 2 * boundSteps(l2Bound, step) * step;
   return { kind: "metric", adjacency: "replace", epsilonPerDistance: epsilon, diameter, sampler, count: 1 };
 }
 
