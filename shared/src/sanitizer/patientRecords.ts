@@ -22,7 +22,7 @@ export interface PublicRules {
   readonly recordsPerPatient: number;
 }
 
-/** Records in public units, [records, columns]: each number in [−1, 1], or in [0, 1], in the public order of columns. */
+/** Records in public units, [records, columns]: numbers in [−1, 1] or [0, 1], in the public order of columns. */
 export interface UnitRecords {
   readonly columns: number;
   readonly values_RC: Float64Array;
