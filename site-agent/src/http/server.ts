@@ -111,11 +111,9 @@ function routesOf(context: CommandContext, session: PageSession, name: string): 
 /** A decision whose password may have been wrong. */
 async function counted(session: PageSession, decided: Promise<Said>): Promise<Said> {
   try {
-    const said = await decided;
-    session.tried(true);
-    return said;
+    return await decided;
   } catch (error) {
-    if (error instanceof Failure && error.code === "steward/password-wrong") session.tried(false);
+    if (error instanceof Failure && error.code === "steward/password-wrong") session.noteWrongPassword();
     throw error;
   }
 }

@@ -8,7 +8,7 @@ export const PAGE_HEADER = "x-consilium-page";
 const SECRET_BYTES = 32;
 /** A working day: then the command is started anew. */
 const SESSION_MS = 10 * 3_600_000;
-/** One after the other; whoever sits down before another's page isn't left to guess. */
+/** Of one session; whoever sits down before another's page, or decides there as well, isn't left to guess. */
 export const WRONG_PASSWORDS_MAX = 5;
 
 export interface OpenedSession {
@@ -73,9 +73,9 @@ export class PageSession {
     this.#opened = null;
   }
 
-  /** Counts wrong passwords in a row; the last of them ends the session. */
-  tried(isRight: boolean): void {
-    this.#wrongPasswords = isRight ? 0 : this.#wrongPasswords + 1;
+  /** Counts wrong passwords, whose soever; the last of them ends the session. No right one takes any back. */
+  noteWrongPassword(): void {
+    this.#wrongPasswords += 1;
     if (this.#wrongPasswords >= WRONG_PASSWORDS_MAX) this.end();
   }
 
