@@ -3,6 +3,9 @@ import { assert, Failure } from "../failure/failure.ts";
 /** Steps of a noise's scale, or of a bound: rounding a record is lost beside its noise. */
 const STEPS_MIN = 2 ** 10;
 
+/** Noise of that scale stays safe integers, but for a draw of a probability below e^−2¹⁰. */
+const SCALE_STEPS_MAX = 2 ** 32;
+
 /** Above it sums of squares of steps are no safe integers. */
 const BOUND_STEPS_MAX = 2 ** 26;
 
@@ -10,7 +13,14 @@ const BOUND_STEPS_MAX = 2 ** 26;
 export function gridStep(scale: number, bound: number | null): number {
   const width = Math.min(scale, bound ?? scale);
   assert(width > 0 && Number.isFinite(width), "a noise's scale and a record's bound are positive and finite");
-  return 2 ** Math.floor(Math.log2(width / STEPS_MIN));
+  const step = 2 ** Math.floor(Math.log2(width / STEPS_MIN));
+  if (scale / step <= SCALE_STEPS_MAX) return step;
+  throw new Failure({
+    code: "mechanism/too-much-noise",
+    kind: "config",
+    what: "There is so much noise for a record's bound that its integers would pass what is exact.",
+    remedy: "Ask for a larger ε, or leave the numbers out: nothing of them could be seen.",
+  });
 }
 
 /** Whole steps of a bound: dividing by a power of two is exact, so they are never more than the bound. */

@@ -166,6 +166,22 @@ describe("[SAN4] no output of one record rules another out", () => {
   });
 });
 
+describe("[SAN2] noise that no integer could carry exactly is refused", () => {
+  test("too much of it or too little, for each mechanism", () => {
+    const one = Float64Array.of(1);
+    const ways = [
+      (epsilon: number) => addRecordLaplace(clipToL1(one, 3), epsilon, seeded(1)),
+      (epsilon: number) => addMetricLaplace(clipToBall(one, 3), epsilon, seeded(1)),
+      (epsilon: number) => addRecordGaussian(clipToBall(one, 3), NoiseMultiplier.parse(1 / epsilon), seeded(1)),
+    ];
+    for (const way of ways) {
+      expect(() => way(1e-9)).toThrow(expect.objectContaining({ code: "mechanism/too-much-noise" }));
+      expect(() => way(1e9)).toThrow(expect.objectContaining({ code: "mechanism/too-little-noise" }));
+      expect([...way(1e-5).value.steps].every(Number.isSafeInteger)).toBe(true);
+    }
+  });
+});
+
 describe("[SAN5] a patient pays for each record", () => {
   test("m times, however many the data set has; nothing done costs nothing", () => {
     const random = seeded(60);

@@ -80,7 +80,7 @@ describe("[SAN9] both promises are computed, each for its own neighbours, and no
     const { pixel: figures, sentences } = statementOf([pixel], "dropped", 1e-5);
     expect(figures).toEqual({ epsilon: 0.25, pixels: 65_536, wholePicture: 16_384 });
     expect(sentences.join(" ")).toContain("ε = 0.25");
-    expect(sentences.join(" ")).toMatch(/65536 pixels comes to ε = 16390.*no meaningful protection/);
+    expect(sentences.join(" ")).toMatch(/65536 pixels comes to ε = 16384\..*no meaningful protection/);
   });
 
   test("a patient's pixels never add to a record's or a patient's events", () => {

@@ -125,6 +125,6 @@ function worded({ epsilon, delta }: Figure): string {
 /** Rounded up: a figure in words is never less than the figure. */
 function short(epsilon: number): string {
   if (epsilon === 0 || !Number.isFinite(epsilon)) return String(epsilon);
-  const unit = 10 ** (Math.floor(Math.log10(epsilon)) - 3);
-  return String(Number((Math.ceil((epsilon / unit) * (1 - 1e-12)) * unit).toPrecision(4)));
+  const unit = 10 ** (Math.floor(Math.log10(epsilon)) - 4);
+  return String(Number((Math.ceil((epsilon / unit) * (1 - 1e-12)) * unit).toPrecision(5)));
 }

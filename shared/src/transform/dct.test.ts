@@ -55,11 +55,13 @@ describe(`[SAN1] orthonormal DCT-II and DCT-III, against ${vectors.source}`, () 
     expectNear(at(dct3(dct2(values, length, kept), kept, length)), vector.truncatedAt);
   });
 
-  const row = fc.array(fc.double({ min: -50, max: 50, noNaN: true }), { minLength: 1, maxLength: 70 });
+  const row = fc.array(fc.double({ min: -50, max: 50, noNaN: true }), { minLength: 1, maxLength: 200 });
+  /** Above 128 coefficients a row is transformed, up to it they are summed. */
+  const long = fc.array(fc.double({ min: -50, max: 50, noNaN: true }), { minLength: 129, maxLength: 300 });
 
   test("equals the definition at any length; all coefficients give the row back; lengths stay", () => {
     fc.assert(
-      fc.property(row, (values) => {
+      fc.property(fc.oneof(row, long), (values) => {
         const [x, n] = [Float64Array.from(values), values.length];
         const c = dct2(x, n, n);
         expectNear(c, slowDct2(x));
@@ -67,6 +69,22 @@ describe(`[SAN1] orthonormal DCT-II and DCT-III, against ${vectors.source}`, () 
         expect(Math.hypot(...c)).toBeCloseTo(Math.hypot(...x), 8);
       }),
     );
+  });
+
+  test("few coefficients by sums are the first of all by a transform, and go back the same way", () => {
+    for (const n of [129, 1000, 5003]) {
+      const x = Float64Array.from({ length: 2 * n }, (_, i) => Math.sin(i * i));
+      const all = dct2(x, n, n);
+      const few = dct2(x, n, 128);
+      const more = dct2(x, n, 129);
+      for (const r of [0, 1]) {
+        expectNear(few.subarray(128 * r, 128 * (r + 1)), all.subarray(n * r, n * r + 128));
+        expectNear(more.subarray(129 * r, 129 * (r + 1)), all.subarray(n * r, n * r + 129));
+      }
+      const padded = new Float64Array(2 * 129);
+      for (const r of [0, 1]) padded.set(few.subarray(128 * r, 128 * (r + 1)), 129 * r);
+      expectNear(dct3(few, 128, n), dct3(padded, 129, n));
+    }
   });
 
   test("25,160 values: coefficients that the definition gives, and the row again", () => {
@@ -83,19 +101,25 @@ describe(`[SAN1] orthonormal DCT-II and DCT-III, against ${vectors.source}`, () 
 
   test("a row's coefficients are the same bits whatever stands in the rows beside it", () => {
     const x = Float64Array.from({ length: 37 }, (_, i) => Math.cos(3 * i));
-    const alone = dct2(x, 37, 9);
-    for (const other of [0, 1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
-      const rows = new Float64Array(3 * 37).fill(other);
-      rows.set(x, 37);
-      expect(dct2(rows, 37, 9).subarray(9, 18)).toEqual(alone);
+    const x2 = Float64Array.from({ length: 150 }, (_, i) => Math.cos(3 * i));
+    for (const [values, kept] of [[x, 9] as const, [x2, 140] as const]) {
+      const n = values.length;
+      const alone = dct2(values, n, kept);
+      for (const other of [0, 1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
+        const rows = new Float64Array(3 * n).fill(other);
+        rows.set(values, n);
+        expect(dct2(rows, n, kept).subarray(kept, 2 * kept)).toEqual(alone);
+      }
     }
   });
 
   test("several rows go back as they would alone, odd numbers of them too", () => {
     for (const rows of [0, 1, 2, 5]) {
-      const c = Float64Array.from({ length: rows * 4 }, (_, i) => Math.sin(7 * i));
-      const alone = Array.from({ length: rows }, (_, r) => [...dct3(c.slice(4 * r, 4 * r + 4), 4, 11)]).flat();
-      expectNear(dct3(c, 4, 11), alone, 1e-12);
+      for (const [k, n] of [[4, 11] as const, [131, 140] as const]) {
+        const c = Float64Array.from({ length: rows * k }, (_, i) => Math.sin(7 * i));
+        const alone = Array.from({ length: rows }, (_, r) => [...dct3(c.slice(k * r, k * r + k), k, n)]).flat();
+        expectNear(dct3(c, k, n), alone, 1e-12);
+      }
     }
   });
 

@@ -3,13 +3,14 @@ import { forward, inverse, type Spectrum } from "./fourier.ts";
 
 /**
  * The first `kept` coefficients of each row under the orthonormal DCT-II, for rows of any length:
- * c_k = s_k·Σ_j x_j·cos(π(2j + 1)k / 2n), s_0 = √(1/n), else √(2/n). Takes O(n log n) a row (Makhoul 1980).
+ * c_k = s_k·Σ_j x_j·cos(π(2j + 1)k / 2n), s_0 = √(1/n), else √(2/n). Takes O(n log n) a row (Makhoul 1980), O(n·kept) where few are kept.
  * Each row is transformed by itself: where two shared a transform, one's rounding would hang on the other's values, and
  * noise that is drawn for one record would answer for two. Returns [rows, kept].
  */
 export function dct2(values_RN: Float64Array, length: number, kept: number): Float64Array {
   const rows = rowsOf(values_RN, length);
   assert(Number.isInteger(kept) && kept >= 1 && kept <= length, "one coefficient is kept, and none that isn't there");
+  if (kept <= FEW) return fewDct2(values_RN, length, kept);
   const plan = planOf(length);
   const coefficients_RK = new Float64Array(rows * kept);
   const re = new Float64Array(length);
@@ -33,6 +34,7 @@ export function dct2(values_RN: Float64Array, length: number, kept: number): Flo
 export function dct3(coefficients_RK: Float64Array, kept: number, length: number): Float64Array {
   const rows = rowsOf(coefficients_RK, kept);
   assert(kept <= length, "no more coefficients than values");
+  if (kept <= FEW) return fewDct3(coefficients_RK, kept, length);
   const plan = planOf(length);
   const values_RN = new Float64Array(rows * length);
   const re = new Float64Array(length);
@@ -57,6 +59,52 @@ export function dct3(coefficients_RK: Float64Array, kept: number, length: number
     }
   }
   return values_RN;
+}
+
+/** So few coefficients are quicker as plain sums than by a transform of all. */
+const FEW = 128;
+
+function fewDct2(values_RN: Float64Array, length: number, kept: number): Float64Array {
+  const cosines = cosinesOf(length);
+  const coefficients_RK = new Float64Array((values_RN.length / length) * kept);
+  for (let at = 0; at < coefficients_RK.length; at++) {
+    const k = at % kept;
+    const start = ((at - k) / kept) * length;
+    let sum = 0;
+    for (let j = 0, angle = k; j < length; j++) {
+      sum += (values_RN[start + j] ?? Number.NaN) * (cosines[angle] ?? 0);
+      // (2j + 1)k, whose cosine has period 4n.
+      angle += 2 * k;
+      if (angle >= 4 * length) angle -= 4 * length;
+    }
+    coefficients_RK[at] = sum * scaleOf(k, length);
+  }
+  return coefficients_RK;
+}
+
+function fewDct3(coefficients_RK: Float64Array, kept: number, length: number): Float64Array {
+  const cosines = cosinesOf(length);
+  const values_RN = new Float64Array((coefficients_RK.length / kept) * length);
+  for (let at = 0; at < coefficients_RK.length; at++) {
+    const k = at % kept;
+    const start = ((at - k) / kept) * length;
+    const factor = (coefficients_RK[at] ?? Number.NaN) * scaleOf(k, length);
+    for (let j = 0, angle = k; j < length; j++) {
+      values_RN[start + j] = (values_RN[start + j] ?? 0) + factor * (cosines[angle] ?? 0);
+      angle += 2 * k;
+      if (angle >= 4 * length) angle -= 4 * length;
+    }
+  }
+  return values_RN;
+}
+
+/** cos(πm/2n), m = 0 … 4n − 1; the last table is kept. */
+let cosines: Float64Array | undefined;
+
+function cosinesOf(length: number): Float64Array {
+  if (cosines?.length === 4 * length) return cosines;
+  cosines = Float64Array.from({ length: 4 * length }, (_, m) => Math.cos((Math.PI * m) / (2 * length)));
+  return cosines;
 }
 
 function rowsOf(values: Float64Array, length: number): number {
