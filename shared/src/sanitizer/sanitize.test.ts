@@ -54,19 +54,22 @@ function patientsOf(rows: readonly (readonly number[])[]): PatientRecords {
   };
 }
 
+/** Numbers in their columns' ranges as numbers in [−1, 1]. */
+function unitsOf(values_RC: Float64Array): Float64Array {
+  return values_RC.map((value, at) => {
+    const c = at % COLUMNS;
+    const [low, high] = [rules.low_C[c] ?? 0, rules.high_C[c] ?? 0];
+    return (2 * (value - low)) / (high - low) - 1;
+  });
+}
+
 const cell = fc.oneof(fc.double({ min: -60, max: 60, noNaN: true }), fc.constantFrom(Number.NaN, 1e300, -1e300, 0));
 const row = fc.array(cell, { minLength: COLUMNS, maxLength: COLUMNS });
 
 describe("[SAN7] a sanitizer noises each record by itself, for what its event says", () => {
   /** Coefficients in steps: what is noised is found again, as the transform keeps all. */
-  const stepsOf = (values_RC: Float64Array, step: number): Float64Array => {
-    const units = values_RC.map((value, at) => {
-      const c = at % COLUMNS;
-      const [low, high] = [rules.low_C[c] ?? 0, rules.high_C[c] ?? 0];
-      return (2 * (value - low)) / (high - low) - 1;
-    });
-    return dct2(units, COLUMNS, 5).map((value) => value / step);
-  };
+  const stepsOf = (values_RC: Float64Array, step: number): Float64Array =>
+    dct2(unitsOf(values_RC), COLUMNS, 5).map((value) => value / step);
 
   test.each(["laplace", "laplace, mean apart"] as const)(
     "%s: any record replaced moves the integers by at most the event's diameter in L1, and no other record",
@@ -188,6 +191,24 @@ describe("[SAN8] what is kept of a record without noise follows from public rule
       return Math.hypot(...ramp.map((number, c) => number - (out[c] ?? 0)));
     };
     expect(distance(ordered)).toBeLessThan(0.2 * distance(rules));
+  });
+
+  test("a mean with a bound of its own takes nothing from the others' bound, and both are paid for", () => {
+    const steep = rules.low_C.map((low, c) => (c < 2 ? (rules.high_C[c] ?? 0) : low));
+    const at = (firstBound: number | null, l1Bound: number) => {
+      const method = { ...loud, firstBound, l1Bound, epsilon: 4e4 };
+      const { value, events } = sanitize(patientsOf([[...steep]]), rules, { method, labels: dropped }, seeded(1));
+      const c = dct2(unitsOf(value.values_RC), COLUMNS, COLUMNS);
+      const [event] = events;
+      if (event?.kind !== "record-laplace") throw new Error("wrong event");
+      const others = c.subarray(1).reduce((sum, number) => sum + Math.abs(number), 0);
+      return { first: c[0] ?? 0, others, diameter: event.diameter * event.step };
+    };
+    const apart = at(0.5, 2);
+    expect(apart.first).toBeCloseTo(-0.5, 2);
+    expect(apart.others).toBeCloseTo(2, 1);
+    expect(apart.diameter).toBeCloseTo(5, 3);
+    expect(at(null, 2.5).first).toBeLessThan(-0.6);
   });
 
   test("rules that are none are refused: empty ranges, an order with a column twice, more coefficients than columns", () => {
