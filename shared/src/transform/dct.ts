@@ -3,7 +3,8 @@ import { forward, inverse, type Spectrum } from "./fourier.ts";
 
 /**
  * The first `kept` coefficients of each row under the orthonormal DCT-II, for rows of any length:
- * c_k = s_k·Σ_j x_j·cos(π(2j + 1)k / 2n), s_0 = √(1/n), else √(2/n). Takes O(n log n) a row (Makhoul 1980), O(n·kept) where few are kept.
+ * c_k = s_k·Σ_j x_j·cos(π(2j + 1)k / 2n), s_0 = √(1/n), else √(2/n). Takes O(n log n) a row (Makhoul 1980), and
+ * O(n·kept) where few are kept.
  * Each row is transformed by itself: where two shared a transform, one's rounding would hang on the other's values, and
  * noise that is drawn for one record would answer for two. Returns [rows, kept].
  */
