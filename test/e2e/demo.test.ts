@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
+import { GuaranteeBasis } from "@consilium/shared/release/guarantee";
 import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import { readStudyFile } from "@consilium/storage/studyFile";
@@ -32,7 +33,12 @@ const Outcome = z.strictObject({
     bestAuc: z.strictObject({ low: z.number().nullable(), value: z.number().nullable(), high: z.number().nullable() }),
     passed: z.boolean(),
   }),
-  release: z.strictObject({ path: z.string(), verified: z.boolean() }),
+  release: z.strictObject({
+    path: z.string(),
+    verified: z.boolean(),
+    epsilon: z.number(),
+    by: GuaranteeBasis,
+  }),
 });
 
 describe("npm run demo -- --headless --json", () => {

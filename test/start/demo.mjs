@@ -149,7 +149,7 @@ async function conclude(study, started) {
       ...{ name: site, epsilon: spentEpsilon, trainingEpsilon, delta, cap },
     })),
     audit: { bestAuc: intervalOf(audit.report.best), passed: audit.gate.passed },
-    release: { path, verified },
+    release: { path, verified, epsilon: audit.claimedEpsilon, by: audit.claimedBy },
   };
 }
 
@@ -187,6 +187,10 @@ function report(outcome) {
   screen.note(
     `  ${attack}: gate ${passed ? "passed" : "refused"}; release ${outcome.release.verified ? "verified" : "not verified"}`,
   );
+  const { epsilon, by } = outcome.release;
+  const how =
+    by === "signed-schedule" ? "the same run, by the tighter accountant of a signed schedule" : `by what was ${by}`;
+  screen.note(`  The release promises each patient ε ${roundedUp(epsilon)} (${how})`);
   screen.note(`  Release:  ${outcome.release.path ?? "withheld"}`);
   if (options.keep) {
     screen.note(

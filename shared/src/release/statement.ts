@@ -9,7 +9,7 @@ import { Part } from "../ledger/entry.ts";
 import { spendingOf } from "../ledger/spent.ts";
 import type { Charge, ChargeState, LedgerState } from "../ledger/state.ts";
 import { StudyWeights } from "../model/studyWeights.ts";
-import type { Approval } from "../study/approval.ts";
+import { type Approval, Disclosure } from "../study/approval.ts";
 import { type PlannedCharge, plannedCharges, plannedEvents } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
@@ -63,6 +63,8 @@ export const PrivacyStatement = z.strictObject({
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
   /** Data that left a site without noise. */
   unprotectedDisclosures: z.array(z.string()).max(0),
+  /** What the sites' stewards signed for that no noise covers: none of the figures here counts it. */
+  signedDisclosures: z.array(Disclosure),
   /** Weights that it started from: public by the proposer's word, so that no figure here counts what they tell. */
   publicWeights: StudyWeights.pick({ digest: true, source: true }).optional(),
 });
@@ -145,6 +147,9 @@ export function privacyStatementOf(
     guarantee: { ...guaranteeOf(document, figures, signedSchedule), ...overlapOf(document, spent) },
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
     unprotectedDisclosures: [],
+    signedDisclosures: Disclosure.options.filter((one) =>
+      approved.some(({ disclosures }) => disclosures?.includes(one)),
+    ),
     ...(weights === undefined ? {} : { publicWeights: { digest: weights.digest, source: weights.source } }),
   };
 }

@@ -1,4 +1,5 @@
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import type { Disclosure } from "../study/approval.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { PrivacyStatement } from "./statement.ts";
 
@@ -19,7 +20,7 @@ export function privacyText(statement: PrivacyStatement): string {
       part("train"),
       part("validation"),
       part("audit"),
-      `**${epsilonText(site.epsilon)}**`,
+      epsilonText(site.epsilon),
       `${epsilonText(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
     ];
   });
@@ -38,10 +39,8 @@ export function privacyText(statement: PrivacyStatement): string {
     "- Unit: one patient with all of the patient's records.",
     "- Neighbouring data sets differ by adding or removing one patient.",
     `- Trust: ${TRUST[statement.trust]}.`,
-    sentence(
-      "- Accountant: Rényi differential privacy, re-computed from the ledger in this folder;",
-      "where it is said, privacy loss distributions, re-computed from the signed study.",
-    ),
+    "- Accountants: Rényi differential privacy (RDP), from the ledger in this folder; privacy loss distributions (PLD),",
+    "  from the signed study, where it is said. `consilium verify` computes both again.",
     sentence(
       `- Study ${statement.studyDigest}, as every site signed it.`,
       `${scheduleText(statement)}; the figures below are for what was really done.`,
@@ -50,12 +49,13 @@ export function privacyText(statement: PrivacyStatement): string {
       `- Samplers differ from the ideal distributions by at most ${sampler.maxLogRatio} (log ratio)`,
       `and ${sampler.totalVariation} (total variation) in all; both are charged.`,
     ),
-    "- Unprotected disclosures: none.",
+    ...disclosureLines(statement),
     ...twoSitesLines(statement),
     ...overlapLines(statement),
     ...publicWeightsLines(statement),
     "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts true of people in general.",
     "",
+    ...twoFiguresLines(statement),
     "## Sites",
     "",
     "Parts are disjoint: a patient is in one of them, so a site's figure is the largest.",
@@ -68,7 +68,7 @@ export function privacyText(statement: PrivacyStatement): string {
         "train part",
         "validation part",
         "audit part",
-        "ε of this study",
+        "ε of this study, as caps count it (RDP)",
         "all studies, against cap",
       ],
       rows,
@@ -89,19 +89,53 @@ function scheduleText({ signedMaximumEpsilon, signedSchedule: { accountant, epsi
 }
 
 const BASIS: Readonly<Record<Exclude<PrivacyStatement["guarantee"]["basis"], "spent">, string>> = {
-  filter: "that is the study's own ε, beyond which no site acts: a noised metric could end training early.",
+  filter: "that is the study's own ε, beyond which no site acts: a noised metric could end training early",
   "signed-maximum":
-    "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early.",
+    "that is the whole schedule that was signed, on top of any repeated rounds: a noised metric could end training early",
   "signed-schedule":
-    "that is the whole schedule that was signed, which nobody went beyond, by privacy loss distributions.",
+    "that is the whole schedule that was signed, which nobody went beyond, by privacy loss distributions",
 };
 
 function basisText({ guarantee, consortium }: PrivacyStatement): string {
   if (guarantee.basis === "spent") return "the largest of the sites' figures below";
   return sentence(
-    BASIS[guarantee.basis],
+    `${BASIS[guarantee.basis]}.`,
     `Really spent, at the site that spent most, by Rényi divergences: ε = ${epsilonText(consortium.disjointEpsilon)}`,
   );
+}
+
+const DISCLOSED: Readonly<Record<Disclosure, string>> = {
+  "failed-attempt": "that an attempt at a round failed at a site",
+  "late-answer": "at which eighth of the study's answer time a site answered",
+};
+
+/** What no figure counts: named, and that it was signed for. */
+function disclosureLines({ signedDisclosures }: PrivacyStatement): string[] {
+  if (signedDisclosures.length === 0) return ["- Unprotected disclosures: none."];
+  const named = signedDisclosures.map((one) => DISCLOSED[one]).join(", and ");
+  return [
+    sentence(
+      `- Unprotected disclosures: no data. What sites showed that may hang on records and no ε counts: ${named}.`,
+      "Every steward signed for that with the approval.",
+    ),
+  ];
+}
+
+/** Why the promise is less than what the sites' budgets were charged. */
+function twoFiguresLines({ guarantee, consortium, delta }: PrivacyStatement): string[] {
+  if (guarantee.basis !== "signed-schedule" || consortium.disjointEpsilon <= guarantee.epsilon) return [];
+  return [
+    "## Two figures for one run",
+    "",
+    sentence(
+      `ε = ${epsilonText(guarantee.epsilon)} and ε = ${epsilonText(consortium.disjointEpsilon)} at δ = ${delta}`,
+      "are two upper bounds on the same run, not two costs: they don't add, and each holds. RDP holds whatever rounds are",
+      "chosen on the way, so the sites' caps are kept by it, and the table below is what they were charged. PLD is tighter",
+      "and holds for a schedule that was fixed beforehand: every site signed this one, and nothing went beyond it, so its",
+      "figure is what is promised.",
+    ),
+    "",
+  ];
 }
 
 /** Groups that the study declares, beside the figure for any two sites. */

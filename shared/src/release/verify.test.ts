@@ -13,6 +13,7 @@ import {
 import { epsilonOfEvents } from "../accountant/convert.ts";
 import { pldUpperEpsilon } from "../accountant/pld.ts";
 import { replay } from "../ledger/replay.ts";
+import { Disclosure } from "../study/approval.ts";
 import { plannedCharges } from "../study/charges.ts";
 import { eventsOf } from "../study/noise.ts";
 import { epsilonText } from "../units/epsilonText.ts";
@@ -52,6 +53,13 @@ describe("[REL1] a release as it was built", () => {
     ]);
     const text = new TextDecoder().decode(release.get(RELEASE_PATHS.privacyText));
     expect(text).toContain("Unprotected disclosures: none.");
+    const signed = approvals.map((approval) => ({
+      ...approval,
+      statement: { ...approval.statement, disclosures: Disclosure.options },
+    }));
+    const told = privacyText(privacyStatementOf(document, replay(COORDINATOR, ledger), signed));
+    expect(told).toContain("no ε counts: that an attempt at a round failed at a site, and at which eighth");
+    expect(told).not.toContain("disclosures: none");
   });
 
   test("[ACC17] a declared overlap stands beside the sites' figures; of two sites it is theirs", () => {
@@ -87,7 +95,8 @@ describe("[REL1] a release as it was built", () => {
       twoSitesEpsilon: kept.signedSchedule.twoSitesEpsilon,
     });
     expect(kept.guarantee.epsilon).toBeLessThan(kept.consortium.disjointEpsilon);
-    expect(privacyText(kept)).toContain("which nobody went beyond, by privacy loss distributions.");
+    expect(privacyText(kept)).toContain("which nobody went beyond, by privacy loss distributions");
+    expect(privacyText(kept)).toContain("two upper bounds on the same run, not two costs");
     // One round fewer was signed than was charged: the schedule bounds nothing.
     const charged = kept.sites[0]?.parts.find(({ part }) => part === "train")?.events[0]?.count ?? 0;
     const short = { ...document, training: { ...document.training, rounds: charged - 1 } };
@@ -128,7 +137,13 @@ describe("[REL1] a release as it was built", () => {
     expect(statement.guarantee).toMatchObject({ basis: "signed-schedule", epsilon: statement.signedSchedule.epsilon });
     const text = privacyText(statement);
     expect(text).toContain(`(**${epsilonText(statement.signedSchedule.epsilon)}**, 0.0001)`);
-    expect(text).toContain(`by Rényi divergences: ε = ${epsilonText(spent.consortium.disjointEpsilon)}.`);
+    expect(text).toContain(
+      `and ε = ${epsilonText(spent.consortium.disjointEpsilon)} at δ = 0.0001 are two upper bounds`,
+    );
+    const ofMany = { ...stopping, training: { ...stopping.training, rounds: 40 } };
+    const many = privacyText(privacyStatementOf(ofMany, state, approvals));
+    expect(many).toContain("Really spent, at the site that spent most, by Rényi divergences: ε = ");
+    expect(many).not.toContain("two upper bounds");
     // A plan of one round that was tried three times: what was spent is more, and counts.
     const short = { ...stopping, training: { ...stopping.training, rounds: 1 } };
     expect(privacyStatementOf(short, state, approvals).guarantee.epsilon).toBe(spent.consortium.disjointEpsilon);

@@ -1,5 +1,6 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { CapChange, type CapsInForce, periodText } from "@consilium/shared/ledger/cap";
+import type { CapView } from "@consilium/shared/ledger/capView";
 import { DatasetId, type StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { StudySummary } from "../control/request.ts";
@@ -24,7 +25,7 @@ export async function lower(
 ): Promise<void> {
   const { dataset, budget, change } = await asked(context, name, words);
   if (change.of === "study") await sayWhetherKnown(context, change.study);
-  const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Lower it?`;
+  const question = `${changeText(change)} on ${dataset}, ${standingText(budget, change)}. Lower it?`;
   const { signer } = await stewardOf(context, steward, question);
   await decideAs(context, signer, () => ({ action: "lower-cap", dataset, change, reason }));
   context.output.result({ dataset, change }, [
@@ -51,7 +52,7 @@ export async function raise(
   { reason, steward }: Decided,
 ): Promise<void> {
   const { dataset, budget, change } = await asked(context, name, words);
-  const question = `${changeText(change)} on ${dataset}; ${bookedText(budget)}. Ask for it?`;
+  const question = `${changeText(change)} on ${dataset}, ${standingText(budget, change)}. Ask for it?`;
   const { signer } = await stewardOf(context, steward, question);
   await decideAs(context, signer, () => ({ action: "ask-raise", dataset, change, reason }));
   const asking = (await budgetOf(context, dataset)).raises.at(-1);
@@ -74,7 +75,7 @@ export async function settle(
   if (found === undefined || found.one.settled !== null) throw noRaise(number, found?.one);
   const { dataset, change, by, request } = found.one;
   context.output.say(`Raise ${number} of ${dataset}, asked for by ${by}: ${found.one.reason}`);
-  context.output.say(`${changeText(change)}; ${bookedText(found.budget)}.`);
+  context.output.say(`${changeText(change)}, ${standingText(found.budget, change)}.`);
   const as = isGranted ? await granterOf(context, by, steward) : steward.as;
   const { signer } = await stewardOf(context, { ...steward, as }, `${isGranted ? "Grant" : "Refuse"} it?`);
   await decideAs(context, signer, () => ({ action: "settle-raise", request, isGranted, reason }));
@@ -137,9 +138,24 @@ async function budgetOf(context: CommandContext, dataset: DatasetId): Promise<Da
   });
 }
 
-function bookedText({ spending, cap }: DatasetBudget): string {
-  if (spending === null || cap === null) return "nothing is spent";
-  return `ε ${epsilonCell(spending.reservedEpsilon)} at δ = ${cap.delta} is spent or reserved of ${cap.epsilon}`;
+/** What the cap is now, and what is booked under that very cap: "now ε ≤ 2, of which ε 1.20 is spent or reserved". */
+function standingText({ standing, caps }: DatasetBudget, change: CapChange): string {
+  const now = standing.find((cap) => isSameCap(cap, change))?.epsilon ?? null;
+  const under = caps.find((view) => isSameCap(view, change));
+  const booked = under === undefined ? "" : `, of which ε ${epsilonCell(under.booked)} is spent or reserved`;
+  return now === null && under !== undefined
+    ? `so far none of its own: ε ≤ ${under.epsilon}${booked}`
+    : `now ${now === null ? "none" : `ε ≤ ${now}`}${booked}`;
+}
+
+interface WhichCap {
+  readonly of: CapChange["of"];
+  readonly study?: StudyName | null;
+  readonly period?: CapView["period"];
+}
+
+function isSameCap(a: WhichCap, b: WhichCap): boolean {
+  return a.of === b.of && (a.study ?? null) === (b.study ?? null) && (a.period ?? null) === (b.period ?? null);
 }
 
 function unclear(dataset: DatasetId): Failure {

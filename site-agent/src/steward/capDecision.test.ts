@@ -127,6 +127,7 @@ describe("[STU51] a counter-offer refuses a version and names what would be gran
   test("only what caps and policy let through, and the coordinator is told", () => {
     expect(() => bench.decide(offer(2))).toThrow(failing("budget/no-cap"));
     bench.setCap(2);
+    expect(() => bench.decide(offer(50))).toThrow(expect.objectContaining({ code: "study/offer-not-less" }));
     expect(() => bench.decide(offer(2.5))).toThrow(
       expect.objectContaining({ code: "budget/cap-exceeded", remedy: expect.stringMatching(/^Offer an ε/) }),
     );

@@ -14,6 +14,7 @@ import {
   requireSameDataset,
 } from "@consilium/shared/study/approval";
 import { plannedEvents } from "@consilium/shared/study/charges";
+import type { StudyDocument } from "@consilium/shared/study/document";
 import type { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { type Policy, requireAllowed } from "../approval/policy.ts";
 import { requireAffordable } from "../ledger/affordable.ts";
@@ -133,6 +134,7 @@ function counterOffer(
   const proposal = requireProposal(records, study, studyDigest);
   requireDataset(records, dataset);
   if (proposal.state === "approved") throw approvedAlready(study);
+  requireLess(offer.epsilon, proposal.document);
   const document = revisedStudy(proposal.document, offer);
   requireAllowed(policy, document);
   return {
@@ -141,6 +143,17 @@ function counterOffer(
       requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now()), OFFER_LESS),
     also: () => records.offer(studyDigest, offer, reason),
   };
+}
+
+/** More than it asks for is no offer. */
+function requireLess(offered: number, { name, privacy }: StudyDocument): void {
+  if (offered < privacy.epsilon) return;
+  throw new Failure({
+    code: "study/offer-not-less",
+    kind: "usage",
+    what: `Study ${name} asks for ε = ${privacy.epsilon} itself: an offer of ${offered} is not less.`,
+    remedy: `Offer less, or approve it as it is: consilium-site study approve ${name}`,
+  });
 }
 
 function approval(

@@ -27,12 +27,15 @@ export function PlanFigures({ plan }: { readonly plan: Plan }) {
   );
 }
 
+const PARTS = ["train", "validation", "audit"] as const;
+
 function rowsOf(plan: Plan): readonly (readonly [string, string])[] {
   const { epsilon, noiseMultiplier, affordable, signal, traffic, duration, sanitized } = plan;
   return [
     ["σ", `${noiseMultiplier}${plan.noiseWasAuto ? ", the least that fits" : ""}`],
     ["ε, training patients", `${shown(epsilon.train)} of ${epsilonText(plan.cap)} at δ = ${deltaText(plan.delta)}`],
     ["ε, validation and audit hold-out", `${shown(epsilon.validation)} and ${shown(epsilon.audit)}`],
+    ["ε that a release states of the same, by PLD", PARTS.map((part) => shown(plan.scheduleEpsilon[part])).join(", ")],
     ...plan.overlap.map(
       ({ sites, epsilon: atOnce }) => [`ε, a patient at ${sites.join(" and ")} at once`, epsilonText(atOnce)] as const,
     ),
