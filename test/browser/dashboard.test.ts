@@ -309,7 +309,7 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     await page.getByRole("button", { name: "Why? How ε is told apart" }).first().click();
     await page.getByRole("dialog").getByText("in another order the increments would be others").waitFor();
     await page.keyboard.press("Escape");
-    await page.getByText("Validation", { exact: true }).click();
+    await page.getByRole("radiogroup").getByText("Validation", { exact: true }).click();
     await page.getByRole("img", { name: /^ε over time, cleveland, validation patients: / }).waitFor();
     await page.getByLabel("Data set", { exact: true }).and(page.locator("input")).click();
     await page.getByRole("option", { name: "switzerland: switzerland-heart" }).click();
