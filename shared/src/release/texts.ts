@@ -116,7 +116,7 @@ function disclosureLines({ signedDisclosures }: PrivacyStatement): string[] {
   return [
     sentence(
       `- Unprotected disclosures: no data. What sites showed that may hang on records and no ε counts: ${named}.`,
-      "Every steward signed for that with the approval.",
+      "Whose stewards signed for that stands in the approvals in this folder.",
     ),
   ];
 }
