@@ -12,6 +12,7 @@ export default defineConfig({
   ssr: { resolve: source },
   test: {
     testTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: "100%",
     setupFiles: ["test/propertySeed.ts"],
     projects: [

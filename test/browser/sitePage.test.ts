@@ -237,7 +237,7 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
       }
       await page.setViewportSize({ width: 390, height: 800 });
       const beyond = () => page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
-      await expect.poll(beyond, { timeout: 3000 }).toBe(0);
+      await expect.poll(beyond).toBe(0);
       expect({ foreign, complaints }).toEqual({ foreign: [], complaints: [] });
     },
   );

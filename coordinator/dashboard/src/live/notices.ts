@@ -1,4 +1,4 @@
-import type { InvalidateQueryFilters, QueryClient } from "@tanstack/react-query";
+import type { InvalidateQueryFilters, Query, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { ChangeNotice } from "../../../src/http/views.ts";
 
@@ -67,15 +67,21 @@ class Notices {
 
 /**
  * Asks again what the change concerns. A first answer that is still under way may be older than the change, and the
- * library would take it for the new one: once it is there, it is asked for again.
+ * library would take it for the new one: once it is there, it is asked for again, whatever the others still wait for.
  */
 async function refresh(queries: QueryClient, concerned: InvalidateQueryFilters): Promise<void> {
   const awaited = queries
     .getQueryCache()
     .findAll(concerned)
     .filter(({ state }) => state.data === undefined && state.fetchStatus === "fetching");
-  await queries.invalidateQueries(concerned);
-  if (awaited.length > 0) await queries.invalidateQueries({ predicate: (query) => awaited.includes(query) });
+  void queries.invalidateQueries(concerned);
+  await Promise.all(
+    awaited.map(async (first) => {
+      const itAlone = { predicate: (query: Query) => query === first };
+      await queries.invalidateQueries(itAlone);
+      await queries.invalidateQueries(itAlone);
+    }),
+  );
 }
 
 export const notices = new Notices();
