@@ -5,10 +5,13 @@ import { ExportHeader, readExport, type VerifiedExport } from "@consilium/shared
 import { SiteName } from "@consilium/shared/units/identity";
 import type { Command } from "commander";
 import { LedgerVerification } from "../http/ledger.ts";
-import { SignedLedger } from "../http/views.ts";
-import { Client, type ClientOptions, withClientOptions } from "./client.ts";
+import { LedgerSummary, SignedLedger } from "../http/views.ts";
+import { Client, type ClientOptions, LONG_MS, withClientOptions } from "./client.ts";
 import { print } from "./output.ts";
 import { publicKeyOf } from "./verify.ts";
+
+/** Above it the answer takes more than about two seconds. */
+const MANY_ENTRIES = 10_000;
 
 interface VerifyOptions extends ClientOptions {
   readonly export?: string;
@@ -32,7 +35,9 @@ export function registerBudgetVerify(budget: Command): void {
 
 async function verifyRunning(options: ClientOptions): Promise<void> {
   const client = await Client.of(options);
-  const verified = await client.get("/api/ledger/verify", LedgerVerification);
+  const { head } = await client.get("/api/ledger", LedgerSummary);
+  if (head.sequence >= MANY_ENTRIES) process.stderr.write(`Reading ${head.sequence} entries again; rounds go on …\n`);
+  const verified = await client.get("/api/ledger/verify", LedgerVerification, LONG_MS);
   const { lost, countersigned } = await client.get("/api/ledger/signed", SignedLedger);
   const by = countersigned.map(({ party, head }) => `${party} at entry ${head.sequence}`).join(", ");
   const lines = [

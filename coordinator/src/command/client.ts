@@ -9,6 +9,8 @@ import { dataPaths } from "../consortium/paths.ts";
 import { readRunning } from "../consortium/running.ts";
 
 const TIMEOUT_MS = 60_000;
+/** A ledger of some million charges is read and verified in this time. */
+export const LONG_MS = 3_600_000;
 export const DEFAULT_DATA_FOLDER = "./coordinator-data";
 
 /** What every command that asks the running coordinator takes. */
@@ -43,8 +45,8 @@ export class Client {
     return new Client(running.people, token, await readFile(paths.authorityCertificate, "utf8"));
   }
 
-  get<Reply>(path: string, reply: z.ZodType<Reply>): Promise<Reply> {
-    return this.#call("GET", path, undefined, reply);
+  get<Reply>(path: string, reply: z.ZodType<Reply>, timeoutMs = TIMEOUT_MS): Promise<Reply> {
+    return this.#call("GET", path, undefined, reply, timeoutMs);
   }
 
   post<Reply>(path: string, body: unknown, reply: z.ZodType<Reply>): Promise<Reply> {
@@ -55,8 +57,14 @@ export class Client {
     return this.#call("POST", path, bytes, reply);
   }
 
-  async #call<Reply>(method: string, path: string, body: unknown, reply: z.ZodType<Reply>): Promise<Reply> {
-    const { status, text } = await this.#send(method, path, encoded(body));
+  async #call<Reply>(
+    method: string,
+    path: string,
+    body: unknown,
+    reply: z.ZodType<Reply>,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<Reply> {
+    const { status, text } = await this.#send(method, path, encoded(body), timeoutMs);
     const answer = parseJson(text);
     if (status >= 200 && status < 300) return reply.parse(answer);
     const refusal = Refusal.safeParse(answer);
@@ -69,14 +77,14 @@ export class Client {
     });
   }
 
-  #send(method: string, path: string, body: Body | null): Promise<{ status: number; text: string }> {
+  #send(method: string, path: string, body: Body | null, timeout: number): Promise<{ status: number; text: string }> {
     const url = new URL(path, this.#url);
     const headers = {
       authorization: `Bearer ${this.#token}`,
       ...(body === null ? {} : { "content-type": body.type, "content-length": body.bytes.length }),
     };
     return new Promise((resolve, reject) => {
-      const options = { method, headers, timeout: TIMEOUT_MS };
+      const options = { method, headers, timeout };
       const call =
         url.protocol === "https:" ? httpsRequest(url, { ...options, ca: this.#ca }) : httpRequest(url, options);
       call.once("timeout", () => call.destroy(new Error("no answer in time")));

@@ -155,7 +155,7 @@ function parseJson(text: string): unknown {
 }
 
 function verifiedEntries(folder: string): Promise<number> {
-  return withLedger(folder, async (store) => store.verify());
+  return withLedger(folder, (store) => store.verify());
 }
 
 /** Opening a ledger reads and verifies every entry. */

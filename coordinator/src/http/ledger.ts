@@ -88,7 +88,7 @@ export function ledgerEndpoints({ store, world, restores }: Service): Endpoint[]
       summary: "Reads the whole chain from the disk again: form, hashes, signatures",
       perMinuteMax: 12,
       reply: LedgerVerification,
-      handle: () => ({ entries: store.verify(), verified: true as const }),
+      handle: async () => ({ entries: await store.verify(), verified: true as const }),
     }),
   ];
 }

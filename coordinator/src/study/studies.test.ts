@@ -272,7 +272,7 @@ describe("[RND7] a coordinator killed at any moment goes on where it stopped", (
     );
     expect(latestModel(sql, document.name)?.digest).toBe(replayed(document, consortium.sites, contributors));
     // No charge is lost or doubled: one for each site, part and attempt, as the ledger's own replay has checked.
-    expect(consortium.store.verify()).toBeGreaterThan(0);
+    expect(await consortium.store.verify()).toBeGreaterThan(0);
     const trainCharges = [...consortium.store.state.charges.keys()].filter((id) => id.includes("/train-"));
     expect(trainCharges).toHaveLength(3 * 12);
     await consortium.crash();
@@ -347,7 +347,7 @@ test("[LED1] a reason longer than an entry takes is cut, so that the chain can b
   const document = smallStudy();
   studies.propose(document, { by: "lead", reason: "proposed" });
   move(world, document.name, { type: "aborted" }, { by: "coordinator", reason: "who was missing, ".repeat(100) });
-  expect(store.verify()).toBeGreaterThan(0);
+  expect(await store.verify()).toBeGreaterThan(0);
   expect(studies.record("heart").reason).toMatch(/^who was missing, .*…$/);
   expect(movesOf(world.sql, document.name).at(-1)?.reason).toHaveLength(500);
   await consortium.crash();

@@ -190,7 +190,7 @@ describe("[LED8] any interleaving of studies, crashes and retries: never overspe
       compare(store, model);
     }
     compare(store, model);
-    expect(store.verify()).toBe(store.head().sequence);
+    expect(await store.verify()).toBe(store.head().sequence);
     database.close();
   }
 

@@ -48,7 +48,7 @@ describe("a ledger's store", () => {
     const reopened = new LedgerStore(again, options);
     expect(reopened.entries()).toEqual(entries);
     expect(reopened.head()).toEqual(head);
-    expect(reopened.verify()).toBe(3);
+    expect(await reopened.verify()).toBe(3);
     expect([...reopened.state.caps.keys()]).toEqual(["basel/clinic"]);
     again.close();
   });
@@ -61,7 +61,26 @@ describe("a ledger's store", () => {
     expect(store.entries(100, 601).map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: 601 }, (_, i) => i + 101),
     );
-    expect(store.verify()).toBe(1203);
+    expect(await store.verify()).toBe(1203);
+    database.close();
+  });
+
+  test("is verified beside other work: what is appended meanwhile is read too, and one reading answers all who ask", async () => {
+    const { database, store } = await opened("beside.db");
+    store.append(Array.from({ length: 3000 }, (_, index) => noted(String(index))));
+    const reading = store.verify();
+    expect(store.verify()).toBe(reading);
+    let appended = 0;
+    const beside = setInterval(() => {
+      store.append(noted(`meanwhile ${appended}`));
+      appended += 1;
+    }, 1);
+    const entries = await reading;
+    clearInterval(beside);
+    expect(appended).toBeGreaterThan(0);
+    expect(entries).toBe(3000 + appended);
+    expect(store.verify()).not.toBe(reading);
+    expect(await store.verify()).toBe(entries);
     database.close();
   });
 
@@ -82,7 +101,7 @@ describe("a ledger's store", () => {
     expect(store.head()).toEqual(head);
     expect(store.entries()).toHaveLength(1);
     store.append(noted("kept"));
-    expect(store.verify()).toBe(2);
+    expect(await store.verify()).toBe(2);
     database.close();
   });
 
@@ -94,7 +113,7 @@ describe("a ledger's store", () => {
     expect(() => alter("delete from ledger_entry where sequence = 3")).toThrow("only grows");
     alter("drop trigger ledger_entry_unchanged");
     alter("update ledger_entry set line = replace(line, 'the past', 'the pest') where sequence = 2");
-    expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    await expect(store.verify()).rejects.toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
     database.close();
     const again = await openDatabase(path, {});
     expect(() => new LedgerStore(again, options)).toThrow(
@@ -113,7 +132,7 @@ describe("a ledger's store", () => {
       attach '${join(folder, "other.db")}' as other; insert into ledger_entry select * from other.ledger_entry`);
     expect(() => store.entries(0, 2)).toThrow("another entry 2 on disk");
     expect(store.entries(0, 1)).toHaveLength(1);
-    expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    await expect(store.verify()).rejects.toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
     database.close();
   });
 
@@ -121,7 +140,7 @@ describe("a ledger's store", () => {
     const { database, store } = await opened("cut.db");
     store.append([cap, noted("last")]);
     database.connection.exec("drop trigger ledger_entry_kept; delete from ledger_entry where sequence = 2");
-    expect(() => store.verify()).toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
+    await expect(store.verify()).rejects.toThrow(expect.objectContaining({ code: "ledger/corrupt" }));
     expect(() => store.append(noted("next"))).toThrow("memory and disk");
     database.close();
   });
@@ -160,7 +179,7 @@ describe("a ledger's store", () => {
     for (const sql of ["update ledger_entry set line = ''", "delete from ledger_entry"])
       expect(() => again.connection.prepare(sql).run()).toThrow("only grows");
     reopened.append(noted("three"));
-    expect(reopened.verify()).toBe(4);
+    expect(await reopened.verify()).toBe(4);
     again.close();
   });
 

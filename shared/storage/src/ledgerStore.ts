@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { assert, Failure } from "@consilium/shared/failure/failure";
 import { chainEntries, emptyTip, linkedEntries, nextEntries, ownEntries } from "@consilium/shared/ledger/chain";
 import type {
@@ -11,7 +12,7 @@ import type {
 import { bytesOf } from "@consilium/shared/ledger/merkle";
 import type { Notice } from "@consilium/shared/ledger/notice";
 import { apply, replay } from "@consilium/shared/ledger/replay";
-import { headOf, type LedgerState } from "@consilium/shared/ledger/state";
+import { emptyState, headOf, type LedgerState } from "@consilium/shared/ledger/state";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import type { Digest, PartyName } from "@consilium/shared/units/identity";
 import type { Statement } from "better-sqlite3";
@@ -40,6 +41,7 @@ export class LedgerStore {
   readonly #state: LedgerState;
   #onNotice: (notice: Notice) => void = () => undefined;
   #noticesTold: number;
+  #verifying: Promise<number> | null = null;
 
   /**
    * Reads every entry: form, chain, hashes and the tip's signature, which is over all of them. Throws `ledger/corrupt`,
@@ -49,7 +51,8 @@ export class LedgerStore {
     this.#database = database;
     this.#options = options;
     this.#statements = prepare(database);
-    this.#state = this.#replayed(ownEntries);
+    const { writer, signer } = options;
+    this.#state = replay(writer, ownEntries(this.#lines(0), emptyTip(writer), signer.publicKey));
     this.#noticesTold = this.#state.notices.length;
   }
 
@@ -113,23 +116,34 @@ export class LedgerStore {
   }
 
   /**
-   * Reads the whole chain from the disk again, every signature too; the number of its entries. Throws
-   * `ledger/corrupt` at the first bad one.
+   * Reads the whole chain from the disk again, every signature too, and what is appended meanwhile; the number of its
+   * entries. Throws `ledger/corrupt` at the first bad one. A million charges take minutes, so whatever else this
+   * process does goes on between slices; whoever asks meanwhile gets the same answer.
    */
-  verify(): number {
-    const head = headOf(this.#replayed(chainEntries));
+  verify(): Promise<number> {
+    this.#verifying ??= this.#verified().finally(() => {
+      this.#verifying = null;
+    });
+    return this.#verifying;
+  }
+
+  async #verified(): Promise<number> {
+    const { writer, signer } = this.#options;
+    const state = emptyState(writer);
+    let since = performance.now();
+    for (const entry of chainEntries(this.#lines(0), emptyTip(writer), signer.publicKey)) {
+      apply(state, entry);
+      if (performance.now() - since < VERIFY_SLICE_MS) continue;
+      await setImmediate();
+      since = performance.now();
+    }
+    const head = headOf(state);
     const { tip } = this.#state;
     if (head.root === this.head().root) return head.sequence;
     throw this.#otherOnDisk(
       `ends at entry ${head.sequence} on disk, at entry ${tip.sequence} in memory`,
       head.sequence,
     );
-  }
-
-  /** What the disk says, every rule checked, an entry at a time. */
-  #replayed(read: typeof chainEntries): LedgerState {
-    const { writer, signer } = this.#options;
-    return replay(writer, read(this.#lines(0), emptyTip(writer), signer.publicKey));
   }
 
   /** Together, by one signature: in the database they are all there or none. */
@@ -179,6 +193,8 @@ export class LedgerStore {
 }
 
 const LINES_AT_ONCE = 500;
+/** A round waits no longer than this for a ledger that is being verified. */
+const VERIFY_SLICE_MS = 20;
 
 interface Statements {
   readonly insert: Statement<[number, string]>;

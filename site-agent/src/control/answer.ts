@@ -48,7 +48,7 @@ export function answer(site: Site, request: SiteRequest): unknown {
     case "ledger":
       return ledger.entries(request.after, LEDGER_PAGE);
     case "verify-ledger":
-      return { entries: ledger.verify(), head: ledger.head() };
+      return ledger.verify().then((entries) => ({ entries, head: ledger.head() }));
     case "next-decision":
       return {
         site: config.name,

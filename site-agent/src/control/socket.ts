@@ -25,7 +25,11 @@ export async function listen(path: string, answer: Answer): Promise<Server> {
     socket.setTimeout(REQUEST_TIMEOUT_MS, () => socket.destroy());
     socket.on("error", () => socket.destroy());
     readLine(socket)
-      .then((line) => replyTo(line, answer))
+      .then((line) => {
+        // What is asked may take its time: to verify a long ledger takes minutes.
+        socket.setTimeout(0);
+        return replyTo(line, answer);
+      })
       .then((reply) => socket.end(`${JSON.stringify(reply)}\n`))
       .catch(() => socket.destroy());
   });

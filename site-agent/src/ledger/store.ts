@@ -54,7 +54,7 @@ export class SiteLedger {
   }
 
   /** Checks hashes, order and signatures of the whole chain; throws at the first entry that doesn't hold. */
-  verify(): number {
+  verify(): Promise<number> {
     return this.#store.verify();
   }
 }

@@ -104,7 +104,7 @@ async function started(path: string, charges: number): Promise<Taken> {
 async function verified(path: string, charges: number): Promise<Taken> {
   const { database, store } = await openLedger(path);
   const [wall, cpu] = [performance.now(), process.cpuUsage()];
-  store.verify();
+  await store.verify();
   const took = since(wall, cpu, charges);
   database.close();
   return { rates: [took.rate], cpuMs: [took.cpuMs] };

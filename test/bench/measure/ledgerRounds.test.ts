@@ -17,7 +17,7 @@ test("a measured ledger is a real one: charges survive the process, every entry 
     first.database.close();
     const { store, database } = await openLedger(path);
     expect([...store.state.charges.values()].map(({ state }) => state)).toEqual(Array(20).fill("committed"));
-    expect(store.verify()).toBe(SITES.length * (1 + 2 * 4));
+    expect(await store.verify()).toBe(SITES.length * (1 + 2 * 4));
     database.close();
   } finally {
     rmSync(folder, { recursive: true });
