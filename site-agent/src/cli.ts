@@ -139,7 +139,7 @@ command(program, "doctor", "check everything that this site needs").action(async
 );
 
 const dataCommands = program.command("data").description("data sets of this site");
-command(dataCommands, "register <name> <path>", "name a CSV or Parquet file").action(
+command(dataCommands, "register <name> <path>", "name data: a file, or a data set's file (YAML)").action(
   async (name: string, path: string, options: Shared) => (await commands.data()).register(context(options), name, path),
 );
 command(dataCommands, "list", "registered data sets").action(async (options: Shared) =>
@@ -151,7 +151,7 @@ command(dataCommands, "preview <name>", "first rows, for local eyes").action(asy
 
 dataCommands
   .command("check <path>")
-  .description("columns of a CSV or Parquet file and what looks like an identifier; for local eyes")
+  .description("columns of a file or a data set's file, and what looks like an identifier; for local eyes")
   .option("--json", "one JSON value on standard output")
   .action(async (path: string, options: { json?: boolean }) =>
     (await commands.dataCheck()).checkData(outputOf(options), path),
@@ -167,7 +167,7 @@ command(studyCommands, "show <name>", "the exact document").action(async (name: 
 studyCommands
   .command("check [file]")
   .description("hold local data against a study: what is amiss, what leaves, what it costs; sends and signs nothing")
-  .option("--data <path>", "with FILE: CSV or Parquet file; with --study: this site's data folder")
+  .option("--data <path>", "with FILE: data, or a data set's file; with --study: this site's data folder")
   .option("--site <name>", "with FILE: this hospital's name in the study")
   .option("--study <name>", "a study that was proposed to this site, instead of FILE")
   .option("--dataset <name>", "with --study: registered data set; needed where there is more than one")
@@ -229,7 +229,7 @@ program
   .command("predict")
   .description("run a released model over a table, after verifying the release")
   .requiredOption("--release <path>", "folder of the release")
-  .requiredOption("--in <file>", "CSV or Parquet file with the model's columns")
+  .requiredOption("--in <file>", "data with the model's columns: a file, or a data set's file")
   .requiredOption("--out <file>", "CSV file to write")
   .requiredOption("--key <key>", "the consortium's public key, or a file with it")
   .option("--json", "one JSON value on standard output")

@@ -60,7 +60,7 @@ const kept = new Map<Connection, Map<string, SqliteDatabase.Statement>>();
  * Prepares each text once and keeps it as long as the process: where a statement is collected, better-sqlite3 12 ends
  * the process on Node 24.19 and later (an assertion in `RemoveEnvironmentCleanupHook`), and 13 doesn't run on Node 20.
  */
-function keepStatements(connection: Connection): void {
+export function keepStatements(connection: Connection): void {
   const statements = new Map<string, SqliteDatabase.Statement>();
   kept.set(connection, statements);
   const prepare = connection.prepare.bind(connection);

@@ -44,7 +44,7 @@ export async function describeData(path: string): Promise<DataDescription> {
     }
     return { rows, columns: tallies.map((tally) => tally.describe()) };
   } finally {
-    connector.close();
+    await connector.close();
   }
 }
 

@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { Failure } from "@consilium/shared/failure/failure";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
-import type { Connector } from "../connector/table.ts";
+import type { Connector } from "../connector/connector.ts";
 import { contentOf } from "../contract/content.ts";
 import { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext } from "./context.ts";
@@ -14,12 +14,13 @@ const PREVIEW_ROWS = 5;
 /** Columns of a preview that fit a screen. */
 const PREVIEW_COLUMNS = 12;
 
-/** Gives data a name, under which their budget is kept. Looks at the header, and takes the digest of the file. */
+/** Gives data a name, under which their budget is kept. Looks at the header, and takes the digests of the files. */
 export async function register(context: CommandContext, name: string, path: string): Promise<void> {
   const dataset = DatasetId.parse(name);
-  const columns = await withTable(path, (connector) => connector.columns());
+  const columns = await withData(path, (connector) => connector.columns());
   const file = await realpath(path);
-  const request = { ask: "register-dataset", dataset, path: file, content: await contentOf(file) } as const;
+  const { digest, files } = await contentOf(file);
+  const request = { ask: "register-dataset" as const, dataset, path: file, content: digest, files: [...files] };
   const record = await askSite(context, request, DatasetRecord);
   context.output.result({ ...record, columns: columns.length }, [
     `Registered ${dataset}: ${columns.length} columns.`,
@@ -45,7 +46,7 @@ export async function preview(context: CommandContext, name: string): Promise<vo
   const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
   const record = datasets.find(({ dataset }) => dataset === wanted);
   if (record === undefined) throw unknownDataset(wanted);
-  const { columns, rows } = await withTable(record.path, async (connector) => {
+  const { columns, rows } = await withData(record.path, async (connector) => {
     const all = await connector.columns();
     const shown = all.slice(0, PREVIEW_COLUMNS);
     return { columns: all, rows: await firstRows(connector, shown) };
@@ -77,12 +78,12 @@ async function firstRows(connector: Connector, columns: readonly string[]): Prom
   return [];
 }
 
-async function withTable<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {
+async function withData<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {
   const connector = await openNamed(path);
   try {
     return await read(connector);
   } finally {
-    connector.close();
+    await connector.close();
   }
 }
 

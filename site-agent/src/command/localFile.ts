@@ -1,17 +1,16 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
-import type { Connector } from "../connector/table.ts";
+import type { Connector } from "../connector/connector.ts";
+import { openData } from "../connector/open.ts";
 
 /**
- * Opens a table for whoever typed or registered its path. The connector's failures hold no path, for some cross the
+ * Opens a data set for whoever typed or registered its path. The connector's failures hold no path, for some cross the
  * wire; this one stays on this terminal.
  */
 export async function openNamed(path: string): Promise<Connector> {
-  // DuckDB is loaded for this alone.
-  const { openTable } = await import("../connector/table.ts");
   try {
-    return await openTable(path);
+    return await openData(path);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const { code, kind, message, remedy, fields } = error;

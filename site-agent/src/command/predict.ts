@@ -10,7 +10,7 @@ import { verifyRelease } from "@consilium/shared/release/verify";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { encodeRecord, type FeatureLayout, featureLayout } from "@consilium/shared/study/features";
 import { PublicKey } from "@consilium/shared/units/identity";
-import type { Connector } from "../connector/table.ts";
+import type { Connector } from "../connector/connector.ts";
 import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
 
@@ -58,7 +58,7 @@ export async function predict(output: Output, options: PredictOptions): Promise<
       `The release is verified. Wrote ${records} predictions to ${options.output}.`,
     ]);
   } finally {
-    connector.close();
+    await connector.close();
   }
 }
 

@@ -134,7 +134,7 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
     output.result({ study: study.name, dataset: dataset.dataset, contract: report }, describeReport(report));
     throw misfit(report, `consilium-site study approve ${study.name} --dataset ${dataset.dataset}`);
   } finally {
-    connector.close();
+    await connector.close();
   }
 }
 

@@ -147,7 +147,7 @@ describe("[DAT13] a description of local data", () => {
       "remark_code text 0",
       "nothing empty 40",
     ]);
-    writeFileSync(path, `contact\n${rows.map((row) => row.split(",")[5]).join("\n")}\n`);
+    writeFileSync(path, `contact,x\n${rows.map((row) => `${row.split(",")[5]},1`).join("\n")}\n`);
     expect((await describeData(path)).columns[0]?.identifier).toBe("e-mail");
   });
 });

@@ -111,7 +111,7 @@ async function holdAgainst(
       ...(publicPatients === undefined ? {} : { publicPatients }),
     });
   } finally {
-    connector.close();
+    await connector.close();
   }
 }
 

@@ -11,11 +11,11 @@ export interface CsvHeader {
 const HEADER_BYTES_MAX = 8 * 1024 * 1024;
 const DELIMITERS = [",", ";", "\t", "|"];
 
-/** The first record of a CSV file, and the delimiter that it is written with: the commonest one outside quotes. */
-export function readHeader(file: string): CsvHeader {
+/** The first record of a CSV file, and its delimiter: the one given, or the commonest outside quotes. */
+export function readHeader(file: string, given?: string): CsvHeader {
   const line = firstRecord(readStart(file));
   const counts = DELIMITERS.map((delimiter) => splitRecord(line, delimiter).length);
-  const delimiter = DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",";
+  const delimiter = given ?? DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",";
   const names = splitRecord(line, delimiter);
   if (names.every((name) => name === "")) throw noHeader();
   return { names, delimiter };

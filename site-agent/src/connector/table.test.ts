@@ -23,7 +23,7 @@ async function read(path: string, columns: readonly string[]): Promise<readonly 
     for await (const chunk of table.rows(columns)) rows.push(...chunk);
     return rows;
   } finally {
-    table.close();
+    await table.close();
   }
 }
 

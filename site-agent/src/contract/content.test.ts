@@ -28,11 +28,29 @@ describe("[DAT15] a file that its split depends on stays as it was registered", 
   ])("$why: refused $refused", async ({ fields, refused }) => {
     const dataset = DatasetId.parse("clinic");
     const registered = { dataset, path, registeredAt: "2026-01-01", frozen: false, splitRule: null };
-    const record = { ...registered, content: await contentOf(path) };
+    const record = { ...registered, content: (await contentOf(path)).digest };
     await expect(requireUnchanged(record, contract(fields))).resolves.toBeUndefined();
     await writeFile(path, "age,label\n50,0\n55,0\n60,1\n");
     const outcome = expect(requireUnchanged(record, contract(fields)));
     if (refused) await outcome.rejects.toThrow(expect.objectContaining({ code: "data/changed" }));
     else await outcome.resolves.toBeUndefined();
+  });
+});
+
+describe("[DAT14] the bytes of a data set are those of its file and of all behind it", () => {
+  const dataset = (source: string) => `apiVersion: consilium/v1\nkind: Dataset\nsource: ${source}\n`;
+
+  test("a change of either is a change; a file behind is known by its own digest", async () => {
+    const file = join(folder, "clinic.yaml");
+    await writeFile(file, dataset("{ table: { file: clinic.csv } }"));
+    const [first, bare] = [await contentOf(file), await contentOf(path)];
+    expect(first.files).toEqual(bare.files);
+    expect(first.digest).not.toBe(bare.digest);
+    await writeFile(file, dataset("{ table: { file: clinic.csv, delimiter: ',' } }"));
+    const second = await contentOf(file);
+    expect([second.digest === first.digest, second.files]).toEqual([false, first.files]);
+    await writeFile(path, "age,label\n50,1\n");
+    const third = await contentOf(file);
+    expect([third.digest === second.digest, third.files[0] === first.files[0]]).toEqual([false, false]);
   });
 });

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { Digest } from "@consilium/shared/units/identity";
+import { filesBehind, readDatasetFile } from "../connector/open.ts";
+import { resolveFile } from "../connector/sourceFile.ts";
 import { isSplitByKey } from "../split/keyedHash.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -14,8 +17,30 @@ export interface RegisteredFile {
   readonly content: Digest | null;
 }
 
-/** SHA-256 of a file's bytes. */
-export async function contentOf(path: string): Promise<Digest> {
+/** What is known of a data set by its bytes. */
+export interface Content {
+  /** Of all that decides a record: the data set's file and every file behind it; `null` where a database server is. */
+  readonly digest: Digest | null;
+  /** Of each file that records lie in, by itself: the same file under two data sets is found. */
+  readonly files: readonly Digest[];
+}
+
+/** A bare file's digest is that of its bytes. */
+export async function contentOf(path: string): Promise<Content> {
+  const dataset = await readDatasetFile(path);
+  if (dataset === null) {
+    const digest = await digestOfFile(path);
+    return { digest, files: [digest] };
+  }
+  const behind = filesBehind(dataset.file.source, dataset.at);
+  if (behind === null) return { digest: null, files: [] };
+  const files: Digest[] = [];
+  for (const file of behind) files.push(await digestOfFile(resolveFile(file)));
+  const all = canonicalJson({ dataset: await digestOfFile(path), files });
+  return { digest: Digest.parse(createHash("sha256").update(all).digest("hex")), files };
+}
+
+async function digestOfFile(path: string): Promise<Digest> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk);
   return Digest.parse(hash.digest("hex"));
@@ -30,12 +55,24 @@ export async function requireUnchanged(
   { dataset, path, content }: RegisteredFile,
   contract: DataContract,
 ): Promise<void> {
-  if (isSplitByKey(contract) || content === null || content === (await contentOf(path))) return;
+  if (isSplitByKey(contract)) return;
+  const { digest } = await contentOf(path);
+  if (digest === null) throw splitNeedsKeys(dataset);
+  if (content === null || content === digest) return;
   throw new Failure({
     code: "data/changed",
     kind: "config",
     what: `The file of ${dataset} is not the one that was registered, and this study's split depends on the file.`,
     remedy:
       "Put the registered file back. Data that grow need a patient key, and a study that splits by it: no split column.",
+  });
+}
+
+function splitNeedsKeys(dataset: string): Failure {
+  return new Failure({
+    code: "data/split-needs-keys",
+    kind: "config",
+    what: `${dataset} lies in a database, whose rows have no fixed order, and this study's split hangs on the rows.`,
+    remedy: "A database needs a study with a patient key that splits by it: no split column. Or export a file.",
   });
 }

@@ -40,7 +40,7 @@ async function withTable<T>(
   try {
     return await use(table);
   } finally {
-    table.close();
+    await table.close();
   }
 }
 

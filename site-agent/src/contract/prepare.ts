@@ -4,7 +4,7 @@ import { type Part, Part as Parts } from "@consilium/shared/ledger/entry";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { featureCount } from "@consilium/shared/study/features";
-import type { Connector } from "../connector/table.ts";
+import type { Connector } from "../connector/connector.ts";
 import type { PatientKey, SiteSecret } from "../deidentification/patientKey.ts";
 import { type GivenSplit, partOf } from "../split/keyedHash.ts";
 import { PART_CODE, type PreparedPatients } from "./preparedPatients.ts";

@@ -11,7 +11,7 @@ import {
   isAbsent,
   type RawValue,
 } from "@consilium/shared/study/features";
-import type { Connector } from "../connector/table.ts";
+import type { Connector } from "../connector/connector.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
 import { hashPatientKey, type PatientKey, type SiteSecret } from "../deidentification/patientKey.ts";
 import { sanitizeValue } from "../sanitizer/publicRange.ts";
@@ -44,6 +44,7 @@ export async function readRecords(
     }
   }
   reader.finish();
+  for (const { column, problem, count } of connector.findings()) tally.add(column, problem, count);
   return reader.rows;
 }
 

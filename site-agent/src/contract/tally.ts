@@ -19,6 +19,12 @@ export const PROBLEMS = {
   "value-missing": ["records without a value, and the study has no fill", "Fill them, or ask for a public fill."],
   "not-a-number": ["records whose value is no number", "Correct them; decimals are written with a point."],
   "unknown-category": ["records whose value is not one of the study's", "Map the codes to those of the schema."],
+  "not-recoded": ["records whose value the data set's file doesn't recode", "List the value there; none is guessed."],
+  "not-converted": [
+    "records whose value is no number to convert",
+    "Correct them, or recode them in the data set's file.",
+  ],
+  "scale-differs": ["records off the scale that the data set's file expects", "Check the unit, or the conversion."],
   "label-missing": ["records without a label", "Leave them out of the file, or add the label."],
   "unknown-label": ["records whose label is not one of the study's", "Map the codes to those of the study."],
   "patient-missing": ["records without a patient key", "Add the key: a patient's records must be told together."],
@@ -26,6 +32,7 @@ export const PROBLEMS = {
   "split-disagrees": ["patients with records in both train and test", "Give all records of a patient the same split."],
   "no-records": ["the file has no records", "Export it again."],
   "out-of-range": ["records outside the public range, clipped to it", "Check the unit; clipping is harmless if rare."],
+  "off-scale": ["records off the scale that the data set's file expects", "Check them; a few are seldom harm."],
   "all-missing": ["no record has a value; all are filled", "Nothing to do if it is not recorded here."],
   "duplicate-records": ["records that repeat an earlier one exactly", "Check the export."],
   "records-over-limit": ["records beyond the study's limit for one patient, left out at random", "Nothing to do."],
@@ -39,6 +46,7 @@ export type Problem = keyof typeof PROBLEMS;
 
 const WARNINGS: ReadonlySet<Problem> = new Set([
   "out-of-range",
+  "off-scale",
   "all-missing",
   "duplicate-records",
   "records-over-limit",

@@ -9,6 +9,9 @@ import { z } from "zod";
 import { StudyEngine, WorkerStatus } from "../device/status.ts";
 import { KnownSteward, SignedStatement } from "../steward/statement.ts";
 
+/** Files that a data set may name. */
+const DATASET_FILES_MAX = 1000;
+
 /**
  * What a command may ask of the running agent. Whoever may open the data folder may ask; only a steward's signature
  * decides.
@@ -21,7 +24,8 @@ export const ControlRequest = z.discriminatedUnion("ask", [
     ask: z.literal("register-dataset"),
     dataset: DatasetId,
     path: z.string().min(1).max(4096),
-    content: Digest,
+    content: Digest.nullable(),
+    files: z.array(Digest).max(DATASET_FILES_MAX),
   }),
   z.strictObject({ ask: z.literal("studies") }),
   z.strictObject({ ask: z.literal("study"), study: StudyName }),

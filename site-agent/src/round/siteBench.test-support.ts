@@ -167,7 +167,10 @@ export class SiteBench {
 
   register(name: DatasetId): void {
     const content = digestOf(`patients of ${name}`);
-    this.records.registerDataset({ dataset: name, path: `/data/${name}.csv`, content }, "2026-01-01T00:00:00Z");
+    this.records.registerDataset(
+      { dataset: name, path: `/data/${name}.csv`, content, files: [content] },
+      "2026-01-01T00:00:00Z",
+    );
   }
 
   setCap(epsilon: number, on = dataset): void {

@@ -217,7 +217,10 @@ describe("[STU35] a study stays with the data set that it was charged to", () =>
 
 describe("[DAT14] the same data have one name and one budget", () => {
   const register = (name: string, path: string, text: string) =>
-    bench.records.registerDataset({ dataset: DatasetId.parse(name), path, content: digestOf(text) }, "2026-01-01");
+    bench.records.registerDataset(
+      { dataset: DatasetId.parse(name), path, content: digestOf(text), files: [digestOf(text)] },
+      "2026-01-01",
+    );
 
   test("neither the same file nor the same bytes elsewhere get a second name", () => {
     const already = expect.objectContaining({ code: "data/registered-already" });
@@ -225,6 +228,22 @@ describe("[DAT14] the same data have one name and one budget", () => {
     expect(() => register("again", "/data/ward.csv", "patients of the ward, one more")).toThrow(already);
     expect(() => register("copy", "/elsewhere/ward.csv", "patients of the ward")).toThrow(already);
     expect(bench.records.datasets()).toHaveLength(2);
+  });
+
+  test("nor a file that lies behind another data set, whatever else that is made of", () => {
+    const pair = { dataset: DatasetId.parse("pair"), path: "/data/pair.yaml", content: digestOf("both") };
+    bench.records.registerDataset({ ...pair, files: [digestOf("first"), digestOf("second")] }, "2026-01-01");
+    expect(() => register("alone", "/data/second.csv", "second")).toThrow(
+      expect.objectContaining({ code: "data/registered-already" }),
+    );
+    expect(register("third", "/data/third.csv", "third").dataset).toBe("third");
+  });
+
+  test("databases, of which no bytes are known, are told apart by their files' paths alone", () => {
+    for (const name of ["one", "two"]) {
+      const database = { dataset: DatasetId.parse(name), path: `/data/${name}.yaml`, content: null, files: [] };
+      expect(bench.records.registerDataset(database, "2026-01-01").content).toBeNull();
+    }
   });
 
   test("a name keeps its data; registering it again changes nothing", () => {

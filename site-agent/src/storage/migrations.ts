@@ -33,6 +33,12 @@ export const siteMigrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "0104-dataset-files": {
+    async up({ schema }: Kysely<unknown>): Promise<void> {
+      // JSON list of the SHA-256 of each file behind a data set; null for those of before: `content` is their file's.
+      await schema.alterTable("dataset").addColumn("files", "text").execute();
+    },
+  },
 };
 
 async function createDecisions({ schema }: Kysely<unknown>): Promise<void> {

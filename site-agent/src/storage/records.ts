@@ -15,15 +15,15 @@ export const DatasetRecord = z.strictObject({
   path: z.string(),
   registeredAt: z.string(),
   frozen: z.boolean(),
-  /** Of the file as it was registered. */
+  /** Of the files as they were registered; `null` for a database, and where it was not recorded then. */
   content: Digest.nullable(),
   /** How the first study that was approved on it split its patients; every other must do the same. */
   splitRule: z.string().nullable(),
 });
 export type DatasetRecord = z.infer<typeof DatasetRecord>;
 
-/** What is registered: a name, a file's real path and its bytes' digest. */
-export type NewDataset = Pick<DatasetRecord, "dataset" | "path"> & { readonly content: Digest };
+/** What is registered: a name, a file's real path, the digest of all behind it, and of each file by itself. */
+export type NewDataset = Pick<DatasetRecord, "dataset" | "path" | "content"> & { readonly files: readonly Digest[] };
 
 export const ProposalRecord = z.strictObject({
   study: StudyName,
@@ -110,18 +110,29 @@ export class Records {
    * Refuses to give a known name to other data, and known data another name: the same patients would have two budgets.
    * Data that only overlap can't be told here.
    */
-  registerDataset({ dataset, path, content }: NewDataset, at: string): DatasetRecord {
+  registerDataset({ dataset, path, content, files }: NewDataset, at: string): DatasetRecord {
     const known = this.dataset(dataset);
     if (known !== null) {
       if (known.path !== path) throw nameTaken(dataset);
       return known;
     }
-    const twin = this.datasets().find((other) => other.path === path || other.content === content);
+    const twin = this.datasets().find((other) => other.path === path) ?? this.#datasetWithFile(files);
     if (twin !== undefined) throw registeredAlready(twin.dataset);
     this.#connection
-      .prepare("insert into dataset (id, path, registered_at, content) values (?, ?, ?, ?)")
-      .run(dataset, path, at, content);
+      .prepare("insert into dataset (id, path, registered_at, content, files) values (?, ?, ?, ?, ?)")
+      .run(dataset, path, at, content, JSON.stringify(files));
     return { dataset, path, registeredAt: at, frozen: false, content, splitRule: null };
+  }
+
+  /** A registered data set that one of the files lies in; of older ones the only file's digest is their content's. */
+  #datasetWithFile(files: readonly Digest[]): DatasetRecord | undefined {
+    const row = this.#connection
+      .prepare(
+        `select dataset.* from dataset, json_each(coalesce(files, json_array(content))) as known
+         where known.value in (select value from json_each(?)) limit 1`,
+      )
+      .get(JSON.stringify(files));
+    return row === undefined ? undefined : datasetOf(row);
   }
 
   /** The first approved study decides; what it decided stays, whatever becomes of it. */

@@ -1,0 +1,61 @@
+/** Opens what a path names: a data set's file, or a file whose kind is told by its first bytes and its ending. */
+import { readFile, realpath, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { type Connector, unreadableData } from "./connector.ts";
+import { type DatasetFile, parseDatasetFile, type Source } from "./source.ts";
+import { MAGIC, resolveFile, startsWith } from "./sourceFile.ts";
+
+/** A data set's file is a page of settings. */
+const DATASET_FILE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The caller closes what is opened. Readers are loaded only where they are needed: DuckDB alone has 70 MB. */
+export async function openData(path: string): Promise<Connector> {
+  const dataset = await readDatasetFile(path);
+  return dataset === null ? openBare(path) : openSource(dataset.file.source, dataset.at);
+}
+
+/** A data set's file with the way from its paths to absolute ones; `null` for a path that is the data itself. */
+export interface OpenedDatasetFile {
+  readonly file: DatasetFile;
+  at(path: string): string;
+}
+
+export async function readDatasetFile(path: string): Promise<OpenedDatasetFile | null> {
+  if (!/\.ya?ml$/i.test(path)) return null;
+  const real = resolveFile(path);
+  if ((await stat(real)).size > DATASET_FILE_BYTES_MAX)
+    throw unreadableData("dataset-file-invalid", "The data set's file is longer than any.", "Name the right file.");
+  const folder = dirname(await realpath(path));
+  return { file: parseDatasetFile(await readFile(real, "utf8")), at: (inside) => resolve(folder, inside) };
+}
+
+async function openSource({ table, sqlite }: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
+  if (table !== undefined) return (await import("./table.ts")).openTable(at(table.file), table);
+  if (sqlite !== undefined) return (await import("./sqlite.ts")).openSqlite(at(sqlite.file), sqlite);
+  throw new Error("Broken invariant: a source has exactly one kind");
+}
+
+/** Text of one column without a delimiter is a table only where a data set's file says so: any text would be one. */
+async function openBare(path: string): Promise<Connector> {
+  const file = resolveFile(path);
+  if (startsWith(file, MAGIC.sqlite)) return (await import("./sqlite.ts")).openSqlite(file, {});
+  if (startsWith(file, MAGIC.npy) || /\.npz$/i.test(file))
+    throw unreadableData(
+      "needs-dataset-file",
+      "A matrix doesn't say which patient and label its rows belong to.",
+      "Write a data set's file that does: consilium-site data --help",
+    );
+  const connector = await (await import("./table.ts")).openTable(file);
+  if (startsWith(file, MAGIC.parquet) || (await connector.columns()).length > 1) return connector;
+  await connector.close();
+  throw unreadableData(
+    "no-table",
+    "The data file's first line has no delimiter: this is one column, or no table.",
+    "Name a table. If it is one of a single column, say so in a data set's file: source: { table: { file: NAME } }",
+  );
+}
+
+/** Every file that a data set lies in, by its absolute path; `null` where it lies in a database server. */
+export function filesBehind({ table, sqlite }: Source, at: OpenedDatasetFile["at"]): readonly string[] | null {
+  return [table?.file, sqlite?.file].filter((file) => file !== undefined).map(at);
+}
