@@ -12,23 +12,25 @@ import {
 } from "@consilium/shared/ledger/filter";
 import { replay } from "@consilium/shared/ledger/replay";
 import { overlapAfter, whatIf } from "@consilium/shared/ledger/whatIf";
+import { systemFailure } from "@consilium/shared/system/errno";
 import { epsilonLeftText, epsilonText } from "@consilium/shared/units/epsilonText";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { type Command, Option } from "commander";
 import { LEDGER_PAGE_MAX, LedgerPage, SignedLedger } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
+import { wholeNumber } from "./flags.ts";
 import { hint, print, table } from "./output.ts";
 
 interface FilterOptions extends ClientOptions, LedgerFilter {
-  readonly after: string;
+  readonly after: number;
   readonly proof?: boolean;
 }
 
 /** `budget ledger`, `export` and `what-if`: all of them read the ledger and change nothing. */
 export function registerBudgetLedger(budget: Command): void {
   withFilters(withClientOptions(budget.command("ledger").description("the coordinator's ledger, oldest entry first")))
-    .option("--after <sequence>", "entries after this one", "0")
+    .option("--after <number>", "entries after this one", wholeNumber, 0)
     .addOption(new Option("--kind <kind>", "entries of this kind alone").choices(LEDGER_KINDS))
     .option("--charge <id>", "what happened to one charge")
     .option("--proof", "with the proof that each entry is in the ledger, and the signed head that it holds for")
@@ -51,7 +53,7 @@ function withFilters(command: Command): Command {
 async function ledger({ after, proof, ...options }: FilterOptions): Promise<void> {
   const { entries, signed } = await wholeLedger(await Client.of(options));
   requireKnownNames(entries, options, joinedSites(signed));
-  const wanted = filterEntries(entries, options).filter(({ sequence }) => sequence > Number(after));
+  const wanted = filterEntries(entries, options).filter(({ sequence }) => sequence > after);
   const proofs = proof === true ? inclusionProofs(entries, wanted) : null;
   const rows = wanted.map(({ sequence, at, body }) => [
     String(sequence),
@@ -136,8 +138,8 @@ function writeNew(path: string, text: string): void {
     throw new Failure({
       code: "export/not-written",
       kind: "usage",
-      what: `${path} can't be written: it exists already, or its folder can't be written to.`,
-      remedy: "Name a new file with --to.",
+      what: systemFailure(cause)?.message ?? `${path} can't be written.`,
+      remedy: "Name a new file with --to, in a folder that this account may write to.",
       cause,
     });
   }

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { readSecretFile } from "@consilium/certs/files";
+import { join } from "node:path";
+import { isThere, readSecretFile } from "@consilium/certs/files";
 import { Failure, fromRefusal, Refusal } from "@consilium/shared/failure/failure";
 import type { Command } from "commander";
 import type { z } from "zod";
@@ -40,7 +41,7 @@ export class Client {
   static async of({ data }: ClientOptions): Promise<Client> {
     const paths = dataPaths(data);
     const running = await readRunning(paths);
-    if (running === null) throw notRunning(data);
+    if (running === null) throw (await isThere(join(data, SITE_CONFIG_FILE))) ? ofSite(data) : notRunning(data);
     const token = (await readSecretFile(paths.leadToken)).trim();
     return new Client(running.people, token, await readFile(paths.authorityCertificate, "utf8"));
   }
@@ -119,6 +120,18 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined; // No JSON is no answer that a schema accepts.
   }
+}
+
+/** What a site's data folder has, and a coordinator's never. */
+const SITE_CONFIG_FILE = "site.yaml";
+
+function ofSite(data: string): Failure {
+  return new Failure({
+    code: "coordinator/not-its-folder",
+    kind: "usage",
+    what: `${data} is a site's data folder, not a coordinator's.`,
+    remedy: `Ask the site: consilium-site … --data ${data}; or name the coordinator's folder with --data.`,
+  });
 }
 
 function notRunning(data: string): Failure {

@@ -1,18 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Plan } from "@consilium/shared/plan/plan";
 import { Command } from "commander";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { registerPlan } from "./plan.ts";
 import { validate } from "./validate.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 const HEART = join(repository, "shared/studies/heart/study.yaml");
 const folder = mkdtempSync(join(tmpdir(), "consilium-plan-"));
+const siteFolder = join(folder, "site");
+mkdirSync(siteFolder);
+writeFileSync(join(siteFolder, "site.yaml"), "name: cleveland\n");
 
+afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
 async function run(...args: string[]): Promise<string> {
@@ -55,7 +59,6 @@ describe("consilium plan", () => {
     const text = await run("--sweep", "q=0.1,0.2", "--sweep", "sigma=2,3", "--svg", file);
     expect(text.split("\n").filter((line) => /^0\.\d/.test(line))).toHaveLength(4);
     expect(readFileSync(file, "utf8")).toContain("sigma 3");
-    rmSync(folder, { recursive: true });
   });
 
   test.each([
@@ -63,9 +66,12 @@ describe("consilium plan", () => {
     [["--cap", "va=4@2"], { code: "commander.invalidArgument" }],
     [["--cap", "x"], { code: "commander.invalidArgument" }],
     [["--sigma", "0"], { code: "commander.invalidArgument" }],
+    [["--q", "2"], { code: "commander.invalidArgument" }],
+    [["--rounds", "1.5"], { code: "commander.invalidArgument" }],
     [["--sweep", "q=0.1,0.2", "--sweep", "q=0.3"], { code: "plan/bad-sweep" }],
     [["--cap", "4", "--data", "x"], { code: "commander.conflictingOption" }],
     [["--data", join(tmpdir(), "no-coordinator-here")], { code: "coordinator/not-running" }],
+    [["--data", siteFolder], { code: "coordinator/not-its-folder" }],
   ])("%j is refused", async (args, refusal) => {
     await expect(run(...args)).rejects.toMatchObject(refusal);
   });

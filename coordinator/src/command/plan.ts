@@ -13,6 +13,7 @@ import { SiteName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Client, DEFAULT_DATA_FOLDER } from "./client.ts";
+import { positive, positiveWhole, samplingRate } from "./flags.ts";
 import { hint, print } from "./output.ts";
 import { planText, sweepText } from "./planText.ts";
 
@@ -41,8 +42,8 @@ export function registerPlan(parent: Command): void {
     .argument("<file>", "study file (YAML)")
     .option("--epsilon <ε>", "plan for this ε instead: the least σ that fits", positive)
     .option("--sigma <σ>", "plan with this noise multiplier, fits or not", positive)
-    .option("--q <rate>", "plan with this sampling rate", positive)
-    .option("--rounds <T>", "plan for so many training rounds", positive)
+    .option("--q <rate>", "plan with this sampling rate", samplingRate)
+    .option("--rounds <T>", "plan for so many training rounds", positiveWhole)
     .option("--cap <[site=]ε[@δ]>", "hold the plan against a cap; again for each site", collectCap, [])
     .addOption(
       new Option(
@@ -155,13 +156,6 @@ function collectCap(text: string, before: readonly Cap[]): readonly Cap[] {
 
 function collect(text: string, before: readonly string[]): readonly string[] {
   return [...before, text];
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError("It must be a number above 0.");
-  return value;
 }
 
 function write(file: string, picture: string): void {

@@ -1,9 +1,10 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { Plan } from "@consilium/shared/plan/plan";
 import { nextName, revisedStudy } from "@consilium/shared/plan/revisedStudy";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { StudyDetail } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
+import { positive, positiveWhole } from "./flags.ts";
 import { hint, print } from "./output.ts";
 import { planText } from "./planText.ts";
 
@@ -20,7 +21,7 @@ export function registerStudyRevise(study: Command): void {
     study.command("revise").description("a study that sites' counter-offers let through").argument("<study>"),
   )
     .option("--epsilon <ε>", "another ε than the least that was offered", positive)
-    .option("--rounds <T>", "another number of training rounds: fewer take less noise", positive)
+    .option("--rounds <T>", "another number of training rounds: fewer take less noise", positiveWhole)
     .option("--as <name>", "name of the revised study; else the next number is added")
     .option("--propose", "propose it at once; without, it is only planned", false)
     .addHelpText(
@@ -52,13 +53,6 @@ async function revise(study: string, { epsilon, rounds, as, propose, ...options 
 /** The options that this plan was made with. */
 function turned(flags: Readonly<Record<string, string | number | undefined>>): string[] {
   return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError("must be a number above 0.");
-  return value;
 }
 
 function noOffer(study: string): Failure {

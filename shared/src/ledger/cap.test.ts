@@ -4,7 +4,7 @@ import { epsilonOfEvents } from "../accountant/convert.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { Failure } from "../failure/failure.ts";
 import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
-import { CapChange, CapsInForce, dayOf, firstDayOf, isRaise, Period } from "./cap.ts";
+import { CapChange, CapsInForce, dayOf, firstDayOf, isRaise, Period, unwiseCap } from "./cap.ts";
 import { capsInForce } from "./capFilter.ts";
 import { capViews } from "./capView.ts";
 import { nextEntry } from "./chain.ts";
@@ -201,6 +201,16 @@ describe("[LED33] a cap is raised by two people, lowered by one", () => {
     [{ of: "period", period: "calendar-year", epsilon: 50 }, false],
     [{ of: "period", period: "calendar-year", epsilon: null }, false],
   ])("%j is a raise: %s", (change, raises) => expect(isRaise(known, CapChange.parse(change))).toBe(raises));
+
+  test.each([
+    [{ epsilon: 8, delta: 1e-5 }, []],
+    [{ epsilon: null }, []],
+    [{ epsilon: 1e9, delta: 1e-5 }, ["ε ≤ 1000000000"]],
+    [{ epsilon: 1, delta: 0.5 }, ["δ = 0.5"]],
+    [{ epsilon: 11, delta: 0.01 }, ["ε ≤ 11", "δ = 0.01"]],
+  ])("of %j a steward is warned: %j", (wanted, told) => {
+    expect(unwiseCap(wanted).map((line) => line.slice(0, line.search(/:| is/)))).toEqual(told);
+  });
 
   test("whoever asked can't grant it, may withdraw it, and nothing is settled twice", () => {
     const ledger = new TestLedger(cap(4), asked("Bell"));

@@ -52,6 +52,25 @@ export function firstDayOf(period: Period, day: number): number {
   return Math.floor(Date.UTC(year, 0, 1) / DAY_MS);
 }
 
+/** What a cap allows, but a steward hardly means; for people, before it is set. */
+export function unwiseCap({ epsilon, delta }: { readonly epsilon: number | null; readonly delta?: number }): string[] {
+  return [
+    ...(epsilon !== null && epsilon > EPSILON_WISE_MAX
+      ? [`ε ≤ ${epsilon} is above ${EPSILON_WISE_MAX}, where the promise to a patient says little. Typical: 1 to 8.`]
+      : []),
+    ...(delta !== undefined && delta > DELTA_WISE_MAX
+      ? [
+          `δ = ${delta}: with that probability nothing at all is promised, to each patient. ` +
+            "Typical: less than one over the number of patients.",
+        ]
+      : []),
+  ];
+}
+
+/** As a study's file is warned of. */
+const EPSILON_WISE_MAX = 10;
+const DELTA_WISE_MAX = 1e-3;
+
 /** For people. */
 export function periodText(period: Period): string {
   return period === "calendar-year" ? "a calendar year" : period.replace("-", " ");

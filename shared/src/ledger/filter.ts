@@ -58,10 +58,11 @@ export function requireKnownNames(entries: readonly LedgerEntry[], wanted: Ledge
 const WORD = { site: "site", dataset: "data set", study: "study", kind: "kind of entry", charge: "charge" } as const;
 
 /** More names than these are a list that nobody reads. */
-const NAMES_TOLD_MAX = 30;
+const NAMES_TOLD_MAX = { site: 30, dataset: 30, study: 30, kind: 30, charge: 3 } as const;
 
 function unknown(field: keyof typeof WORD, name: string, names: readonly string[]): Failure {
-  const told = `${names.slice(0, NAMES_TOLD_MAX).join(", ")}${names.length > NAMES_TOLD_MAX ? ", …" : ""}`;
+  const most = NAMES_TOLD_MAX[field];
+  const told = `${names.slice(0, most).join(", ")}${names.length > most ? `, … (${names.length} in all)` : ""}`;
   return new Failure({
     code: "ledger/unknown-name",
     kind: "usage",

@@ -1,4 +1,4 @@
-import { periodText } from "@consilium/shared/ledger/cap";
+import { periodText, unwiseCap } from "@consilium/shared/ledger/cap";
 import { Notice } from "@consilium/shared/ledger/notice";
 import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
 import { DatasetId } from "@consilium/shared/units/identity";
@@ -15,7 +15,7 @@ export async function show(context: CommandContext): Promise<void> {
     dataset,
     epsilonCell(spending?.epsilon ?? null),
     epsilonCell(spending?.reservedEpsilon ?? null),
-    cap === null ? "none" : `${cap.epsilon} at δ = ${cap.delta}`,
+    cap === null ? "none" : capText(cap),
     cap === null ? "-" : epsilonLeftText(left),
     frozen ? "frozen" : "",
   ]);
@@ -39,6 +39,11 @@ export async function show(context: CommandContext): Promise<void> {
     ...(given.length === 0 ? [] : ["", ...given.map(noticeLine)]),
     ...(budgets.length === 0 ? [runnable("No data set yet: consilium-site data register NAME PATH")] : []),
   ]);
+}
+
+/** "4 at δ = 0.0001, 2 for each study" */
+function capText({ epsilon, delta, perStudy }: Cap): string {
+  return `${epsilon} at δ = ${delta}${perStudy === undefined ? "" : `, ${perStudy} for each study`}`;
 }
 
 /** Those beside the cap over all studies. */
@@ -92,12 +97,13 @@ export async function setCap(context: CommandContext, name: string, options: Cap
   if (before?.cap != null) context.output.say(`Spent so far: ε ${epsilonCell(spentBefore)} at δ = ${before.cap.delta}`);
   if (epsilon === 0)
     context.output.say(`With ε = 0 nothing may ever be done with ${dataset}; to raise it takes two stewards.`);
-  const question = `Set the cap of ${dataset} to ε ≤ ${epsilon} at δ = ${delta}?`;
+  for (const line of unwiseCap(cap)) context.output.say(line);
+  const question = `Set the cap of ${dataset} to ε ≤ ${capText(cap)}?`;
   const { signer } = await stewardOf(context, options.steward, question);
   await decideAs(context, signer, () => ({ action: "set-cap", dataset, cap }));
   const spent = (await budgetOf(context, dataset))?.spending?.epsilon ?? 0;
   context.output.result({ dataset, cap, spent }, [
-    `Cap of ${dataset} over all studies: ε ≤ ${epsilon} at δ = ${delta}.`,
+    `Cap of ${dataset} over all studies: ε ≤ ${capText(cap)}.`,
     ...belowSpent(dataset, spent, epsilon),
     runnable("Next: consilium-site study list"),
   ]);

@@ -1,5 +1,5 @@
 import { Failure } from "@consilium/shared/failure/failure";
-import { CapChange, type CapsInForce, periodText } from "@consilium/shared/ledger/cap";
+import { CapChange, type CapsInForce, periodText, unwiseCap } from "@consilium/shared/ledger/cap";
 import type { CapView } from "@consilium/shared/ledger/capView";
 import { DatasetId, type StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -52,6 +52,7 @@ export async function raise(
   { reason, steward }: Decided,
 ): Promise<void> {
   const { dataset, budget, change } = await asked(context, name, words);
+  for (const line of unwiseCap(change)) context.output.say(line);
   const question = `${changeText(change)} on ${dataset}, ${standingText(budget, change)}. Ask for it?`;
   const { signer } = await stewardOf(context, steward, question);
   await decideAs(context, signer, () => ({ action: "ask-raise", dataset, change, reason }));
@@ -76,6 +77,7 @@ export async function settle(
   const { dataset, change, by, request } = found.one;
   context.output.say(`Raise ${number} of ${dataset}, asked for by ${by}: ${found.one.reason}`);
   context.output.say(`${changeText(change)}, ${standingText(found.budget, change)}.`);
+  for (const line of isGranted ? unwiseCap(change) : []) context.output.say(line);
   const as = isGranted ? await granterOf(context, by, steward) : steward.as;
   const { signer } = await stewardOf(context, { ...steward, as }, `${isGranted ? "Grant" : "Refuse"} it?`);
   await decideAs(context, signer, () => ({ action: "settle-raise", request, isGranted, reason }));

@@ -40,6 +40,12 @@ export function number(text: string): number {
   return value;
 }
 
+export function wholeNumber(text: string): number {
+  const value = number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError("must be a whole number, 0 or more.");
+  return value;
+}
+
 export function portNumber(text: string): number {
   const port = number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)

@@ -8,6 +8,7 @@ import { filterEntries, type KnownNames, type LedgerFilter, requireKnownNames } 
 import { replay } from "@consilium/shared/ledger/replay";
 import { whatIf } from "@consilium/shared/ledger/whatIf";
 import { SignedHead } from "@consilium/shared/protocol/messages";
+import { systemFailure } from "@consilium/shared/system/errno";
 import { epsilonLeftText } from "@consilium/shared/units/epsilonText";
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
@@ -137,8 +138,8 @@ function notWritten(file: string, cause: unknown): Failure {
   return new Failure({
     code: "export/not-written",
     kind: "usage",
-    what: `${file} can't be written: it exists already, or its folder can't be written to.`,
-    remedy: "Name a new file with --to.",
+    what: systemFailure(cause)?.message ?? `${file} can't be written.`,
+    remedy: "Name a new file with --to, in a folder that this account may write to.",
     cause,
   });
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
-import { number, reasonText, type Shared, yesOption } from "./flags.ts";
+import { reasonText, type Shared, wholeNumber, yesOption } from "./flags.ts";
 import type { LedgerOptions } from "./ledger.ts";
 
 /** What looks into this site's ledger and proves it; `accept-restore` alone changes something. */
@@ -10,7 +10,7 @@ export function addLedgerCommands(
   context: (options: Shared) => CommandContext,
 ): void {
   command(budget, "ledger", "every entry of this site's ledger")
-    .option("--after <number>", "entries after this one", number, 0)
+    .option("--after <number>", "entries after this one", wholeNumber, 0)
     .option("--dataset <name>", "entries about this data set alone")
     .option("--study <name>", "entries about this study alone")
     .option("--kind <kind>", "entries of this kind alone")
