@@ -4,7 +4,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { howItEnded } from "./checks.mjs";
-import { prepare, root, say } from "./prepare.mjs";
+import { prepare, root } from "./prepare.mjs";
+import { say } from "./progress.mjs";
 
 const USAGE = [
   "Usage: npm run bench -- NAME [--json] [--only CASE] [--write] [--charges COUNT]",

@@ -3,7 +3,8 @@ import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { root, say, tool } from "./prepare.mjs";
+import { root, tool } from "./prepare.mjs";
+import { say } from "./progress.mjs";
 
 /** Format and lint, types, arrows between folders, dead code: each counts as one test. */
 export async function checkSources() {

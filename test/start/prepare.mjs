@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { progress, say, shortOf } from "./progress.mjs";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const modules = join(root, "node_modules");
@@ -33,17 +34,11 @@ export async function prepare() {
   try {
     checkNode();
     await install();
-    await compile();
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     say(error.message);
     process.exit(1);
   }
-}
-
-/** People's messages: standard error, so that standard output stays a command's result. */
-export function say(line) {
-  process.stderr.write(`${line}\n`);
 }
 
 function checkNode() {
@@ -56,10 +51,11 @@ function checkNode() {
   );
 }
 
+/** Packages; then SQLite, which takes one core minutes where it has to be compiled, beside everything else. */
 async function install() {
   const stamp = join(modules, ".consilium-installed");
   const wanted = installationDigest();
-  if (readText(stamp) === wanted) return;
+  if (readText(stamp) === wanted) return compile();
   if (!lockfileIsInstalled()) {
     // Scripts apart: only SQLite needs one, and it may need a compiler, which is worth saying before.
     await step("Installing packages (about a minute)", npm("ci", "--ignore-scripts", "--no-audit", "--no-fund"));
@@ -68,7 +64,9 @@ async function install() {
       rmSync(join(modules, "@tensorflow", name), { recursive: true, force: true });
     }
   }
-  if (!sqliteLoads()) await installSqlite();
+  const ended = await Promise.allSettled([sqliteLoads() ? null : installSqlite(), compile()]);
+  const failed = ended.find(({ status }) => status === "rejected");
+  if (failed !== undefined) throw failed.reason;
   writeFileSync(stamp, wanted);
 }
 
@@ -235,9 +233,8 @@ async function run(title, [file, args], { cwd = root, env = {}, timeoutMs, refus
   mkdirSync(logFolder, { recursive: true });
   const log = join(
     logFolder,
-    `${title
+    `${shortOf(title)
       .toLowerCase()
-      .replace(/ \(.*$/, "")
       .replace(/[^a-z]+/g, "-")}.log`,
   );
   const output = openSync(log, "w");
@@ -259,24 +256,4 @@ async function run(title, [file, args], { cwd = root, env = {}, timeoutMs, refus
   closeSync(output);
   done(ok, refused);
   return { ok, log };
-}
-
-const PROGRESS_MS = 1000;
-const PROGRESS_LINE_MS = 30_000;
-
-/** A line that counts seconds on a terminal; elsewhere a line at the start, each half minute and the end. */
-function progress(title) {
-  const started = process.hrtime.bigint();
-  const seconds = () => Math.round(Number(process.hrtime.bigint() - started) / 1e9);
-  const terminal = process.stderr.isTTY === true;
-  if (!terminal) say(`${title} …`);
-  const show = () => (terminal ? process.stderr.write(`\r  ${title} … ${seconds()} s`) : say(`  ${seconds()} s …`));
-  const timer = setInterval(show, terminal ? PROGRESS_MS : PROGRESS_LINE_MS);
-  return (ok, refused) => {
-    clearInterval(timer);
-    const mark = ok ? "✓" : refused === undefined ? "✗" : "·";
-    const outcome = ok || refused === undefined ? `${seconds()} s` : refused;
-    if (terminal) process.stderr.write(`\r${mark} ${title} … ${outcome}\n`);
-    else say(`${mark} ${title.replace(/ \(.*$/, "")}: ${outcome}`);
-  };
 }
