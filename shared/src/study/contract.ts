@@ -73,8 +73,46 @@ export const CategoryColumn = z
   });
 export type CategoryColumn = z.infer<typeof CategoryColumn>;
 
-export const Column = z.discriminatedUnion("type", [NumberColumn, CategoryColumn]);
+/** Numbers that the array columns of a record may hold: a colour image of 224 × 224. */
+export const ARRAY_VALUES_MAX = 224 * 224 * 3;
+
+export const ArrayColumn = z
+  .strictObject({
+    name: ColumnName,
+    type: z.literal("array"),
+    shape: z
+      .array(z.number().int().positive().max(ARRAY_VALUES_MAX))
+      .min(1)
+      .max(3)
+      .describe("[height, width, channels] of an image, [length, channels] or [length] of a series."),
+    unit: z.string().max(40).optional().describe("For people: HU, mV."),
+    min: rangeEnd.describe("Lower end of every number's public range: clipped to it, then scaled to [−1, 1]."),
+    max: rangeEnd.describe("Upper end of the public range: 255 for pixels of 8 bits, never the data's greatest value."),
+    missing: MissingRule,
+  })
+  .superRefine((column, context) => {
+    const { min, max, missing } = column;
+    const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+    if (valueCount(column) > ARRAY_VALUES_MAX)
+      refuse(["shape"], `must hold ≤ ${ARRAY_VALUES_MAX} numbers (got ${valueCount(column)})`);
+    if (min >= max) refuse(["max"], `must be > min, ${min} (got ${max})`);
+    if (missing === "refuse" || min >= max) return;
+    if (typeof missing.fill !== "number" || missing.fill < min || missing.fill > max)
+      refuse(["missing", "fill"], `must be a number in the range ${min}..${max}: all of a missing array is filled so`);
+    if (missing.codes.length > 0) refuse(["missing", "codes"], "must be empty: an array is there or missing");
+  });
+export type ArrayColumn = z.infer<typeof ArrayColumn>;
+
+export const Column = z.discriminatedUnion("type", [NumberColumn, CategoryColumn, ArrayColumn]);
 export type Column = z.infer<typeof Column>;
+
+/** Values of one cell: 1 of a number, one a place of an array, one a value of a one-hot category. */
+export function valueCount(
+  column: Pick<NumberColumn, "type"> | Pick<CategoryColumn, "type" | "values"> | Pick<ArrayColumn, "type" | "shape">,
+): number {
+  if (column.type === "number") return 1;
+  return column.type === "array" ? column.shape.reduce((product, n) => product * n, 1) : column.values.length;
+}
 
 /** What a study predicts. */
 export const Label = z
@@ -131,6 +169,12 @@ export const DataContract = z
     contract.columns.forEach((column, i) => {
       take(column.name, `column ${i + 1}`, ["columns", i, "name"]);
     });
+    const arrays = contract.columns.filter(({ type }) => type === "array");
+    const numbers = arrays.reduce((sum, column) => sum + valueCount(column), 0);
+    if (numbers > ARRAY_VALUES_MAX) {
+      const message = `array columns of a record may hold ${ARRAY_VALUES_MAX} numbers (got ${numbers})`;
+      context.addIssue({ code: "custom", path: ["columns"], message });
+    }
     take(contract.label.name, "the label", ["label", "name"]);
     take(contract.patient, "the patient key", ["patient"]);
     take(contract.split, "the split column", ["split"]);

@@ -4,13 +4,27 @@
  * The same at every site and in `predict`; nothing here is learnt from data.
  */
 import { Failure } from "../failure/failure.ts";
-import { type CategoryValue, type Column, categoryKey, type DataContract } from "./contract.ts";
+import {
+  type ArrayColumn,
+  type CategoryValue,
+  type Column,
+  categoryKey,
+  type DataContract,
+  type NumberColumn,
+  valueCount,
+} from "./contract.ts";
+
+/** A cell of many numbers: an image as [height, width, channels], channels innermost, or a series. */
+export interface RawArray {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
 
 /** A value as a connector reads it; `null` and `undefined` are missing. */
-export type RawValue = string | number | null | undefined;
+export type RawValue = string | number | RawArray | null | undefined;
 
 /** Why a value can't be used. A number outside the public range is clipped to it and used. */
-export type ValueFault = "missing" | "not-a-number" | "unknown-category";
+export type ValueFault = "missing" | "not-a-number" | "wrong-shape" | "unknown-category";
 
 /** One column's place among the features. */
 export interface FeatureSlot {
@@ -20,7 +34,7 @@ export interface FeatureSlot {
   readonly width: number;
   /** Offset of the indicator in the slot; −1: none. */
   readonly indicator: number;
-  /** One-hot position of each category key; empty for a number. */
+  /** One-hot position of each category key; empty for numbers. */
   readonly positions: ReadonlyMap<string, number>;
   /** Keys of the values that stand for missing. */
   readonly missingCodes: ReadonlySet<string>;
@@ -37,14 +51,14 @@ type Columns = Pick<DataContract, "columns">;
 export function featureLayout(contract: Columns): FeatureLayout {
   let offset = 0;
   const slots = contract.columns.map((column): FeatureSlot => {
-    const values = column.type === "number" ? 1 : column.values.length;
+    const values = valueCount(column);
     const marked = column.missing !== "refuse" && column.missing.indicator;
     const slot = {
       column,
       offset,
       width: values + (marked ? 1 : 0),
       indicator: marked ? values : -1,
-      positions: column.type === "number" ? new Map() : categoryPositions(column.values),
+      positions: column.type === "category" ? categoryPositions(column.values) : new Map(),
       missingCodes: new Set(column.missing === "refuse" ? [] : column.missing.codes.map(categoryKey)),
     };
     offset += slot.width;
@@ -57,13 +71,24 @@ export function featureCount(contract: Columns): number {
   return featureLayout(contract).featureCount;
 }
 
-/** `age`, `cp=4`, `chol missing`: in the order of the model's inputs. */
+/** `age`, `cp=4`, `chol missing`, `film[0,3,0]`: in the order of the model's inputs. */
 export function featureNames(contract: Columns): readonly string[] {
   return contract.columns.flatMap((column) => {
-    const names = column.type === "number" ? [column.name] : column.values.map((value) => `${column.name}=${value}`);
+    const names = valueNames(column);
     const marked = column.missing !== "refuse" && column.missing.indicator;
     return marked ? [...names, `${column.name} missing`] : names;
   });
+}
+
+function valueNames(column: Column): string[] {
+  if (column.type === "number") return [column.name];
+  if (column.type === "category") return column.values.map((value) => `${column.name}=${value}`);
+  const places = column.shape.reduce<string[]>(
+    (outer, length) =>
+      outer.flatMap((place) => Array.from({ length }, (_, i) => (place === "" ? `${i}` : `${place},${i}`))),
+    [""],
+  );
+  return places.map((place) => `${column.name}[${place}]`);
 }
 
 /** Position of each value in its list, by `categoryKey`. */
@@ -81,7 +106,7 @@ export function encodeValue(slot: FeatureSlot, value: RawValue, out: Float32Arra
   if (present !== null) return place(slot, present, out, start);
   if (missing === "refuse") return "missing";
   if (slot.indicator >= 0) out[start + slot.indicator] = 1;
-  return place(slot, missing.fill, out, start);
+  return fill(slot, missing.fill, out, start);
 }
 
 /**
@@ -100,14 +125,20 @@ export function encodeRecord(
 }
 
 /** The value, or `null` where it is missing: absent, or one of the column's codes for missing. */
-export function presentValue(slot: FeatureSlot, value: RawValue): string | number | null {
+export function presentValue(slot: FeatureSlot, value: RawValue): string | number | RawArray | null {
   if (isAbsent(value)) return null;
+  if (isArrayValue(value)) return value;
   return slot.missingCodes.size > 0 && slot.missingCodes.has(categoryKey(value)) ? null : value;
+}
+
+export function isArrayValue(value: RawValue): value is RawArray {
+  return typeof value === "object" && value !== null;
 }
 
 /** Not there, empty, or a not-a-number as a connector may give it. */
 export function isAbsent(value: RawValue): value is null | undefined {
   if (value === null || value === undefined) return true;
+  if (isArrayValue(value)) return false;
   return typeof value === "number" ? Number.isNaN(value) : value.trim() === "";
 }
 
@@ -120,8 +151,15 @@ export function parseNumber(value: string | number): number | null {
   return Number.isFinite(number) ? number : null;
 }
 
-function place(slot: FeatureSlot, value: string | number, out: Float32Array, start: number): ValueFault | null {
+function place(
+  slot: FeatureSlot,
+  value: string | number | RawArray,
+  out: Float32Array,
+  start: number,
+): ValueFault | null {
   const { column } = slot;
+  if (column.type === "array") return placeArray(column, value, out, start);
+  if (isArrayValue(value)) return column.type === "number" ? "not-a-number" : "unknown-category";
   if (column.type === "category") {
     const position = slot.positions.get(categoryKey(value));
     if (position === undefined) return "unknown-category";
@@ -130,15 +168,54 @@ function place(slot: FeatureSlot, value: string | number, out: Float32Array, sta
   }
   const number = parseNumber(value);
   if (number === null) return "not-a-number";
-  const clipped = Math.min(column.max, Math.max(column.min, number));
-  out[start] = (2 * (clipped - column.min)) / (column.max - column.min) - 1;
+  out[start] = scaled(number, column);
   return null;
+}
+
+/** The public value that stands in: of an array, in every place. */
+function fill(slot: FeatureSlot, value: CategoryValue, out: Float32Array, start: number): ValueFault | null {
+  const { column } = slot;
+  if (column.type !== "array" || typeof value !== "number") return place(slot, value, out, start);
+  out.fill(scaled(value, column), start, start + valueCount(column));
+  return null;
+}
+
+/** All of a cell's numbers. */
+function placeArray(
+  column: ArrayColumn,
+  value: string | number | RawArray,
+  out: Float32Array,
+  start: number,
+): ValueFault | null {
+  if (!isArrayValue(value) || !isOfShape(value, column.shape)) return "wrong-shape";
+  const { values } = value;
+  for (let i = 0; i < values.length; i++) {
+    const number = values[i] ?? Number.NaN;
+    if (!Number.isFinite(number)) {
+      out.fill(0, start, start + values.length);
+      return "not-a-number";
+    }
+    out[start + i] = scaled(number, column);
+  }
+  return null;
+}
+
+function isOfShape({ shape, values }: RawArray, wanted: readonly number[]): boolean {
+  const places = wanted.reduce((product, n) => product * n, 1);
+  return shape.length === wanted.length && shape.every((n, i) => n === wanted[i]) && values.length === places;
+}
+
+/** Clipped to the public range, then to [−1, 1]. */
+function scaled(number: number, { min, max }: Pick<NumberColumn, "min" | "max">): number {
+  const clipped = Math.min(max, Math.max(min, number));
+  return (2 * (clipped - min)) / (max - min) - 1;
 }
 
 function unusableValue(column: string, fault: ValueFault): Failure {
   const why = {
     missing: "is missing, and the study has no fill for it",
     "not-a-number": "is not a number",
+    "wrong-shape": "is no array of numbers of the study's shape",
     "unknown-category": "is not one of the study's values",
   }[fault];
   return new Failure({

@@ -286,7 +286,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
         .replace("min: 60, max: 200", "min: 200, max: 60")
         .replace("sex, type: category", "sex, type: catgory");
     expect(faults(heart, broken)).toEqual([
-      "schema.yaml:7:24 columns[1].type: must be one of number, category (got \"catgory\"). Did you mean 'category'?",
+      "schema.yaml:7:24 columns[1].type: must be one of number, category, array (got \"catgory\"). Did you mean 'category'?",
       "schema.yaml:16:68 columns[7].max: must be > min, 200 (got 60).",
     ]);
     const doubled = (path: string): string => readReference(path).replace("name: thalach", "name: age");

@@ -1,4 +1,4 @@
-import { isAbsent, parseNumber, type RawValue } from "@consilium/shared/study/features";
+import { isAbsent, isArrayValue, parseNumber, type RawValue } from "@consilium/shared/study/features";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
 import { openNamed } from "./localFile.ts";
 import { type Output, table } from "./output.ts";
@@ -6,8 +6,8 @@ import { type Output, table } from "./output.ts";
 /** One column of a file as it lies there; exact figures, for local eyes alone. */
 export interface ColumnDescription {
   readonly name: string;
-  /** `number`: every value there is one; `category`: few different values; else `text`. */
-  readonly type: "number" | "category" | "text" | "empty";
+  /** `number`: every value there is one; `category`: few different values; `array`: its shape; else `text`. */
+  readonly type: "number" | "category" | "text" | "empty" | `array ${string}`;
   readonly missing: number;
   /** Different values, as far as they were counted. */
   readonly distinct: number;
@@ -24,6 +24,8 @@ const DISTINCT_MAX = 100;
 const CATEGORY_VALUES_MAX = 30;
 /** Numbers with so few different values are codes more often than measurements. */
 const CODES_MAX = 8;
+/** Different shapes of one column's arrays that are named. */
+const SHAPES_SHOWN = 3;
 
 /** Columns, types, missing values and what looks like an identifier. Nothing of it is stored, sent or logged. */
 export async function describeData(path: string): Promise<DataDescription> {
@@ -53,6 +55,7 @@ class ColumnTally {
   private present = 0;
   private numbers = 0;
   private readonly distinct = new Set<string>();
+  private readonly shapes = new Set<string>();
   private readonly scan = new IdentifierScan();
 
   constructor(private readonly name: string) {}
@@ -63,6 +66,10 @@ class ColumnTally {
       return;
     }
     this.present += 1;
+    if (isArrayValue(value)) {
+      this.shapes.add(value.shape.join("×"));
+      return;
+    }
     if (parseNumber(value) !== null) this.numbers += 1;
     if (this.distinct.size < DISTINCT_MAX) this.distinct.add(String(value));
     this.scan.add(value);
@@ -76,6 +83,7 @@ class ColumnTally {
 
   private type(): ColumnDescription["type"] {
     if (this.present === 0) return "empty";
+    if (this.shapes.size > 0) return `array ${[...this.shapes].slice(0, SHAPES_SHOWN).join(", ")}`;
     const few = this.distinct.size <= CATEGORY_VALUES_MAX && this.distinct.size < this.present / 2;
     if (this.numbers === this.present) return few && this.distinct.size <= CODES_MAX ? "category" : "number";
     return few ? "category" : "text";

@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { Failure } from "@consilium/shared/failure/failure";
+import { isArrayValue, type RawValue } from "@consilium/shared/study/features";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import type { Connector } from "../connector/connector.ts";
@@ -52,7 +53,7 @@ export async function preview(context: CommandContext, name: string): Promise<vo
     return { columns: all, rows: await firstRows(connector, shown) };
   });
   const shown = columns.slice(0, PREVIEW_COLUMNS);
-  const cells = rows.map((row) => row.map((value) => (value === null || value === undefined ? "" : String(value))));
+  const cells = rows.map((row) => row.map((value) => String(value ?? "")));
   const more = columns.length > shown.length ? [`and ${columns.length - shown.length} columns more`] : [];
   context.output.result({ dataset: wanted, columns, rows }, [...table(shown, cells), ...more]);
 }
@@ -73,9 +74,19 @@ export async function registeredDataset(context: CommandContext, name: string | 
   });
 }
 
-async function firstRows(connector: Connector, columns: readonly string[]): Promise<(readonly unknown[])[]> {
-  for await (const chunk of connector.rows(columns)) return chunk.slice(0, PREVIEW_ROWS);
+async function firstRows(
+  connector: Connector,
+  columns: readonly string[],
+): Promise<(readonly (string | number | null)[])[]> {
+  for await (const chunk of connector.rows(columns))
+    return chunk.slice(0, PREVIEW_ROWS).map((row) => row.map(shownCell));
   return [];
+}
+
+/** A cell as a terminal can show it: of an image its size, never its pixels. */
+function shownCell(value: RawValue): string | number | null {
+  if (isArrayValue(value)) return `${value.shape.join("×")} numbers`;
+  return value ?? null;
 }
 
 async function withData<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import {
   type FeatureLayout,
   featureLayout,
   isAbsent,
+  isArrayValue,
   type RawValue,
 } from "@consilium/shared/study/features";
 import type { Connector } from "../connector/connector.ts";
@@ -139,7 +140,7 @@ class RecordReader {
   private label(value: RawValue): number | null {
     this.labelScan.add(value);
     if (value === undefined) return null;
-    const index = isAbsent(value) ? undefined : this.labels.get(categoryKey(value));
+    const index = isAbsent(value) || isArrayValue(value) ? undefined : this.labels.get(categoryKey(value));
     if (index !== undefined) return index;
     this.tally.add(this.contract.label.name, isAbsent(value) ? "label-missing" : "unknown-label");
     return null;
@@ -150,8 +151,8 @@ class RecordReader {
     const { patient } = this.contract;
     if (patient === undefined) return hashPatientKey(this.secret, `row ${this.rows}`);
     const value = this.cell(row, patient);
-    if (!isAbsent(value)) return hashPatientKey(this.secret, String(value).trim());
-    if (value === null) this.tally.add(patient, "patient-missing");
+    if (!isAbsent(value) && !isArrayValue(value)) return hashPatientKey(this.secret, String(value).trim());
+    if (value !== undefined) this.tally.add(patient, "patient-missing");
     return null;
   }
 
@@ -171,10 +172,17 @@ class RecordReader {
 
   /** Of the same patient if there is a patient key, else of the same values. Kept as short hashes, never as values. */
   private countDuplicate(row: readonly RawValue[], patient: PatientKey): void {
-    const hash = createHash("sha256").update(JSON.stringify(row));
+    const hash = createHash("sha256").update(
+      JSON.stringify(row.map((cell) => (isArrayValue(cell) ? cell.shape : cell))),
+    );
+    for (const cell of row) if (isArrayValue(cell)) hash.update(bytesOf(cell.values));
     if (this.contract.patient !== undefined) hash.update(patient);
     const key = hash.digest("base64").slice(0, 22);
     if (this.seen.has(key)) this.tally.add(null, "duplicate-records");
     this.seen.add(key);
   }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -3,7 +3,7 @@
  * Harbor, 45 CFR 164.514(b)(2). None may be a feature or a label. The patient key may be one: it is replaced by a
  * keyed hash before anything is stored. A column that passes is not thereby anonymous: a genome stays identifying.
  */
-import { parseNumber, type RawValue } from "@consilium/shared/study/features";
+import { isArrayValue, parseNumber, type RawValue } from "@consilium/shared/study/features";
 
 export type IdentifierKind =
   | "name"
@@ -42,7 +42,7 @@ export class IdentifierScan {
   private codes = 0;
 
   add(value: RawValue): void {
-    if (value === null || value === undefined) return;
+    if (value === null || value === undefined || isArrayValue(value)) return;
     const text = String(value).slice(0, LOOKED_AT).trim();
     if (text === "") return;
     this.seen += 1;

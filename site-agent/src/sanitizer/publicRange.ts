@@ -1,11 +1,12 @@
 /**
- * The sanitize step of tabular records: what a record may say is bounded by the study's public contract alone. Columns
+ * The sanitize step of records: what a record may say is bounded by the study's public contract alone. Columns
  * outside it were never read; numbers are clipped to their public range, categories are one of the public values,
  * missing values get the public fill. A bounded record is not a private one: privacy comes from the noise on sums.
  */
 import {
   encodeValue,
   type FeatureSlot,
+  isArrayValue,
   parseNumber,
   presentValue,
   type RawValue,
@@ -23,6 +24,8 @@ export function sanitizeValue(slot: FeatureSlot, value: RawValue, features: Floa
   if (present === null) return "filled";
   const { column } = slot;
   if (column.type === "category") return "kept";
+  if (isArrayValue(present))
+    return present.values.some((value) => value < column.min || value > column.max) ? "clipped" : "kept";
   const number = parseNumber(present);
   return number !== null && (number < column.min || number > column.max) ? "clipped" : "kept";
 }
