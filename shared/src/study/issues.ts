@@ -154,6 +154,7 @@ function keysAt(schema: unknown, path: Path, value: unknown): readonly string[] 
 
 function stepInto(part: unknown, segment: PropertyKey): unknown[] {
   if (part instanceof z.ZodObject) return typeof segment === "string" ? [part.shape[segment]] : [];
+  if (part instanceof z.ZodRecord) return [part.valueType];
   return part instanceof z.ZodArray ? [part.element] : [];
 }
 

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import { Failure } from "@consilium/shared/failure/failure";
+import { firstText } from "./sourceFile.ts";
 
 export interface CsvHeader {
   /** In the file's order, as they are written there, without a byte order mark. */
@@ -12,8 +12,8 @@ const HEADER_BYTES_MAX = 8 * 1024 * 1024;
 const DELIMITERS = [",", ";", "\t", "|"];
 
 /** The first record of a CSV file, and its delimiter: the one given, or the commonest outside quotes. */
-export function readHeader(file: string, given?: string): CsvHeader {
-  const line = firstRecord(readStart(file));
+export async function readHeader(file: string, given?: string): Promise<CsvHeader> {
+  const line = firstRecord(await firstText(file, HEADER_BYTES_MAX));
   const counts = DELIMITERS.map((delimiter) => splitRecord(line, delimiter).length);
   const delimiter = given ?? DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",";
   const names = splitRecord(line, delimiter);
@@ -51,17 +51,6 @@ function unquote(cell: string): string {
   const trimmed = cell.trim();
   const quoted = trimmed.length >= 2 && trimmed.startsWith('"') && trimmed.endsWith('"');
   return quoted ? trimmed.slice(1, -1).replaceAll('""', '"') : trimmed;
-}
-
-function readStart(file: string): string {
-  const descriptor = openSync(file, "r");
-  try {
-    const bytes = Buffer.alloc(HEADER_BYTES_MAX);
-    const count = readSync(descriptor, bytes, 0, HEADER_BYTES_MAX, 0);
-    return bytes.toString("utf8", 0, count).replace(/^\uFEFF/, "");
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function noHeader(): Failure {

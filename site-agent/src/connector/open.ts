@@ -2,8 +2,9 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Connector, unreadableData } from "./connector.ts";
+import { harmonised } from "./harmonise.ts";
 import { type DatasetFile, parseDatasetFile, type Source } from "./source.ts";
-import { MAGIC, resolveFile, startsWith } from "./sourceFile.ts";
+import { MAGIC, resolveFile, startsWith, tableKind } from "./sourceFile.ts";
 
 /** A data set's file is a page of settings. */
 const DATASET_FILE_BYTES_MAX = 4 * 1024 * 1024;
@@ -11,7 +12,16 @@ const DATASET_FILE_BYTES_MAX = 4 * 1024 * 1024;
 /** The caller closes what is opened. Readers are loaded only where they are needed: DuckDB alone has 70 MB. */
 export async function openData(path: string): Promise<Connector> {
   const dataset = await readDatasetFile(path);
-  return dataset === null ? openBare(path) : openSource(dataset.file.source, dataset.at);
+  if (dataset === null) return openBare(path);
+  const { source, harmonise } = dataset.file;
+  const connector = await openSource(source, dataset.at);
+  if (Object.keys(harmonise).length === 0) return connector;
+  try {
+    return await harmonised(connector, harmonise);
+  } catch (error) {
+    await connector.close();
+    throw error;
+  }
 }
 
 /** A data set's file with the way from its paths to absolute ones; `null` for a path that is the data itself. */
@@ -29,9 +39,10 @@ export async function readDatasetFile(path: string): Promise<OpenedDatasetFile |
   return { file: parseDatasetFile(await readFile(real, "utf8")), at: (inside) => resolve(folder, inside) };
 }
 
-async function openSource({ table, sqlite }: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
+async function openSource({ table, sqlite, postgres }: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
   if (table !== undefined) return (await import("./table.ts")).openTable(at(table.file), table);
   if (sqlite !== undefined) return (await import("./sqlite.ts")).openSqlite(at(sqlite.file), sqlite);
+  if (postgres !== undefined) return (await import("./postgres.ts")).openPostgres(postgres, at);
   throw new Error("Broken invariant: a source has exactly one kind");
 }
 
@@ -46,7 +57,7 @@ async function openBare(path: string): Promise<Connector> {
       "Write a data set's file that does: consilium-site data --help",
     );
   const connector = await (await import("./table.ts")).openTable(file);
-  if (startsWith(file, MAGIC.parquet) || (await connector.columns()).length > 1) return connector;
+  if (tableKind(file) !== "csv" || (await connector.columns()).length > 1) return connector;
   await connector.close();
   throw unreadableData(
     "no-table",
@@ -56,6 +67,8 @@ async function openBare(path: string): Promise<Connector> {
 }
 
 /** Every file that a data set lies in, by its absolute path; `null` where it lies in a database server. */
-export function filesBehind({ table, sqlite }: Source, at: OpenedDatasetFile["at"]): readonly string[] | null {
+export function filesBehind(source: Source, at: OpenedDatasetFile["at"]): readonly string[] | null {
+  const { table, sqlite, postgres } = source;
+  if (postgres !== undefined) return null;
   return [table?.file, sqlite?.file].filter((file) => file !== undefined).map(at);
 }

@@ -3,6 +3,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { parseSource } from "@consilium/shared/study/issues";
 import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
 import { z } from "zod";
+import { Harmonise } from "./harmonise.ts";
 
 const FilePath = z.string().min(1).max(4096).describe("Path of a file, from the folder of this one.");
 
@@ -10,8 +11,10 @@ export const TableSource = z
   .strictObject({
     file: FilePath,
     delimiter: z.enum([",", ";", "\t", "|"]).optional().describe("Between cells; without it, the header's commonest."),
+    decimal: z.enum([".", ","]).default(".").describe("Decimal mark of its numbers."),
+    missing: z.array(z.string().max(100)).max(50).default([]).describe("Texts that stand for missing in any column."),
   })
-  .describe("A CSV, TSV or Parquet file.");
+  .describe("A CSV, TSV or NDJSON file (each may be gzipped), a JSON list or a Parquet file.");
 export type TableSource = z.infer<typeof TableSource>;
 
 export const SqliteSource = z
@@ -26,9 +29,35 @@ export const SqliteSource = z
   .describe("A SQLite database, opened for reading alone.");
 export type SqliteSource = z.infer<typeof SqliteSource>;
 
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\/.*)$/;
+
+export const PostgresSource = z
+  .strictObject({
+    host: z.string().min(1).max(300).describe("Name or address of the server; a path: the folder of its socket."),
+    port: z.number().int().min(1).max(65_535).default(5432),
+    database: z.string().min(1).max(100),
+    user: z.string().min(1).max(100).describe("Best one that may only read these tables."),
+    passwordFile: FilePath.optional().describe("File with the password alone, mode 0600. It is never written here."),
+    tls: z
+      .union([z.literal("off"), z.strictObject({ ca: FilePath.optional().describe("CA certificate of the server.") })])
+      .default({})
+      .describe("Certificates are checked. `off` on this machine alone."),
+    table: z.string().min(1).max(200).optional().describe("A table or view: visits, or clinic.visits."),
+    query: z.string().min(1).max(100_000).optional().describe("Or one SELECT."),
+  })
+  .refine(({ table, query }) => (table === undefined) !== (query === undefined), {
+    message: "must have either a table or a query",
+  })
+  .refine(({ host, tls }) => tls !== "off" || LOOPBACK.test(host), {
+    message: "may be off on this machine alone: records would cross the network in the clear",
+    path: ["tls"],
+  })
+  .describe("A PostgreSQL server, read in one read-only transaction.");
+export type PostgresSource = z.infer<typeof PostgresSource>;
+
 /** Exactly one of the kinds. */
 export const Source = z
-  .strictObject({ table: TableSource.optional(), sqlite: SqliteSource.optional() })
+  .strictObject({ table: TableSource.optional(), sqlite: SqliteSource.optional(), postgres: PostgresSource.optional() })
   .superRefine((source, context) => {
     const named = Object.keys(source);
     if (named.length === 1) return;
@@ -41,6 +70,9 @@ export const DatasetFile = z.strictObject({
   apiVersion: z.literal("consilium/v1"),
   kind: z.literal("Dataset"),
   source: Source.describe("Where the records lie."),
+  harmonise: Harmonise.default({}).describe(
+    "Columns that studies call, measure or code otherwise, by the studies' names.",
+  ),
 });
 export type DatasetFile = z.infer<typeof DatasetFile>;
 

@@ -1,5 +1,6 @@
 /** The files that a data set lies in: there, whole and of the kind that they are taken for. */
-import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { createGunzip } from "node:zlib";
 import { unreadableData } from "./connector.ts";
 
 /** First bytes of the kinds of file that are told apart by them. */
@@ -34,4 +35,48 @@ export function firstBytes(file: string, count: number): Buffer {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Which reader a table needs. */
+export function tableKind(file: string): "parquet" | "json" | "csv" {
+  if (startsWith(file, MAGIC.parquet)) return "parquet";
+  return /\.(json|ndjson|jsonl)(\.gz)?$/i.test(file) ? "json" : "csv";
+}
+
+/** The start of a text, unpacked where it is gzipped, without a byte order mark. */
+export async function firstText(file: string, bytesMax: number): Promise<string> {
+  return (await firstUnpacked(file, bytesMax)).toString("utf8").replace(/^\uFEFF/, "");
+}
+
+async function firstUnpacked(file: string, bytesMax: number): Promise<Buffer> {
+  if (!startsWith(file, MAGIC.gzip)) return firstBytes(file, bytesMax);
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of unpackedBytes(file)) {
+    parts.push(part);
+    length += part.length;
+    if (length >= bytesMax) break;
+  }
+  return Buffer.concat(parts).subarray(0, bytesMax);
+}
+
+/** Bytes of a gzipped file as they were before; one that is cut short or damaged is a Failure. */
+export async function* unpackedBytes(file: string): AsyncGenerator<Buffer> {
+  const packed = createReadStream(file, { highWaterMark: 1024 * 1024 });
+  const unpacked = createGunzip({ chunkSize: 1024 * 1024 });
+  packed.on("error", (error) => unpacked.destroy(error));
+  try {
+    for await (const part of packed.pipe(unpacked)) yield part;
+  } catch {
+    throw unreadableData("unreadable", "The compressed file is cut short or damaged.", "Copy or export it again.");
+  } finally {
+    packed.destroy();
+  }
+}
+
+/** Reads all of it once: what is left of a file that was cut must not pass for the whole, whatever its reader does. */
+export async function requireWholeGzip(file: string): Promise<void> {
+  let bytes = 0;
+  for await (const part of unpackedBytes(file)) bytes += part.length;
+  if (bytes === 0) throw unreadableData("empty", "The data file is empty.", "Export it again, with its header line.");
 }

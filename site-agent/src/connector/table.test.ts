@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { RawValue } from "@consilium/shared/study/features";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -98,6 +99,57 @@ describe("[DAT1] a table gives the columns asked for, in the order asked for, an
     ]);
   });
 
+  test.each([
+    ["NDJSON", "n.ndjson", (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")],
+    ["a JSON list", "n.json", (rows: readonly object[]) => JSON.stringify(rows, null, 2)],
+    [
+      "gzipped NDJSON",
+      "n.jsonl.gz",
+      (rows: readonly object[]) => gzipSync(rows.map((row) => JSON.stringify(row)).join("\n")),
+    ],
+  ])(
+    "%s: keys of all records are the columns, whatever signs they hold; absent and null are missing",
+    async (_, name, write) => {
+      const path = file(
+        write([
+          { id: "p1", "a/b~$": 1.5, 'q"': true },
+          { id: "p2", n: 12345678901234567890n.toString() },
+          { id: null, n: "NA" },
+        ]),
+        name,
+      );
+      expect(await read(path, ["id", "a/b~$", 'q"', "n"])).toEqual([
+        ["p1", "1.5", "true", null],
+        ["p2", null, null, "12345678901234567890"],
+        [null, null, null, null],
+      ]);
+    },
+  );
+
+  test("gzipped CSV, wide and long", async () => {
+    const names = Array.from({ length: 2000 }, (_, i) => `c${i}`);
+    const lines = Array.from({ length: 40 }, (_, r) => names.map((_, i) => r * i).join("\t"));
+    const path = file(gzipSync([names.join("\t"), ...lines].join("\n")), "wide.tsv.gz");
+    expect((await read(path, ["c1999", "c1"]))[39]).toEqual([String(39 * 1999), "39"]);
+  });
+
+  test("a decimal comma, and texts of its own for missing", async () => {
+    const path = file("a;b\n1,5;x\n-1.234,25;k.A.\n7;2,0\n");
+    const table = await openTable(path, { decimal: ",", missing: ["k.A."] });
+    const chunks: unknown[] = [];
+    for await (const chunk of table.rows(["a", "b"])) chunks.push(...chunk);
+    await table.close();
+    expect(chunks).toEqual([
+      ["1.5", "x"],
+      ["-1234.25", null],
+      ["7", "2.0"],
+    ]);
+    const mixed = await openTable(file("a;b\n1.55;1\n"), { decimal: "," });
+    const rows = mixed.rows(["a"])[Symbol.asyncIterator]();
+    await expect(rows.next()).rejects.toMatchObject({ code: "data/decimal-mixed" });
+    await mixed.close();
+  });
+
   test("a path with a quote in it", async () => {
     expect(await read(file("a\n1\n", "o'hara.csv"), ["a"])).toEqual([["1"]]);
   });
@@ -108,7 +160,9 @@ describe("[DAT2] what can't be read is refused without a path or a value", () =>
     ["an empty file", "", "data/empty"],
     ["blank lines alone", "\n\n", "data/no-header"],
     ["a header whose quote never closes", '"a,b\n1,2\n', "data/no-header"],
-    ["a compressed file", Uint8Array.of(0x1f, 0x8b, 8, 0), "data/file-kind"],
+    ["a broken compressed file", Uint8Array.of(0x1f, 0x8b, 8, 0), "data/unreadable"],
+    ["a compressed file cut short", gzipSync("a,b\nSecret-Name,2\n".repeat(500)).subarray(0, 60), "data/unreadable"],
+    ["a spreadsheet", Buffer.from("PK\x03\x04 Secret-Name"), "data/file-kind"],
     ["a cut Parquet file", "PAR1 and no more", "data/unreadable"],
     ["Latin-1 text", Buffer.from("a,b\nSecret-M\xfcller,1\n", "latin1"), "data/unreadable"],
     ["a line with too few cells", "a,b\n1,2\nSecret-Name\n", "data/unreadable"],
