@@ -39,11 +39,18 @@ describe.skipIf(bin === null)("[DAT17] a real PostgreSQL server", () => {
     const flags = ["-D", data, "-k", folder, "-c", "listen_addresses=", "-F"];
     server = spawn(join(bin ?? "", "postgres"), flags, { ...as, env: environment, stdio: "ignore", cwd: folder });
     owner = await connected();
-    await owner.query(`create schema ward; create table ward.visits (id text, age float8, n bigint, alive boolean, day date);
-      insert into ward.visits select 'p' || i, i / 3.0::float8, i, i % 2 = 0, '2020-01-01' from generate_series(1, ${ROWS}) i;
+    const series = `select 'p' || i, i / 3.0::float8, i, i % 2 = 0, '2020-01-01' from generate_series(1, ${ROWS}) i`;
+    await owner.query(`
+      create schema ward;
+      create table ward.visits (id text, age float8, n bigint, alive boolean, day date);
+      insert into ward.visits ${series};
       insert into ward.visits values ('last', 'NaN', null, null, null);
-      create role reader login password 'reader''s'; grant usage on schema ward to reader; grant select on ward.visits to reader;
-      create sequence ward.number; grant usage on ward.number to reader; create table hidden (id text);`);
+      create role reader login password 'reader''s';
+      grant usage on schema ward to reader;
+      grant select on ward.visits to reader;
+      create sequence ward.number;
+      grant usage on ward.number to reader;
+      create table hidden (id text);`);
   });
 
   afterAll(async () => {

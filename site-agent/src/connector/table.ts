@@ -1,7 +1,7 @@
 /**
- * Tables in CSV, TSV, JSON and Parquet files, read by DuckDB in memory. Only the columns asked for are made into values;
- * nothing is guessed (delimiter, header and quoting are settled from the first line), no extension is fetched, and
- * DuckDB may open that one file alone. Messages hold no path and no value: at most a line number, for local eyes.
+ * Tables in CSV, TSV, JSON and Parquet files, read by DuckDB in memory. Only the columns asked for are made into
+ * values; nothing is guessed (delimiter, header and quoting are settled from the first line), no extension is fetched,
+ * and DuckDB may open that one file alone. Messages hold no path and no value: at most a line number, for local eyes.
  */
 import { Failure } from "@consilium/shared/failure/failure";
 import type { RawValue } from "@consilium/shared/study/features";
