@@ -1,6 +1,6 @@
 /**
- * From a hospital's own names, units and codes to those that studies ask for, by rules in the data set's file: they stay
- * at the site. Nothing is guessed: a value that no rule speaks of is left out and counted as a violation.
+ * From a hospital's own names, units and codes to those that studies ask for, by rules in the data set's file: they
+ * stay at the site. Nothing is guessed: a value that no rule speaks of is left out and counted as a violation.
  */
 import { CategoryValue, categoryKey } from "@consilium/shared/study/contract";
 import { isAbsent, isArrayValue, parseNumber, type RawValue } from "@consilium/shared/study/features";

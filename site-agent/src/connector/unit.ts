@@ -1,4 +1,4 @@
-/** Units of clinical measurements, by their codes (The Unified Code for Units of Measure, 2.2) and as people write them. */
+/** Units of clinical measurements: codes of The Unified Code for Units of Measure (2.2), and as people write them. */
 
 /** `to = factor · from + offset`. */
 export interface Linear {
