@@ -9,7 +9,7 @@ import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/m
 import { fromLevel, jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { takeHeldAnswers } from "./approval/heldAnswers.ts";
-import { decisionMessage, requireGenuine, weightsNeeded } from "./approval/proposals.ts";
+import { requireGenuine, weightsNeeded } from "./approval/proposals.ts";
 import { answer } from "./control/answer.ts";
 import type { AgentStatus, ControlRequest } from "./control/request.ts";
 import { openRounds } from "./control/rounds.ts";
@@ -18,12 +18,14 @@ import { listen } from "./control/socket.ts";
 import { readyWith } from "./disclosure/outgoing.ts";
 import { EngineProcess } from "./engine/supervise.ts";
 import { Restore } from "./ledger/restore.ts";
+import { takeHeldSanitizings } from "./ledger/sanitizings.ts";
 import { contributionFile } from "./round/contribute.ts";
 import type { RoundLink } from "./round/ports.ts";
 import type { Rounds } from "./round/run.ts";
 import { WeightsFolder } from "./round/weightsFolder.ts";
 import { Link } from "./socket/link.ts";
 import { keepRenewed } from "./socket/renewal.ts";
+import { tellAll } from "./socket/telling.ts";
 import { readTls, writeTls } from "./storage/keys.ts";
 
 export interface AgentOptions {
@@ -198,7 +200,7 @@ class Agent {
     // After the link has taken note that it is up.
     queueMicrotask(() => {
       this.#rounds.onReconnected();
-      this.#tellDecisions();
+      this.#tell();
       this.#weights.fetchAhead(weightsNeeded(this.#site.records.proposals()));
     });
   }
@@ -229,6 +231,9 @@ class Agent {
         takeHeldAnswers(records, config.name, message).map((study) => this.#logger.warn("refusal-restored", { study }));
         book.forget();
         return ACCEPTED;
+      case "sanitizings-held":
+        takeHeldSanitizings(this.#site, message.charges, this.#logger);
+        return ACCEPTED;
       case "ledgers-differ":
       case "ledger-wanted":
       case "ledger-told":
@@ -250,7 +255,7 @@ class Agent {
     const result = answer(this.#site, request);
     if (request.ask === "decide") {
       this.#logger.info("steward-decided", { action: request.signed.statement.decision.action });
-      this.#tellDecisions();
+      this.#tell();
       this.#weights.fetchAhead(weightsNeeded(this.#site.records.proposals()));
     }
     return result;
@@ -267,21 +272,8 @@ class Agent {
     return accepted;
   }
 
-  /** Approvals and refusals that the coordinator has not acknowledged; told again at each connection until it does. */
-  #tellDecisions(): void {
-    for (const proposal of this.#site.records.proposals().filter(({ told }) => !told)) {
-      const message = decisionMessage(proposal);
-      if (message === null) continue;
-      this.#linked()
-        .send(message)
-        .then(
-          (reply) => {
-            if (reply.type === "refused") this.#logger.warn("decision-refused", { code: reply.refusal.code });
-            else this.#site.records.markTold(proposal.digest);
-          },
-          (error: unknown) => this.#logger.warn("decision-not-told", { code: toRefusal(error).code }),
-        );
-    }
+  #tell(): void {
+    tellAll({ ...this.#site, link: this.#linked(), logger: this.#logger });
   }
 
   #renewCertificate(link: Link): () => void {

@@ -13,6 +13,7 @@ import { LedgerStore } from "@consilium/storage/ledgerStore";
 import { admissionRefusal } from "../../coordinator/src/ledger/admission.ts";
 import { ledgerBook } from "../../coordinator/src/ledger/ledgerBook.ts";
 import { Restores } from "../../coordinator/src/ledger/restores.ts";
+import { heldSanitizings, takeSanitizings } from "../../coordinator/src/ledger/sanitizings.ts";
 import type { LedgerBook } from "../../coordinator/src/study/world.ts";
 import { minutesPassing } from "./minutesPassing.test-support.ts";
 import type { SiteSide } from "./siteSide.test-support.ts";
@@ -92,6 +93,9 @@ export class CoordinatorSide {
     const { restores } = this.#opened();
     const { roster } = this.#options;
     const refusal = admissionRefusal({ signer: coordinatorSigner, roster: () => roster }, restores, site, ready);
+    const held = heldSanitizings({ ledger: this.book }, site);
+    if (refusal === null && held !== null)
+      queueMicrotask(() => void this.#send(site, held, undefined).catch(() => null));
     if (refusal === null && restores.isApart(site)) queueMicrotask(() => restores.begin(site));
     return refusal === null;
   }
@@ -172,6 +176,8 @@ export class CoordinatorSide {
   /** A site's message about ledgers. */
   async onMessage(site: SiteName, message: SiteMessage, attachment: Uint8Array | undefined): Promise<ReplyBody> {
     const { restores } = this.#opened();
+    const roster = () => this.#options.roster;
+    if (message.type === "sanitizings-told") takeSanitizings({ ledger: this.book, roster }, site, message);
     if (message.type === "ledger-wanted") restores.wanted(site);
     else if (message.type === "ledger-told") restores.told(site, message, attachment);
     return { type: "accepted" };

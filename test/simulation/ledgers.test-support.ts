@@ -7,14 +7,16 @@ import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { PrivacyEvent } from "@consilium/shared/event/event";
+import { type LedgerEvent, RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure } from "@consilium/shared/failure/failure";
 import { disagreements } from "@consilium/shared/ledger/agreement";
-import { LedgerBody, Part } from "@consilium/shared/ledger/entry";
+import { ChargeId, LedgerBody, Part } from "@consilium/shared/ledger/entry";
 import { holdsHead, isSpent } from "@consilium/shared/ledger/recovery";
 import { reaccount } from "@consilium/shared/ledger/spent";
+import type { LedgerState } from "@consilium/shared/ledger/state";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { signerOf } from "@consilium/shared/signing/ed25519";
-import { SiteName } from "@consilium/shared/units/identity";
+import { Digest, SiteName } from "@consilium/shared/units/identity";
 import type { LedgerStore } from "@consilium/storage/ledgerStore";
 import { seeded } from "../../site-agent/src/round/simulation.test-support.ts";
 import { CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
@@ -33,6 +35,12 @@ const EVENTS = [
   { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate: 1, noiseMultiplier: 12, count: 1 },
   { kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 12, count: 2 },
 ].map((event) => PrivacyEvent.parse(event));
+
+/** What sanitizers do to each patient of a site. */
+const RECORD_EVENTS = [
+  { kind: "record-gaussian", adjacency: "replace", noiseMultiplier: 9, count: 2 },
+  { kind: "randomised-response", adjacency: "replace", values: 3, odds: 1.4, count: 1 },
+].map((event) => RecordEvent.parse(event));
 
 const identityOf = (index: number) => signerOf(new Uint8Array(32).fill(index + 10));
 
@@ -75,6 +83,7 @@ class LedgerWorld {
   #time = Date.UTC(2026, 0, 1);
   #steps = 0;
   #files = 0;
+  #sanitized = 0;
 
   private constructor(folder: string, seed: number, hasStewards: boolean) {
     this.#folder = folder;
@@ -142,8 +151,10 @@ class LedgerWorld {
     else if (at < 91) this.#copy();
     else if (at < 94) await this.#crash();
     else await this.#restore();
+    if (this.#hasStewards && this.#stewardRandom() < 0.08) await this.#sanitize();
     if (this.#hasStewards && this.#stewardRandom() < 0.15)
       this.#capsOf(this.#one(this.#sites, this.#stewardRandom).name).decide();
+    await this.#connected();
     this.#steps += 1;
     this.#check((at >= 78 && at < 86) || at >= 94 || this.#steps % 50 === 0);
   }
@@ -160,7 +171,7 @@ class LedgerWorld {
       for (const site of this.#sites) await this.#acceptAt(site);
     }
     for (const site of this.#sites) site.connect();
-    await this.#coordinator.delivered();
+    await this.#connected();
     this.#check(true);
     for (const { name } of this.#sites)
       this.#hold(this.#joined(name), `${name}'s ledger and the coordinator's never joined`);
@@ -191,7 +202,7 @@ class LedgerWorld {
   /** One attempt of a round: reserved and acting here, told, booked there, done, and told back; each may be lost. */
   async #round(): Promise<void> {
     for (const site of this.#sites) if (!site.isConnected && this.#random() < 0.5) site.connect();
-    await this.#coordinator.delivered();
+    await this.#connected();
     const study = this.#one(STUDIES);
     const part = this.#one(Part.options);
     const event = this.#one(EVENTS);
@@ -231,6 +242,35 @@ class LedgerWorld {
         each.isSeen ||= isSpent(site.store.state.charges.get(each.charge));
     }
     await this.#coordinator.delivered();
+  }
+
+  /** One site's data set is noised, whether a link is there or not; the coordinator is told at once, or later. */
+  async #sanitize(): Promise<void> {
+    const site = this.#one(this.#sites, this.#stewardRandom);
+    const event = this.#one(RECORD_EVENTS, this.#stewardRandom);
+    const charge = ChargeId.parse(`sanitize/${site.name}/${this.#sanitized++}`);
+    const statement = Digest.parse(this.#sanitized.toString(16).padStart(64, "f"));
+    const refusal = site.sanitize(charge, event, statement);
+    this.#count(refusal === null ? "sanitized" : `not sanitized: ${refusal}`);
+    if (refusal !== null) return;
+    this.#did(site.name, { charge, study: null, part: null, event, isSeen: false });
+    if (site.isConnected && this.#stewardRandom() < 0.7) await this.#tellSanitizings(site);
+    if (this.#stewardRandom() < 0.7) site.commit(charge);
+  }
+
+  async #tellSanitizings(site: SiteSide): Promise<void> {
+    await site.tellSanitizings();
+    for (const deed of this.#deeds.get(site.name) ?? [])
+      deed.isSeen ||= deed.part === null && site.store.state.sanitizings.has(deed.charge);
+  }
+
+  /** As agent and coordinator do when a link begins. */
+  async #connected(): Promise<void> {
+    await this.#coordinator.delivered();
+    for (const site of this.#sites) {
+      this.#capsOf(site.name).took(this.#deeds.get(site.name) ?? []);
+      if (site.isConnected) await this.#tellSanitizings(site);
+    }
   }
 
   /** The patients' truth, whatever any ledger says later. */
@@ -285,7 +325,15 @@ class LedgerWorld {
     for (const name of touched) this.#restored.set(name, who);
     await side.crash(() => copyFileSync(copy, side.path));
     for (const caps of this.#capsAt(side)) caps.restored(copy, who);
+    if (side instanceof SiteSide) this.#forgetUntold(side);
     this.#count(`restored ${who}`);
+  }
+
+  /** What was sanitized without a link, and never told, is in no ledger once the site's own is an older copy. */
+  #forgetUntold({ name, store }: SiteSide): void {
+    const isKept = ({ part, charge, isSeen }: Deed): boolean =>
+      part !== null || isSeen || store.state.sanitizings.has(charge);
+    this.#deeds.set(name, (this.#deeds.get(name) ?? []).filter(isKept));
   }
 
   #capsAt(side: CoordinatorSide | SiteSide): SiteCaps[] {
@@ -326,19 +374,19 @@ class LedgerWorld {
       // A site that was put back, and grew since, is found by its own check of what it is shown, before it acts.
       const isWhole = seen === undefined || holdsHead(there, seen);
       const isJoined = site.isConnected && this.#joined(site.name) && isWhole;
-      if (isJoined && deeds.every(({ charge }) => isSpent(there.charges.get(charge)))) this.#restored.delete(site.name);
+      if (isJoined && deeds.every(({ charge }) => spentEvent(there, charge) !== null)) this.#restored.delete(site.name);
       const isApart = this.#restored.has(site.name);
       for (const { charge, event, isSeen } of deeds) {
-        const known = [here.charges.get(charge), there.charges.get(charge)].filter(isSpent);
+        const known = [spentEvent(here, charge), spentEvent(there, charge)].filter((each) => each !== null);
         this.#hold(known.length > 0, `${charge} is in neither ledger`);
         if (isJoined) {
-          this.#hold(isSpent(here.charges.get(charge)), `${charge} is lost at the coordinator, though both joined`);
+          this.#hold(spentEvent(here, charge) !== null, `${charge} is lost at the coordinator, though both joined`);
           // What a site did last, and lost before its head was seen, only the coordinator counts: nobody could tell it
           // from an announcement that never came.
           this.#hold(known.length === 2 || !isSeen, `${charge} is lost at ${site.name}, though both joined`);
         }
         if (!isThorough) continue;
-        const isSame = known.every((each) => canonicalJson(each?.body.event) === canonicalJson(event));
+        const isSame = known.every((each) => canonicalJson(each) === canonicalJson(event));
         this.#hold(isSame, `${charge} is another event in a ledger`);
       }
       if (isApart || !isJoined || !isThorough) continue;
@@ -377,4 +425,11 @@ class LedgerWorld {
     if (chosen === undefined) throw new Error("nothing to choose from");
     return chosen;
   }
+}
+
+/** What a ledger has spent by that name; null where it hasn't. */
+function spentEvent({ charges, sanitizings }: LedgerState, charge: ChargeId): LedgerEvent | null {
+  const whole = sanitizings.get(charge)?.body.events[0];
+  const known = charges.get(charge);
+  return whole ?? (isSpent(known) ? (known?.body.event ?? null) : null);
 }

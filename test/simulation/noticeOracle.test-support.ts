@@ -1,15 +1,17 @@
 /** Notices of a whole ledger, the slow and obvious way: after each entry everything is accounted anew. */
-import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
-import type { PrivacyEvent } from "@consilium/shared/event/event";
-import type { LedgerEntry } from "@consilium/shared/ledger/entry";
+import { epsilonOf } from "@consilium/shared/accountant/convert";
+import { addCurves, curveOf, ZERO_CURVE } from "@consilium/shared/accountant/rdp";
+import type { LedgerEvent } from "@consilium/shared/event/recordEvent";
+import { type LedgerEntry, Part } from "@consilium/shared/ledger/entry";
 
 const DAY_MS = 86_400_000;
 
 interface Booked {
   readonly site: string;
   readonly part: string;
-  readonly study: string;
-  readonly event: PrivacyEvent;
+  /** Null of a sanitizer's. */
+  readonly study: string | null;
+  readonly event: LedgerEvent;
   /** Null while it is only reserved: then it counts in every period. */
   readonly day: number | null;
 }
@@ -32,6 +34,10 @@ export function noticesOf(entries: readonly LedgerEntry[], delta: number): strin
     today = Math.max(today, Math.floor(Date.parse(at) / DAY_MS));
     if (body.kind === "reserved") charges.set(body.charge, { ...body, day: null });
     if (body.kind === "recovered") charges.set(body.charge, { ...body, day: today });
+    if (body.kind === "sanitizing")
+      for (const part of Part.options)
+        for (const [index, event] of body.events.entries())
+          charges.set(`${body.charge} ${part} ${index}`, { site: body.site, part, study: null, event, day: today });
     if (body.kind === "acting") {
       const known = charges.get(body.charge);
       if (known !== undefined) charges.set(body.charge, { ...known, day: today });
@@ -39,7 +45,7 @@ export function noticesOf(entries: readonly LedgerEntry[], delta: number): strin
     if (body.kind === "cancelled") charges.delete(body.charge);
     const isCap = body.kind === "cap-set" || body.kind === "study-cap-set" || body.kind === "period-cap-set";
     if (isCap) setBound(bounds, body);
-    if (!isCap && body.kind !== "reserved" && body.kind !== "recovered") continue;
+    if (!isCap && body.kind !== "reserved" && body.kind !== "recovered" && body.kind !== "sanitizing") continue;
     const { site } = body;
     const of = [...charges.values()].filter((charge) => charge.site === site);
     for (const [name, cap, counted] of capsOn(bounds.get(site), of, today)) {
@@ -75,7 +81,7 @@ function capsOn(
   today: number,
 ): readonly (readonly [string, number, readonly Booked[]])[] {
   if (bounds === undefined) return [];
-  const studies = [...new Set(of.map(({ study }) => study))].map((study) => {
+  const studies = [...new Set(of.flatMap(({ study }) => study ?? []))].map((study) => {
     const cap = Math.min(bounds.perStudy, bounds.studies.get(study) ?? Number.POSITIVE_INFINITY);
     return [study, cap, of.filter((charge) => charge.study === study)] as const;
   });
@@ -109,12 +115,12 @@ function levelOf(epsilon: number, cap: number): number {
   return [95, 80, 50].find((level) => epsilon > 0 && epsilon >= (cap * level) / 100) ?? 0;
 }
 
-/** Equal events are counted: the same sum, and a long ledger takes no longer. */
-export function epsilonOfAll(events: readonly PrivacyEvent[], delta: number): number {
-  const counted = new Map<string, PrivacyEvent>();
+/** Equal events are counted: the same sum, and a long ledger takes no longer. Rounds' and sanitizers' curves add. */
+export function epsilonOfAll(events: readonly LedgerEvent[], delta: number): number {
+  const counted = new Map<string, LedgerEvent>();
   for (const event of events) {
     const key = JSON.stringify({ ...event, count: 0 });
     counted.set(key, { ...event, count: event.count + (counted.get(key)?.count ?? 0) });
   }
-  return epsilonOfEvents([...counted.values()], delta);
+  return epsilonOf([...counted.values()].map(curveOf).reduce(addCurves, ZERO_CURVE), delta);
 }

@@ -1,5 +1,5 @@
 /** What a simulated site truly did to its patients, whatever any ledger says later. */
-import type { PrivacyEvent } from "@consilium/shared/event/event";
+import type { LedgerEvent } from "@consilium/shared/event/recordEvent";
 import { type ChargeId, Part } from "@consilium/shared/ledger/entry";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { epsilonOfAll } from "./noticeOracle.test-support.ts";
@@ -7,9 +7,10 @@ import { epsilonOfAll } from "./noticeOracle.test-support.ts";
 /** What a site did, for ever. */
 export interface Deed {
   readonly charge: ChargeId;
-  readonly study: StudyName;
-  readonly part: Part;
-  readonly event: PrivacyEvent;
+  /** Null of a sanitizer's: no study's, and done to all parts. */
+  readonly study: StudyName | null;
+  readonly part: Part | null;
+  readonly event: LedgerEvent;
   /** The coordinator has a head of the site's ledger with it. */
   isSeen: boolean;
 }
@@ -18,7 +19,7 @@ export interface Deed {
 export function truthOf(deeds: readonly Deed[], delta: number): number {
   const of = (part: Part): number =>
     epsilonOfAll(
-      deeds.filter((deed) => deed.part === part).map(({ event }) => event),
+      deeds.filter((deed) => deed.part === null || deed.part === part).map(({ event }) => event),
       delta,
     );
   return Math.max(...Part.options.map(of));

@@ -2,7 +2,7 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { CapChange, dayOf, Period } from "@consilium/shared/ledger/cap";
 import { capsInForce } from "@consilium/shared/ledger/capFilter";
-import type { ChargeId } from "@consilium/shared/ledger/entry";
+import { type ChargeId, Part } from "@consilium/shared/ledger/entry";
 import { isSpent } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { DatasetId, Digest, StudyName } from "@consilium/shared/units/identity";
@@ -68,9 +68,16 @@ export class SiteCaps {
   accepted({ accepted }: Accepted, deeds: readonly Deed[]): void {
     const { site } = this.#options;
     if (accepted.some(({ lost }) => lost.writer === site.name)) this.#stewards.take(this.#told);
-    const { charges, day } = site.store.state;
-    for (const { charge } of deeds)
-      if (!this.#bookedOn.has(charge) && isSpent(charges.get(charge))) this.#bookedOn.set(charge, day);
+    this.took(deeds);
+  }
+
+  /** Deeds that the site's ledger has again count on the day that it has. */
+  took(deeds: readonly Deed[]): void {
+    const { charges, sanitizings, day } = this.#options.site.store.state;
+    for (const { charge } of deeds) {
+      const isThere = isSpent(charges.get(charge)) || sanitizings.has(charge);
+      if (!this.#bookedOn.has(charge) && isThere) this.#bookedOn.set(charge, day);
+    }
   }
 
   /** One thing that a steward does. */
@@ -109,20 +116,32 @@ export class SiteCaps {
     const { day } = site.store.state;
     hold(day >= dayOf(now()), `${site.name}'s ledger is on day ${day}, before its clock`);
     this.#bookedOn.set(deed.charge, day);
-    const on = deeds.filter(({ part }) => part === deed.part);
+    for (const one of deed.part === null ? Part.options : [deed.part]) this.#didTo(one, deed, deeds, day);
+  }
+
+  #didTo(one: Part, deed: Deed, deeds: readonly Deed[], day: number): void {
+    const on = deeds.filter(({ part }) => part === null || part === one);
     const booked = on.filter(({ charge }) => this.#bookedOn.has(charge));
     this.#holdCaps(this.#stewards.caps, booked, deed.study, "its stewards'");
-    this.#holdCaps(this.#told, on, deed.study, "the coordinator's");
+    // Of a sanitizer the site's own ledger decides; the coordinator is told.
+    const known = on.filter(({ study, isSeen }) => study !== null || isSeen);
+    if (deed.study !== null) this.#holdCaps(this.#told, known, deed.study, "the coordinator's");
     for (const [period, cap] of this.#stewards.caps.periods) {
       const within = booked.filter(({ charge }) => isWithin(period, this.#bookedOn.get(charge) ?? 0, day));
       this.#hold(epsilonOfAll(eventsOf(within), DELTA), cap, `its stewards' cap for ${period}`);
     }
   }
 
-  #holdCaps({ epsilon, perStudy, studies }: Caps, deeds: readonly Deed[], study: StudyName, whose: string): void {
+  #holdCaps(
+    { epsilon, perStudy, studies }: Caps,
+    deeds: readonly Deed[],
+    study: StudyName | null,
+    whose: string,
+  ): void {
+    this.#hold(epsilonOfAll(eventsOf(deeds), DELTA), epsilon, `${whose} cap`);
+    if (study === null) return;
     const own = deeds.filter((deed) => deed.study === study);
     const ofStudy = Math.min(perStudy, studies.get(study) ?? Number.POSITIVE_INFINITY);
-    this.#hold(epsilonOfAll(eventsOf(deeds), DELTA), epsilon, `${whose} cap`);
     this.#hold(epsilonOfAll(eventsOf(own), DELTA), ofStudy, `${whose} cap for ${study}`);
   }
 

@@ -1,5 +1,6 @@
 /** A site of a simulated consortium: its real ledger, checks and restore, on a real database. */
 
+import type { RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { CapChange } from "@consilium/shared/ledger/cap";
 import { type ChargeId, LedgerBody } from "@consilium/shared/ledger/entry";
@@ -11,6 +12,7 @@ import { DatasetId, Digest, Signature, type SiteName } from "@consilium/shared/u
 import { type Database, openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
 import { type Accepted, Restore } from "../../site-agent/src/ledger/restore.ts";
+import { sanitizingMessages, takeHeldSanitizings } from "../../site-agent/src/ledger/sanitizings.ts";
 import { SiteLedger } from "../../site-agent/src/ledger/store.ts";
 import { headRefusal } from "../../site-agent/src/round/announcement.ts";
 import {
@@ -140,6 +142,26 @@ export class SiteSide {
     }
   }
 
+  /** A steward has the data set sanitized: the code of the refusal, or null; then the coordinator may be told. */
+  sanitize(charge: ChargeId, event: RecordEvent, statement: Digest): string | null {
+    const body = { kind: "sanitizing" as const, charge, site: this.name, dataset: DATASET, events: [event], statement };
+    return this.#decide(
+      () => [body],
+      () => undefined,
+    );
+  }
+
+  /** As at each beginning of a link. */
+  async tellSanitizings(): Promise<void> {
+    for (const message of sanitizingMessages(this.#own()))
+      await this.#options.to.onMessage(this.name, message, undefined);
+  }
+
+  #own() {
+    const { name, identity } = this.#options;
+    return { config: { name }, keys: { identity }, ledger: this.#opened().ledger };
+  }
+
   commit(charge: ChargeId): void {
     this.store.append({ kind: "committed", charge, result: RESULT });
   }
@@ -147,6 +169,7 @@ export class SiteSide {
   async onMessage(message: CoordinatorMessage, attachment: Uint8Array | undefined): Promise<ReplyBody> {
     const isOfLedgers =
       message.type === "ledgers-differ" || message.type === "ledger-wanted" || message.type === "ledger-told";
+    if (message.type === "sanitizings-held") takeHeldSanitizings(this.#own(), message.charges, SILENT);
     if (isOfLedgers) this.#opened().restore.onMessage(message, attachment);
     return { type: "accepted" };
   }

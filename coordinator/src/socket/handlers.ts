@@ -2,6 +2,7 @@ import type { Consortium } from "../consortium/consortium.ts";
 import { admissionRefusal } from "../ledger/admission.ts";
 import { RefusalLog } from "../ledger/refusalLog.ts";
 import type { Restores } from "../ledger/restores.ts";
+import { heldSanitizings, takeSanitizings } from "../ledger/sanitizings.ts";
 import { ACCEPTED } from "../study/contributions.ts";
 import type { Studies } from "../study/studies.ts";
 import type { StudyWorld } from "../study/world.ts";
@@ -26,6 +27,13 @@ export function handlersOf(world: StudyWorld, { studies, consortium, restores }:
       switch (message.type) {
         case "certificate-wanted":
           return { type: "accepted", certificate: await consortium.renew(site, message.csr) };
+        case "sanitizings-told":
+          if (takeSanitizings(world, site, message) > 0) {
+            logger.info("sanitizings-taken", { site });
+            world.changed("ledger", null);
+            world.changed("budgets", null);
+          }
+          return ACCEPTED;
         case "ledger-wanted":
           restores.wanted(site);
           return ACCEPTED;
@@ -44,6 +52,9 @@ export function handlersOf(world: StudyWorld, { studies, consortium, restores }:
     onConnected: (site) => {
       logger.info("site-connected", { site });
       world.changed("sites", null);
+      const held = heldSanitizings(world, site);
+      if (held !== null)
+        world.link.send(site, held).catch(() => logger.warn("site-not-reached", { site, type: held.type }));
       // Once this link is the site's: what is sent before would find none.
       if (restores.isApart(site)) restores.begin(site);
       else studies.onConnected(site);

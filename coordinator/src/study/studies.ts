@@ -147,6 +147,7 @@ export class Studies {
       case "certificate-wanted":
       case "ledger-wanted":
       case "ledger-told":
+      case "sanitizings-told":
         throw new Error("what isn't about studies is answered before it comes here");
       default:
         return unreachable(message);

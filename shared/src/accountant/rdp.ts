@@ -37,7 +37,10 @@ export function curveOfEvents(events: readonly PricedEvent[]): RdpCurve {
   return events.map(curveOf).reduce(addCurves, ZERO_CURVE);
 }
 
-/** Cost of events on the same patients, each done so many times: one sum, whatever their numbers. */
+/**
+ * Cost of events on the same patients, each done so many times: one sum, whatever their numbers. All of one
+ * neighbouring relation, or by `zeroOut.ts`, which alone may sum two.
+ */
 export function curveOfCounted(counted: Iterable<readonly [PricedEvent, number]>): RdpCurve {
   const values = new Float64Array(ORDERS.length);
   let [maxLogRatio, totalVariation] = [0, 0];

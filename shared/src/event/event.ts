@@ -14,8 +14,9 @@ export type SamplerDistance = z.infer<typeof SamplerDistance>;
 const count = z.number().int().positive();
 
 /**
- * What was done to a data set, never what it cost: costs are re-computed from events.
+ * What a round did to a data set, never what it cost: costs are re-computed from events.
  * A kind's meaning never changes; new behaviour is a new kind. Neighbours differ by adding or removing one patient.
+ * What a sanitizer did to records stands in `recordEvent.ts`: nothing of it crosses the wire as a contribution.
  */
 export const PrivacyEvent = z.discriminatedUnion("kind", [
   /**

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Failure } from "../failure/failure.ts";
 import { NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import { PrivacyEvent } from "./event.ts";
+import { metricFields, PureRecordEvent } from "./recordEvent.ts";
 
 const count = z.number().int().positive();
 const addRemove = z.literal("add-remove");
@@ -11,8 +12,9 @@ const scale = z.number().positive();
 const sensitivity = z.number().positive();
 
 /**
- * Everything that an accountant here can price: what this product's mechanisms do (`PrivacyEvent`, the only ones that
- * a ledger takes) and what others do, so that a consortium can add up plans of both.
+ * Everything that an accountant here can price: what this product's mechanisms do (`LedgerEvent`s, the only ones
+ * that a ledger takes, and sanitizers' releases without a figure) and what others do, so that a consortium can add up
+ * plans of both.
  */
 export const PricedEvent = z.discriminatedUnion("kind", [
   PrivacyEvent,
@@ -51,40 +53,18 @@ export const PricedEvent = z.discriminatedUnion("kind", [
     rho: z.number().nonnegative(),
     count,
   }),
+  PureRecordEvent,
   /**
    * `count` releases of one record each, whose loss between two records is at most epsilonPerDistance times their L2
    * distance (dχ-privacy; Chatzikokolakis et al. 2013), and so at most epsilonPerDistance · diameter for any two where
    * records were clipped. `floating-point`: the sampler is near to that mechanism, not proven to be it.
    */
   z.strictObject({
-    kind: z.literal("metric"),
-    adjacency: replace,
-    epsilonPerDistance: z.number().positive(),
+    ...metricFields,
     /** Largest distance of two records as they were noised; null where nothing bounds it. */
     diameter: z.number().positive().nullable(),
     sampler: z.enum(["exact", "floating-point"]),
-    count,
   }),
-  /**
-   * `count` releases of one record each: its `coordinates` integers with discrete Laplace noise, P(k) ∝ exp(−|k| / scale).
-   * The integers of any two records differ by at most `diameter` in L1, so each release is ε = diameter / scale.
-   */
-  z.strictObject({
-    kind: z.literal("record-laplace"),
-    adjacency: replace,
-    coordinates: count,
-    /** In steps, as is `scale`. */
-    diameter: z.number().int().positive(),
-    scale,
-    /** Width of one step, in the record's units. */
-    step: z.number().positive(),
-    count,
-  }),
-  /**
-   * `count` releases of one record each: numbers with Gaussian noise, of standard deviation noiseMultiplier times the
-   * largest L2 distance of two records; rounded afterwards, if at all.
-   */
-  z.strictObject({ kind: z.literal("record-gaussian"), adjacency: replace, noiseMultiplier: NoiseMultiplier, count }),
   /**
    * `count` releases of one picture each, its `pixels` with discrete Laplace noise of that scale each. Neighbours differ
    * in ONE pixel, by at most `sensitivity`: it is no figure for a record.
@@ -96,14 +76,6 @@ export const PricedEvent = z.discriminatedUnion("kind", [
     /** In steps, as is `scale`. */
     sensitivity: sensitivity.int(),
     scale,
-    count,
-  }),
-  /** `count` answers, each the true one of `values` or else one of the others alike; `odds`: of truth to any other. */
-  z.strictObject({
-    kind: z.literal("randomised-response"),
-    adjacency: replace,
-    values: z.number().int().min(2),
-    odds: z.number().min(1),
     count,
   }),
   /** Gaussian noise on `batch` of `population` patients drawn without replacement; σ over what a replaced one moves. */

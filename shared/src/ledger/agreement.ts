@@ -27,5 +27,12 @@ export function disagreements(coordinator: LedgerState, own: LedgerState, site: 
       sentences.push(`${id} is another event at ${site} than at the coordinator.`);
     }
   }
+  for (const [id, { body }] of own.sanitizings) {
+    const theirs = coordinator.sanitizings.get(id);
+    if (theirs === undefined) sentences.push(`${id} is spent at ${site} and not at the coordinator.`);
+    else if (canonicalJson(theirs.body.events) !== canonicalJson(body.events)) {
+      sentences.push(`${id} is another event at ${site} than at the coordinator.`);
+    }
+  }
   return sentences;
 }

@@ -1,6 +1,8 @@
 import { epsilonOf } from "../accountant/convert.ts";
-import { addCurves, curveOf, curveOfCounted, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { zeroOutCurve } from "../accountant/zeroOut.ts";
 import type { PrivacyEvent } from "../event/event.ts";
+import type { LedgerEvent } from "../event/recordEvent.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import type { Part } from "./entry.ts";
 import { type Account, accountOf, type LedgerState } from "./state.ts";
@@ -19,13 +21,10 @@ export interface BudgetKey {
  */
 export function bookedCurve(state: LedgerState, key: BudgetKey, study?: StudyName): RdpCurve {
   const account = accountOf(state, key.site, key.dataset, key.part);
-  return account === undefined ? ZERO_CURVE : curveOfCounted(booked(account, study));
+  return account === undefined ? ZERO_CURVE : zeroOutCurve(booked(account, study));
 }
 
-function* booked(
-  { spent, spentByStudy, open }: Account,
-  study?: StudyName,
-): Generator<readonly [PrivacyEvent, number]> {
+function* booked({ spent, spentByStudy, open }: Account, study?: StudyName): Generator<readonly [LedgerEvent, number]> {
   yield* study === undefined ? spent : (spentByStudy.get(study) ?? NOTHING_TALLIED);
   for (const body of open.values()) if (study === undefined || body.study === study) yield [body.event, 1];
 }

@@ -1,12 +1,14 @@
 import { epsilonOf } from "../accountant/convert.ts";
-import { curveOfCounted, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { zeroOutCurve } from "../accountant/zeroOut.ts";
+import type { LedgerEvent } from "../event/recordEvent.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import type { Delta, Epsilon } from "../units/privacy.ts";
 import { type BudgetKey, bookedCurve } from "./budget.ts";
 import { type CapsInForce, dayOf, firstDayOf, type Period, periodText } from "./cap.ts";
 import { Part } from "./entry.ts";
 import { accountOf, capOf, type LedgerState } from "./state.ts";
-import { mergedTally } from "./tally.ts";
+import { mergedTally, type ReadonlyTally } from "./tally.ts";
 
 /**
  * One limit on what may be booked on a data set: a filter of the RDP of those charges that count under it (Lécuyer
@@ -91,9 +93,9 @@ export function bookedUnder(
   const first = firstDayOf(filter.period, day);
   const { open, spentByDay } = account;
   // What is reserved counts in whichever period it may be acted on.
-  const counted = [...open.values()].map(({ event }) => new Map([[event, 1]]));
+  const counted: ReadonlyTally[] = [...open.values()].map(({ event }) => new Map<LedgerEvent, number>([[event, 1]]));
   for (const [spentOn, spent] of spentByDay) if (spentOn >= first) counted.push(spent);
-  return curveOfCounted(mergedTally(counted));
+  return zeroOutCurve(mergedTally(counted));
 }
 
 /** ε of the part that has booked most under a filter. */

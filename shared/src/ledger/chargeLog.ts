@@ -1,13 +1,19 @@
-import type { DatasetId, SiteName } from "../units/identity.ts";
-import type { ChargeId, LedgerEntry, Part } from "./entry.ts";
-import type { CapSet, RecoveredBody, ReservedBody } from "./state.ts";
+import type { LedgerEvent } from "../event/recordEvent.ts";
+import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
+import { type ChargeId, type LedgerEntry, Part } from "./entry.ts";
+import type { CapSet, ReservedBody } from "./state.ts";
 
-/** A charge where it was spent: at its `acting` entry, or where it was recovered. */
+/** A charge where it was spent: at its `acting` entry, where it was recovered, or where its data set was sanitized. */
 export interface SpentCharge {
   readonly sequence: number;
   readonly at: string;
-  readonly body: ReservedBody | RecoveredBody;
+  readonly part: Part;
+  /** Null of a sanitizer's: it is no study's. */
+  readonly study: StudyName | null;
+  readonly events: readonly LedgerEvent[];
 }
+
+type Place = Pick<LedgerEntry, "sequence" | "at">;
 
 /** A cap where it was set. */
 export interface CapAt {
@@ -34,10 +40,14 @@ export class ChargeLog {
   take({ sequence, at, body }: Pick<LedgerEntry, "sequence" | "at" | "body">): void {
     this.#sequence = sequence;
     if (body.kind === "reserved") this.#reserved.set(body.charge, body);
-    if (body.kind === "recovered") this.#spend({ sequence, at, body });
+    if (body.kind === "recovered") this.#spend({ sequence, at }, body);
+    if (body.kind === "sanitizing") {
+      const { site, dataset, events } = body;
+      for (const part of Part.options) this.#push(site, dataset, { sequence, at, part, study: null, events });
+    }
     if (body.kind === "acting") {
       const reserved = this.#reserved.get(body.charge);
-      if (reserved !== undefined) this.#spend({ sequence, at, body: reserved });
+      if (reserved !== undefined) this.#spend({ sequence, at }, reserved);
     }
     if (body.kind === "acting" || body.kind === "cancelled") this.#reserved.delete(body.charge);
     if (body.kind === "cap-set") push(this.#caps, `${body.site}/${body.dataset}`, { sequence, at, body });
@@ -52,9 +62,12 @@ export class ChargeLog {
     return this.#caps.get(`${site}/${dataset}`) ?? [];
   }
 
-  #spend(charge: SpentCharge): void {
-    const { site, dataset, part } = charge.body;
-    push(this.#spent, `${site}/${dataset}/${part}`, charge);
+  #spend(place: Place, { site, dataset, part, study, event }: Omit<ReservedBody, "kind">): void {
+    this.#push(site, dataset, { ...place, part, study, events: [event] });
+  }
+
+  #push(site: SiteName, dataset: DatasetId, charge: SpentCharge): void {
+    push(this.#spent, `${site}/${dataset}/${charge.part}`, charge);
   }
 }
 

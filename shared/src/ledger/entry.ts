@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PrivacyEvent } from "../event/event.ts";
+import { RecordEvent } from "../event/recordEvent.ts";
 import { DatasetId, Digest, PartyName, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { Delta, Epsilon } from "../units/privacy.ts";
 import { CapChange, Period } from "./cap.ts";
@@ -61,6 +62,16 @@ export const REASON_LENGTH_MAX = 500;
 
 export const StewardName = z.string().trim().min(1).max(100);
 export type StewardName = z.infer<typeof StewardName>;
+
+/** What leaves a sanitized data set as it was, or without a figure for a record: never charged, signed for by two. */
+export const UnprotectedDisclosure = z.strictObject({
+  of: z
+    .array(z.enum(["features", "labels"]))
+    .min(1)
+    .max(2),
+  by: z.array(StewardName).length(2),
+});
+export type UnprotectedDisclosure = z.infer<typeof UnprotectedDisclosure>;
 
 /** What one entry says. Kinds only grow; a kind's meaning never changes. */
 export const LedgerBody = z.discriminatedUnion("kind", [
@@ -166,6 +177,25 @@ export const LedgerBody = z.discriminatedUnion("kind", [
    * whatever the cap, because it may have been spent.
    */
   z.strictObject({ kind: z.literal("recovered"), ...charged, from: PartyName }),
+  /**
+   * A whole data set, all parts, is noised record by record into one file: spent from here on, whatever happens, since
+   * this is durable before any noise is drawn; `committed` follows with the file's digest. Belongs to no study.
+   */
+  z.strictObject({
+    kind: z.literal("sanitizing"),
+    charge: ChargeId,
+    site: SiteName,
+    dataset: DatasetId,
+    /** Of one patient; none where nothing has a figure for a record. */
+    events: z.array(RecordEvent).max(2),
+    disclosure: UnprotectedDisclosure.optional(),
+    /** Digest of the steward's signed statement. */
+    statement: Digest,
+    /** Whose ledger or word we have it from, where we didn't do it: then it counts whatever the cap. */
+    from: PartyName.optional(),
+    /** Its site's own over what it did (`SANITIZING_DOMAIN`), where that told it: to be shown to a site that lost it. */
+    signature: Signature.optional(),
+  }),
   /** Another party's head as it was shown to us, with its signature. */
   z.strictObject({ kind: z.literal("head-witnessed"), head: LedgerHead, signature: Signature }),
   /**

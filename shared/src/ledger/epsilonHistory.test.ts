@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { epsilonOfEvents } from "../accountant/convert.ts";
+import { epsilonOf } from "../accountant/convert.ts";
+import { zeroOutCurveOf } from "../accountant/zeroOut.ts";
 import { ChargeLog } from "./chargeLog.ts";
 import { epsilonHistory, HISTORY_POINTS_MAX, historyIn } from "./epsilonHistory.ts";
 import {
@@ -60,8 +61,8 @@ describe("[LED36] ε over time is the filter's own figure, and its increments ad
           expect(history.epsilon).toBeCloseTo(spending?.parts[part] ?? Number.NaN, 9);
           expect(history.points).toHaveLength(spent.length);
           for (const [index, point] of history.points.entries()) {
-            const events = spent.slice(0, index + 1).map(({ body }) => body.event);
-            expect(point.epsilon).toBeCloseTo(epsilonOfEvents(events, DELTA), 9);
+            const events = spent.slice(0, index + 1).flatMap((one) => one.events);
+            expect(point.epsilon).toBeCloseTo(epsilonOf(zeroOutCurveOf(events), DELTA), 9);
             expect(point.added.reduce((sum, one) => sum + one, 0)).toBeCloseTo(point.epsilon ?? Number.NaN, 9);
           }
         }
@@ -106,9 +107,7 @@ describe("[LED36] ε over time is the filter's own figure, and its increments ad
     expect(alone.epsilon).toBe(both.points[0]?.epsilon);
     // Half of the batch's loss with certainty: an RDP bound at δ = 1e-5 exists at every order but not for σ → 0.
     const endless = epsilonHistory(
-      log
-        .spent(site, dataset, "train")
-        .map((one) => ({ ...one, body: { ...one.body, event: gaussianEvent(1, 1e-160) } })),
+      log.spent(site, dataset, "train").map((one) => ({ ...one, events: [gaussianEvent(1, 1e-160)] })),
       DELTA,
     );
     expect(endless.epsilon).toBeNull();

@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { epsilonOf } from "../accountant/convert.ts";
-import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
-import type { PrivacyEvent } from "../event/event.ts";
+import { addCurves, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
+import { zeroOutCurveOf } from "../accountant/zeroOut.ts";
+import type { LedgerEvent } from "../event/recordEvent.ts";
 import { type DatasetId, type SiteName, StudyName } from "../units/identity.ts";
 import { Epsilon } from "../units/privacy.ts";
 import type { ChargeLog, SpentCharge } from "./chargeLog.ts";
 import type { Part } from "./entry.ts";
 
 /** What a charge was for, as people ask it. */
-export const ChargePurpose = z.enum(["training", "evaluation", "audit"]);
+export const ChargePurpose = z.enum(["training", "evaluation", "audit", "sanitizing"]);
 export type ChargePurpose = z.infer<typeof ChargePurpose>;
 
 const count = z.number().int().nonnegative();
@@ -17,7 +18,8 @@ const epsilon = Epsilon.nullable();
 
 /** What one study did for one purpose, and by how much ε rose where it was charged. */
 export const EpsilonGroup = z.strictObject({
-  study: StudyName,
+  /** Null of sanitizing, which is no study's. */
+  study: StudyName.nullable(),
   purpose: ChargePurpose,
   charges: count,
   added: epsilon,
@@ -69,7 +71,7 @@ export function historyIn(
 ): { readonly part: Part; readonly history: EpsilonHistory } {
   const of = (one: Part) => {
     const spent = log.spent(site, dataset, one);
-    const own = study === undefined ? spent : spent.filter(({ body }) => body.study === study);
+    const own = study === undefined ? spent : spent.filter((charge) => charge.study === study);
     return { part: one, history: epsilonHistory(own, delta) };
   };
   if (part !== undefined) return of(part);
@@ -127,33 +129,37 @@ interface Group extends Pick<EpsilonGroup, "study" | "purpose" | "firstAt"> {
 /** What each group did in a run of charges, by the order of its first; opens the groups that are new. */
 function costsOf(run: readonly SpentCharge[], groups: Map<string, Group>): ReadonlyMap<Group, RdpCurve> {
   // Charges of equal rounds are one event, counted: a curve each would take a thousand times as long.
-  const events = new Map<Group, Map<string, PrivacyEvent>>();
-  for (const { at, body } of run) {
-    const group = groupOf(groups, body, at);
+  const events = new Map<Group, Map<string, LedgerEvent>>();
+  for (const charge of run) {
+    const group = groupOf(groups, charge);
     group.charges += 1;
-    group.lastAt = at;
-    const own = events.get(group) ?? new Map<string, PrivacyEvent>();
+    group.lastAt = charge.at;
+    const own = events.get(group) ?? new Map<string, LedgerEvent>();
     events.set(group, own);
-    const { count: times, ...once } = body.event;
-    const key = JSON.stringify(once);
-    own.set(key, { ...body.event, count: times + (own.get(key)?.count ?? 0) });
+    for (const event of charge.events) {
+      const { count: times, ...once } = event;
+      const key = JSON.stringify(once);
+      own.set(key, { ...event, count: times + (own.get(key)?.count ?? 0) });
+    }
   }
-  return new Map([...events].map(([group, own]) => [group, [...own.values()].map(curveOf).reduce(addCurves)]));
+  return new Map([...events].map(([group, own]) => [group, zeroOutCurveOf([...own.values()])]));
 }
 
-function groupOf(groups: Map<string, Group>, body: SpentCharge["body"], at: string): Group {
-  const purpose = purposeOf(body);
-  const key = `${body.study}/${purpose}`;
+function groupOf(groups: Map<string, Group>, charge: SpentCharge): Group {
+  const { study, at } = charge;
+  const purpose = purposeOf(charge);
+  const key = `${study ?? ""}/${purpose}`;
   const known = groups.get(key);
   if (known !== undefined) return known;
-  const group = { study: body.study, purpose, charges: 0, added: 0, firstAt: at, lastAt: at };
+  const group = { study, purpose, charges: 0, added: 0, firstAt: at, lastAt: at };
   groups.set(key, group);
   return group;
 }
 
 /** Each part has one use but the training patients: there steps alone are Gaussian, and the rest is the audit's. */
-function purposeOf({ part, event }: SpentCharge["body"]): ChargePurpose {
-  if (part === "train") return event.kind === "poisson-gaussian" ? "training" : "audit";
+function purposeOf({ part, study, events }: SpentCharge): ChargePurpose {
+  if (study === null) return "sanitizing";
+  if (part === "train") return events.some(({ kind }) => kind === "poisson-gaussian") ? "training" : "audit";
   return part === "validation" ? "evaluation" : "audit";
 }
 

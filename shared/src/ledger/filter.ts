@@ -18,7 +18,8 @@ export function filterEntries(entries: readonly LedgerEntry[], wanted: LedgerFil
   const charges = new Map<ChargeId, LedgerFilter>();
   return entries.filter(({ body }) => {
     const named = namesIn(body);
-    if (body.kind === "reserved" || body.kind === "recovered") charges.set(body.charge, named);
+    if (body.kind === "reserved" || body.kind === "recovered" || body.kind === "sanitizing")
+      charges.set(body.charge, named);
     const charged = "charge" in body ? charges.get(body.charge) : undefined;
     return FIELDS.every((field) => wanted[field] === undefined || wanted[field] === (named[field] ?? charged?.[field]));
   });

@@ -1,5 +1,7 @@
 import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf } from "../accountant/rdp.ts";
+import { zeroOutCurveOf } from "../accountant/zeroOut.ts";
+import type { RecordEvent } from "../event/recordEvent.ts";
 import { Failure } from "../failure/failure.ts";
 import type { PlannedCharge } from "../study/charges.ts";
 import type { StudyDocument } from "../study/document.ts";
@@ -9,7 +11,7 @@ import { within } from "./budget.ts";
 import { bookedUnder, type CapFilter, capFilters, epsilonUnder, filterText } from "./capFilter.ts";
 import { Part } from "./entry.ts";
 import type { CapUse } from "./notice.ts";
-import type { LedgerState, ReservedBody } from "./state.ts";
+import type { LedgerState, ReservedBody, SanitizingBody } from "./state.ts";
 
 /** Whose budget is asked, and for which study. */
 export interface Purse {
@@ -84,13 +86,54 @@ export function checkAffordable(state: LedgerState, body: ReservedBody, day: num
   });
 }
 
-function noCap(body: ReservedBody): Failure {
+/** The same for what a sanitizer does to all parts of a data set at once; caps of single studies don't count it. */
+export function checkWholeAffordable(state: LedgerState, body: SanitizingBody, day: number): void {
+  if (body.events.length === 0) return;
+  const filters = capFilters(state, body.site, body.dataset, null);
+  if (filters.length === 0) throw noCap(body);
+  const passed = passedByWhole(state, body, body.events, day);
+  if (passed !== null) throw wholeExceeded(body, passed);
+}
+
+/** The first cap that these events would pass on a whole data set, by its worst part; null where all hold. */
+export function passedByWhole(
+  state: LedgerState,
+  { site, dataset }: Pick<SanitizingBody, "site" | "dataset">,
+  events: readonly RecordEvent[],
+  day: number,
+): Passed | null {
+  const cost = zeroOutCurveOf(events);
+  for (const limit of capFilters(state, site, dataset, null)) {
+    const [most] = Part.options
+      .map((part) => ({
+        part,
+        epsilon: epsilonOf(addCurves(cost, bookedUnder(state, limit, { site, dataset, part }, day)), limit.delta),
+      }))
+      .sort((a, b) => b.epsilon - a.epsilon);
+    if (most !== undefined && !within(most.epsilon, limit.epsilon)) return { limit, ...most };
+  }
+  return null;
+}
+
+function wholeExceeded({ site, dataset }: SanitizingBody, { limit, part, epsilon }: Passed): Failure {
+  return new Failure({
+    code: "ledger/budget-exceeded",
+    kind: "refused",
+    what:
+      `Sanitizing ${site}'s data set ${dataset} would bring its ${part} part to ε = ${epsilonText(epsilon)} under ` +
+      `${limitText(limit)}.`,
+    remedy: "Ask for a smaller ε, or have the site's stewards raise the cap.",
+    fields: { site, dataset, part, wouldSpend: epsilon, cap: limit.epsilon },
+  });
+}
+
+function noCap(body: Pick<SanitizingBody, "site" | "dataset">): Failure {
   return new Failure({
     code: "ledger/no-cap",
     kind: "refused",
     what: `Site ${body.site} has set no cap for its data set ${body.dataset}: nothing may be done to it.`,
     remedy: "Let the site's steward set a cap for the data set.",
-    fields: { site: body.site, dataset: body.dataset, study: body.study },
+    fields: { site: body.site, dataset: body.dataset },
   });
 }
 

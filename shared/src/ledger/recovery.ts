@@ -9,6 +9,7 @@ import {
   type LedgerState,
   type PeriodCapSet,
   type RestoreAccepted,
+  type Sanitizing,
   type StudyCapSet,
 } from "./state.ts";
 
@@ -16,20 +17,23 @@ import {
 export interface ToldCharges {
   readonly tip: Pick<ChainTip, "writer">;
   readonly charges: ReadonlyMap<ChargeId, Charge>;
+  readonly sanitizings: ReadonlyMap<ChargeId, Pick<Sanitizing, "body">>;
 }
 
 /** Charges in some of a ledger's entries, in their order; what isn't in them counts for nothing. */
 export function chargesIn(writer: PartyName, entries: readonly LedgerEntry[]): ToldCharges {
   const charges = new Map<ChargeId, Charge>();
+  const sanitizings = new Map<ChargeId, Pick<Sanitizing, "body">>();
   for (const { body } of entries) {
     if (body.kind === "reserved") charges.set(body.charge, { body, state: "reserved" });
+    else if (body.kind === "sanitizing") sanitizings.set(body.charge, { body });
     else if (body.kind === "recovered") charges.set(body.charge, { body, state: "acting" });
     else if (body.kind === "acting" || body.kind === "committed" || body.kind === "cancelled") {
       const known = charges.get(body.charge);
       if (known !== undefined) charges.set(body.charge, { ...known, state: body.kind });
     }
   }
-  return { tip: { writer }, charges };
+  return { tip: { writer }, charges, sanitizings };
 }
 
 /**
@@ -39,6 +43,9 @@ export function chargesIn(writer: PartyName, entries: readonly LedgerEntry[]): T
  */
 export function chargesToRecover(own: LedgerState, other: ToldCharges, site?: SiteName): readonly LedgerBody[] {
   return notCounted(own, other, site).map((id): LedgerBody => {
+    const whole = other.sanitizings.get(id);
+    // With the site's signature, where it is known.
+    if (whole !== undefined) return { ...whole.body, from: other.tip.writer };
     const told = other.charges.get(id);
     if (told === undefined || own.charges.get(id)?.state === "reserved") return { kind: "acting", charge: id };
     // A body made from another `recovered` or `reserved` one has exactly its own fields.
@@ -50,7 +57,10 @@ export function chargesToRecover(own: LedgerState, other: ToldCharges, site?: Si
 
 /** Charges that the other side counts as spent and this ledger doesn't; nobody's word spends another site's charge. */
 export function notCounted(own: ToldCharges, other: ToldCharges, site?: SiteName): readonly ChargeId[] {
-  return [...other.charges]
+  const whole = [...other.sanitizings].flatMap(([id, { body }]) =>
+    (site === undefined || body.site === site) && !own.sanitizings.has(id) && !own.charges.has(id) ? [id] : [],
+  );
+  const parts = [...other.charges]
     .filter(([id, charge]) => {
       const isAsked = site === undefined || charge.body.site === site;
       const ours = own.charges.get(id);
@@ -58,6 +68,7 @@ export function notCounted(own: ToldCharges, other: ToldCharges, site?: SiteName
       return isAsked && isSame && isSpent(charge) && !isSpent(ours);
     })
     .map(([id]) => id);
+  return [...parts, ...whole];
 }
 
 /** Spent, whatever came of it. */

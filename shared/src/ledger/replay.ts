@@ -1,17 +1,15 @@
-import { canonicalJson } from "../encoding/canonicalJson.ts";
-import type { PrivacyEvent } from "../event/event.ts";
 import { assert, Failure, unreachable } from "../failure/failure.ts";
 import type { PartyName } from "../units/identity.ts";
+import { accountFor, sharedWith, spend, spendWhole } from "./account.ts";
 import { dayOf } from "./cap.ts";
 import { capFilters, epsilonUnder } from "./capFilter.ts";
 import { tipOf } from "./chain.ts";
 import type { ChargeId, LedgerEntry } from "./entry.ts";
 import { checkNewer, isOwnRestore } from "./heads.ts";
-import { checkAffordable } from "./limit.ts";
+import { checkAffordable, checkWholeAffordable } from "./limit.ts";
 import { bytesOf } from "./merkle.ts";
 import { giveNotices } from "./notice.ts";
 import {
-  type Account,
   type CapSet,
   type Charge,
   type ChargeState,
@@ -22,15 +20,13 @@ import {
   type PeriodCapSet,
   type RecoveredBody,
   type ReservedBody,
+  type SanitizingBody,
   type StudyApproved,
   type StudyCapSet,
   studiesOn,
 } from "./state.ts";
-import type { Tally } from "./tally.ts";
-import { raiseSettledBy, stewardSettledBy } from "./twoPeople.ts";
-
-/** Takes back one change of the state. */
-export type Undo = () => void;
+import { bothSigned, raiseSettledBy, stewardSettledBy } from "./twoPeople.ts";
+import { drop, inOrder, put, type Undo } from "./undo.ts";
 
 /** State of a ledger from its entries, whose chain was verified before. Throws where an entry breaks a rule. */
 export function replay(writer: PartyName, entries: Iterable<LedgerEntry>): LedgerState {
@@ -42,7 +38,8 @@ export function replay(writer: PartyName, entries: Iterable<LedgerEntry>): Ledge
 /**
  * The only place where a ledger's state changes. A refused entry leaves it as it was; the returned function takes an
  * accepted one back (newest first), for a transaction that fails after it.
- * Life of a charge: reserved → acting → committed, or reserved → cancelled.
+ * Life of a charge: reserved → acting → committed, or reserved → cancelled; of a whole data set's: sanitizing →
+ * committed.
  */
 export function apply(state: LedgerState, entry: LedgerEntry): Undo {
   assert(entry.writer === state.tip.writer && entry.sequence === state.tip.sequence + 1, "entries come in order");
@@ -94,7 +91,12 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
         spend(accountFor(state, charge.body), charge.body, state.day),
       );
     }
+    case "sanitizing":
+      return sanitize(state, body, entry);
     case "committed": {
+      const whole = state.sanitizings.get(body.charge);
+      if (whole?.state === "acting")
+        return put(state.sanitizings, body.charge, { ...whole, state: "committed", result: body.result });
       const charge = chargeIn(state, body.charge, "acting", "committed");
       return put(state.charges, body.charge, { body: charge.body, state: "committed" });
     }
@@ -157,10 +159,20 @@ function reserve(state: LedgerState, body: ReservedBody, entry: LedgerEntry): Un
   );
 }
 
-/** What a changed cap, or a charge from elsewhere, makes of all that is booked on its data set. */
+/** What caps let through is spent at once; what somebody else's ledger tells of was, whatever they say. */
+function sanitize(state: LedgerState, body: SanitizingBody, entry: LedgerEntry): Undo {
+  const known = state.charges.get(body.charge) ?? state.sanitizings.get(body.charge);
+  if (known !== undefined) throw wrongState(body.charge, known.state, "sanitizing");
+  bothSigned(body);
+  if (body.from === undefined) checkWholeAffordable(state, body, state.day);
+  const whole = { body, at: entry.at, state: "acting", result: null } as const;
+  return inOrder(spendWhole(state, body), put(state.sanitizings, body.charge, whole), noticesOn(state, body, entry));
+}
+
+/** What a changed cap, a data set's charge, or one from elsewhere, makes of all that is booked on its data set. */
 function noticesOn(
   state: LedgerState,
-  { site, dataset }: CapSet | StudyCapSet | PeriodCapSet | RecoveredBody,
+  { site, dataset }: CapSet | StudyCapSet | PeriodCapSet | RecoveredBody | SanitizingBody,
   entry: LedgerEntry,
 ): Undo {
   const filters = [null, ...studiesOn(state, site, dataset)].flatMap((study) =>
@@ -181,68 +193,17 @@ function recover(state: LedgerState, body: RecoveredBody): Undo {
   return inOrder(spend(account, kept, state.day), put(state.charges, body.charge, { body: kept, state: "acting" }));
 }
 
-/** Books a charge as spent: on the account, on its study's share of it, and on the day. */
-function spend(account: Account, { event, study }: ReservedBody | RecoveredBody, day: number): Undo {
-  return inOrder(
-    count(account.spent, event),
-    countIn(account.spentByStudy, study, event),
-    countIn(account.spentByDay, day, event),
-  );
-}
-
-function count(tally: Tally, event: PrivacyEvent): Undo {
-  return put(tally, event, (tally.get(event) ?? 0) + 1);
-}
-
-/** In the tally of one study or day, which its first charge opens. */
-function countIn<Key>(tallies: Map<Key, Tally>, key: Key, event: PrivacyEvent): Undo {
-  const tally = tallies.get(key);
-  return tally === undefined ? put(tallies, key, new Map([[event, 1]])) : count(tally, event);
-}
-
-/** What a charge has in common with others, as they have it: so kept, a charge takes a fraction of its entry. */
-function sharedWith(
-  { events, studies }: LedgerState,
-  { site, dataset, part }: Account,
-  body: ReservedBody | RecoveredBody,
-): Pick<ReservedBody, "site" | "dataset" | "part" | "study" | "event"> {
-  const event = firstOf(events, canonicalJson(body.event), body.event);
-  return { site, dataset, part, study: firstOf(studies, body.study, body.study), event };
-}
-
-/** The value that was there first. */
-function firstOf<Key, Value>(known: Map<Key, Value>, key: Key, value: Value): Value {
-  const first = known.get(key);
-  if (first === undefined) known.set(key, value);
-  return first ?? value;
-}
-
-/** The account of a charge; opened when first needed, and left open: an empty account says the same as none. */
-function accountFor(state: LedgerState, body: ReservedBody | RecoveredBody): Account {
-  const { site, dataset, part } = body;
-  const key = `${site}/${dataset}/${part}`;
-  const known = state.accounts.get(key);
-  if (known !== undefined) return known;
-  const account = {
-    site,
-    dataset,
-    part,
-    spent: new Map(),
-    spentByStudy: new Map(),
-    spentByDay: new Map(),
-    open: new Map(),
-  };
-  state.accounts.set(key, account);
-  return account;
-}
-
 function chargeIn(state: LedgerState, id: ChargeId, wanted: ChargeState, next: ChargeState): Charge {
   const charge = state.charges.get(id);
   if (charge === undefined || charge.state !== wanted) throw wrongState(id, charge?.state ?? "unknown", next);
   return charge;
 }
 
-function wrongState(charge: ChargeId, state: ChargeState | "unknown", next: ChargeState | "recovered"): Failure {
+function wrongState(
+  charge: ChargeId,
+  state: ChargeState | "unknown",
+  next: ChargeState | "recovered" | "sanitizing",
+): Failure {
   return new Failure({
     code: "ledger/charge-state",
     kind: "refused",
@@ -250,28 +211,4 @@ function wrongState(charge: ChargeId, state: ChargeState | "unknown", next: Char
     remedy: "A charge goes from reserved to acting to committed, or from reserved to cancelled; begin a new attempt.",
     fields: { charge, state, next },
   });
-}
-
-function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): Undo {
-  const before = map.get(key);
-  map.set(key, value);
-  return () => {
-    if (before === undefined) map.delete(key);
-    else map.set(key, before);
-  };
-}
-
-function drop<Key, Value>(map: Map<Key, Value>, key: Key): Undo {
-  const before = map.get(key);
-  map.delete(key);
-  return () => {
-    if (before !== undefined) map.set(key, before);
-  };
-}
-
-/** One undo for several changes made in this order. */
-function inOrder(...undos: readonly Undo[]): Undo {
-  return () => {
-    for (const undo of undos.toReversed()) undo();
-  };
 }

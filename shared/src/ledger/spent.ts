@@ -1,5 +1,5 @@
 import { epsilonOf } from "../accountant/convert.ts";
-import { curveOfCounted, curveOfEvents } from "../accountant/rdp.ts";
+import { zeroOutCurve, zeroOutCurveOf } from "../accountant/zeroOut.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import { bookedCurve } from "./budget.ts";
 import { Part } from "./entry.ts";
@@ -46,7 +46,7 @@ export function spendingOf(state: LedgerState, site: SiteName, dataset: DatasetI
   if (cap === undefined) return undefined;
   const { delta } = cap;
   const spentOn = (part: Part) => accountOf(state, site, dataset, part)?.spent ?? NOTHING_TALLIED;
-  const partEpsilon = (part: Part): number => epsilonOf(curveOfCounted(spentOn(part)), delta);
+  const partEpsilon = (part: Part): number => epsilonOf(zeroOutCurve(spentOn(part)), delta);
   const parts = { train: partEpsilon("train"), validation: partEpsilon("validation"), audit: partEpsilon("audit") };
   return {
     site,
@@ -55,7 +55,7 @@ export function spendingOf(state: LedgerState, site: SiteName, dataset: DatasetI
     cap: cap.epsilon,
     epsilon: Math.max(...Object.values(parts)),
     reservedEpsilon: overParts((part) => epsilonOf(bookedCurve(state, { site, dataset, part }), delta)),
-    trainingEpsilon: epsilonOf(curveOfCounted(stepsOf(spentOn("train"))), delta),
+    trainingEpsilon: epsilonOf(zeroOutCurve(stepsOf(spentOn("train"))), delta),
     parts,
     studies: studiesOn(state, site, dataset).map((study) => studySpending(state, site, dataset, study, delta)),
   };
@@ -71,9 +71,9 @@ function studySpending(
   const spentIn = (part: Part) => accountOf(state, site, dataset, part)?.spentByStudy.get(study) ?? NOTHING_TALLIED;
   return {
     study,
-    epsilon: overParts((part) => epsilonOf(curveOfCounted(spentIn(part)), delta)),
+    epsilon: overParts((part) => epsilonOf(zeroOutCurve(spentIn(part)), delta)),
     reservedEpsilon: overParts((part) => epsilonOf(bookedCurve(state, { site, dataset, part }, study), delta)),
-    trainingEpsilon: epsilonOf(curveOfCounted(stepsOf(spentIn("train"))), delta),
+    trainingEpsilon: epsilonOf(zeroOutCurve(stepsOf(spentIn("train"))), delta),
   };
 }
 
@@ -82,12 +82,15 @@ function studySpending(
  * computes, with this accountant or a later one.
  */
 export function reaccount(state: LedgerState, site: SiteName, dataset: DatasetId, delta: number): number {
+  const whole = [...state.sanitizings.values()].flatMap(({ body }) =>
+    body.site === site && body.dataset === dataset ? body.events : [],
+  );
   return overParts((part) => {
     const events = [...state.charges.values()]
       .filter(({ body }) => body.site === site && body.dataset === dataset && body.part === part)
       .filter((charge) => charge.state === "acting" || charge.state === "committed")
       .map(({ body }) => body.event);
-    return epsilonOf(curveOfEvents(events), delta);
+    return epsilonOf(zeroOutCurveOf([...events, ...whole]), delta);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { PrivacyEvent } from "../event/event.ts";
+import type { RecordEvent } from "../event/recordEvent.ts";
 import type { DatasetId, Digest, PartyName, SiteName, StudyName } from "../units/identity.ts";
 import { emptyTip } from "./chain.ts";
 import { type ChainTip, type ChargeId, type LedgerBody, type LedgerHead, Part } from "./entry.ts";
@@ -17,6 +18,7 @@ export type StewardSettled = BodyOf<"steward-settled">;
 export type StudyApproved = BodyOf<"study-approved">;
 export type ReservedBody = BodyOf<"reserved">;
 export type RecoveredBody = BodyOf<"recovered">;
+export type SanitizingBody = BodyOf<"sanitizing">;
 export type RestoreAccepted = BodyOf<"restore-accepted">;
 
 export type ChargeState = "reserved" | "acting" | "committed" | "cancelled";
@@ -27,12 +29,21 @@ export interface Charge {
   readonly state: ChargeState;
 }
 
+/** A whole data set's charge by a sanitizer, spent in either state; committed: its file was written. */
+export interface Sanitizing {
+  readonly body: SanitizingBody;
+  readonly at: string;
+  readonly state: "acting" | "committed";
+  /** Digest of the file. */
+  readonly result: Digest | null;
+}
+
 /** One part of one data set of one site: whose patients' costs add up. */
 export interface Account {
   readonly site: SiteName;
   readonly dataset: DatasetId;
   readonly part: Part;
-  /** Acting and committed charges: all of them, by study, and by the number of the day. */
+  /** Acting and committed charges: all of them, by study (a sanitizer's have none), and by the number of the day. */
   readonly spent: Tally;
   readonly spentByStudy: Map<StudyName, Tally>;
   readonly spentByDay: Map<number, Tally>;
@@ -75,9 +86,12 @@ export interface LedgerState {
   /** Highest number of a steward's decision that an approval bore, by site and data set. */
   readonly decided: Map<string, number>;
   readonly charges: Map<ChargeId, Charge>;
+  /** Charges of whole data sets; their costs are in all three parts' accounts. */
+  readonly sanitizings: Map<ChargeId, Sanitizing>;
   readonly accounts: Map<string, Account>;
   /** One object for all equal events, by canonical JSON, and one text for a study: charges are many, these few. */
   readonly events: Map<string, PrivacyEvent>;
+  readonly recordEvents: Map<string, RecordEvent>;
   readonly studies: Map<StudyName, StudyName>;
   /** Newest head seen of each other party. */
   readonly witnessed: Map<PartyName, LedgerHead>;
@@ -100,8 +114,10 @@ export function emptyState(writer: PartyName): LedgerState {
     approvals: new Map(),
     decided: new Map(),
     charges: new Map(),
+    sanitizings: new Map(),
     accounts: new Map(),
     events: new Map(),
+    recordEvents: new Map(),
     studies: new Map(),
     witnessed: new Map(),
     forgone: new Map(),

@@ -1,12 +1,12 @@
-import type { PrivacyEvent } from "../event/event.ts";
+import type { LedgerEvent } from "../event/recordEvent.ts";
 
 /**
  * How often each event was charged, in the order of each one's first. Counts rather than a sum of curves: they are
  * taken back without a trace, and a million equal charges are one product. One object stands for all equal events
  * (`LedgerState.events`); where two did, the sum would be the same.
  */
-export type Tally = Map<PrivacyEvent, number>;
-export type ReadonlyTally = ReadonlyMap<PrivacyEvent, number>;
+export type Tally = Map<LedgerEvent, number>;
+export type ReadonlyTally = ReadonlyMap<LedgerEvent, number>;
 
 export const NOTHING_TALLIED: ReadonlyTally = new Map();
 

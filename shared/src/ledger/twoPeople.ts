@@ -1,5 +1,5 @@
 import { Failure } from "../failure/failure.ts";
-import type { LedgerState, Raise, RaiseSettled, StewardRequest, StewardSettled } from "./state.ts";
+import type { LedgerState, Raise, RaiseSettled, SanitizingBody, StewardRequest, StewardSettled } from "./state.ts";
 
 /** The raise that is settled by this. Whoever asks never grants: that is what makes it two people's decision. */
 export function raiseSettledBy(state: LedgerState, body: RaiseSettled): Raise {
@@ -17,6 +17,18 @@ export function stewardSettledBy(state: LedgerState, body: StewardSettled): Stew
   if (request !== undefined && request.settled === null && request.asked.site === body.site && !isOwn) return request;
   const own = "Whoever asked for a steward can't let that person in.";
   throw refused("steward", isOwn ? own : null, "steward list");
+}
+
+/** What leaves without a figure, two different people sign for; and whatever is done is charged, or signed for so. */
+export function bothSigned({ events, disclosure }: SanitizingBody): void {
+  const [first, second] = disclosure?.by ?? [];
+  if (disclosure === undefined ? events.length > 0 : first !== second) return;
+  throw new Failure({
+    code: "ledger/disclosure-by-one",
+    kind: "refused",
+    what: "What has no figure for a record is an unprotected disclosure, for which two different stewards sign.",
+    remedy: "Choose a method with a figure for a record, or name another steward with --second.",
+  });
 }
 
 function refused(what: "raise" | "steward", own: string | null, look: string): Failure {

@@ -5,13 +5,14 @@
  */
 import { z } from "zod";
 import { PrivacyEvent } from "../event/event.ts";
+import { RecordEvent } from "../event/recordEvent.ts";
 import { Refusal } from "../failure/failure.ts";
-import { ChargeId, ConsistencyProof, LedgerHead } from "../ledger/entry.ts";
+import { ChargeId, ConsistencyProof, LedgerHead, UnprotectedDisclosure } from "../ledger/entry.ts";
 import { Approval } from "../study/approval.ts";
 import { CounterOffer } from "../study/counterOffer.ts";
 import { StudyDocument } from "../study/document.ts";
 import { StopReason } from "../study/earlyStop.ts";
-import { Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
+import { DatasetId, Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm } from "../units/privacy.ts";
 import { LEDGER_PARTS_MAX } from "./limits.ts";
 
@@ -104,6 +105,19 @@ const LedgerTold = z.strictObject({
   parts: z.number().int().positive().max(LEDGER_PARTS_MAX),
 });
 
+/** A sanitizer's charge of a whole data set at a site, signed by that site: `ledger/sanitizingTold.ts`. */
+const SignedSanitizing = z.strictObject({
+  charge: ChargeId,
+  dataset: DatasetId,
+  events: z.array(RecordEvent).max(2),
+  disclosure: UnprotectedDisclosure.optional(),
+  statement: Digest,
+  signature: Signature,
+});
+
+/** Of them in one message. */
+export const SANITIZINGS_TOLD_MAX = 500;
+
 /** Coordinator → site. */
 export const CoordinatorMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("study-proposed"), document: StudyDocument, digest: Digest, proposal: Signature }),
@@ -149,6 +163,11 @@ export const CoordinatorMessage = z.discriminatedUnion("type", [
       )
       .max(HELD_ANSWERS_MAX),
   }),
+  /** What the site itself signed that it had done to whole data sets: a site put back from an older copy lost some. */
+  z.strictObject({
+    type: z.literal("sanitizings-held"),
+    charges: z.array(SignedSanitizing).max(SANITIZINGS_TOLD_MAX),
+  }),
   LedgerWanted,
   LedgerTold,
 ]);
@@ -176,6 +195,11 @@ export const SiteMessage = z.discriminatedUnion("type", [
     head: SignedHead,
     /** The coordinator's newest head with this site's signature, where it was not told yet. */
     countersigned: SignedHead.optional(),
+  }),
+  /** All that it did to whole data sets, when a link begins and with each new one; what is known counts once. */
+  z.strictObject({
+    type: z.literal("sanitizings-told"),
+    charges: z.array(SignedSanitizing).min(1).max(SANITIZINGS_TOLD_MAX),
   }),
   z.strictObject({ type: z.literal("head-countersigned"), ...SignedHead.shape }),
   z.strictObject({ type: z.literal("certificate-wanted"), csr: z.string().max(10_000) }),

@@ -5,6 +5,7 @@ import { EnrolmentRequest } from "@consilium/certs/enrolment";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
 import { NoisedHistogram } from "@consilium/shared/audit/histogram";
 import { PrivacyEvent } from "@consilium/shared/event/event";
+import { RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure, Refusal } from "@consilium/shared/failure/failure";
 import { LedgerHead } from "@consilium/shared/ledger/entry";
 import { Header } from "@consilium/shared/protocol/envelope";
@@ -22,6 +23,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   RoundKey,
   LedgerHead,
   PrivacyEvent,
+  RecordEvent,
   Refusal,
   BlobReference,
   NoisedHistogram,

@@ -27,6 +27,12 @@ export const PARTS: Readonly<Record<string, Fields>> = {
     ...["kind", "adjacency", "samplingRate", "noiseMultiplier", "count", "sensitivity", "scale"],
     ...["samplerDistance.maxLogRatio", "samplerDistance.totalVariation", "gridStdDev"],
   ),
+  // The same of a sanitizer, as its parameters and the study's ranges say it.
+  RecordEvent: all(
+    "public",
+    ...["kind", "adjacency", "count", "coordinates", "diameter", "scale", "step", "noiseMultiplier"],
+    ...["values", "odds", "epsilonPerDistance", "sampler"],
+  ),
   // Fixed words, or words of the study, the caps and the ledgers (`PublicRefusal`); that there is one may be a fault's.
   Refusal: { code: "signed", kind: "public", what: "public", remedy: "public" },
   // Digest and length of bytes that are charged.
@@ -72,6 +78,12 @@ export const SENT: Readonly<Record<string, Fields>> = {
     ...all("public", "head.head → LedgerHead", "head.signature"),
     ...all("public", "countersigned.head → LedgerHead", "countersigned.signature"),
   },
+  // What was done to whole data sets, as stewards signed it: that they were sanitized, never what is in them.
+  "sanitizings-told": all(
+    "public",
+    ...["type", "charges.charge", "charges.dataset", "charges.events → RecordEvent", "charges.statement"],
+    ...["charges.disclosure.of", "charges.disclosure.by", "charges.signature"],
+  ),
   "head-countersigned": all("public", "type", "head → LedgerHead", "signature"),
   "certificate-wanted": all("public", "type", "csr"),
   "ledger-wanted": all("public", "type"),

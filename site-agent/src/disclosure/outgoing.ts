@@ -1,6 +1,7 @@
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import type { LedgerHead } from "@consilium/shared/ledger/entry";
+import type { SignedSanitizing } from "@consilium/shared/ledger/sanitizingTold";
 import type { BlobReference, RoundKey, SignedHead, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { Ready } from "@consilium/shared/protocol/ready";
 import { chargeId, type PlannedCharge } from "@consilium/shared/study/charges";
@@ -81,6 +82,11 @@ export function declined(key: RoundKey, refusal: PublicRefusal): Outgoing {
 /** The steward's own signed word: an approval, or a refusal with a reason in the steward's words. */
 export function decisionTold(message: Extract<SiteMessage, { type: "study-approved" | "study-rejected" }>): Outgoing {
   return accounted(message);
+}
+
+/** What a sanitizer did to whole data sets, as the steward's statement has it: events and names, nothing of records. */
+export function sanitizingsTold(charges: readonly SignedSanitizing[]): Outgoing {
+  return accounted({ type: "sanitizings-told", charges: [...charges] });
 }
 
 /** A ledger head of the coordinator's, signed by this site: public. */

@@ -23,6 +23,7 @@ import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
 import { capBody, openRaise, requireLowering, requireRaise, requireStanding } from "./capDecision.ts";
 import type { Effect } from "./effect.ts";
+import { sanitizeEffect } from "./sanitizeDecision.ts";
 import { type SignedStatement, type StewardAction, type StewardStatement, verifyDecision } from "./statement.ts";
 import { stewardEffect } from "./stewardDecision.ts";
 
@@ -97,6 +98,10 @@ function effectOf(
     case "ask-steward":
     case "settle-steward":
       return stewardEffect(options, decision, { by, statement });
+    case "sanitize": {
+      const stewards = records.stewards();
+      return sanitizeEffect(decision, requireDataset(records, decision.dataset), { site, stewards }, { by, statement });
+    }
     case "counter-offer":
       return counterOffer(options, decision);
     case "freeze": {

@@ -1,7 +1,9 @@
 import { digestOfJson } from "@consilium/shared/encoding/digest";
+import { RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure } from "@consilium/shared/failure/failure";
 import { CapChange } from "@consilium/shared/ledger/cap";
-import { StewardName } from "@consilium/shared/ledger/entry";
+import { ChargeId, StewardName } from "@consilium/shared/ledger/entry";
+import { LabelRule, SanitizerMethod } from "@consilium/shared/sanitizer/method";
 import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
 import { ApprovalStatement } from "@consilium/shared/study/approval";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
@@ -14,6 +16,26 @@ export const Cap = z.strictObject({ epsilon: Epsilon, delta: Delta, perStudy: Ep
 export type Cap = z.infer<typeof Cap>;
 
 const reason = z.string().trim().min(1).max(500);
+
+/** What is to be done to a data set once: all that its figures follow from, and the bytes that it is done to. */
+export const SanitizeWords = z.strictObject({
+  charge: ChargeId,
+  dataset: DatasetId,
+  /** Digest of the registered file. */
+  content: Digest,
+  method: SanitizerMethod,
+  labels: LabelRule,
+  recordsPerPatient: z.number().int().positive(),
+  /** What it does to a patient; none where nothing has a figure. */
+  events: z.array(RecordEvent).max(2),
+  /** What leaves without a figure for a record. */
+  disclosed: z.array(z.enum(["features", "labels"])).max(2),
+});
+export type SanitizeWords = z.infer<typeof SanitizeWords>;
+
+/** Another steward's over `SanitizeWords`, in the domain of disclosures. */
+const SecondSignature = z.strictObject({ steward: StewardName, signature: Signature });
+export const DISCLOSURE_DOMAIN = "unprotected-disclosure";
 
 /** What a steward can decide; nobody else at the hospital can. */
 export const StewardAction = z.discriminatedUnion("action", [
@@ -52,6 +74,8 @@ export const StewardAction = z.discriminatedUnion("action", [
     offer: CounterOffer,
     reason,
   }),
+  /** A data set noised once; `charge` names it for ever. `second` where something leaves without a figure for a record. */
+  z.strictObject({ action: z.literal("sanitize"), ...SanitizeWords.shape, second: SecondSignature.optional() }),
   /** Withdraws an approval: from now on the site declines the study's rounds. */
   z.strictObject({ action: z.literal("veto"), study: StudyName, studyDigest: Digest, reason }),
 ]);

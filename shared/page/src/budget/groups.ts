@@ -1,8 +1,8 @@
 import type { EpsilonGroup } from "@consilium/shared/ledger/epsilonHistory";
 
-/** "heart, training". */
+/** "heart, training"; what is no study's by its purpose alone. */
 export function groupName({ study, purpose }: Pick<EpsilonGroup, "study" | "purpose">): string {
-  return `${study}, ${purpose}`;
+  return study === null ? purpose : `${study}, ${purpose}`;
 }
 
 /** One layer of a pile: the groups that it holds, by their places. */

@@ -1,5 +1,5 @@
-import type { PrivacyEvent } from "@consilium/shared/event/event";
-import type { LedgerBody } from "@consilium/shared/ledger/entry";
+import type { LedgerEvent } from "@consilium/shared/event/recordEvent";
+import type { LedgerBody, UnprotectedDisclosure } from "@consilium/shared/ledger/entry";
 import { deltaText, epsilonText, shortDigest } from "../figures/format.ts";
 
 /** A ledger entry in words; the entry itself is what counts. */
@@ -48,6 +48,11 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
       return { what: "cancelled", details: `${body.charge}: ${body.reason}` };
     case "recovered":
       return { what: "recovered", details: `${body.charge} from ${body.from}'s ledger: ${eventText(body.event)}` };
+    case "sanitizing":
+      return {
+        what: body.from === undefined ? "sanitizing" : "sanitizing, told",
+        details: `${body.site}, ${body.dataset}: ${[...body.events.map(eventText), ...disclosedText(body.disclosure)].join("; ")}`,
+      };
     case "head-witnessed":
       return { what: "head witnessed", details: `${body.head.writer}, entry ${body.head.sequence}` };
     case "restore-accepted":
@@ -73,11 +78,25 @@ function capText(epsilon: number | null): string {
   return epsilon === null ? "lifted" : `ε ≤ ${epsilonText(epsilon)}`;
 }
 
-function eventText(event: PrivacyEvent): string {
+function disclosedText(disclosure: UnprotectedDisclosure | undefined): string[] {
+  if (disclosure === undefined) return [];
+  return [`${disclosure.of.join(" and ")} disclosed unprotected, signed by ${disclosure.by.join(" and ")}`];
+}
+
+function eventText(event: LedgerEvent): string {
+  const times = `${event.count} ×`;
   switch (event.kind) {
     case "poisson-gaussian":
-      return `Gaussian, σ = ${event.noiseMultiplier.toPrecision(3)}, q = ${event.samplingRate}, ${event.count} ×`;
+      return `Gaussian, σ = ${event.noiseMultiplier.toPrecision(3)}, q = ${event.samplingRate}, ${times}`;
     case "discrete-laplace":
-      return `discrete Laplace, ε = ${(event.sensitivity / event.scale).toPrecision(2)}, ${event.count} ×`;
+      return `discrete Laplace, ε = ${(event.sensitivity / event.scale).toPrecision(2)}, ${times}`;
+    case "record-laplace":
+      return `Laplace on records, ε = ${(event.diameter / event.scale).toPrecision(3)}, ${times}`;
+    case "record-gaussian":
+      return `Gaussian on records, σ = ${event.noiseMultiplier.toPrecision(3)}, ${times}`;
+    case "metric":
+      return `metric noise on records, ε = ${(event.epsilonPerDistance * event.diameter).toPrecision(3)}, ${times}`;
+    case "randomised-response":
+      return `answers at random, ε = ${Math.log(event.odds).toPrecision(3)}, ${times}`;
   }
 }

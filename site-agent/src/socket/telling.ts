@@ -1,0 +1,36 @@
+import { toRefusal } from "@consilium/shared/failure/failure";
+import type { Logger } from "@consilium/shared/system/logger";
+import { decisionMessage } from "../approval/proposals.ts";
+import type { Outgoing } from "../disclosure/outgoing.ts";
+import { type SanitizingSite, sanitizingMessages } from "../ledger/sanitizings.ts";
+import type { RoundLink } from "../round/ports.ts";
+import type { Records } from "../storage/records.ts";
+
+interface Telling extends SanitizingSite {
+  readonly records: Records;
+  readonly link: Pick<RoundLink, "send">;
+  readonly logger: Logger;
+}
+
+/**
+ * Whatever the coordinator may not know of this site, when a link begins and after each decision: approvals and refusals
+ * that it has not acknowledged, and what was done to whole data sets, which it takes no second time.
+ */
+export function tellAll(site: Telling): void {
+  const { records } = site;
+  for (const proposal of records.proposals().filter(({ told }) => !told)) {
+    const message = decisionMessage(proposal);
+    if (message !== null) tell(site, "decision", message, () => records.markTold(proposal.digest));
+  }
+  for (const message of sanitizingMessages(site)) tell(site, "sanitizing", message, () => undefined);
+}
+
+function tell({ link, logger }: Telling, what: string, message: Outgoing, onAccepted: () => void): void {
+  link.send(message).then(
+    (reply) => {
+      if (reply.type === "refused") logger.warn(`${what}-refused`, { code: reply.refusal.code });
+      else onAccepted();
+    },
+    (error: unknown) => logger.warn(`${what}-not-told`, { code: toRefusal(error).code }),
+  );
+}
