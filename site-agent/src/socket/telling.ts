@@ -13,8 +13,8 @@ interface Telling extends SanitizingSite {
 }
 
 /**
- * Whatever the coordinator may not know of this site, when a link begins and after each decision: approvals and refusals
- * that it has not acknowledged, and what was done to whole data sets, which it takes no second time.
+ * Whatever the coordinator may not know of this site, when a link begins and after each decision: approvals and
+ * refusals that it has not acknowledged, and what was done to whole data sets, which it takes no second time.
  */
 export function tellAll(site: Telling): void {
   const { records } = site;
