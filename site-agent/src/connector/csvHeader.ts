@@ -34,7 +34,7 @@ function firstRecord(text: string): string {
 }
 
 /** Cells of one record (RFC 4180): a quoted cell may hold the delimiter, line breaks and doubled quotes. */
-function splitRecord(record: string, delimiter: string): readonly string[] {
+export function splitRecord(record: string, delimiter: string): readonly string[] {
   const cells: string[] = [];
   let start = 0;
   let quoted = false;

@@ -39,10 +39,14 @@ export async function readDatasetFile(path: string): Promise<OpenedDatasetFile |
   return { file: parseDatasetFile(await readFile(real, "utf8")), at: (inside) => resolve(folder, inside) };
 }
 
-async function openSource({ table, sqlite, postgres }: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
+async function openSource(
+  { table, sqlite, postgres, matrix }: Source,
+  at: OpenedDatasetFile["at"],
+): Promise<Connector> {
   if (table !== undefined) return (await import("./table.ts")).openTable(at(table.file), table);
   if (sqlite !== undefined) return (await import("./sqlite.ts")).openSqlite(at(sqlite.file), sqlite);
   if (postgres !== undefined) return (await import("./postgres.ts")).openPostgres(postgres, at);
+  if (matrix !== undefined) return (await import("./matrix.ts")).openMatrix(matrix, at);
   throw new Error("Broken invariant: a source has exactly one kind");
 }
 
@@ -66,9 +70,21 @@ async function openBare(path: string): Promise<Connector> {
   );
 }
 
-/** Every file that a data set lies in, by its absolute path; `null` where it lies in a database server. */
-export function filesBehind(source: Source, at: OpenedDatasetFile["at"]): readonly string[] | null {
-  const { table, sqlite, postgres } = source;
+/** Files that a data set lies in, by their absolute paths. */
+export interface FilesBehind {
+  /** What holds records: the same file under two data sets would give its patients two budgets. */
+  readonly records: readonly string[];
+  /** What names columns. */
+  readonly names: readonly string[];
+}
+
+/** `null` where it lies in a database server. */
+export function filesBehind(source: Source, at: OpenedDatasetFile["at"]): FilesBehind | null {
+  const { table, sqlite, postgres, matrix } = source;
   if (postgres !== undefined) return null;
-  return [table?.file, sqlite?.file].filter((file) => file !== undefined).map(at);
+  const there = (files: readonly (string | undefined)[]) => files.filter((file) => file !== undefined).map(at);
+  return {
+    records: there([table?.file, sqlite?.file, matrix?.file, matrix?.annotations.file]),
+    names: there([matrix?.genes?.file, matrix?.samples?.file]),
+  };
 }

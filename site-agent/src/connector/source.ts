@@ -55,9 +55,49 @@ export const PostgresSource = z
   .describe("A PostgreSQL server, read in one read-only transaction.");
 export type PostgresSource = z.infer<typeof PostgresSource>;
 
+const Names = z
+  .strictObject({
+    file: FilePath.optional().describe("A text with one name a line."),
+    array: z.string().min(1).max(200).optional().describe("Or an array of the same .npz."),
+  })
+  .refine(({ file, array }) => (file === undefined) !== (array === undefined), {
+    message: "must have either a file or an array",
+  });
+
+export const MatrixSource = z
+  .strictObject({
+    file: FilePath,
+    orientation: z.enum(["samples-by-genes", "genes-by-samples"]).describe("What a row is, then what a column is."),
+    array: z.string().min(1).max(200).optional().describe("Of an .npz with several."),
+    key: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe("Of a Parquet file: the column with rows' names; else the first."),
+    delimiter: TableSource.shape.delimiter,
+    genes: Names.optional().describe("Names of the genes, where the file has none; else g1, g2, …"),
+    samples: Names.optional().describe("Names of the samples, where the file has none."),
+    annotations: TableSource.extend({
+      sample: z
+        .string()
+        .min(1)
+        .max(200)
+        .optional()
+        .describe("Column with the samples' names; without it, lines are in the matrix's order."),
+    }).describe("The table with each sample's patient, label and clinical columns."),
+  })
+  .describe("A matrix of gene expression: .npy, .npz, CSV, TSV or Parquet.");
+export type MatrixSource = z.infer<typeof MatrixSource>;
+
 /** Exactly one of the kinds. */
 export const Source = z
-  .strictObject({ table: TableSource.optional(), sqlite: SqliteSource.optional(), postgres: PostgresSource.optional() })
+  .strictObject({
+    table: TableSource.optional(),
+    sqlite: SqliteSource.optional(),
+    postgres: PostgresSource.optional(),
+    matrix: MatrixSource.optional(),
+  })
   .superRefine((source, context) => {
     const named = Object.keys(source);
     if (named.length === 1) return;

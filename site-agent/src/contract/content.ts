@@ -34,10 +34,15 @@ export async function contentOf(path: string): Promise<Content> {
   }
   const behind = filesBehind(dataset.file.source, dataset.at);
   if (behind === null) return { digest: null, files: [] };
-  const files: Digest[] = [];
-  for (const file of behind) files.push(await digestOfFile(resolveFile(file)));
-  const all = canonicalJson({ dataset: await digestOfFile(path), files });
+  const files = await digestsOf(behind.records);
+  const all = canonicalJson({ dataset: await digestOfFile(path), files, names: await digestsOf(behind.names) });
   return { digest: Digest.parse(createHash("sha256").update(all).digest("hex")), files };
+}
+
+async function digestsOf(paths: readonly string[]): Promise<Digest[]> {
+  const digests: Digest[] = [];
+  for (const path of paths) digests.push(await digestOfFile(resolveFile(path)));
+  return digests;
 }
 
 async function digestOfFile(path: string): Promise<Digest> {

@@ -12,6 +12,8 @@ export interface ZipEntry {
   readonly packedBytes: number;
   readonly bytes: number;
   readonly headerAt: number;
+  /** CRC-32 of the unpacked bytes. */
+  readonly checksum: number;
 }
 
 const END_SIGNATURE = 0x06054b50;
@@ -42,7 +44,8 @@ export async function unzip(path: string, targetOf: (name: string) => string | n
   }
 }
 
-async function readEntries(file: FileHandle, path: string): Promise<ZipEntry[]> {
+/** Every entry of an archive's directory; `path` is for messages. */
+export async function readEntries(file: FileHandle, path: string): Promise<ZipEntry[]> {
   const { size } = await file.stat();
   const start = Math.max(0, size - END_SEARCH_BYTES);
   const tail = await readAt(file, path, start, size - start);
@@ -63,6 +66,7 @@ export function entriesOf(directory: Buffer, path: string): ZipEntry[] {
     const entry = {
       name: directory.toString("utf8", at + 46, at + 46 + nameBytes),
       method: directory.readUInt16LE(at + 10),
+      checksum: directory.readUInt32LE(at + 16),
       packedBytes: directory.readUInt32LE(at + 20),
       bytes: directory.readUInt32LE(at + 24),
       headerAt: directory.readUInt32LE(at + 42),
@@ -75,10 +79,15 @@ export function entriesOf(directory: Buffer, path: string): ZipEntry[] {
   return entries;
 }
 
-async function unpack(file: FileHandle, path: string, entry: ZipEntry, target: string): Promise<void> {
+/** Where an entry's packed bytes begin. */
+export async function contentStart(file: FileHandle, path: string, entry: ZipEntry): Promise<number> {
   const header = await readAt(file, path, entry.headerAt, HEADER_BYTES);
   if (header.readUInt32LE(0) !== HEADER_SIGNATURE) throw unreadable(path, `${entry.name} isn't where it should be`);
-  const start = entry.headerAt + HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
+  return entry.headerAt + HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
+}
+
+async function unpack(file: FileHandle, path: string, entry: ZipEntry, target: string): Promise<void> {
+  const start = await contentStart(file, path, entry);
   const out = createWriteStream(target, { mode: 0o644 });
   if (entry.packedBytes === 0) {
     await new Promise<void>((resolve, reject) => out.on("error", reject).end(resolve));

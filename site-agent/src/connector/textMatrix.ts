@@ -1,0 +1,189 @@
+/**
+ * A CSV or TSV file (gzipped or not) of a matrix: names in the first line and the first column, numbers elsewhere. Read
+ * byte by byte, for tables of 25,000 columns are slow in what reads tables.
+ */
+import { createReadStream } from "node:fs";
+import { parseNumber } from "@consilium/shared/study/features";
+import { MISSING_TEXTS, unreadableData } from "./connector.ts";
+import { readHeader, splitRecord } from "./csvHeader.ts";
+import type { MatrixFile, MatrixLine } from "./matrixFile.ts";
+import { MAGIC, startsWith, unpackedBytes } from "./sourceFile.ts";
+
+const READ_BYTES = 2 ** 20;
+/** A line of 30,000 long numbers is a hundredth of it. */
+const LINE_BYTES_MAX = 256 * 2 ** 20;
+const NEWLINE = 10;
+const RETURN = 13;
+const QUOTE = 34;
+const MISSING: ReadonlySet<string> = new Set(MISSING_TEXTS);
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Powers of ten that a double holds exactly. */
+const EXACT_POWERS = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+/** Digits whose whole number is below 2⁵³. */
+const EXACT_DIGITS = 15;
+
+export async function openTextMatrix(file: string, given?: string): Promise<MatrixFile> {
+  const { names, delimiter } = await readHeader(file, given);
+  const first = await firstLine(file);
+  const cells = first === null ? names.length : splitRecord(first, delimiter).length;
+  // R's write.table leaves the corner out: the header has one name fewer than a line has cells.
+  const acrossNames = cells === names.length + 1 ? names : names.slice(1);
+  const width = acrossNames.length;
+  const lines = (from: number, to: number, wanted: ReadonlySet<number> | null): AsyncGenerator<MatrixLine> =>
+    linesOf(file, { delimiter: delimiter.charCodeAt(0), width, from, to, wanted });
+  let lineNames: readonly string[] | null = null;
+  return {
+    width,
+    linesAre: "rows",
+    acrossNames,
+    lineCount: null,
+    lineNames: async () => {
+      lineNames ??= await namesOf(lines(0, 0, null));
+      return lineNames;
+    },
+    lines,
+    close: async () => undefined,
+  };
+}
+
+async function namesOf(lines: AsyncIterable<MatrixLine>): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const { name } of lines) names.push(name ?? "");
+  return names;
+}
+
+/** The first below the header. */
+async function firstLine(file: string): Promise<string | null> {
+  let lines = 0;
+  for await (const line of rawLines(file)) {
+    lines += 1;
+    if (lines === 2) return decode(line, lines);
+  }
+  return null;
+}
+
+interface Wanted {
+  readonly delimiter: number;
+  readonly width: number;
+  readonly from: number;
+  readonly to: number;
+  readonly wanted: ReadonlySet<number> | null;
+}
+
+async function* linesOf(file: string, { delimiter, width, from, to, wanted }: Wanted): AsyncGenerator<MatrixLine> {
+  const values = new Float64Array(to - from);
+  let number = 0;
+  for await (const line of rawLines(file)) {
+    number += 1;
+    const index = number - 2;
+    if (number === 1 || line.length === 0 || (wanted !== null && !wanted.has(index))) continue;
+    let [start, cell] = [0, -1];
+    let name = "";
+    for (let at = 0; at <= line.length; at++) {
+      if (at < line.length && line[at] !== delimiter) continue;
+      if (cell === -1) {
+        at = endOfName(line, at, delimiter);
+        name = nameOf(line.subarray(start, at), number);
+      } else if (cell >= from && cell < to) values[cell - from] = numberAt(line, start, at, number);
+      cell += 1;
+      start = at + 1;
+    }
+    if (cell !== width) throw ragged(number);
+    yield { index, name, values };
+  }
+}
+
+/** A quoted name may hold the delimiter. */
+function endOfName(line: Buffer, at: number, delimiter: number): number {
+  if (line[0] !== QUOTE) return at;
+  let quotes = 0;
+  for (let end = 0; end < line.length; end++) {
+    if (line[end] === QUOTE) quotes += 1;
+    if (line[end] === delimiter && quotes % 2 === 0) return end;
+  }
+  return line.length;
+}
+
+function nameOf(bytes: Buffer, line: number): string {
+  const text = decode(bytes, line).trim();
+  const isQuoted = text.length >= 2 && text.startsWith('"') && text.endsWith('"');
+  return isQuoted ? text.slice(1, -1).replaceAll('""', '"') : text;
+}
+
+/** Plain decimals by whole numbers and one exact division, which rounds correctly (Clinger 1990); all else by text. */
+function numberAt(line: Buffer, start: number, end: number, lineNumber: number): number {
+  let at = start;
+  const isNegative = line[at] === 45;
+  if (isNegative) at += 1;
+  let [mantissa, digits, decimals] = [0, 0, -1];
+  for (; at < end; at++) {
+    const byte = line[at] ?? 0;
+    if (byte === 46 && decimals < 0) {
+      decimals = digits;
+      continue;
+    }
+    if (byte < 48 || byte > 57) break;
+    mantissa = mantissa * 10 + byte - 48;
+    digits += 1;
+  }
+  if (at < end || digits === 0 || digits > EXACT_DIGITS) return byText(line.toString("latin1", start, end), lineNumber);
+  const value = decimals < 0 ? mantissa : mantissa / (EXACT_POWERS[digits - decimals] ?? 1);
+  return isNegative ? -value : value;
+}
+
+function byText(cell: string, line: number): number {
+  const text = cell.trim().replace(/^"(.*)"$/, "$1");
+  if (MISSING.has(text)) return Number.NaN;
+  const number = parseNumber(text);
+  if (number !== null) return number;
+  throw unreadableData(
+    "matrix-number",
+    `Line ${line} of the matrix's file has a cell that is no number.`,
+    "A matrix holds names in the first line and column, and numbers elsewhere.",
+  );
+}
+
+/** Lines without their breaks; each is void at the next. */
+async function* rawLines(file: string): AsyncGenerator<Buffer> {
+  const stream: AsyncIterable<Buffer> = startsWith(file, MAGIC.gzip)
+    ? unpackedBytes(file)
+    : createReadStream(file, { highWaterMark: READ_BYTES });
+  let rest: Buffer[] = [];
+  let restBytes = 0;
+  for await (const part of stream) {
+    let start = 0;
+    for (let end = part.indexOf(NEWLINE); end >= 0; end = part.indexOf(NEWLINE, start)) {
+      const line = part.subarray(start, end);
+      yield withoutReturn(restBytes === 0 ? line : Buffer.concat([...rest, line]));
+      rest = [];
+      restBytes = 0;
+      start = end + 1;
+    }
+    if (start === part.length) continue;
+    rest.push(part.subarray(start));
+    restBytes += part.length - start;
+    if (restBytes > LINE_BYTES_MAX)
+      throw unreadableData("unreadable", "The matrix's file has no lines.", "Export it as CSV or TSV.");
+  }
+  if (restBytes > 0) yield withoutReturn(Buffer.concat(rest));
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
+}
+
+function decode(bytes: Buffer, line: number): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw unreadableData("unreadable", `Line ${line} of the matrix's file is no UTF-8.`, "Save it as UTF-8.");
+  }
+}
+
+function ragged(line: number): Error {
+  return unreadableData(
+    "unreadable",
+    `The data file can't be read: line ${line} is at fault.`,
+    "Each line needs as many cells as the header.",
+  );
+}
