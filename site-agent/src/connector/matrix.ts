@@ -1,7 +1,7 @@
 /**
- * Expression matrices, genes × samples or samples × genes, joined by sample with a table of patients, labels and clinical
- * columns. Streamed: a matrix that is kept gene by gene is turned in blocks of samples, each a pass over the file, so
- * that memory is bounded by the block and not by the number of samples.
+ * Expression matrices, genes × samples or samples × genes, joined by sample with a table of patients, labels and
+ * clinical columns. Streamed: a matrix that is kept gene by gene is turned in blocks of samples, each a pass over the
+ * file, so that memory is bounded by the block and not by the number of samples.
  */
 import { readFile } from "node:fs/promises";
 import type { RawValue } from "@consilium/shared/study/features";
@@ -12,7 +12,7 @@ import { MAGIC, resolveFile, startsWith } from "./sourceFile.ts";
 
 /** Of float32 values of the genes asked for. 64 MiB are 667 samples of 25,160 genes. */
 const BLOCK_BYTES = 64 * 2 ** 20;
-/** Decoding a column of Parquet anew for each block costs more than memory: 200 MB are 2,000 samples of 25,160 genes. */
+/** Decoding Parquet anew for each block costs more than memory: 200 MB are 2,000 samples of 25,160 genes. */
 const PARQUET_BLOCK_BYTES = 256 * 2 ** 20;
 /** Values in a chunk of records. */
 const CHUNK_VALUES = 2 ** 18;
