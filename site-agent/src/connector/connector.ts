@@ -6,7 +6,9 @@ import type { RawValue } from "@consilium/shared/study/features";
 export interface Connector {
   /** Names in the source's order, repeated ones included. */
   columns(): Promise<readonly string[]>;
-  /** Records in the source's order, in chunks; each holds the named columns in the order asked for, `null` if missing. */
+  /**
+   * Records in the source's order, in chunks; each holds the named columns in the order asked for, `null` if missing.
+   */
   rows(columns: readonly string[]): AsyncIterable<readonly (readonly RawValue[])[]>;
   /** What the data set's own file forbids in the records that were read; complete after the last of them. */
   findings(): readonly SourceFinding[];

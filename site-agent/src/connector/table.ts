@@ -139,7 +139,9 @@ function asText(value: unknown): RawValue {
   return typeof value === "string" ? value : null;
 }
 
-/** `1.234,5` → 1234.5. A number with a point that marks no thousands was written by another rule: which, nobody knows. */
+/**
+ * `1.234,5` → 1234.5. A number with a point that marks no thousands was written by another rule: which, nobody knows.
+ */
 function withDecimalComma(value: unknown): RawValue {
   if (typeof value !== "string") return null;
   const number = value.trim();

@@ -63,8 +63,9 @@ const DUMMIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Another identifier in the place of one, the same for the same one at this site and for nobody else: 2.25 and 128 bits of an
- * HMAC-SHA-256 (FIPS 198-1) in decimal, in the form of a UUID of version 8 (RFC 9562), so at most 44 characters.
+ * Another identifier in the place of one, the same for the same one at this site and for nobody else: 2.25 and 128
+ * bits of an HMAC-SHA-256 (FIPS 198-1) in decimal, in the form of a UUID of version 8 (RFC 9562), so at most 44
+ * characters.
  */
 export function remappedUid(secret: SiteSecret, uid: string): string {
   const bytes = createHmac("sha256", secret).update(`uid\0${uid}`).digest().subarray(0, 16);
@@ -73,7 +74,9 @@ export function remappedUid(secret: SiteSecret, uid: string): string {
   return `2.25.${BigInt(`0x${bytes.toString("hex")}`)}`;
 }
 
-/** Days that all dates of a patient go back by: 1 to 3,650, from the patient's identifier and the site's secret alone. */
+/**
+ * Days that all dates of a patient go back by: 1 to 3,650, from the patient's identifier and the site's secret alone.
+ */
 export function daysOfPatient(secret: SiteSecret, patient: string): number {
   const digest = createHmac("sha256", secret).update(`dates\0${patient}`).digest();
   return 1 + Number(digest.readBigUInt64BE(0) % 3650n);

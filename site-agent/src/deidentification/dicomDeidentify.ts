@@ -1,8 +1,8 @@
 /**
- * De-identifies one DICOM object by the Basic Application Level Confidentiality Profile (PS3.15 2026c, E.1 to E.3): what the
- * table names is removed, emptied or replaced; of the rest only what `dicomKept.ts` lists stays, and only in its plain form.
- * Private attributes, curves and overlays go; sequences are recursed into; identifiers stay consistent at this site.
- * A pure function of the object, the declared rules and the site's secret.
+ * De-identifies one DICOM object by the Basic Application Level Confidentiality Profile (PS3.15 2026c, E.1 to E.3):
+ * what the table names is removed, emptied or replaced; of the rest only what `dicomKept.ts` lists stays, and only in
+ * its plain form. Private attributes, curves and overlays go; sequences are recursed into; identifiers stay consistent
+ * at this site. A pure function of the object, the declared rules and the site's secret.
  */
 
 import { withoutTexts } from "../dicom/codestream.ts";
@@ -30,7 +30,9 @@ export interface DeidentifiedObject {
   readonly deeds: readonly AttributeDeed[];
 }
 
-/** Dates and times that the study's course is told by; all others are removed or emptied also where dates are shifted. */
+/**
+ * Dates and times that the study's course is told by; all others are removed or emptied also where dates are shifted.
+ */
 const SHIFTED_DATES = new Set([0x00080012, 0x00080020, 0x00080021, 0x00080022, 0x00080023]);
 const KEPT_TIMES = new Set([0x00080013, 0x00080030, 0x00080031, 0x00080032, 0x00080033]);
 const AGE = 0x00101010;

@@ -1,7 +1,7 @@
 /**
- * What may stay of a DICOM object though the profile's table doesn't name it: how its pixels are to be read, how they were
- * taken, and where they lie. Numbers, enumerated codes and identifiers of the standard's own classes alone: no text that a
- * person may have typed is among them. All that neither this list nor the table names is removed.
+ * What may stay of a DICOM object though the profile's table doesn't name it: how its pixels are to be read, how they
+ * were taken, and where they lie. Numbers, enumerated codes and identifiers of the standard's own classes alone: no
+ * text that a person may have typed is among them. All that neither this list nor the table names is removed.
  */
 import { BASIC_PROFILE } from "./dicomProfile.ts";
 
@@ -66,8 +66,9 @@ export const KEPT_ATTRIBUTES: ReadonlyMap<number, { readonly vr: string; readonl
 );
 
 /**
- * What a data set's own rules may retain of the patient and the device, as the options of PS3.15, E.3.6 and E.3.5 do; each with
- * the option's code (PS3.16, CID 7050). Direct identifiers can't be retained, and texts only where a form holds them.
+ * What a data set's own rules may retain of the patient and the device, as the options of PS3.15, E.3.6 and E.3.5 do;
+ * each with the option's code (PS3.16, CID 7050). Direct identifiers can't be retained, and texts only where a form
+ * holds them.
  */
 export const RETAINABLE: ReadonlyMap<number, { readonly name: string; readonly option: "113108" | "113109" }> = new Map(
   [

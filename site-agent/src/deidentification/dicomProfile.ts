@@ -1,9 +1,9 @@
 /**
- * Attributes of the Basic Application Level Confidentiality Profile: DICOM PS3.15 2026c, Annex E, Table E.1-1, as our own
- * table of tag, value representation and keyword under the action that the standard asks for:
- * X remove, Z empty, D replace by a dummy of the same kind, U replace by another unique identifier; with a slash the choice
- * is the type's in the object, which `dicomActions.ts` makes. Its rows of whole groups (50xx curves, 60xx overlays, odd
- * private groups) are rules there. An attribute that isn't here is not kept for that: see `dicomKept.ts`.
+ * Attributes of the Basic Application Level Confidentiality Profile: DICOM PS3.15 2026c, Annex E, Table E.1-1, as our
+ * own table of tag, value representation and keyword under the action that the standard asks for: X remove, Z empty, D
+ * replace by a dummy of the same kind, U replace by another unique identifier; with a slash the choice is the type's
+ * in the object, which `dicomActions.ts` makes. Its rows of whole groups (50xx curves, 60xx overlays, odd private
+ * groups) are rules there. An attribute that isn't here is not kept for that: see `dicomKept.ts`.
  */
 const ACTIONS = ["D", "Z", "X", "U", "Z/D", "X/Z", "X/D", "X/Z/D", "X/Z/U*"] as const;
 

@@ -59,7 +59,9 @@ const KINDS: readonly (readonly [string, ObjectRefusal])[] = [
   ["4.2", "no-image"],
   ["30", "no-image"],
 ];
-/** Kinds of image that are commonly written over (PS3.3, C.7.6.1.1.4 leaves it to (0028,0301), which is often absent). */
+/**
+ * Kinds of image that are commonly written over (PS3.3, C.7.6.1.1.4 leaves it to (0028,0301), which is often absent).
+ */
 const WRITTEN_OVER = new Set("US IVUS ES GM SM XC OT SC DOC ECG OP OPT OAM EPS HD XA RF BMD".split(" "));
 
 /** Why an object can't be used under these rules; `null` where it can. */

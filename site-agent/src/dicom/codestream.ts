@@ -1,4 +1,7 @@
-/** Compressed pixels carry texts of their own (EXIF, comments, a scanner's name): here they are cut out, pixels untouched. */
+/**
+ * Compressed pixels carry texts of their own (EXIF, comments, a scanner's name): here they are cut out, pixels
+ * untouched.
+ */
 
 /** A fragment that begins a JPEG, JPEG-LS or JPEG 2000 stream, without its texts; any other as it is. */
 export function withoutTexts(fragment: Uint8Array): Uint8Array {

@@ -1,4 +1,6 @@
-/** One frame of any codec as plain samples: little-endian, colours pixel by pixel. Codecs load where they are needed. */
+/**
+ * One frame of any codec as plain samples: little-endian, colours pixel by pixel. Codecs load where they are needed.
+ */
 import { unreadableData } from "../connector/connector.ts";
 import { streamSize } from "./codestream.ts";
 import type { PixelFormat } from "./pixelFormat.ts";

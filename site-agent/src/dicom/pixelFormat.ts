@@ -65,8 +65,8 @@ export function frameBytes({ rows, columns, samples, photometric, bitsAllocated 
 }
 
 /**
- * The bytes of uncompressed frames and none beyond, with the bits that the pixels don't use put to what they stand for: old
- * systems kept overlays there, which may hold names.
+ * The bytes of uncompressed frames and none beyond, with the bits that the pixels don't use put to what they stand
+ * for: old systems kept overlays there, which may hold names.
  */
 export function plainPixels(dataset: DicomDataset, format: PixelFormat): Uint8Array {
   const bytes = bytesOf(dataset, TAG.pixelData);

@@ -1,7 +1,7 @@
 /**
- * Reads a DICOM file (PS3.10) into elements, within bounds that no hostile file can pass: every length is held against the
- * bytes that are there, sequences end at a depth, and a deflated body at a size. Nothing is guessed: an unknown element of
- * an implicit file is bytes, which the de-identifier drops.
+ * Reads a DICOM file (PS3.10) into elements, within bounds that no hostile file can pass: every length is held against
+ * the bytes that are there, sequences end at a depth, and a deflated body at a size. Nothing is guessed: an unknown
+ * element of an implicit file is bytes, which the de-identifier drops.
  */
 import { inflateRawSync } from "node:zlib";
 import type { Failure } from "@consilium/shared/failure/failure";
@@ -40,7 +40,9 @@ const WORD_BYTES: Readonly<Record<string, number>> = {
   UV: 8,
 };
 
-/** `vrOf` tells the representation of an element that an implicit file leaves open; "UN" for one that it doesn't know. */
+/**
+ * `vrOf` tells the representation of an element that an implicit file leaves open; "UN" for one that it doesn't know.
+ */
 export function readDicom(file: Uint8Array, vrOf: (tag: number) => string): DicomObject {
   if (file.length < PREAMBLE_BYTES + 4 || latin1(file, PREAMBLE_BYTES, 4) !== "DICM")
     throw unreadableData(

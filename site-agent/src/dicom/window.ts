@@ -11,7 +11,10 @@ export type Window = z.infer<typeof Window>;
 
 const GREATEST = 255;
 
-/** PS3.3, C.11.2.1.2.1 (linear), C.11.2.1.3.1 (sigmoid), C.11.2.1.3.2 (linear-exact), to 0..255; white and black may change. */
+/**
+ * PS3.3, C.11.2.1.2.1 (linear), C.11.2.1.3.1 (sigmoid), C.11.2.1.3.2 (linear-exact), to 0..255; white and black may
+ * change.
+ */
 export function windowed(
   values: Float32Array,
   { center, width, function: shape }: Window,

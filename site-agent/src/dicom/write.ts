@@ -1,4 +1,6 @@
-/** Writes a DICOM object: compressed pixels as they are, all else as Explicit VR Little Endian, lengths always stated. */
+/**
+ * Writes a DICOM object: compressed pixels as they are, all else as Explicit VR Little Endian, lengths always stated.
+ */
 import type { DicomDataset, DicomElement, DicomObject } from "./dataset.ts";
 import { TAG, textElement, textOf } from "./dataset.ts";
 import { EXPLICIT_LITTLE_ENDIAN } from "./transferSyntax.ts";

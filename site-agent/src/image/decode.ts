@@ -1,4 +1,7 @@
-/** PNG, JPEG and TIFF by sharp, within a limit of pixels, upright; nothing of a file's metadata is read but its orientation. */
+/**
+ * PNG, JPEG and TIFF by sharp, within a limit of pixels, upright; nothing of a file's metadata is read but its
+ * orientation.
+ */
 import { unreadableData } from "../connector/connector.ts";
 import { FRAME_PIXELS_MAX } from "../dicom/pixelFormat.ts";
 import type { Picture } from "./picture.ts";

@@ -1,7 +1,7 @@
 /**
- * Resizes a picture by a separable filter whose support grows with the reduction, so that every source pixel counts: the
- * definition of Pillow's `Image.resize`, in floating point. Our own, because a site's numbers must not hang on which
- * version of an imaging library it has.
+ * Resizes a picture by a separable filter whose support grows with the reduction, so that every source pixel counts:
+ * the definition of Pillow's `Image.resize`, in floating point. Our own, because a site's numbers must not hang on
+ * which version of an imaging library it has.
  */
 import { assert } from "@consilium/shared/failure/failure";
 import type { Picture } from "./picture.ts";
