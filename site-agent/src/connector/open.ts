@@ -39,14 +39,14 @@ export async function readDatasetFile(path: string): Promise<OpenedDatasetFile |
   return { file: parseDatasetFile(await readFile(real, "utf8")), at: (inside) => resolve(folder, inside) };
 }
 
-async function openSource(
-  { table, sqlite, postgres, matrix }: Source,
-  at: OpenedDatasetFile["at"],
-): Promise<Connector> {
+async function openSource(source: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
+  const { table, sqlite, postgres, matrix, series, fhir } = source;
   if (table !== undefined) return (await import("./table.ts")).openTable(at(table.file), table);
   if (sqlite !== undefined) return (await import("./sqlite.ts")).openSqlite(at(sqlite.file), sqlite);
   if (postgres !== undefined) return (await import("./postgres.ts")).openPostgres(postgres, at);
   if (matrix !== undefined) return (await import("./matrix.ts")).openMatrix(matrix, at);
+  if (series !== undefined) return (await import("./series.ts")).openSeries(series, at);
+  if (fhir !== undefined) return (await import("./fhir.ts")).openFhir(fhir, at);
   throw new Error("Broken invariant: a source has exactly one kind");
 }
 
@@ -70,7 +70,7 @@ async function openBare(path: string): Promise<Connector> {
   );
 }
 
-/** Files that a data set lies in, by their absolute paths. */
+/** Files and folders that a data set lies in, by their absolute paths. */
 export interface FilesBehind {
   /** What holds records: the same file under two data sets would give its patients two budgets. */
   readonly records: readonly string[];
@@ -80,11 +80,14 @@ export interface FilesBehind {
 
 /** `null` where it lies in a database server. */
 export function filesBehind(source: Source, at: OpenedDatasetFile["at"]): FilesBehind | null {
-  const { table, sqlite, postgres, matrix } = source;
+  const { table, sqlite, postgres, matrix, series, fhir } = source;
   if (postgres !== undefined) return null;
   const there = (files: readonly (string | undefined)[]) => files.filter((file) => file !== undefined).map(at);
   return {
-    records: there([table?.file, sqlite?.file, matrix?.file, matrix?.annotations.file]),
+    records: there([
+      ...[table?.file, sqlite?.file, matrix?.file, matrix?.annotations.file],
+      ...[series?.file, series?.patients?.file, fhir?.folder],
+    ]),
     names: there([matrix?.genes?.file, matrix?.samples?.file]),
   };
 }

@@ -1,8 +1,10 @@
 /** A data set's file: where a hospital's records lie and how their values become those that studies ask for. */
 import { Failure } from "@consilium/shared/failure/failure";
+import { CategoryValue } from "@consilium/shared/study/contract";
 import { parseSource } from "@consilium/shared/study/issues";
 import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
 import { z } from "zod";
+import { FhirRule } from "./fhirRule.ts";
 import { Harmonise } from "./harmonise.ts";
 
 const FilePath = z.string().min(1).max(4096).describe("Path of a file, from the folder of this one.");
@@ -90,6 +92,33 @@ export const MatrixSource = z
   .describe("A matrix of gene expression: .npy, .npz, CSV, TSV or Parquet.");
 export type MatrixSource = z.infer<typeof MatrixSource>;
 
+const ColumnName = z.string().min(1).max(200);
+
+export const SeriesSource = TableSource.extend({
+  patient: ColumnName.describe("Column that tells patients apart."),
+  visit: ColumnName.describe("Column with the visit's name."),
+  visits: z.array(CategoryValue).min(1).max(1000).describe("Every visit that is read, in its order; public."),
+  columns: z.array(ColumnName).min(1).max(1000).describe("What is measured: sbp becomes sbp_1, sbp_2, …"),
+  duplicates: z
+    .enum(["refuse", "first", "last", "mean"])
+    .default("refuse")
+    .describe("A visit that a patient has twice."),
+  otherVisits: z.enum(["refuse", "skip"]).default("refuse").describe("A visit that isn't listed."),
+  patients: TableSource.extend({ patient: ColumnName })
+    .optional()
+    .describe("A table with one row a patient: arm, label."),
+}).describe("A long table with a row for each visit: one record a patient.");
+export type SeriesSource = z.infer<typeof SeriesSource>;
+
+export const FhirSource = z
+  .strictObject({
+    folder: z.string().min(1).max(4096).describe("Folder of the export, from the folder of this file."),
+    columns: z.record(ColumnName, FhirRule).describe("Columns by name; `patient` is there without being asked for."),
+  })
+  .refine(({ columns }) => !Object.hasOwn(columns, "patient"), { message: "`patient` is the patient's id" })
+  .describe("FHIR R4 resources, one a line: Patient, Observation, Condition.");
+export type FhirSource = z.infer<typeof FhirSource>;
+
 /** Exactly one of the kinds. */
 export const Source = z
   .strictObject({
@@ -97,6 +126,8 @@ export const Source = z
     sqlite: SqliteSource.optional(),
     postgres: PostgresSource.optional(),
     matrix: MatrixSource.optional(),
+    series: SeriesSource.optional(),
+    fhir: FhirSource.optional(),
   })
   .superRefine((source, context) => {
     const named = Object.keys(source);

@@ -3,6 +3,12 @@ import { closeSync, createReadStream, openSync, readSync, realpathSync, statSync
 import { createGunzip } from "node:zlib";
 import { unreadableData } from "./connector.ts";
 
+const READ_BYTES = 2 ** 20;
+/** A line of 30,000 long numbers is a hundredth of it. */
+const LINE_BYTES_MAX = 256 * 2 ** 20;
+const NEWLINE = 10;
+const RETURN = 13;
+
 /** First bytes of the kinds of file that are told apart by them. */
 export const MAGIC = {
   parquet: "PAR1",
@@ -62,8 +68,8 @@ async function firstUnpacked(file: string, bytesMax: number): Promise<Buffer> {
 
 /** Bytes of a gzipped file as they were before; one that is cut short or damaged is a Failure. */
 export async function* unpackedBytes(file: string): AsyncGenerator<Buffer> {
-  const packed = createReadStream(file, { highWaterMark: 1024 * 1024 });
-  const unpacked = createGunzip({ chunkSize: 1024 * 1024 });
+  const packed = createReadStream(file, { highWaterMark: READ_BYTES });
+  const unpacked = createGunzip({ chunkSize: READ_BYTES });
   packed.on("error", (error) => unpacked.destroy(error));
   try {
     for await (const part of packed.pipe(unpacked)) yield part;
@@ -79,4 +85,33 @@ export async function requireWholeGzip(file: string): Promise<void> {
   let bytes = 0;
   for await (const part of unpackedBytes(file)) bytes += part.length;
   if (bytes === 0) throw unreadableData("empty", "The data file is empty.", "Export it again, with its header line.");
+}
+
+/** Lines of a text, gzipped or not, without their breaks; each is void at the next. */
+export async function* fileLines(file: string): AsyncGenerator<Buffer> {
+  const stream: AsyncIterable<Buffer> = startsWith(file, MAGIC.gzip)
+    ? unpackedBytes(file)
+    : createReadStream(file, { highWaterMark: READ_BYTES });
+  let rest: Buffer[] = [];
+  let restBytes = 0;
+  for await (const part of stream) {
+    let start = 0;
+    for (let end = part.indexOf(NEWLINE); end >= 0; end = part.indexOf(NEWLINE, start)) {
+      const line = part.subarray(start, end);
+      yield withoutReturn(restBytes === 0 ? line : Buffer.concat([...rest, line]));
+      rest = [];
+      restBytes = 0;
+      start = end + 1;
+    }
+    if (start === part.length) continue;
+    rest.push(part.subarray(start));
+    restBytes += part.length - start;
+    if (restBytes > LINE_BYTES_MAX)
+      throw unreadableData("unreadable", "The file has no lines.", "Export it as CSV or TSV.");
+  }
+  if (restBytes > 0) yield withoutReturn(Buffer.concat(rest));
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
 }

@@ -2,18 +2,12 @@
  * A CSV or TSV file (gzipped or not) of a matrix: names in the first line and the first column, numbers elsewhere. Read
  * byte by byte, for tables of 25,000 columns are slow in what reads tables.
  */
-import { createReadStream } from "node:fs";
 import { parseNumber } from "@consilium/shared/study/features";
 import { MISSING_TEXTS, unreadableData } from "./connector.ts";
 import { readHeader, splitRecord } from "./csvHeader.ts";
 import type { MatrixFile, MatrixLine } from "./matrixFile.ts";
-import { MAGIC, startsWith, unpackedBytes } from "./sourceFile.ts";
+import { fileLines } from "./sourceFile.ts";
 
-const READ_BYTES = 2 ** 20;
-/** A line of 30,000 long numbers is a hundredth of it. */
-const LINE_BYTES_MAX = 256 * 2 ** 20;
-const NEWLINE = 10;
-const RETURN = 13;
 const QUOTE = 34;
 const MISSING: ReadonlySet<string> = new Set(MISSING_TEXTS);
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -55,7 +49,7 @@ async function namesOf(lines: AsyncIterable<MatrixLine>): Promise<readonly strin
 /** The first below the header. */
 async function firstLine(file: string): Promise<string | null> {
   let lines = 0;
-  for await (const line of rawLines(file)) {
+  for await (const line of fileLines(file)) {
     lines += 1;
     if (lines === 2) return decode(line, lines);
   }
@@ -73,7 +67,7 @@ interface Wanted {
 async function* linesOf(file: string, { delimiter, width, from, to, wanted }: Wanted): AsyncGenerator<MatrixLine> {
   const values = new Float64Array(to - from);
   let number = 0;
-  for await (const line of rawLines(file)) {
+  for await (const line of fileLines(file)) {
     number += 1;
     const index = number - 2;
     if (number === 1 || line.length === 0 || (wanted !== null && !wanted.has(index))) continue;
@@ -141,35 +135,6 @@ function byText(cell: string, line: number): number {
     `Line ${line} of the matrix's file has a cell that is no number.`,
     "A matrix holds names in the first line and column, and numbers elsewhere.",
   );
-}
-
-/** Lines without their breaks; each is void at the next. */
-async function* rawLines(file: string): AsyncGenerator<Buffer> {
-  const stream: AsyncIterable<Buffer> = startsWith(file, MAGIC.gzip)
-    ? unpackedBytes(file)
-    : createReadStream(file, { highWaterMark: READ_BYTES });
-  let rest: Buffer[] = [];
-  let restBytes = 0;
-  for await (const part of stream) {
-    let start = 0;
-    for (let end = part.indexOf(NEWLINE); end >= 0; end = part.indexOf(NEWLINE, start)) {
-      const line = part.subarray(start, end);
-      yield withoutReturn(restBytes === 0 ? line : Buffer.concat([...rest, line]));
-      rest = [];
-      restBytes = 0;
-      start = end + 1;
-    }
-    if (start === part.length) continue;
-    rest.push(part.subarray(start));
-    restBytes += part.length - start;
-    if (restBytes > LINE_BYTES_MAX)
-      throw unreadableData("unreadable", "The matrix's file has no lines.", "Export it as CSV or TSV.");
-  }
-  if (restBytes > 0) yield withoutReturn(Buffer.concat(rest));
-}
-
-function withoutReturn(line: Buffer): Buffer {
-  return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
 }
 
 function decode(bytes: Buffer, line: number): string {

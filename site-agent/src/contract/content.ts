@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { DataContract } from "@consilium/shared/study/contract";
@@ -41,8 +43,20 @@ export async function contentOf(path: string): Promise<Content> {
 
 async function digestsOf(paths: readonly string[]): Promise<Digest[]> {
   const digests: Digest[] = [];
-  for (const path of paths) digests.push(await digestOfFile(resolveFile(path)));
+  for (const path of paths) digests.push(await digestOf(path));
   return digests;
+}
+
+/** Of a file's bytes; of a folder's files with their names below it, in the order of the names. */
+async function digestOf(path: string): Promise<Digest> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory() !== true) return digestOfFile(resolveFile(path));
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const hash = createHash("sha256");
+  for (const file of paths.sort())
+    hash.update(canonicalJson({ name: relative(path, file).split(sep).join("/"), bytes: await digestOfFile(file) }));
+  return Digest.parse(hash.digest("hex"));
 }
 
 async function digestOfFile(path: string): Promise<Digest> {
