@@ -1,6 +1,6 @@
 /**
- * A folder of FHIR R4 resources, one a line, as bulk exports write them: one record a patient, columns by rule. Files are
- * streamed; what is kept is a value for each patient and rule.
+ * A folder of FHIR R4 resources, one a line, as bulk exports write them: one record a patient, columns by rule. Files
+ * are streamed; what is kept is a value for each patient and rule.
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
