@@ -4,6 +4,7 @@ import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
 import type { CommandContext } from "./command/context.ts";
+import { addDataReport } from "./command/dataReportCommand.ts";
 import { addEngineCommands } from "./command/engineCommands.ts";
 import {
   type ApproveFlags,
@@ -156,6 +157,8 @@ dataCommands
   .action(async (path: string, options: { json?: boolean }) =>
     (await commands.dataCheck()).checkData(outputOf(options), path),
   );
+
+addDataReport(dataCommands, outputOf);
 
 const studyCommands = program.command("study").description("studies proposed to this site");
 command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>

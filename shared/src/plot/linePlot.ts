@@ -19,7 +19,7 @@ export interface Panel {
   readonly lines: readonly Line[];
   readonly scale: { readonly x: Scale; readonly y: Scale };
   /** A level to hold the lines against: a dashed rule with its name. */
-  readonly limit?: { readonly name: string; readonly y: number };
+  readonly limit?: { readonly name: string; readonly y: number; readonly nameAt?: "left" | "right" };
 }
 
 const PANEL = { width: 300, height: 220, left: 54, right: 14, top: 34, bottom: 42 } as const;
@@ -82,7 +82,7 @@ function panelSvg({ title, xName, yName, lines, scale, limit }: Panel, names: re
   const yTicks = ticksOf(scale.y, [...points.map(({ y }) => y), ...(limit === undefined ? [] : [limit.y])]);
   const atX = placeOn(scale.x, [...xs, ...xTicks], left + 12, right - 12);
   const atY = placeOn(scale.y, yTicks, bottom, top);
-  const rule = limit === undefined ? [] : limitSvg(limit.name, right, atY(limit.y));
+  const rule = limit === undefined ? [] : limitSvg(limit, right, atY(limit.y));
   return [
     `<text class="title" x="${left}" y="18">${escaped(title)}</text>`,
     ...yTicks.map((tick) => `<path class="rule" d="M${left} ${atY(tick)}H${right}"/>`),
@@ -95,8 +95,9 @@ function panelSvg({ title, xName, yName, lines, scale, limit }: Panel, names: re
   ].join("\n");
 }
 
-function limitSvg(name: string, right: number, y: number): string[] {
-  return [`<path class="limit" d="M${PANEL.left} ${y}H${right}"/>`, text(name, right, y - 4, "end")];
+function limitSvg({ name, nameAt }: NonNullable<Panel["limit"]>, right: number, y: number): string[] {
+  const [x, anchor] = nameAt === "left" ? ([PANEL.left, "start"] as const) : ([right, "end"] as const);
+  return [`<path class="limit" d="M${PANEL.left} ${y}H${right}"/>`, text(name, x, y - 4, anchor)];
 }
 
 function lineSvg({ points }: Line, style: number, atX: (x: number) => number, atY: (y: number) => number): string {
@@ -116,7 +117,7 @@ function dot(style: number, x: number, y: number): string {
   return `<path class="dot s${style}" d="${shapes[style] ?? ""}"/>`;
 }
 
-function text(content: string, x: number, y: number, anchor: "middle" | "end"): string {
+function text(content: string, x: number, y: number, anchor: "start" | "middle" | "end"): string {
   return `<text class="quiet" x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
 }
 
@@ -163,7 +164,8 @@ function numeral(value: number): string {
   return value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 }
 
-function escaped(content: string): string {
+/** Text for SVG and HTML, in an attribute too. */
+export function escaped(content: string): string {
   const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
   return content.replace(/[&<>"]/g, (character) => entities[character] ?? character);
 }

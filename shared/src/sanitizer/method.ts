@@ -37,6 +37,7 @@ export const SanitizerMethod = z.discriminatedUnion("method", [
   }),
 ]);
 export type SanitizerMethod = z.infer<typeof SanitizerMethod>;
+export type DctMethod = Extract<SanitizerMethod, { method: "dct-laplace" | "dct-metric" }>;
 
 /** What becomes of the label: noised and charged, declared public by signature, or left out. */
 export const LabelRule = z.discriminatedUnion("label", [

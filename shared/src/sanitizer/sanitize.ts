@@ -19,7 +19,7 @@ import {
 } from "../mechanism/recordNoise.ts";
 import type { RandomSource } from "../random/randomSource.ts";
 import { dct2 } from "../transform/dct.ts";
-import type { LabelRule, SanitizerMethod } from "./method.ts";
+import type { DctMethod, LabelRule, SanitizerMethod } from "./method.ts";
 import { type PatientRecords, type PublicRules, toUnits } from "./patientRecords.ts";
 import { project } from "./projection.ts";
 import { inOwnUnits, type SanitizedPatients } from "./sanitizedPatients.ts";
@@ -56,17 +56,11 @@ function noisedFeatures(
     noise: (record: Float64Array) => Charged<NoisyVector, PricedEvent>,
   ) => perPatient(rowsOf(values, width).map(noise), rules.recordsPerPatient);
   switch (method.method) {
-    case "dct-laplace": {
-      const { coefficients, epsilon } = method;
-      return noiseEach(coefficientsOf(patients, rules, coefficients), coefficients, (record) =>
-        addRecordLaplace(clippedInL1(record, method), epsilon, random),
-      );
-    }
+    case "dct-laplace":
     case "dct-metric": {
-      const { coefficients, epsilonPerDistance } = method;
-      const add = method.sampler === "exact" ? addMetricLaplace : addSphereNoise;
+      const { coefficients } = method;
       return noiseEach(coefficientsOf(patients, rules, coefficients), coefficients, (record) =>
-        add(clippedInL2(record, method), epsilonPerDistance, random),
+        noisedCoefficients(record, method, random),
       );
     }
     case "pixel-laplace":
@@ -82,6 +76,17 @@ function noisedFeatures(
     default:
       return unreachable(method);
   }
+}
+
+/** One record's coefficients [K], clipped and noised as a method on the DCT does it. */
+export function noisedCoefficients(
+  record: Float64Array,
+  method: DctMethod,
+  random: RandomSource,
+): Charged<NoisyVector, PricedEvent> {
+  if (method.method === "dct-laplace") return addRecordLaplace(clippedInL1(record, method), method.epsilon, random);
+  const add = method.sampler === "exact" ? addMetricLaplace : addSphereNoise;
+  return add(clippedInL2(record, method), method.epsilonPerDistance, random);
 }
 
 /** [records, K], in the units that bounds are stated in. */

@@ -1,0 +1,147 @@
+/** A data set's report as one HTML file that needs nothing else and asks for nothing. */
+import { escaped, linePlotSvg } from "@consilium/shared/plot/linePlot";
+import { PROBLEMS } from "../contract/tally.ts";
+import type { LocalReport, SanitizerLook } from "./localReport.ts";
+import type { ColumnLook } from "./look.ts";
+import { type PictureRow, pngOf } from "./pictures.ts";
+import { distancePanels, energyPanel, spectrumPanel } from "./plots.ts";
+import { STYLE } from "./style.ts";
+
+/** Rows of the table of columns; of more columns those with most amiss. */
+const COLUMNS_SHOWN = 200;
+
+export async function reportPage(report: LocalReport, madeAt: Date): Promise<string> {
+  const { study, contract, look, sanitizers, pictures } = report;
+  const title = `Data for ${study}`;
+  return [
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>`,
+    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body><main>`,
+    `<h1>${escaped(title)}</h1>`,
+    `<p class="keep">Exact figures of patients' records, made at this site on ${madeAt.toISOString().slice(0, 10)}. ` +
+      "Nothing of it was noised or charged: keep it here, and pass nothing of it on.</p>",
+    section("The contract", contractHtml(contract)),
+    section("Columns", columnsHtml(look.columns, look.records)),
+    ...(sanitizers === null ? [] : [section("Sanitized records", sanitizersHtml(sanitizers))]),
+    ...(pictures.length === 0 ? [] : [section("Pictures", await picturesHtml(pictures))]),
+    "</main></body></html>\n",
+  ].join("\n");
+}
+
+function section(title: string, html: string): string {
+  return `<section><h2>${escaped(title)}</h2>\n${html}\n</section>`;
+}
+
+function contractHtml({ records, patients, parts, violations }: LocalReport["contract"]): string {
+  const { train, validation, audit } = parts;
+  const counts = `${records} records of ${patients} patients: ${train} train, ${validation} validation, ${audit} audit hold-out.`;
+  if (violations.length === 0) return `<p>${counts} The data meet the contract.</p>`;
+  const rows = violations.map(({ severity, column, problem, count }) => {
+    const [what, remedy] = PROBLEMS[problem];
+    return [severity, column ?? "", String(count), what, remedy].map(escaped);
+  });
+  return `<p>${counts}</p>${table(["", "column", "count", "what", "what to do"], rows)}`;
+}
+
+function columnsHtml(columns: readonly ColumnLook[], records: number): string {
+  const amiss = ({ missing, outside, unusable }: ColumnLook): number => missing + outside + unusable;
+  const shown =
+    columns.length <= COLUMNS_SHOWN
+      ? columns
+      : [...columns].sort((a, b) => amiss(b) - amiss(a)).slice(0, COLUMNS_SHOWN);
+  const rows = shown.map((look) => [
+    escaped(look.column.name),
+    escaped(rangeText(look)),
+    share(look.missing, records),
+    look.column.type === "category"
+      ? ""
+      : share(
+          look.outside,
+          look.counts.reduce((sum, count) => sum + count, 0),
+        ),
+    look.unusable === 0 ? "" : String(look.unusable),
+    bars(look),
+  ]);
+  const more = columns.length - shown.length;
+  const note = more === 0 ? "" : `<p>Of ${columns.length} columns the ${shown.length} with most amiss.</p>`;
+  const head = ["column", "public range", "missing", "clipped", "unusable", "values"];
+  return `${note}${table(head, rows)}<p class="quiet">Bars: numbers by tenths of the public range, records by category.</p>`;
+}
+
+function rangeText({ column }: ColumnLook): string {
+  if (column.type === "category") return column.values.join(", ");
+  const size = column.type === "array" ? `${column.shape.join("×")}, ` : "";
+  return `${size}${column.min} to ${column.max}${column.unit === undefined ? "" : ` ${column.unit}`}`;
+}
+
+/** "0", "12 (4 %)": how many, and of how many. */
+function share(count: number, all: number): string {
+  return count === 0 ? "" : `${count} (${percent(count / all)})`;
+}
+
+function percent(part: number): string {
+  return part < 0.001 ? "< 0.1 %" : `${(100 * part).toPrecision(part < 0.0995 ? 2 : 3)} %`;
+}
+
+const BAR = { width: 8, height: 24 } as const;
+
+function bars({ counts, column }: ColumnLook): string {
+  const most = Math.max(1, ...counts);
+  const rects = counts.map((count, i) => {
+    const height = Math.ceil((BAR.height * count) / most);
+    return `<rect x="${i * BAR.width}" y="${BAR.height - height}" width="${BAR.width - 1}" height="${height}"/>`;
+  });
+  const width = counts.length * BAR.width;
+  const label = escaped(`${column.name}: ${counts.join(", ")}`);
+  return `<svg class="bars" width="${width}" height="${BAR.height}" role="img" aria-label="${label}">${rects.join("")}</svg>`;
+}
+
+function sanitizersHtml({ records, columns, clips, energy, spectrum, distances }: SanitizerLook): string {
+  const from =
+    clips.from === "given"
+      ? "as they were given"
+      : "for these drawings alone 95 % of the records keep within them: what you declare must be public knowledge, " +
+        "for a bound learnt from records tells of them";
+  return [
+    `<p>${records} records of ${columns} numbers, scaled by their public ranges to [−1, 1]. Clips: ` +
+      `L1 ≤ ${clips.l1Bound.toPrecision(3)}, L2 ≤ ${clips.l2Bound.toPrecision(3)}, ${from}.</p>`,
+    "<h3>What lies in the coefficients, and what the first K keep</h3>",
+    linePlotSvg(
+      "Power of the coefficients, and energy that K of them keep",
+      [spectrumPanel(spectrum), energyPanel(energy)],
+      2,
+    ),
+    "<h3>How far a sanitized record is from the original</h3>",
+    linePlotSvg("Mean distance by method, K and ε, for both promises", distancePanels(distances), distances.length),
+    '<p class="quiet">Below the dashed line nothing comes: that much is lost with the other coefficients. Noise on the ' +
+      "sphere is shorter, but drawn in floating point: meant, not proven, and no cap can be charged for it.</p>",
+  ].join("\n");
+}
+
+async function picturesHtml(rows: readonly PictureRow[]): Promise<string> {
+  const figures = await Promise.all(
+    rows.map(async (row) => {
+      const images = [{ name: "as it is", values: row.original }].concat(
+        row.noised.map(({ beta, values }) => ({ name: `β = ${beta}: ε = ${1 / beta} for one pixel`, values })),
+      );
+      const cells = await Promise.all(
+        images.map(async ({ name, values }) => {
+          const source = await pngOf(row, values);
+          return `<figure><img alt="${escaped(name)}" src="${source}"><figcaption>${escaped(name)}</figcaption></figure>`;
+        }),
+      );
+      return `<div class="row">${cells.join("")}</div>`;
+    }),
+  );
+  const [first] = rows;
+  const pixels = first === undefined ? 0 : first.height * first.width * first.channels;
+  const whole = `By composition a whole picture of ${pixels} numbers comes to ε = ${pixels} at β = 1: `;
+  const words = `${whole}that is no meaningful protection of who is in it, however it looks.`;
+  return `${figures.join("\n")}<p>${words}</p>`;
+}
+
+/** Cells are HTML. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const heads = head.map((cell) => `<th scope="col">${cell}</th>`).join("");
+  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("\n");
+  return `<div class="wide" tabindex="0"><table><thead><tr>${heads}</tr></thead><tbody>${body}</tbody></table></div>`;
+}
