@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { readSecretFile } from "@consilium/certs/files";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { z } from "zod";
 import type { CommandContext } from "./command/context.ts";
+import { DATA_HELP } from "./command/dataHelp.ts";
 import { addDataReport } from "./command/dataReportCommand.ts";
 import { addEngineCommands } from "./command/engineCommands.ts";
 import {
@@ -139,7 +140,7 @@ command(program, "doctor", "check everything that this site needs").action(async
   (await commands.doctor()).doctor(context(options)),
 );
 
-const dataCommands = program.command("data").description("data sets of this site");
+const dataCommands = program.command("data").description("data sets of this site").addHelpText("after", DATA_HELP);
 command(dataCommands, "register <name> <path>", "name data: a file, or a data set's file (YAML)").action(
   async (name: string, path: string, options: Shared) => (await commands.data()).register(context(options), name, path),
 );
@@ -215,17 +216,23 @@ addStewardCommands(program, command, context);
 
 program
   .command("schema")
-  .description("print the JSON Schema of this site's settings, site.yaml, with every key's meaning")
+  .addArgument(
+    new Argument("[what]", "site: its settings, site.yaml; dataset: a data set's file")
+      .choices(["site", "dataset"])
+      .default("site"),
+  )
+  .description("print the JSON Schema of a file of this site's, with every key's meaning")
   .addHelpText(
     "after",
     `
-Example:
+Examples:
   consilium-site schema > site.schema.json
+  consilium-site schema dataset > dataset.schema.json
   # first line of site.yaml: # yaml-language-server: $schema=./site.schema.json`,
   )
-  .action(async () => {
-    const { siteSchema } = await commands.schema();
-    process.stdout.write(`${JSON.stringify(siteSchema(), null, 2)}\n`);
+  .action(async (what: "site" | "dataset") => {
+    const { datasetSchema, siteSchema } = await commands.schema();
+    process.stdout.write(`${JSON.stringify(what === "site" ? siteSchema() : datasetSchema(), null, 2)}\n`);
   });
 
 program

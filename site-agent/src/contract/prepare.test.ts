@@ -132,6 +132,15 @@ describe("[DAT4] data that don't meet the contract are refused, with counts for 
     ]);
   });
 
+  test("the same record under two keys is told where the keys fall into different parts, and only there", async () => {
+    const row = (id: string, age: number, part: string) => `${id},${age},200,1,no,${part},x`;
+    const apart = [row("p1", 50, "train"), row("p2", 50, "test"), row("p3", 60, "train"), row("p4", 60, "train")];
+    const report = await check([HEADER, ...apart, row("p5", 70, "test")]);
+    expect(report.violated).toBe(false);
+    expect(told(report)).toContain("* duplicates-across-parts 1");
+    expect(told(await check([HEADER, ...apart.slice(2), row("p5", 70, "test")])).join()).not.toContain("across");
+  });
+
   test("what may cross the wire says the same whatever is amiss", async () => {
     const refusals = [];
     for (const line of ["p9,fifty,200,1,no,train,x", "p9,50,200,3,no,train,x"])

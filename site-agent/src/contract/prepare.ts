@@ -8,7 +8,7 @@ import type { Connector } from "../connector/connector.ts";
 import type { PatientKey, SiteSecret } from "../deidentification/patientKey.ts";
 import { type GivenSplit, partOf } from "../split/keyedHash.ts";
 import { PART_CODE, type PreparedPatients } from "./preparedPatients.ts";
-import { readRecords } from "./read.ts";
+import { type ReadRecord, readRecords } from "./read.ts";
 import { RecordStore } from "./recordStore.ts";
 import { Tally, type Violation } from "./tally.ts";
 
@@ -77,7 +77,10 @@ async function read(connector: Connector, contract: DataContract, options: Prepa
   const store = new RecordStore(featureCount(contract), contract.maxRecordsPerPatient, random);
   const splits = new Map<PatientKey, GivenSplit | null>();
   const disagreeing = new Set<PatientKey>();
-  const records = await readRecords(connector, contract, secret, tally, ({ patient, split, label, features }) => {
+  const twins = new Twins();
+  const records = await readRecords(connector, contract, secret, tally, (record) => {
+    const { patient, split, label, features } = record;
+    twins.add(record);
     if (!splits.has(patient)) splits.set(patient, split);
     else if (splits.get(patient) !== split) disagreeing.add(patient);
     store.add(patient, features, label);
@@ -87,11 +90,30 @@ async function read(connector: Connector, contract: DataContract, options: Prepa
   const parts = new Map(
     [...splits].map(([patient, split]) => [patient, partOf(secret, patient, split, contract.shares)]),
   );
+  const apart = twins.apart(parts);
+  if (apart > 0) tally.add(null, "duplicates-across-parts", apart);
   const counts = countParts(parts);
   noteCounts(tally, counts, publicPatients);
   const violations = tally.violations();
   const violated = violations.some(({ severity }) => severity === "error");
   return { report: { records, patients: parts.size, parts: counts, violations, violated }, store, parts };
+}
+
+/** Records that equal one of another patient: the same person under two keys, or chance where columns are few. */
+class Twins {
+  private readonly first = new Map<string, PatientKey>();
+  private readonly pairs: (readonly [PatientKey, PatientKey])[] = [];
+
+  add({ fingerprint, patient }: Pick<ReadRecord, "fingerprint" | "patient">): void {
+    const other = this.first.get(fingerprint);
+    if (other === undefined) this.first.set(fingerprint, patient);
+    else if (other !== patient) this.pairs.push([other, patient]);
+  }
+
+  /** Of them, those that fell into another part than the first: an audit would take a member for a non-member. */
+  apart(parts: ReadonlyMap<PatientKey, Part>): number {
+    return this.pairs.filter(([one, other]) => parts.get(one) !== parts.get(other)).length;
+  }
 }
 
 function countParts(parts: ReadonlyMap<PatientKey, Part>): Record<Part, number> {

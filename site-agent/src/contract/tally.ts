@@ -36,6 +36,10 @@ export const PROBLEMS = {
   "off-scale": ["records off the scale that the data set's file expects", "Check them; a few are seldom harm."],
   "all-missing": ["no record has a value; all are filled", "Nothing to do if it is not recorded here."],
   "duplicate-records": ["records that repeat an earlier one exactly", "Check the export."],
+  "duplicates-across-parts": [
+    "records that equal one of another patient in another part",
+    "The same person under two keys weakens the audit; chance where columns are few.",
+  ],
   "records-over-limit": ["records beyond the study's limit for one patient, left out at random", "Nothing to do."],
   "patients-differ": [
     "training patients, far from the study's public number",
@@ -50,6 +54,7 @@ const WARNINGS: ReadonlySet<Problem> = new Set([
   "off-scale",
   "all-missing",
   "duplicate-records",
+  "duplicates-across-parts",
   "records-over-limit",
   "patients-differ",
   "part-empty",

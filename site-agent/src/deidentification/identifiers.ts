@@ -43,6 +43,11 @@ export class IdentifierScan {
 
   add(value: RawValue): void {
     if (value === null || value === undefined || isArrayValue(value)) return;
+    // Fractions and small numbers fit no pattern: a row of 25,000 of them isn't written out as text.
+    if (typeof value === "number" && !(Number.isInteger(value) && Math.abs(value) >= 1e6)) {
+      this.seen += 1;
+      return;
+    }
     const text = String(value).slice(0, LOOKED_AT).trim();
     if (text === "") return;
     this.seen += 1;
