@@ -69,7 +69,8 @@ export class Restores {
     const { ledger, logger } = this.#options;
     const seen = ledger.witnessed(site);
     const isForgone = seen !== undefined && forgone !== undefined && headKey(seen) === headKey(forgone);
-    const isBehind = seen !== undefined && own.head.sequence < seen.sequence;
+    const isOther = seen?.sequence === own.head.sequence && headKey(seen) !== headKey(own.head);
+    const isBehind = seen !== undefined && (own.head.sequence < seen.sequence || isOther);
     const yours = seen !== undefined && (isBehind || isForgone) ? seen : null;
     const lost = ledger.siteHolds(site, held?.head ?? null);
     if (lost !== null) logger.error(lost.code.replace("/", "-"), { site, holds: held?.head.sequence ?? 0 });
@@ -107,14 +108,19 @@ export class Restores {
     const key = activeSite(roster().roster, site)?.identityKey;
     const apart = this.#apart.get(site);
     if (key === undefined || apart === undefined) throw notAsked(site);
+    const seen = ledger.witnessed(site);
     const told = readExport(text, key);
     if (told.state === null || told.header.head.writer !== site) throw notWhole(site);
     const taken = chargesToRecover(ledger.state(), told.state, site);
     // With their head, so that a site that loses them later is found to have.
-    const isNewer = apart.yours === null && told.header.head.sequence > (ledger.witnessed(site)?.sequence ?? -1);
+    const yours = apart.yours ?? (seen === undefined || holdsHead(told.state, seen) ? null : seen);
+    const isNewer = yours === null && told.header.head.sequence > (seen?.sequence ?? -1);
     ledger.append([...taken, ...(isNewer ? [witnessBody(told)] : [])]);
     logger.info("ledger-charges-taken", { site, charges: taken.length });
-    this.#apart.set(site, { ...apart, told });
+    this.#apart.set(site, { ...apart, yours, told });
+    // Put back and grown past what we saw: no number tells that, only the whole ledger.
+    if (yours === apart.yours) return;
+    this.#watch(site, this.#options.send(site, { type: "ledgers-differ", yours, ours: apart.ours }));
   }
 
   /** Tells a site that is apart what our ledger says of it, each entry proved under our signed head. */
