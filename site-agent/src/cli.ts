@@ -23,6 +23,7 @@ import {
 } from "./command/flags.ts";
 import { addLedgerCommands } from "./command/ledgerCommands.ts";
 import { outputTo, rememberFolder, reportFailure } from "./command/output.ts";
+import { addSanitizeCommand } from "./command/sanitizeCommand.ts";
 import { addBudgetDecisions, addStewardCommands, addStudyDecisions } from "./command/stewardCommands.ts";
 import { dataFolder } from "./storage/folder.ts";
 
@@ -160,6 +161,7 @@ dataCommands
   );
 
 addDataReport(dataCommands, outputOf);
+addSanitizeCommand(program, command, context);
 
 const studyCommands = program.command("study").description("studies proposed to this site");
 command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>

@@ -95,24 +95,24 @@ export function checkWholeAffordable(state: LedgerState, body: SanitizingBody, d
   if (passed !== null) throw wholeExceeded(body, passed);
 }
 
-/** The first cap that these events would pass on a whole data set, by its worst part; null where all hold. */
-export function passedByWhole(
+/** The first cap that these events would pass on a whole data set; null where all hold. */
+export function passedByWhole(...asked: Parameters<typeof usesByWhole>): Passed | null {
+  return usesByWhole(...asked).find(({ limit, epsilon }) => !within(epsilon, limit.epsilon)) ?? null;
+}
+
+/** What each cap would have booked with these events on a whole data set, by the part that would have most. */
+export function usesByWhole(
   state: LedgerState,
   { site, dataset }: Pick<SanitizingBody, "site" | "dataset">,
   events: readonly RecordEvent[],
   day: number,
-): Passed | null {
+): readonly Passed[] {
   const cost = zeroOutCurveOf(events);
-  for (const limit of capFilters(state, site, dataset, null)) {
-    const [most] = Part.options
-      .map((part) => ({
-        part,
-        epsilon: epsilonOf(addCurves(cost, bookedUnder(state, limit, { site, dataset, part }, day)), limit.delta),
-      }))
-      .sort((a, b) => b.epsilon - a.epsilon);
-    if (most !== undefined && !within(most.epsilon, limit.epsilon)) return { limit, ...most };
-  }
-  return null;
+  return capFilters(state, site, dataset, null).flatMap((limit) => {
+    const booked = (part: Part) => addCurves(cost, bookedUnder(state, limit, { site, dataset, part }, day));
+    const uses = Part.options.map((part) => ({ limit, part, epsilon: epsilonOf(booked(part), limit.delta) }));
+    return uses.sort((a, b) => b.epsilon - a.epsilon).slice(0, 1);
+  });
 }
 
 function wholeExceeded({ site, dataset }: SanitizingBody, { limit, part, epsilon }: Passed): Failure {

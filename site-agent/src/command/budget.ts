@@ -35,6 +35,7 @@ export async function show(context: CommandContext): Promise<void> {
     ...table(["data set", "ε spent", "with reserved", "cap (all studies)", "left", ""], rows),
     ...(studies.length === 0 ? [] : ["", ...table(["data set", "study", "ε", "training alone"], studies)]),
     ...otherCaps(budgets),
+    ...sanitizedLines(budgets),
     ...(waiting.length === 0 ? [] : ["", ...waiting.flatMap(raiseLines)]),
     ...(given.length === 0 ? [] : ["", ...given.map(noticeLine)]),
     ...(budgets.length === 0 ? [runnable("No data set yet: consilium-site data register NAME PATH")] : []),
@@ -44,6 +45,19 @@ export async function show(context: CommandContext): Promise<void> {
 /** "4 at δ = 0.0001, 2 for each study" */
 function capText({ epsilon, delta, perStudy }: Cap): string {
   return `${epsilon} at δ = ${delta}${perStudy === undefined ? "" : `, ${perStudy} for each study`}`;
+}
+
+/** What was done to a whole data set once; a charge without a file stays spent. */
+function sanitizedLines(budgets: readonly DatasetBudget[]): string[] {
+  const lines = budgets.flatMap(({ dataset, sanitizings }) =>
+    sanitizings.map(({ charge, at, words, isWritten }) => {
+      const unwritten = isWritten
+        ? ""
+        : " No file was finished for it: the charge stays spent, a new file is a new one.";
+      return `${at}  ${dataset} sanitized: ${words} (${charge}).${unwritten}`;
+    }),
+  );
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 /** Those beside the cap over all studies. */

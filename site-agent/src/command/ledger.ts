@@ -6,6 +6,7 @@ import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { exportLines, readExport } from "@consilium/shared/ledger/exported";
 import { filterEntries, type KnownNames, type LedgerFilter, requireKnownNames } from "@consilium/shared/ledger/filter";
 import { replay } from "@consilium/shared/ledger/replay";
+import { sanitizingWords } from "@consilium/shared/ledger/sanitizingWords";
 import { whatIf } from "@consilium/shared/ledger/whatIf";
 import { SignedHead } from "@consilium/shared/protocol/messages";
 import { systemFailure } from "@consilium/shared/system/errno";
@@ -76,7 +77,7 @@ export async function costs(context: CommandContext, file: string): Promise<void
 }
 
 /** Page by page. */
-async function wholeLedger(context: CommandContext): Promise<readonly LedgerEntry[]> {
+export async function wholeLedger(context: CommandContext): Promise<readonly LedgerEntry[]> {
   const entries: LedgerEntry[] = [];
   for (let from = 0; ; ) {
     const page = await askSite(context, { ask: "ledger", after: from }, z.array(LedgerEntry));
@@ -147,6 +148,7 @@ function notWritten(file: string, cause: unknown): Failure {
 const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
 
 function detail(body: LedgerEntry["body"]): string {
+  if (body.kind === "sanitizing") return `${body.charge} on ${body.dataset}: ${sanitizingWords(body)}`;
   if ("charge" in body) return body.charge;
   if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
   if (body.kind === "study-cap-set") return `${body.study} on ${body.dataset}: ${body.epsilon ?? "lifted"}`;

@@ -22,6 +22,10 @@ import type { Tally } from "./tally.ts";
 /** One record, bounded; `features` is borrowed until the next record. */
 export interface ReadRecord {
   readonly patient: PatientKey;
+  /** As it stands in the data, from 1. */
+  readonly row: number;
+  /** The patient's own key, for a file that stays here; null where a record is a patient. */
+  readonly key: string | null;
   readonly split: GivenSplit | null;
   readonly label: number;
   readonly features: Float32Array;
@@ -120,7 +124,9 @@ class RecordReader {
     if (patient === null || label === null || split === undefined) return null;
     const fingerprint = fingerprintOf(this.features, label);
     this.countDuplicate(fingerprint, patient);
-    return { patient, split, label, features: this.features, fingerprint };
+    const { patient: column } = this.contract;
+    const key = column === undefined ? null : String(this.cell(row, column)).trim();
+    return { patient, row: this.rows, key, split, label, features: this.features, fingerprint };
   }
 
   finish(): void {

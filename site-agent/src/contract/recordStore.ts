@@ -76,7 +76,7 @@ export class RecordStore {
 }
 
 /** A whole number in [0, bound), each equally likely: words that would favour some are drawn again. */
-function uniformBelow(bound: number, random: RandomSource): number {
+export function uniformBelow(bound: number, random: RandomSource): number {
   assert(bound >= 1 && bound <= 2 ** 31, "a bound of 1 to 2³¹");
   const fair = Math.floor(2 ** 32 / bound) * bound;
   for (;;) {

@@ -1,6 +1,7 @@
 /** What a site answers to its own commands, be it from the running agent or from a command that opened the database. */
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
+import type { ChargeId } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { brokenRules } from "../approval/policy.ts";
@@ -63,9 +64,27 @@ export function answer(site: Site, request: SiteRequest): unknown {
       decide(site.decisions, request.signed);
       site.book.forget();
       return { number: request.signed.statement.number };
+    case "commit-sanitizing": {
+      const { charge, result } = request;
+      const nothing = (): void => {};
+      ledger.append([{ kind: "committed", charge, result }], (state) => requireUnwritten(state, charge), nothing);
+      return { charge };
+    }
     default:
       return unreachable(request);
   }
+}
+
+/** One charge, one file: what was written once, or by no sanitizer, is closed. */
+function requireUnwritten({ sanitizings }: LedgerState, charge: ChargeId): void {
+  const known = sanitizings.get(charge);
+  if (known?.state === "acting" && known.body.from === undefined) return;
+  throw new Failure({
+    code: "sanitizer/charge-closed",
+    kind: "refused",
+    what: "This charge is no sanitizer's that still waits for its file.",
+    remedy: "A new file is a new charge: run consilium-site sanitize again.",
+  });
 }
 
 function waitingStewards({ newcomers }: LedgerState): WaitingSteward[] {

@@ -1,5 +1,5 @@
 import { Refusal } from "@consilium/shared/failure/failure";
-import { REASON_LENGTH_MAX } from "@consilium/shared/ledger/entry";
+import { ChargeId, REASON_LENGTH_MAX } from "@consilium/shared/ledger/entry";
 import { Approval } from "@consilium/shared/study/approval";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -47,6 +47,8 @@ export const ControlRequest = z.discriminatedUnion("ask", [
   /** 50, 80 and 95 % of each cap, newest first. */
   z.strictObject({ ask: z.literal("notices") }),
   z.strictObject({ ask: z.literal("decide"), signed: SignedStatement }),
+  /** A sanitized file is whole, under a name of its own: its digest closes the charge, once. */
+  z.strictObject({ ask: z.literal("commit-sanitizing"), charge: ChargeId, result: Digest }),
 ]);
 export type ControlRequest = z.infer<typeof ControlRequest>;
 

@@ -1,8 +1,9 @@
 import { CapChange } from "@consilium/shared/ledger/cap";
 import { CapView, capViews } from "@consilium/shared/ledger/capView";
 import { Notice } from "@consilium/shared/ledger/notice";
+import { sanitizingWords } from "@consilium/shared/ledger/sanitizingWords";
 import { type Spending, spendingOf } from "@consilium/shared/ledger/spent";
-import { capOf, type LedgerState, type Raise } from "@consilium/shared/ledger/state";
+import { capOf, type LedgerState, type Raise, type Sanitizing } from "@consilium/shared/ledger/state";
 import { DatasetId, Digest, type SiteName, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { Cap } from "../steward/statement.ts";
@@ -27,6 +28,17 @@ export const RaiseView = z.strictObject({
   settled: z.strictObject({ isGranted: z.boolean(), by: z.string(), reason: z.string() }).nullable(),
 });
 export type RaiseView = z.infer<typeof RaiseView>;
+
+/** A data set that was sanitized, in words. */
+export const SanitizingView = z.strictObject({
+  charge: z.string(),
+  at: z.string(),
+  /** False: spent, and no file was finished for it. */
+  isWritten: z.boolean(),
+  /** What it did to each patient, and what two stewards signed for. */
+  words: z.string(),
+});
+export type SanitizingView = z.infer<typeof SanitizingView>;
 
 /** What a data set may spend and has spent. */
 export const DatasetBudget = z.object({
@@ -53,6 +65,8 @@ export const DatasetBudget = z.object({
   raises: z.array(RaiseView),
   /** Newest first. */
   notices: z.array(Notice),
+  /** What was done to all of it at once, oldest first. */
+  sanitizings: z.array(SanitizingView).default([]),
 });
 export type DatasetBudget = z.infer<typeof DatasetBudget>;
 
@@ -72,6 +86,7 @@ export function budgetOf(
     standing: standingCaps(state, site, dataset),
     raises: raisesOf(state).filter((raise) => raise.dataset === dataset),
     notices: state.notices.filter((notice) => notice.dataset === dataset).toReversed(),
+    sanitizings: [...state.sanitizings.values()].filter(({ body }) => body.dataset === dataset).map(sanitizingView),
   };
   if (spending === undefined) return { ...about, spending: null, left: 0 };
   const { epsilon, reservedEpsilon, trainingEpsilon, parts, studies } = spending;
@@ -80,6 +95,10 @@ export function budgetOf(
     spending: { epsilon, reservedEpsilon, trainingEpsilon, parts, studies: studies.map((study) => ({ ...study })) },
     left: Math.max(0, spending.cap - reservedEpsilon),
   };
+}
+
+function sanitizingView({ body, at, state }: Sanitizing): SanitizingView {
+  return { charge: body.charge, at, isWritten: state === "committed", words: sanitizingWords(body) };
 }
 
 /** All raises that were asked for, in order: the first is number 1. */

@@ -32,8 +32,10 @@ export class SiteLedger {
     });
   }
 
-  /** Logs each notice that entries from now on give. */
+  /** Logs each notice that entries from now on give, and charges that a crash left without their file. */
   logNotices(logger: Logger): void {
+    for (const { body, state } of this.state.sanitizings.values())
+      if (state === "acting" && body.from === undefined) logger.warn("sanitizing-unfinished", { charge: body.charge });
     this.#store.watchNotices((notice) => logger.warn("budget-notice", noticeFields(notice)));
   }
 

@@ -24,7 +24,7 @@ export function sanitizeEffect(
   const { second, action: _, ...words } = decision;
   const { charge, dataset, content, events, disclosed } = words;
   if (record.frozen) throw frozen(dataset);
-  if (record.content !== null && record.content !== content) throw changed(dataset);
+  if (record.content !== content) throw changed(dataset);
   requireOwnEvents(words);
   if (disclosed.length > 0) requireSecond(words, second, by, stewards);
   const signed = second === undefined ? [] : [by, second.steward];

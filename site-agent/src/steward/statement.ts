@@ -21,8 +21,8 @@ const reason = z.string().trim().min(1).max(500);
 export const SanitizeWords = z.strictObject({
   charge: ChargeId,
   dataset: DatasetId,
-  /** Digest of the registered file. */
-  content: Digest,
+  /** Digest of the registered data; null of a database. */
+  content: Digest.nullable(),
   method: SanitizerMethod,
   labels: LabelRule,
   recordsPerPatient: z.number().int().positive(),

@@ -1,0 +1,235 @@
+import { createHash } from "node:crypto";
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { verifyStatement } from "@consilium/shared/signing/ed25519";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { readStudyFile } from "@consilium/storage/studyFile";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { checkContract } from "../contract/prepare.ts";
+import { openSite } from "../control/site.ts";
+import { show } from "./budget.ts";
+import type { CommandContext } from "./context.ts";
+import { register } from "./datasets.ts";
+import { joinedSite } from "./joinedSite.test-support.ts";
+import { openNamed } from "./localFile.ts";
+import { type SanitizeOptions, sanitizeData } from "./sanitize.ts";
+import { labelRuleOf } from "./sanitizeMethod.ts";
+import { add } from "./steward.ts";
+
+const SCHEMA = fileURLToPath(new URL("../../../shared/studies/heart/study.yaml", import.meta.url));
+const { document } = readStudyFile(SCHEMA);
+
+let root = "";
+let records = "";
+let context: CommandContext;
+let printed: string[] = [];
+let said: string[] = [];
+let results: unknown[] = [];
+
+beforeAll(async () => {
+  const site = await joinedSite({
+    isJson: false,
+    result: (value, lines) => {
+      results.push(value);
+      printed.push(...lines);
+    },
+    say: (line) => void said.push(line),
+  });
+  ({ root, records, context } = site);
+  await writeFile(join(root, "second"), "another battery entirely", { mode: 0o600 });
+  const newPasswordFile = join(root, "second");
+  await add(context, "Dr. Koch", { newPasswordFile, reason: undefined, steward: signing("right") });
+}, 30_000);
+afterAll(() => rm(root, { recursive: true, force: true }));
+beforeEach(() => {
+  [printed, said, results] = [[], [], []];
+});
+
+function signing(password: string) {
+  return { passwordFile: join(root, password), isSure: true };
+}
+
+function options(changes: Partial<SanitizeOptions> = {}): SanitizeOptions {
+  return {
+    ...{ input: "heart", out: join(root, "out.csv"), schema: SCHEMA, labels: labelRuleOf("randomised:0.5") },
+    ...{ method: "dct-laplace", epsilon: 1, promise: "record", coefficients: 8, clip: 3, delta: 1e-5 },
+    ...{ records: undefined, isDryRun: false, steward: signing("right"), second: null },
+    ...changes,
+  };
+}
+
+/** What the ledger says now. */
+async function ledger() {
+  const site = await openSite(context.folder.path, { environment: {}, now: () => new Date() });
+  const { sanitizings, tip } = site.ledger.state;
+  site.close();
+  return { all: [...sanitizings.values()], entries: tip.sequence };
+}
+
+const sanitized = (changes: Partial<SanitizeOptions> = {}) => sanitizeData(context, options(changes));
+const failing = (code: string, text = "") => expect.objectContaining({ code, message: expect.stringContaining(text) });
+
+describe("[SAN11] a data set is noised once, and charged once before that", () => {
+  test("--dry-run says what it would do, of any path, and spends, signs and writes nothing", async () => {
+    const before = await ledger();
+    await sanitized({ isDryRun: true });
+    const page = await readFile(new URL("../../../docs/sanitizers.md", import.meta.url), "utf8");
+    for (const line of [...said, ...printed]) expect(page).toContain(`    ${line}\n`.trimEnd());
+    expect(said.join("\n")).toMatch(/dct-laplace.*recommended/);
+    expect(said.join("\n")).toMatch(/Energy kept, without noise \(.*for this hospital's eyes alone\)/);
+    expect(said.join("\n")).toMatch(
+      /All patients would have paid ε = 1\.\d+ of the data set's cap .*2\.\d+ would be left/,
+    );
+    await writeFile(join(root, "other.csv"), await readFile(records));
+    await sanitized({ isDryRun: true, input: join(root, "other.csv") });
+    expect(await ledger()).toEqual(before);
+    expect(await readdir(root)).not.toContain("out.csv");
+  });
+
+  test("file and manifest are whole, signed, read through the same contract, and closed in the ledger", async () => {
+    await sanitized();
+    const text = await readFile(join(root, "out.csv"), "utf8");
+    const { manifest, signature, publicKey } = Manifest.parse(
+      JSON.parse(await readFile(join(root, "out.csv.sanitized.json"), "utf8")),
+    );
+    expect(createHash("sha256").update(text).digest("hex")).toBe(manifest.file);
+    expect(verifyStatement(publicKey, "sanitized-manifest", manifest, signature)).toBe(true);
+    const { all } = await ledger();
+    expect(all).toMatchObject([{ state: "committed", result: manifest.file, body: { charge: manifest.charge } }]);
+    expect(manifest.statement.record).toEqual({ epsilon: expect.closeTo(1.5, 6), delta: 0 });
+    const connector = await openNamed(join(root, "out.csv"));
+    const secret = new Uint8Array(32);
+    const report = await checkContract(connector, document.data, { secret, random: operatingSystemRandom });
+    await connector.close();
+    expect(report).toMatchObject({ records: 303, violated: false });
+    expect((await readdir(root)).filter((name) => /partial|spool/.test(name))).toEqual([]);
+    await show(context);
+    expect(printed.join("\n")).toMatch(
+      /heart sanitized: Laplace noise on records, ε = 1; labels answered at random, ε = 0\.5/,
+    );
+  });
+
+  test("the same file again is refused before anything is spent", async () => {
+    const before = await ledger();
+    await expect(sanitized()).rejects.toThrow(failing("file/exists", "out.csv"));
+    expect(await ledger()).toEqual(before);
+  });
+
+  test("past the cap: refused with the largest ε that fits, which does fit; nothing is spent", async () => {
+    const before = await ledger();
+    const failure: unknown = await sanitized({ out: join(root, "b.csv"), epsilon: 3 }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: "budget/cap-exceeded",
+      remedy: expect.stringContaining("Nothing was spent"),
+    });
+    const largest = Number(/largest --epsilon that fits is (\d+(?:\.\d+)?)/.exec(String(failure))?.[1]);
+    expect(largest).toBeGreaterThan(1);
+    expect(largest).toBeLessThan(2.6);
+    await expect(sanitized({ out: join(root, "b.csv"), epsilon: largest * 1.01 })).rejects.toThrow(/that fits/);
+    await sanitized({ isDryRun: true, epsilon: largest });
+    expect(await ledger()).toEqual(before);
+  });
+
+  test("a file that can't be finished: the charge is spent, told, and no file is there", async () => {
+    await mkdir(join(root, "late.csv.partial"));
+    await writeFile(join(root, "late.csv.partial", "in-the-way"), "");
+    const epsilon = { epsilon: 0.1, labels: labelRuleOf("dropped"), out: join(root, "late.csv") };
+    await expect(sanitized(epsilon)).rejects.toThrow(failing("sanitizer/not-written", "is spent, and no file"));
+    expect((await ledger()).all.at(-1)).toMatchObject({ state: "acting", result: null });
+    expect(await readdir(root)).not.toContain("late.csv");
+    await show(context);
+    expect(printed.join("\n")).toContain("No file was finished for it: the charge stays spent");
+  });
+});
+
+const Manifest = z.object({
+  manifest: z.looseObject({ file: z.string(), charge: z.string(), statement: z.looseObject({ record: z.unknown() }) }),
+  signature: z.string(),
+  publicKey: z.string(),
+});
+
+describe("[SAN12] what has no figure for a record takes two stewards, and no cap is charged", () => {
+  test.each([
+    ["pixels", { method: "pixel-laplace", labels: labelRuleOf("dropped") }],
+    ["no clip", { method: "dct-metric", clip: undefined, promise: "metric", labels: labelRuleOf("dropped") }],
+    ["floating point", { method: "dct-metric", sampler: "floating-point", labels: labelRuleOf("dropped") }],
+    ["public labels", { epsilon: 0.05, labels: labelRuleOf("public") }],
+  ] as const)("%s: refused with one", async (_, changes) => {
+    const before = await ledger();
+    await expect(sanitized({ ...changes, out: join(root, "p.csv") })).rejects.toThrow(
+      failing("steward/second-missing"),
+    );
+    expect(await ledger()).toEqual(before);
+  });
+
+  test("with two it is written, named what it is, and nothing is charged", async () => {
+    const spent = async () => JSON.stringify((await ledger()).all.map(({ body }) => body.events));
+    const before = await spent();
+    const out = join(root, "pixels.csv");
+    const second = { ...signing("second"), as: "Dr. Koch" };
+    await sanitized({ method: "pixel-laplace", labels: labelRuleOf("dropped"), out, second });
+    const newest = (await ledger()).all.at(-1);
+    expect(newest?.body.disclosure).toEqual({ of: ["features"], by: ["Dr. Bell", "Dr. Koch"] });
+    expect(await spent()).toBe(before.replace(/]$/, ",[]]"));
+    expect(said.join("\n")).toContain("UNPROTECTED");
+    const [, header] = /^(.*)\n/.exec(await readFile(out, "utf8")) ?? [];
+    expect(header?.split(",")).not.toContain(document.data.label.name);
+    expect(header?.split(",")).toContain(document.data.columns[0]?.name);
+  });
+});
+
+describe("[SAN13] what can't be done is refused before anything is spent", () => {
+  const wrong = (changes: Partial<SanitizeOptions>) => sanitized({ out: join(root, "never.csv"), ...changes });
+
+  test.each([
+    ["clip 0", { clip: 0 }, /l1Bound/],
+    ["no clip for a record's figure", { clip: undefined }, /Without a clip/],
+    ["no clip for metric noise by record", { method: "dct-metric", clip: undefined }, /Without a clip/],
+    ["ε 0", { epsilon: 0 }, /epsilon/],
+    ["ε below 0", { epsilon: -1 }, /epsilon/],
+    ["ε of 10⁹", { epsilon: 1e9 }, /epsilon/],
+    ["more coefficients than columns", { coefficients: 10_000 }, /has no 10000 coefficients/],
+    ["half a coefficient", { coefficients: 1.5 }, /coefficients/],
+    ["a first clip below 0", { firstClip: -1 }, /firstBound/],
+    ["a projection by distance", { method: "projection", promise: "metric" }, /promise is for a record/],
+    ["a projection on no dimension", { method: "projection", dimensions: 0 }, /dimensions/],
+    ["a seed that is none", { method: "projection", seed: 0.5 }, /seed/],
+    ["too much noise to draw", { epsilon: 1e-12 }, /so much noise/],
+    ["an unknown data set", { input: "hart" }, /neither a registered data set nor the path of one/],
+    ["a path that isn't registered", { input: SCHEMA }, /neither a registered data set/],
+    ["no such folder", { out: "/nowhere/at/all.csv" }, /there is no folder/],
+    ["no such study file", { schema: "/nowhere.yaml" }, /can't be read/],
+    ["a wrong password", { steward: { passwordFile: "wrong", isSure: true } }, /password/i],
+  ] as const)("%s", async (_, changes, text) => {
+    const before = await ledger();
+    const given: Partial<SanitizeOptions> = changes;
+    const steward = given.steward === undefined ? signing("right") : signing("wrong");
+    await expect(wrong({ ...given, steward })).rejects.toThrow(text);
+    expect(await ledger()).toEqual(before);
+    expect((await readdir(root)).filter((name) => name.startsWith("never"))).toEqual([]);
+  });
+
+  test.each(["randomised", "randomised:0", "randomised:99", "public:1", "secret"])("--labels %s", (text) => {
+    expect(() => labelRuleOf(text)).toThrow(failing("sanitizer/label-rule"));
+  });
+
+  test("a large ε is warned of; data that changed, don't fit, have no cap or are frozen are refused", async () => {
+    await sanitized({ isDryRun: true, input: records, epsilon: 0.5, labels: labelRuleOf("randomised:20") }).catch(
+      () => null,
+    );
+    expect(said.join("\n")).toMatch(/WARNING: ε = 20/);
+    const file = join(root, "new.csv");
+    await writeFile(file, `${await readFile(records, "utf8")}\n`);
+    await register(context, "new", file);
+    await expect(wrong({ input: "new" })).rejects.toThrow(failing("budget/no-cap"));
+    await appendFile(file, "\n");
+    await expect(wrong({ input: "new" })).rejects.toThrow(failing("data/changed"));
+    const unfit = join(root, "unfit.csv");
+    await writeFile(unfit, (await readFile(records, "utf8")).replace("cleveland,63.0", "cleveland,Secret"));
+    await register(context, "unfit", unfit);
+    await expect(wrong({ input: "unfit" })).rejects.toThrow(failing("data/contract-violated"));
+    expect(said.join("\n")).not.toContain("Secret");
+  });
+});

@@ -1,0 +1,217 @@
+/** `consilium-site sanitize`: a data set noised once, charged once, and that before any noise is drawn. */
+import { realpath } from "node:fs/promises";
+import { Failure } from "@consilium/shared/failure/failure";
+import { ChargeId } from "@consilium/shared/ledger/entry";
+import { energyKept } from "@consilium/shared/sanitizer/energy";
+import type { LabelRule } from "@consilium/shared/sanitizer/method";
+import { statementOf } from "@consilium/shared/sanitizer/statement";
+import { signStatement } from "@consilium/shared/signing/ed25519";
+import type { DataContract } from "@consilium/shared/study/contract";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { SiteName } from "@consilium/shared/units/identity";
+import { readStudyFile } from "@consilium/storage/studyFile";
+import { z } from "zod";
+import { contentOf, requireUnchanged } from "../contract/content.ts";
+import { rulesOf } from "../sanitizer/unitFeatures.ts";
+import { DISCLOSURE_DOMAIN, SanitizeWords } from "../steward/statement.ts";
+import { readKeys } from "../storage/keys.ts";
+import { DatasetRecord } from "../storage/records.ts";
+import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
+import { describeReport, misfit } from "./contractReport.ts";
+import { requireFolderOf } from "./localFile.ts";
+import { runnable } from "./output.ts";
+import { manifestOf, requireNew, writeWhole } from "./sanitizeFile.ts";
+import { manifestText } from "./sanitizeManifest.ts";
+import type { MethodOptions } from "./sanitizeMethod.ts";
+import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
+import { type Source, type Survey, survey } from "./sanitizeRead.ts";
+import { comparison, foretold } from "./sanitizeReport.ts";
+import { noisedLines } from "./sanitizeWrite.ts";
+
+export interface SanitizeOptions extends MethodOptions {
+  /** Name or path of a registered data set; with `isDryRun` any path. */
+  readonly input: string;
+  readonly out: string;
+  /** Study file whose contract the data are read through. */
+  readonly schema: string;
+  readonly labels: LabelRule;
+  /** Records of one patient, beyond which they are left out; the contract's where it isn't given. */
+  readonly records: number | undefined;
+  readonly isDryRun: boolean;
+  readonly steward: StewardOptions;
+  /** Another steward, where something leaves without a figure for a record. */
+  readonly second: StewardOptions | null;
+}
+
+export async function sanitizeData(context: CommandContext, options: SanitizeOptions): Promise<void> {
+  const { output } = context;
+  const record = await registered(context, options);
+  if (!options.isDryRun) {
+    await requireFolderOf(options.out);
+    requireNew(options.out);
+  }
+  const source = await sourceOf(context, options, record);
+  const { contract } = source;
+  const rules = rulesOf(contract);
+  const { labelValues, recordsPerPatient } = rules;
+  const counts = { columns: rules.low_C.length, labelValues, recordsPerPatient };
+  const plan = planOf(options, options.labels, counts);
+  const surveyed = await survey(source, operatingSystemRandom);
+  requireFitting(context, surveyed, options);
+  const statement = statementOf(plan.all, plan.labels.label, options.delta);
+  const compared = comparison(options, plan.method);
+  const energy =
+    "coefficients" in plan.method
+      ? energyKept(surveyed.sample, rules, [plan.method.coefficients, counts.columns])
+      : null;
+  for (const line of foretold(statement, compared, energy, options.clip)) output.say(line);
+  const purse = record === null ? null : await purseOf(context, record.dataset);
+  const largest = () => (purse === null ? null : largestEpsilon(purse, options, options.labels, counts));
+  if (purse !== null) for (const line of leftLines(purse, plan, largest)) output.say(line);
+  if (options.isDryRun || record === null) {
+    output.result({ method: plan.method, statement, compared, events: plan.all }, [
+      ...(output.isJson ? [] : ["Nothing was noised, written or spent."]),
+    ]);
+    return;
+  }
+  const words = wordsOf(record, plan, recordsPerPatient);
+  await signed(context, options, words);
+  await finish(context, { options, source, surveyed, plan, statement, words });
+}
+
+interface Spent {
+  readonly options: SanitizeOptions;
+  readonly source: Source;
+  readonly surveyed: Survey;
+  readonly plan: Plan;
+  readonly statement: ReturnType<typeof statementOf>;
+  readonly words: SanitizeWords;
+}
+
+/** From here on the charge is spent, whatever happens: what fails says so. The file has its name once it is booked. */
+async function finish(context: CommandContext, { options, source, surveyed, plan, statement, words }: Spent) {
+  const { output } = context;
+  const { charge, dataset } = words;
+  try {
+    const { identity } = await readKeys(context.folder);
+    const { kept } = surveyed;
+    const lines = await noisedLines({ source, kept, plan, out: options.out, say: output.say });
+    const file = writeWhole(options.out, lines);
+    const { site } = await askSite(context, { ask: "next-decision" }, z.object({ site: SiteName }));
+    const about = {
+      words,
+      contract: source.contract,
+      plan,
+      statement,
+      file: file.digest,
+      records: kept.inOrder().length,
+    };
+    const { signed: manifest, text } = manifestText({ site, ...about }, identity);
+    const beside = writeWhole(manifestOf(options.out), [text]);
+    const closing = { ask: "commit-sanitizing", charge, result: file.digest } as const;
+    await askSite(context, closing, z.object({ charge: z.string() }));
+    beside.place();
+    file.place();
+    output.result({ out: options.out, ...manifest }, [
+      `Wrote ${options.out}, SHA-256 ${file.digest}, and ${manifestOf(options.out)}.`,
+      `${dataset} has paid for it once (${charge}); whatever is computed from that file alone costs nothing more.`,
+      runnable("Next: consilium-site budget show"),
+    ]);
+  } catch (cause) {
+    throw spentInVain(charge, cause);
+  }
+}
+
+async function registered(
+  context: CommandContext,
+  { input, isDryRun }: SanitizeOptions,
+): Promise<DatasetRecord | null> {
+  const datasets = await askSite(context, { ask: "datasets" }, z.array(DatasetRecord));
+  const path = await realpath(input).catch(() => null);
+  const record = datasets.find((one) => one.dataset === input) ?? datasets.find((one) => one.path === path);
+  if (record !== undefined) return record;
+  if (isDryRun && path !== null) return null;
+  throw new Failure({
+    code: "data/unregistered",
+    kind: "usage",
+    what: `${input} is neither a registered data set nor the path of one: nobody's budget could pay for it.`,
+    remedy: "Register it first: consilium-site data register NAME PATH. Or only look, with --dry-run.",
+  });
+}
+
+async function sourceOf(
+  { folder }: CommandContext,
+  { input, schema, records }: SanitizeOptions,
+  record: DatasetRecord | null,
+): Promise<Source> {
+  const { document } = readStudyFile(schema);
+  const contract: DataContract = {
+    ...document.data,
+    maxRecordsPerPatient: records ?? document.data.maxRecordsPerPatient,
+  };
+  if (record === null) return { path: input, contract, secret: operatingSystemRandom.bytes(32) };
+  await requireUnchanged(record, contract);
+  const { digest } = await contentOf(record.path);
+  if (digest !== record.content) throw changed(record);
+  const { splitKey } = await readKeys(folder);
+  return { path: record.path, contract, secret: splitKey };
+}
+
+function requireFitting({ output }: CommandContext, { report }: Survey, { input, schema }: SanitizeOptions): void {
+  if (!report.violated) return;
+  for (const line of describeReport(report)) output.say(line);
+  throw misfit(report, `consilium-site sanitize --in ${input} --schema ${schema} …`);
+}
+
+function wordsOf({ dataset, content }: DatasetRecord, plan: Plan, recordsPerPatient: number): SanitizeWords {
+  const { method, labels, events, disclosed } = plan;
+  // Never told twice: not by a copy that was put back either.
+  const unique = Buffer.from(operatingSystemRandom.bytes(8)).toString("hex");
+  const charge = ChargeId.parse(`sanitize/${dataset}/${unique}`);
+  return SanitizeWords.parse({ charge, dataset, content, method, labels, recordsPerPatient, events, disclosed });
+}
+
+/** The steward's decision, and another's where something leaves without a figure; durable before any noise is drawn. */
+async function signed(context: CommandContext, { steward, second }: SanitizeOptions, words: SanitizeWords) {
+  const { output } = context;
+  const { dataset, disclosed } = words;
+  const what = disclosed.length === 0 ? "" : ` The ${disclosed.join(" and ")} leave UNPROTECTED; two stewards sign.`;
+  if (disclosed.length > 0 && second === null) throw secondMissing(disclosed);
+  output.say(`Each run is a charge of its own, spent from now on, whatever becomes of the file.${what}`);
+  const { signer } = await stewardOf(context, steward, `Sanitize ${dataset} and charge it?`);
+  const other = disclosed.length === 0 || second === null ? null : await stewardOf(context, second, "Sign for it too?");
+  const also =
+    other === null
+      ? {}
+      : { second: { steward: other.sealed.steward, signature: signStatement(other.signer, DISCLOSURE_DOMAIN, words) } };
+  await decideAs(context, signer, () => ({ action: "sanitize", ...words, ...also }));
+}
+
+function secondMissing(disclosed: readonly string[]): Failure {
+  return new Failure({
+    code: "steward/second-missing",
+    kind: "usage",
+    what: `The ${disclosed.join(" and ")} would leave without a figure for a record: an unprotected disclosure.`,
+    remedy: "Two stewards sign for that: name the other one with --second NAME. Nothing was spent.",
+  });
+}
+
+function changed({ dataset }: DatasetRecord): Failure {
+  return new Failure({
+    code: "data/changed",
+    kind: "config",
+    what: `The file of ${dataset} is not the one that was registered.`,
+    remedy: "Put the registered file back: what is charged once is charged for those very records.",
+  });
+}
+
+function spentInVain(charge: ChargeId, cause: unknown): Failure {
+  const why = cause instanceof Failure ? cause.message : String(cause);
+  return new Failure({
+    code: "sanitizer/not-written",
+    kind: cause instanceof Failure ? cause.kind : "fault",
+    what: `${why} The charge ${charge} is spent, and no file was finished for it.`,
+    remedy: "Mend what was amiss and run it again: that is a new charge.",
+    cause,
+  });
+}

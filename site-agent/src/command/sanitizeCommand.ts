@@ -1,0 +1,81 @@
+import { type Command, Option } from "commander";
+import type { CommandContext } from "./context.ts";
+import { asOption, number, passwordOption, type Shared, type StewardFlags, stewardFlags, yesOption } from "./flags.ts";
+import type { MethodOptions } from "./sanitizeMethod.ts";
+
+interface SanitizeFlags extends StewardFlags, Omit<MethodOptions, "delta"> {
+  readonly in: string;
+  readonly out: string;
+  readonly schema: string;
+  readonly labels: string;
+  readonly delta: number;
+  readonly records?: number;
+  readonly dryRun: boolean;
+  readonly second?: string;
+  readonly secondPasswordFile?: string;
+}
+
+/** A data set noised once, under the steward's signature. */
+export function addSanitizeCommand(
+  program: Command,
+  command: (parent: Command, nameAndArguments: string, description: string) => Command,
+  context: (options: Shared) => CommandContext,
+): void {
+  command(program, "sanitize", "noise a whole data set into a file, once, and charge it once (steward)")
+    .requiredOption("--in <dataset>", "a registered data set, by its name or path; with --dry-run any path")
+    .requiredOption("--out <file>", "a new CSV file; FILE.sanitized.json beside it says how it was made, signed")
+    .requiredOption("--schema <file>", "study file: its columns' public ranges, label, patient key and split")
+    .addOption(
+      new Option("--method <name>", "how each record is noised, by itself")
+        .choices(["dct-laplace", "dct-metric", "pixel-laplace", "projection"])
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--epsilon <number>", "ε of the promise: of a record, a unit of distance, or a pixel", number)
+    .addOption(
+      new Option("--promise <what>", "what ε is of: any two records, or a unit of their L2 distance")
+        .choices(["record", "metric"])
+        .default("record"),
+    )
+    .option("--coefficients <number>", "of the cosine transform, kept and noised; else 50 at most", number)
+    .option("--clip <number>", "public bound of a record's norm: L1 for dct-laplace, else L2", number)
+    .option("--first-clip <number>", "a bound of its own for the first coefficient, which is the mean", number)
+    .addOption(new Option("--sampler <name>", "of dct-metric").choices(["exact", "floating-point"]).default("exact"))
+    .option("--labels <rule>", "randomised:E (charged), public (two stewards sign) or dropped", "randomised:1")
+    .option("--dimensions <number>", "of a projection", number)
+    .option("--seed <number>", "of a projection, public", number)
+    .option("--delta <number>", "δ at which a Gaussian's ε is stated", number, 1e-5)
+    .option("--records <number>", "most records of one patient, who pays for so many; else the schema's", number)
+    .option("--dry-run", "say what it would do and cost; nothing is noised or spent", false)
+    .option("--second <name>", "the other steward, where something leaves without a figure for a record")
+    .option("--second-password-file <file>", "file with that steward's password (mode 0600); else it is asked for")
+    .addOption(asOption())
+    .addOption(passwordOption())
+    .addOption(yesOption())
+    .addHelpText("after", HELP)
+    .action(async (options: Shared & SanitizeFlags) => {
+      const { sanitizeData } = await import("./sanitize.ts");
+      const { labelRuleOf } = await import("./sanitizeMethod.ts");
+      const { second, secondPasswordFile: passwordFile, yes: isSure } = options;
+      await sanitizeData(context(options), {
+        ...options,
+        input: options.in,
+        labels: labelRuleOf(options.labels),
+        records: options.records,
+        isDryRun: options.dryRun,
+        steward: stewardFlags(options),
+        second: second === undefined ? null : { as: second, passwordFile, isSure },
+      });
+    });
+}
+
+const HELP = `
+Which method: dct-laplace and dct-metric keep few coefficients of records whose columns have an order; the table that is
+printed first says which takes less noise for the promise. projection is for columns without one. pixel-laplace hides
+single pixels, never a picture. Public labels, pixel-laplace, dct-metric without --clip or in floating point have no
+figure for a record: two stewards sign for such a disclosure, and no cap is charged for it.
+
+Examples:
+  consilium-site sanitize --in heart --out heart.sanitized.csv --schema study.yaml --method dct-laplace --epsilon 2 \\
+    --coefficients 10 --clip 4 --labels randomised:1 --dry-run
+  consilium-site sanitize --in heart --out films.csv --schema films.yaml --method pixel-laplace --epsilon 0.5 \\
+    --labels dropped --second "Dr. Koch"`;

@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { Failure } from "@consilium/shared/failure/failure";
+import { Digest } from "@consilium/shared/units/identity";
+import { unwritable } from "./localFile.ts";
+
+/** Lines at once. */
+const CHUNK_CHARACTERS = 4 * 1024 * 1024;
+
+/** Name of what says how a sanitized file was made. */
+export function manifestOf(file: string): string {
+  return `${file}.sanitized.json`;
+}
+
+/** Refuses a file that is there, or whose manifest is: one charge is for one file, and no file is replaced. */
+export function requireNew(file: string): void {
+  const there = [file, manifestOf(file)].find((path) => existsSync(path));
+  if (there === undefined) return;
+  throw new Failure({
+    code: "file/exists",
+    kind: "usage",
+    what: `${there} exists already; a sanitized file replaces none.`,
+    remedy: "Name a new file with --out.",
+  });
+}
+
+/** A file under a name of its own, on the disk with its last byte; `place` gives it the name that was asked for. */
+export interface WholeFile {
+  readonly digest: Digest;
+  place(): void;
+  discard(): void;
+}
+
+/** Writes all lines and makes them durable, or leaves nothing. */
+export function writeWhole(file: string, lines: Iterable<string>): WholeFile {
+  const temporary = `${file}.partial`;
+  const hash = createHash("sha256");
+  const discard = (): void => rmSync(temporary, { force: true });
+  try {
+    // What a process that was killed left there has no name that anybody reads.
+    discard();
+    const descriptor = openSync(temporary, "wx", 0o600);
+    try {
+      let text = "";
+      const flush = (): void => {
+        const bytes = Buffer.from(text, "utf8");
+        hash.update(bytes);
+        for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+        text = "";
+      };
+      for (const line of lines) {
+        text += `${line}\n`;
+        if (text.length >= CHUNK_CHARACTERS) flush();
+      }
+      flush();
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (cause) {
+    discard();
+    throw cause instanceof Failure ? cause : unwritable(file, cause);
+  }
+  return { digest: Digest.parse(hash.digest("hex")), place: () => place(temporary, file), discard };
+}
+
+function place(temporary: string, file: string): void {
+  requireAbsent(file);
+  renameSync(temporary, file);
+  const folder = openSync(dirname(file), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function requireAbsent(file: string): void {
+  if (existsSync(file)) requireNew(file);
+}

@@ -1,0 +1,47 @@
+import { digestOfJson } from "@consilium/shared/encoding/digest";
+import type { SanitizerStatement } from "@consilium/shared/sanitizer/statement";
+import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
+import type { DataContract } from "@consilium/shared/study/contract";
+import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import type { SanitizeWords } from "../steward/statement.ts";
+import type { Plan } from "./sanitizePlan.ts";
+
+/** Domain of the site's signature over a manifest. */
+const MANIFEST_DOMAIN = "sanitized-manifest";
+
+export interface Written {
+  readonly site: SiteName;
+  readonly words: SanitizeWords;
+  readonly contract: DataContract;
+  readonly plan: Plan;
+  readonly statement: SanitizerStatement;
+  readonly file: Digest;
+  readonly records: number;
+}
+
+/** What says of a sanitized file how it was made and what it promises: signed by the site, for whoever holds the file. */
+export function manifestText({ site, words, contract, plan, statement, file, records }: Written, identity: Signer) {
+  const { charge, dataset, content, method, labels, recordsPerPatient, disclosed } = words;
+  const manifest = {
+    kind: "consilium-sanitized",
+    formatVersion: 1,
+    site,
+    dataset,
+    content,
+    charge,
+    file,
+    records,
+    contract: digestOfJson(contract),
+    method,
+    labels,
+    recordsPerPatient,
+    events: plan.all,
+    charged: plan.events,
+    disclosed,
+    neighbours: "one patient replaced by another with as many records; under caps, replaced by nothing (zero-out)",
+    statement,
+  };
+  const signature = signStatement(identity, MANIFEST_DOMAIN, manifest);
+  const signed = { manifest, signature, publicKey: identity.publicKey };
+  return { signed, text: JSON.stringify(signed, null, 2) };
+}
