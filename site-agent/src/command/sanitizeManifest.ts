@@ -19,7 +19,7 @@ export interface Written {
   readonly records: number;
 }
 
-/** What says of a sanitized file how it was made and what it promises: signed by the site, for whoever holds the file. */
+/** What says of a sanitized file how it was made and what it promises: signed by the site, for whoever holds it. */
 export function manifestText({ site, words, contract, plan, statement, file, records }: Written, identity: Signer) {
   const { charge, dataset, content, method, labels, recordsPerPatient, disclosed } = words;
   const manifest = {

@@ -9,7 +9,7 @@ import type { MethodOptions } from "./sanitizeMethod.ts";
 /** Above it hardly any two records stay hard to tell apart: each output is e^20 times likelier under one. */
 const EPSILON_WARNED = 20;
 
-/** What the methods need for the promise that was asked for, the least proven one marked; for DCTs with a clip alone. */
+/** What the methods need for the promise asked for, the least proven one marked; for DCTs with a clip alone. */
 export function comparison({ promise, epsilon, clip, firstClip = 0, method }: MethodOptions, of: SanitizerMethod) {
   if (!("coefficients" in of) || clip === undefined) return null;
   const { coefficients } = of;

@@ -53,7 +53,7 @@ export class KeptRecords {
     return [...this.#byPatient].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, { kept }]) => kept);
   }
 
-  /** Place of a record that a second pass reads; null where it isn't kept. Throws where another patient is there now. */
+  /** Place of a record that a second pass reads; null where it isn't kept. Throws where another patient's is there. */
   placeOf({ row, patient }: Pick<ReadRecord, "row" | "patient">): number | null {
     this.#places ??= new Map(this.inOrder().map((record, place) => [record.row, place]));
     const place = this.#places.get(row);
