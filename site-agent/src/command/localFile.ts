@@ -1,21 +1,42 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
+import type { RawValue } from "@consilium/shared/study/features";
 import type { Connector } from "../connector/connector.ts";
 import { openData } from "../connector/open.ts";
 
 /**
  * Opens a data set for whoever typed or registered its path. The connector's failures hold no path, for some cross the
- * wire; this one stays on this terminal.
+ * wire; these stay on this terminal.
  */
 export async function openNamed(path: string): Promise<Connector> {
+  const connector = await openData(path).catch((error: unknown) => {
+    throw withPath(error, path);
+  });
+  return {
+    columns: () => connector.columns(),
+    rows: (columns) => namedRows(connector, columns, path),
+    findings: () => connector.findings(),
+    close: () => connector.close(),
+  };
+}
+
+async function* namedRows(
+  connector: Connector,
+  columns: readonly string[],
+  path: string,
+): AsyncGenerator<readonly (readonly RawValue[])[]> {
   try {
-    return await openData(path);
+    yield* connector.rows(columns);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const { code, kind, message, remedy, fields } = error;
-    throw new Failure({ code, kind, what: `${path}: ${message}`, remedy, fields, cause: error });
+    throw withPath(error, path);
   }
+}
+
+function withPath(error: unknown, path: string): unknown {
+  if (!(error instanceof Failure)) return error;
+  const { code, kind, message, remedy, fields } = error;
+  return new Failure({ code, kind, what: `${path}: ${message}`, remedy, fields, cause: error });
 }
 
 /** Refuses a file to write whose folder isn't there, before the work that fills it. */
