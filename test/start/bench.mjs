@@ -10,7 +10,7 @@ import { say } from "./progress.mjs";
 const USAGE = [
   "Usage: npm run bench -- NAME [--json] [--only CASE] [--write] [--charges COUNT]",
   "  --json     one line of JSON at the end of standard output, the table on standard error",
-  "  --only     cases whose names contain this: engine, growth, privacy, round",
+  "  --only     cases whose names contain this: data, engine, growth, privacy, round",
   "  --write    puts the figures into docs/benchmarks.md: engine, growth, privacy",
   "  --charges  length of the ledger that is measured, 100000 unless told: privacy",
   "On two idle cores engine takes about 10 minutes, growth 5, the others less. What else runs is in the figures.",
@@ -37,7 +37,7 @@ if (name !== undefined && names.includes(name)) {
 function refuseUnknown() {
   try {
     const writes = ["engine", "growth", "privacy"].includes(name);
-    const only = writes || name === "round" ? { only: { type: "string" } } : {};
+    const only = writes || ["data", "round"].includes(name) ? { only: { type: "string" } } : {};
     const write = writes ? { write: { type: "boolean" } } : {};
     if ([name, ...args].includes("--help")) {
       say(USAGE);
