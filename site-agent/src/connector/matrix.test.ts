@@ -154,6 +154,15 @@ describe("[DAT19] matrices of text and Parquet are the numbers that were written
     );
   });
 
+  test("blank lines are no lines", async () => {
+    const path = file("csv", "x,a,b\n\nr1,1,2\n\nr2,3,4\n\n");
+    const byGenes = dataset(path, "orientation: genes-by-samples", ["a", "b"], true);
+    expect(await read(byGenes, ["r2", "pid"])).toEqual([
+      [3, "p0"],
+      [4, "p1"],
+    ]);
+  });
+
   test("Parquet with the compressions of its writers; several row groups", async () => {
     const connection = await (await DuckDBInstance.create(":memory:", { threads: "1" })).connect();
     for (const codec of ["snappy", "zstd", "gzip", "uncompressed"]) {

@@ -3,7 +3,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Connector, unreadableData } from "./connector.ts";
 import { harmonised } from "./harmonise.ts";
-import { type DatasetFile, parseDatasetFile, type Source } from "./source.ts";
+import { type DatasetFile, type PostgresSource, parseDatasetFile, type Source } from "./source.ts";
 import { MAGIC, resolveFile, startsWith, tableKind } from "./sourceFile.ts";
 
 /** A data set's file is a page of settings. */
@@ -70,18 +70,18 @@ async function openBare(path: string): Promise<Connector> {
   );
 }
 
-/** Files and folders that a data set lies in, by their absolute paths. */
-export interface FilesBehind {
+/** What a data set lies in; files and folders by their absolute paths. */
+export interface Behind {
   /** What holds records: the same file under two data sets would give its patients two budgets. */
   readonly records: readonly string[];
   /** What names columns. */
   readonly names: readonly string[];
+  /** The server and what is asked of it, which has no bytes to hold against a later look; `null` where files hold all. */
+  readonly database: string | null;
 }
 
-/** `null` where it lies in a database server. */
-export function filesBehind(source: Source, at: OpenedDatasetFile["at"]): FilesBehind | null {
+export function whatIsBehind(source: Source, at: OpenedDatasetFile["at"]): Behind {
   const { table, sqlite, postgres, matrix, series, fhir } = source;
-  if (postgres !== undefined) return null;
   const there = (files: readonly (string | undefined)[]) => files.filter((file) => file !== undefined).map(at);
   return {
     records: there([
@@ -89,5 +89,11 @@ export function filesBehind(source: Source, at: OpenedDatasetFile["at"]): FilesB
       ...[series?.file, series?.patients?.file, fhir?.folder],
     ]),
     names: there([matrix?.genes?.file, matrix?.samples?.file]),
+    database: postgres === undefined ? null : identityOf(postgres),
   };
+}
+
+function identityOf({ host, port, database, table, query }: PostgresSource): string {
+  const asked = table ?? (query ?? "").trim().replace(/\s+/g, " ");
+  return JSON.stringify([host.toLowerCase(), port, database, asked]);
 }

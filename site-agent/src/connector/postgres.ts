@@ -100,7 +100,7 @@ async function clientOf(source: PostgresSource, at: (path: string) => string): P
   const isSocket = host.startsWith("/");
   const ca = tls === "off" || tls.ca === undefined ? undefined : await certificateIn(at(tls.ca));
   const { default: pg } = await import("pg");
-  return new pg.Client({
+  const client = new pg.Client({
     host,
     port,
     database,
@@ -112,6 +112,9 @@ async function clientOf(source: PostgresSource, at: (path: string) => string): P
     application_name: "consilium-site",
     types: { getTypeParser: () => String },
   });
+  // A connection that is lost between two pages: the next page's query tells it.
+  client.on("error", () => undefined);
+  return client;
 }
 
 async function secretIn(path: string): Promise<string> {

@@ -66,11 +66,12 @@ interface Wanted {
 
 async function* linesOf(file: string, { delimiter, width, from, to, wanted }: Wanted): AsyncGenerator<MatrixLine> {
   const values = new Float64Array(to - from);
-  let number = 0;
+  let [number, index] = [0, -1];
   for await (const line of fileLines(file)) {
     number += 1;
-    const index = number - 2;
-    if (number === 1 || line.length === 0 || (wanted !== null && !wanted.has(index))) continue;
+    if (number === 1 || line.length === 0) continue;
+    index += 1;
+    if (wanted !== null && !wanted.has(index)) continue;
     let [start, cell] = [0, -1];
     let name = "";
     for (let at = 0; at <= line.length; at++) {

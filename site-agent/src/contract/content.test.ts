@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataContract } from "@consilium/shared/study/contract";
@@ -52,5 +52,36 @@ describe("[DAT14] the bytes of a data set are those of its file and of all behin
     await writeFile(path, "age,label\n50,1\n");
     const third = await contentOf(file);
     expect([third.digest === second.digest, third.files[0] === first.files[0]]).toEqual([false, false]);
+  });
+
+  test("a database has no digest, and is known by its server and what is asked of it", async () => {
+    const contentWith = async (keys: string) => {
+      const file = join(folder, "database.yaml");
+      await writeFile(file, dataset(`{ postgres: { database: d, user: u, ${keys} } }`));
+      return contentOf(file);
+    };
+    const first = await contentWith("host: DB, query: select  a from t");
+    expect(first.digest).toBeNull();
+    expect(await contentWith("host: db, port: 5432, query: select a from t")).toEqual(first);
+    expect((await contentWith("host: db, query: select b from t")).files).not.toEqual(first.files);
+  });
+
+  test("a split that hangs on rows is refused of a database, by name", async () => {
+    const file = join(folder, "database.yaml");
+    await writeFile(file, dataset("{ postgres: { host: db, database: d, user: u, table: t } }"));
+    const registered = { dataset: "clinic", path: file, content: null };
+    await expect(requireUnchanged(registered, contract({}))).rejects.toMatchObject({ code: "data/split-needs-keys" });
+    await expect(requireUnchanged(registered, contract({ patient: "id" }))).resolves.toBeUndefined();
+  });
+
+  test("a folder's bytes are those of its files and their names", async () => {
+    await mkdir(join(folder, "export"));
+    const file = join(folder, "fhir.yaml");
+    await writeFile(file, dataset("{ fhir: { folder: export, columns: { sex: { patient: sex } } } }"));
+    await writeFile(join(folder, "export/Patient.ndjson"), "one");
+    const first = await contentOf(file);
+    expect(await contentOf(file)).toEqual(first);
+    await rename(join(folder, "export/Patient.ndjson"), join(folder, "export/P.ndjson"));
+    expect((await contentOf(file)).files).not.toEqual(first.files);
   });
 });

@@ -6,7 +6,7 @@ import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { Digest } from "@consilium/shared/units/identity";
-import { filesBehind, readDatasetFile } from "../connector/open.ts";
+import { readDatasetFile, whatIsBehind } from "../connector/open.ts";
 import { resolveFile } from "../connector/sourceFile.ts";
 import { isSplitByKey } from "../split/keyedHash.ts";
 
@@ -23,7 +23,7 @@ export interface RegisteredFile {
 export interface Content {
   /** Of all that decides a record: the data set's file and every file behind it; `null` where a database server is. */
   readonly digest: Digest | null;
-  /** Of each file that records lie in, by itself: the same file under two data sets is found. */
+  /** Of each file that records lie in, by itself, or of a database's name: the same under two data sets is found. */
   readonly files: readonly Digest[];
 }
 
@@ -34,11 +34,15 @@ export async function contentOf(path: string): Promise<Content> {
     const digest = await digestOfFile(path);
     return { digest, files: [digest] };
   }
-  const behind = filesBehind(dataset.file.source, dataset.at);
-  if (behind === null) return { digest: null, files: [] };
+  const behind = whatIsBehind(dataset.file.source, dataset.at);
+  if (behind.database !== null) return { digest: null, files: [digestOfText(behind.database)] };
   const files = await digestsOf(behind.records);
   const all = canonicalJson({ dataset: await digestOfFile(path), files, names: await digestsOf(behind.names) });
-  return { digest: Digest.parse(createHash("sha256").update(all).digest("hex")), files };
+  return { digest: digestOfText(all), files };
+}
+
+function digestOfText(text: string): Digest {
+  return Digest.parse(createHash("sha256").update(text).digest("hex"));
 }
 
 async function digestsOf(paths: readonly string[]): Promise<Digest[]> {
