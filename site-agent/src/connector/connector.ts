@@ -15,10 +15,10 @@ export interface Connector {
   close(): Promise<void>;
 }
 
-/** Values that were left out because the data set's own file says nothing of them. */
+/** Values, or whole files, that were left out because the data set's own file says nothing of them. */
 export interface SourceFinding {
   readonly column: string;
-  readonly problem: "not-recoded" | "not-converted" | "scale-differs" | "off-scale";
+  readonly problem: "not-recoded" | "not-converted" | "scale-differs" | "off-scale" | "left-out";
   /** Records. */
   readonly count: number;
 }

@@ -40,13 +40,15 @@ export async function readDatasetFile(path: string): Promise<OpenedDatasetFile |
 }
 
 async function openSource(source: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
-  const { table, sqlite, postgres, matrix, series, fhir } = source;
+  const { table, sqlite, postgres, matrix, series, fhir, images, dicom } = source;
   if (table !== undefined) return (await import("./table.ts")).openTable(at(table.file), table);
   if (sqlite !== undefined) return (await import("./sqlite.ts")).openSqlite(at(sqlite.file), sqlite);
   if (postgres !== undefined) return (await import("./postgres.ts")).openPostgres(postgres, at);
   if (matrix !== undefined) return (await import("./matrix.ts")).openMatrix(matrix, at);
   if (series !== undefined) return (await import("./series.ts")).openSeries(series, at);
   if (fhir !== undefined) return (await import("./fhir.ts")).openFhir(fhir, at);
+  if (images !== undefined) return (await import("./images.ts")).openImages(images, at);
+  if (dicom !== undefined) return (await import("./dicom.ts")).openDicom(dicom, at);
   throw new Error("Broken invariant: a source has exactly one kind");
 }
 
@@ -81,12 +83,13 @@ export interface Behind {
 }
 
 export function whatIsBehind(source: Source, at: OpenedDatasetFile["at"]): Behind {
-  const { table, sqlite, postgres, matrix, series, fhir } = source;
+  const { table, sqlite, postgres, matrix, series, fhir, images, dicom } = source;
   const there = (files: readonly (string | undefined)[]) => files.filter((file) => file !== undefined).map(at);
   return {
     records: there([
       ...[table?.file, sqlite?.file, matrix?.file, matrix?.annotations.file],
       ...[series?.file, series?.patients?.file, fhir?.folder],
+      ...[images?.folder, images?.table?.file, dicom?.folder, dicom?.labels?.file],
     ]),
     names: there([matrix?.genes?.file, matrix?.samples?.file]),
     database: postgres === undefined ? null : identityOf(postgres),

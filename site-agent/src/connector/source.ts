@@ -6,6 +6,7 @@ import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
 import { z } from "zod";
 import { FhirRule } from "./fhirRule.ts";
 import { Harmonise } from "./harmonise.ts";
+import { DicomSource, ImagesSource } from "./pictureSource.ts";
 
 const FilePath = z.string().min(1).max(4096).describe("Path of a file, from the folder of this one.");
 
@@ -128,6 +129,8 @@ export const Source = z
     matrix: MatrixSource.optional(),
     series: SeriesSource.optional(),
     fhir: FhirSource.optional(),
+    images: ImagesSource.optional(),
+    dicom: DicomSource.optional(),
   })
   .superRefine((source, context) => {
     const named = Object.keys(source);

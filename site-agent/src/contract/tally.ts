@@ -33,6 +33,7 @@ export const PROBLEMS = {
   "split-disagrees": ["patients with records in both train and test", "Give all records of a patient the same split."],
   "no-records": ["the file has no records", "Export it again."],
   "out-of-range": ["records outside the public range, clipped to it", "Check the unit; clipping is harmless if rare."],
+  "left-out": ["DICOM files without a usable image", "consilium-site data deidentify tells why, with counts."],
   "off-scale": ["records off the scale that the data set's file expects", "Check them; a few are seldom harm."],
   "all-missing": ["no record has a value; all are filled", "Nothing to do if it is not recorded here."],
   "duplicate-records": ["records that repeat an earlier one exactly", "Check the export."],
@@ -51,6 +52,7 @@ export type Problem = keyof typeof PROBLEMS;
 
 const WARNINGS: ReadonlySet<Problem> = new Set([
   "out-of-range",
+  "left-out",
   "off-scale",
   "all-missing",
   "duplicate-records",
