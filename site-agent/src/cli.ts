@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { CommandContext } from "./command/context.ts";
 import { DATA_HELP } from "./command/dataHelp.ts";
 import { addDataReport } from "./command/dataReportCommand.ts";
+import { addDeidentify } from "./command/deidentifyCommand.ts";
 import { addEngineCommands } from "./command/engineCommands.ts";
 import {
   type ApproveFlags,
@@ -162,6 +163,7 @@ dataCommands
 
 addDataReport(dataCommands, outputOf);
 addSanitizeCommand(program, command, context);
+addDeidentify(dataCommands, command, context, stopSignal);
 
 const studyCommands = program.command("study").description("studies proposed to this site");
 command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>

@@ -6,7 +6,7 @@ codes become those that studies ask for:
 
   apiVersion: consilium/v1
   kind: Dataset
-  source:                    # one of table, sqlite, postgres, matrix, series, fhir
+  source:                    # or table, postgres, matrix, series, fhir, images, dicom
     sqlite: { file: clinic.db, table: visits }
   harmonise:                 # the site's own; never in a study
     chol: { from: Cholesterin, convert: { from: mmol/L, to: mg/dL, of: cholesterol } }

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { RawValue } from "@consilium/shared/study/features";
 import type { Connector } from "../connector/connector.ts";
+import { BrokenFiles } from "../connector/folder.ts";
 import { openData } from "../connector/open.ts";
 
 /**
@@ -33,10 +34,17 @@ async function* namedRows(
   }
 }
 
+const BROKEN_SHOWN = 20;
+
+/** With the path, and with the names of the files of a folder that couldn't be read. */
 function withPath(error: unknown, path: string): unknown {
   if (!(error instanceof Failure)) return error;
   const { code, kind, message, remedy, fields } = error;
-  return new Failure({ code, kind, what: `${path}: ${message}`, remedy, fields, cause: error });
+  const broken = error instanceof BrokenFiles ? error.files : [];
+  const more = broken.length > BROKEN_SHOWN ? [`and ${broken.length - BROKEN_SHOWN} more`] : [];
+  const named = broken.slice(0, BROKEN_SHOWN).map((file) => `${file.name}: ${file.code}`);
+  const what = [`${path}: ${message}`, ...named, ...more].join("\n  ");
+  return new Failure({ code, kind, what, remedy, fields, cause: error });
 }
 
 /** Refuses a file to write whose folder isn't there, before the work that fills it. */

@@ -1,0 +1,240 @@
+/**
+ * `consilium-site data deidentify`: copies of a folder's DICOM files, whole or not at all, with a report of what was
+ * done.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { isThere } from "@consilium/certs/files";
+import { Failure } from "@consilium/shared/failure/failure";
+import type { Signer } from "@consilium/shared/signing/ed25519";
+import { parseSource } from "@consilium/shared/study/issues";
+import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { fileIn, filesBelow, realFolder } from "../connector/folder.ts";
+import { safeObject } from "../deidentification/dicomFile.ts";
+import { DicomRules } from "../deidentification/dicomRules.ts";
+import { hashPatientKey, type SiteSecret } from "../deidentification/patientKey.ts";
+import {
+  DeidentificationReport,
+  DeidentificationTally,
+  isSignedBy,
+  outputDigest,
+  reportLines,
+} from "../deidentification/report.ts";
+import { TAG, textOf } from "../dicom/dataset.ts";
+import { writeDicom } from "../dicom/write.ts";
+import { isJoined } from "../storage/folder.ts";
+import { readKeys } from "../storage/keys.ts";
+import type { CommandContext } from "./context.ts";
+
+export interface DeidentifyOptions {
+  readonly folder: string;
+  readonly out: string;
+  readonly rules: string | undefined;
+}
+
+const REPORT = "report.json";
+const REPORT_TEXT = "report.txt";
+const SECRET_BYTES = 32;
+const PROGRESS_MS = 2000;
+const BROKEN_NAMED = 20;
+
+interface Owner {
+  readonly secret: SiteSecret;
+  readonly signer: Signer | null;
+}
+
+export async function deidentify(
+  context: CommandContext,
+  options: DeidentifyOptions,
+  stop: AbortSignal,
+): Promise<void> {
+  const { output } = context;
+  const rules = await readRules(options.rules);
+  const source = await realFolder(options.folder);
+  const out = await freeFolder(options.out, source);
+  const owner = await ownerOf(context);
+  const partial = join(dirname(out), `.${basename(out)}.${process.pid}.partial`);
+  await mkdir(partial, { mode: 0o700 });
+  try {
+    const tally = await copyAll(context, source, partial, rules, owner.secret, stop);
+    const report = tally.report(rules, owner.signer);
+    const lines = reportLines(report);
+    await writeWhole(join(partial, REPORT), `${JSON.stringify(report, null, 2)}\n`);
+    await writeWhole(join(partial, REPORT_TEXT), `${lines.join("\n")}\n`);
+    await syncFolder(partial);
+    await rename(partial, out);
+    await syncFolder(dirname(out));
+    output.result({ out, ...report }, [...lines, "", `Written to ${out}; ${REPORT} and ${REPORT_TEXT} are there too.`]);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** `consilium-site data verify FOLDER`: whether the files are those of the report, and whose signature it bears. */
+export async function verifyDeidentified(
+  context: CommandContext,
+  folder: string,
+  key: string | undefined,
+): Promise<void> {
+  const root = await realFolder(folder);
+  const text = await readFile(join(root, REPORT), "utf8").catch(() => {
+    throw unverified("there is no report.json");
+  });
+  const report = DeidentificationReport.parse(JSON.parse(text));
+  const written = new Map<string, string>();
+  for (const path of await filesBelow(root)) {
+    if (path === REPORT || path === REPORT_TEXT) continue;
+    written.set(
+      path,
+      createHash("sha256")
+        .update(await readFile(await fileIn(root, path)))
+        .digest("hex"),
+    );
+  }
+  if (outputDigest(written) !== report.statement.output) throw unverified("a file was altered, added or removed");
+  const wanted =
+    key ?? ((await isJoined(context.folder)) ? (await readKeys(context.folder)).identity.publicKey : undefined);
+  if (wanted !== undefined && !isSignedBy(report, wanted)) throw unverified("the signature isn't the site's");
+  const who = wanted === undefined ? "no key was given, so the signature was not checked" : `signed by ${wanted}`;
+  context.output.result({ folder: root, files: written.size, signedBy: wanted ?? null }, [
+    `The ${written.size} files are those of the report; ${who}.`,
+  ]);
+}
+
+async function copyAll(
+  { output }: CommandContext,
+  source: string,
+  partial: string,
+  rules: DicomRules,
+  secret: SiteSecret,
+  stop: AbortSignal,
+): Promise<DeidentificationTally> {
+  const files = await filesBelow(source);
+  const tally = new DeidentificationTally();
+  const broken: string[] = [];
+  let said = performance.now();
+  for (const file of files) {
+    if (stop.aborted) throw interrupted();
+    try {
+      await copyOne(await readFile(await fileIn(source, file)), partial, rules, secret, tally);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      tally.drop(error.code.replace(/^data\//, ""));
+      broken.push(`${file}: ${error.message}`);
+    }
+    tally.read += 1;
+    if (performance.now() - said < PROGRESS_MS) continue;
+    said = performance.now();
+    output.say(`${tally.read} of ${files.length} files`);
+  }
+  for (const line of broken.slice(0, BROKEN_NAMED)) output.say(line);
+  if (broken.length > BROKEN_NAMED) output.say(`and ${broken.length - BROKEN_NAMED} more that can't be read`);
+  return tally;
+}
+
+/** Named by the new identifiers alone: a file's name often holds the patient's. */
+async function copyOne(
+  bytes: Uint8Array,
+  partial: string,
+  rules: DicomRules,
+  secret: SiteSecret,
+  tally: DeidentificationTally,
+): Promise<void> {
+  const safe = await safeObject(bytes, rules, secret);
+  if (safe.kind === "refused") return tally.drop(safe.why);
+  const instance = textOf(safe.object.dataset, TAG.sopInstance);
+  if (instance === null) return tally.drop("no-identifier");
+  const key = hashPatientKey(secret, safe.patient);
+  const path = `${key.slice(0, 16)}/${instance}.dcm`;
+  if (tally.has(path)) return tally.drop("same-object-twice");
+  const written = writeDicom(safe.object);
+  await mkdir(join(partial, dirname(path)), { recursive: true, mode: 0o700 });
+  await writeWhole(join(partial, path), written);
+  tally.wrote(path, written, key, safe.deeds);
+}
+
+async function readRules(path: string | undefined): Promise<DicomRules> {
+  if (path === undefined) return DicomRules.parse({});
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new Failure({
+      code: "file/unreadable",
+      kind: "usage",
+      what: `${path} can't be read.`,
+      remedy: "Check the path.",
+    });
+  });
+  const { value, findings } = parseSource(openYaml(path, text), DicomRules);
+  if (value !== null) return value;
+  throw new Failure({
+    code: "data/rules-invalid",
+    kind: "config",
+    what: findings.map(formatFinding).join("\n"),
+    remedy: "docs/deidentification.md names the rules.",
+  });
+}
+
+/** Refuses a folder that is there, and one inside the source, which would be read as its own input. */
+async function freeFolder(path: string, source: string): Promise<string> {
+  const out = resolve(await realFolder(dirname(resolve(path))), basename(path));
+  const refuse = (why: string): Failure =>
+    new Failure({
+      code: "file/unwritable",
+      kind: "usage",
+      what: `${out} ${why}.`,
+      remedy: "Name another folder with --out.",
+    });
+  if (await isThere(out)) throw refuse("is there already");
+  if (`${out}${sep}`.startsWith(`${source}${sep}`)) throw refuse("lies in the folder that is read");
+  return out;
+}
+
+/** The site whose data folder is here; without one identifiers hold together within this run alone. */
+async function ownerOf({ folder, output }: CommandContext): Promise<Owner> {
+  if (await isJoined(folder)) {
+    const { splitKey, identity } = await readKeys(folder);
+    return { secret: splitKey, signer: identity };
+  }
+  output.say(
+    "No site has its data folder here: identifiers are replaced for this run alone, and the report is not signed.",
+  );
+  return { secret: operatingSystemRandom.bytes(SECRET_BYTES), signer: null };
+}
+
+async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function interrupted(): Failure {
+  return new Failure({
+    code: "data/interrupted",
+    kind: "refused",
+    what: "Stopped: nothing was written.",
+    remedy: "Run the command again.",
+  });
+}
+
+function unverified(why: string): Failure {
+  return new Failure({
+    code: "data/not-as-reported",
+    kind: "fault",
+    what: `The folder is not as its report says: ${why}.`,
+    remedy: "De-identify again, and compare the key with the site's own.",
+  });
+}

@@ -1,0 +1,119 @@
+/**
+ * What was done to a folder of DICOM files, in figures alone: no value, no name of a file, no identifier of the
+ * originals.
+ */
+import { createHash } from "node:crypto";
+import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
+import { Digest } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { tagText } from "../dicom/dataset.ts";
+import type { AttributeDeed } from "./dicomDeidentify.ts";
+import { DicomRules, REFUSALS } from "./dicomRules.ts";
+
+const count = z.number().int().nonnegative();
+
+export const ReportStatement = z.strictObject({
+  profile: z.literal("DICOM PS3.15 2026c, Annex E, Basic Application Level Confidentiality Profile"),
+  rules: DicomRules,
+  read: count,
+  written: count,
+  /** Files that aren't in the output, by reason. */
+  dropped: z.record(z.string(), count),
+  patients: count,
+  /** Identifiers replaced, repeats included. */
+  uidsReplaced: count,
+  attributes: z.array(
+    z.strictObject({
+      tag: z.string(),
+      name: z.string(),
+      deed: z.enum(["removed", "emptied", "replaced", "shifted", "retained"]),
+      count,
+    }),
+  ),
+  /** SHA-256 over the lines "SHA-256, two blanks, path" of all written files, by path. */
+  output: Digest,
+});
+export type ReportStatement = z.infer<typeof ReportStatement>;
+
+export const DeidentificationReport = z.strictObject({
+  statement: ReportStatement,
+  /** By the site's identity key; null where no site has its data folder here. */
+  signed: z.strictObject({ publicKey: z.string(), signature: z.string() }).nullable(),
+});
+export type DeidentificationReport = z.infer<typeof DeidentificationReport>;
+
+export const PROFILE_NAME = "DICOM PS3.15 2026c, Annex E, Basic Application Level Confidentiality Profile";
+const DOMAIN = "deidentification-report";
+
+/** Adds up what was done, object after object. */
+export class DeidentificationTally {
+  read = 0;
+  private readonly written = new Map<string, string>();
+  private readonly patients = new Set<string>();
+  private readonly dropped = new Map<string, number>();
+  private readonly deeds = new Map<string, AttributeDeed>();
+
+  drop(reason: string): void {
+    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1);
+  }
+
+  /** `path` is the output's. */
+  wrote(path: string, bytes: Uint8Array, patientKey: string, deeds: readonly AttributeDeed[]): void {
+    this.written.set(path, createHash("sha256").update(bytes).digest("hex"));
+    this.patients.add(patientKey);
+    for (const deed of deeds) {
+      const key = `${deed.tag} ${deed.deed} ${deed.name}`;
+      this.deeds.set(key, { ...deed, count: deed.count + (this.deeds.get(key)?.count ?? 0) });
+    }
+  }
+
+  has(path: string): boolean {
+    return this.written.has(path);
+  }
+
+  report(rules: DicomRules, signer: Signer | null): DeidentificationReport {
+    const deeds = [...this.deeds.values()].sort((a, b) => a.tag - b.tag);
+    const statement = ReportStatement.parse({
+      profile: PROFILE_NAME,
+      rules,
+      read: this.read,
+      written: this.written.size,
+      dropped: Object.fromEntries([...this.dropped].sort(([a], [b]) => (a < b ? -1 : 1))),
+      patients: this.patients.size,
+      uidsReplaced: deeds.reduce((sum, one) => sum + (one.name.endsWith("UID") ? one.count : 0), 0),
+      attributes: deeds.map(({ tag, name, deed, count: times }) => ({ tag: tagText(tag), name, deed, count: times })),
+      output: outputDigest(this.written),
+    });
+    const signed =
+      signer === null ? null : { publicKey: signer.publicKey, signature: signStatement(signer, DOMAIN, statement) };
+    return { statement, signed };
+  }
+}
+
+export function outputDigest(written: ReadonlyMap<string, string>): Digest {
+  const lines = [...written].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, digest]) => `${digest}  ${path}\n`);
+  return Digest.parse(createHash("sha256").update(lines.join("")).digest("hex"));
+}
+
+export function isSignedBy({ statement, signed }: DeidentificationReport, publicKey: string): boolean {
+  return signed?.publicKey === publicKey && verifyStatement(publicKey, DOMAIN, statement, signed.signature);
+}
+
+/** The report for people. */
+export function reportLines({ statement, signed }: DeidentificationReport): readonly string[] {
+  const { read, written, dropped, patients, rules, attributes, uidsReplaced } = statement;
+  const reasons: Readonly<Record<string, string>> = REFUSALS;
+  return [
+    `De-identified by ${PROFILE_NAME}.`,
+    `${written} of ${read} files written, of ${patients} patients; ${uidsReplaced} unique identifiers replaced.`,
+    ...Object.entries(dropped).map(([reason, times]) => `  left out: ${times}, ${reasons[reason] ?? reason}`),
+    `Burned-in text: ${typeof rules.burnedIn === "object" ? `${rules.burnedIn.blank.length} rectangles blanked` : rules.burnedIn}.`,
+    `Dates: ${rules.dates}; times: ${rules.times}; retained: ${rules.keep.length === 0 ? "nothing" : rules.keep.join(", ")}.`,
+    "",
+    ...attributes.map((one) => `${one.tag}  ${one.deed.padEnd(8)}  ${String(one.count).padStart(8)}  ${one.name}`),
+    "",
+    `SHA-256 of the output's list: ${statement.output}`,
+    signed === null ? "Not signed: no site has its data folder here." : `Signed by the site's key ${signed.publicKey}`,
+    "What may still identify a person: faces and rare findings in the pictures themselves. See docs/deidentification.md.",
+  ];
+}
