@@ -29,7 +29,10 @@ async function report(out: string, data = join(heart, "data/cleveland.csv"), mor
 describe("consilium-site data report", () => {
   test("one page that asks for nothing, for its owner alone, and the same figures as JSON", async () => {
     const out = join(folder, "heart.html");
-    const { json, page } = await report(out, undefined, { l1Bound: 4, l2Bound: 2 });
+    const svg = join(folder, "heart.svg");
+    const { json, page } = await report(out, undefined, { l1Bound: 4, l2Bound: 2, svg });
+    expect(page).toContain(readFileSync(svg, "utf8").trim());
+    rmSync(svg);
     expect(statSync(out).mode & 0o777).toBe(0o600);
     expect(page).toContain("keep it here, and pass nothing of it on");
     expect(page.match(/(?:src|href)="(?!data:)|url\(|<script|@import/g)).toBeNull();
@@ -62,6 +65,9 @@ describe("consilium-site data report", () => {
     const before = readdirSync(folder);
     const heartPage = join(folder, "heart.html");
     await expect(report(heartPage)).rejects.toMatchObject({ message: `${heartPage} is there already.` });
+    await expect(report(join(folder, "z.html"), undefined, { svg: heartPage })).rejects.toMatchObject({
+      code: "file/eexist",
+    });
     await expect(report(join(folder, "none", "x.html"))).rejects.toMatchObject({ code: "file/unwritable" });
     await expect(report(join(folder, "y.html"), join(folder, "none.csv"))).rejects.toMatchObject({
       code: "data/file-missing",

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { link, rm, writeFile } from "node:fs/promises";
+import { isThere } from "@consilium/certs/files";
 import { Failure } from "@consilium/shared/failure/failure";
 import { systemFailure } from "@consilium/shared/system/errno";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
@@ -8,6 +9,7 @@ import { checkContract } from "../contract/prepare.ts";
 import { type LocalReport, reportOf, type SanitizerWishes } from "../report/localReport.ts";
 import { lookAt } from "../report/look.ts";
 import { reportPage } from "../report/page.ts";
+import { distancePicture } from "../report/plots.ts";
 import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
 
@@ -17,6 +19,8 @@ export interface DataReportOptions extends SanitizerWishes {
   readonly data: string;
   /** HTML file to write; there must be none. */
   readonly out: string;
+  /** The same for the distances alone, as a picture. */
+  readonly svg?: string | undefined;
 }
 
 /** Its owner alone may read it. */
@@ -28,7 +32,7 @@ const SECRET_BYTES = 32;
  * as one file for local eyes. Nothing is registered, charged, logged or sent.
  */
 export async function reportData(output: Output, options: DataReportOptions): Promise<void> {
-  await requireFolderOf(options.out);
+  for (const path of [options.out, options.svg]) if (path !== undefined) await requireNew(path);
   const { document } = readStudyFile(options.study);
   output.say("Reading the data twice: once through the contract, once as they are …");
   const connector = await openNamed(options.data);
@@ -42,8 +46,12 @@ export async function reportData(output: Output, options: DataReportOptions): Pr
   } finally {
     await connector.close();
   }
-  await writeNew(options.out, await reportPage(report, new Date()));
   const { contract, sanitizers } = report;
+  if (options.svg !== undefined) {
+    if (sanitizers === null) throw nothingToDraw();
+    await writeNew(options.svg, distancePicture(sanitizers.distances));
+  }
+  await writeNew(options.out, await reportPage(report, new Date()));
   output.result({ out: options.out, contract, sanitizers: sanitizers === null ? null : figuresOf(sanitizers) }, [
     `${options.out}: ${contract.records} records of ${contract.patients} patients; open it in a browser.`,
     "It holds exact figures of records: keep it at this site.",
@@ -54,6 +62,27 @@ export async function reportData(output: Output, options: DataReportOptions): Pr
 function figuresOf({ energy, distances, ...about }: NonNullable<LocalReport["sanitizers"]>) {
   const { records, columns, clips } = about;
   return { records, columns, clips, energy: energy.kept, distances };
+}
+
+/** Before anything is read: a folder for it, and no file of that name. */
+async function requireNew(path: string): Promise<void> {
+  await requireFolderOf(path);
+  if (!(await isThere(path))) return;
+  throw new Failure({
+    code: "file/eexist",
+    kind: "usage",
+    what: `${path} is there already.`,
+    remedy: "Name another path, or move away what is there.",
+  });
+}
+
+function nothingToDraw(): Failure {
+  return new Failure({
+    code: "data/nothing-to-sanitize",
+    kind: "usage",
+    what: "The study reads too few numbers for a sanitizer: there are no distances to draw.",
+    remedy: "Leave out --svg.",
+  });
 }
 
 /** Whole or not at all, and never over another file. */

@@ -5,6 +5,7 @@ import type { Output } from "./output.ts";
 interface ReportFlags {
   readonly data: string;
   readonly out: string;
+  readonly svg?: string;
   readonly coefficients: readonly number[];
   readonly epsilons: readonly number[];
   readonly clipL1?: number;
@@ -19,6 +20,7 @@ export function addDataReport(parent: Command, outputOf: (options: ReportFlags) 
     .description("a page of what a data set holds and what sanitizers would make of it; for local eyes")
     .requiredOption("--data <path>", "data, or a data set's file")
     .requiredOption("--out <file>", "HTML file to write")
+    .option("--svg <file>", "the distances alone, as a picture")
     .option("--coefficients <K,…>", "how many coefficients of the DCT to keep", wholes, [10, 50])
     .option("--epsilons <ε,…>", "privacy parameters to try", positives, [1, 5, 10, 50, 100, 200])
     .option(

@@ -4,7 +4,7 @@ import { PROBLEMS } from "../contract/tally.ts";
 import type { LocalReport, SanitizerLook } from "./localReport.ts";
 import type { ColumnLook } from "./look.ts";
 import { type PictureRow, pngOf } from "./pictures.ts";
-import { distancePanels, energyPanel, spectrumPanel } from "./plots.ts";
+import { distancePicture, energyPanel, spectrumPanel } from "./plots.ts";
 import { STYLE } from "./style.ts";
 
 /** Rows of the table of columns; of more columns those with most amiss. */
@@ -111,7 +111,7 @@ function sanitizersHtml({ records, columns, clips, energy, spectrum, distances }
       2,
     ),
     "<h3>How far a sanitized record is from the original</h3>",
-    linePlotSvg("Mean distance by method, K and ε, for both promises", distancePanels(distances), distances.length),
+    distancePicture(distances),
     '<p class="quiet">Below the dashed line nothing comes: that much is lost with the other coefficients. Noise on the ' +
       "sphere is shorter, but drawn in floating point: meant, not proven, and no cap can be charged for it.</p>",
   ].join("\n");

@@ -1,4 +1,4 @@
-import type { Panel } from "@consilium/shared/plot/linePlot";
+import { linePlotSvg, type Panel } from "@consilium/shared/plot/linePlot";
 import type { LocalDistances, MethodDistance } from "@consilium/shared/sanitizer/distances";
 import type { LocalEnergy } from "@consilium/shared/sanitizer/energy";
 import type { LocalSpectrum } from "@consilium/shared/sanitizer/spectrum";
@@ -10,9 +10,14 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** Row by row a K, in it a panel for each promise: mean distance by ε, a line a method, and what K alone lose. */
-export function distancePanels(sweeps: readonly LocalDistances[]): readonly Panel[] {
+function distancePanels(sweeps: readonly LocalDistances[]): readonly Panel[] {
   const counts = sweeps[0]?.floors.map(({ coefficients }) => coefficients) ?? [];
   return counts.flatMap((coefficients) => sweeps.map((sweep) => distancePanel(sweep, coefficients)));
+}
+
+/** All panels as one picture. */
+export function distancePicture(sweeps: readonly LocalDistances[]): string {
+  return linePlotSvg("Mean distance by method, K and ε, for both promises", distancePanels(sweeps), sweeps.length);
 }
 
 const PROMISES = { record: "a record", metric: "a unit of distance" } as const;
