@@ -12,6 +12,7 @@ import { SiteName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { z } from "zod";
 import { contentOf, requireUnchanged } from "../contract/content.ts";
+import { DatasetBudget } from "../ledger/budget.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
 import { DISCLOSURE_DOMAIN, SanitizeWords } from "../steward/statement.ts";
 import { readKeys } from "../storage/keys.ts";
@@ -20,7 +21,7 @@ import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf 
 import { describeReport, misfit } from "./contractReport.ts";
 import { requireFolderOf } from "./localFile.ts";
 import { runnable } from "./output.ts";
-import { manifestOf, requireNew, writeWhole } from "./sanitizeFile.ts";
+import { manifestOf, placeLeft, requireNew, writeWhole } from "./sanitizeFile.ts";
 import { manifestText } from "./sanitizeManifest.ts";
 import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
@@ -48,7 +49,7 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   const record = await registered(context, options);
   if (!options.isDryRun) {
     await requireFolderOf(options.out);
-    requireNew(options.out);
+    await requireNewFile(context, options.out);
   }
   const source = await sourceOf(context, options, record);
   const { contract } = source;
@@ -120,6 +121,15 @@ async function finish(context: CommandContext, { options, source, surveyed, plan
   } catch (cause) {
     throw spentInVain(charge, cause);
   }
+}
+
+/** A file that a crash left whole and paid for gets its name first: another run must not take it away. */
+async function requireNewFile(context: CommandContext, out: string): Promise<void> {
+  const budgets = await askSite(context, { ask: "budget" }, z.array(DatasetBudget));
+  const paid = budgets.flatMap(({ sanitizings }) => sanitizings.flatMap(({ file }) => file ?? []));
+  if (await placeLeft(out, new Set(paid)))
+    context.output.say(`${out} was whole and paid for when it was interrupted: it has its name now.`);
+  requireNew(out);
 }
 
 async function registered(

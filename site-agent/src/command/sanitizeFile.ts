@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { Digest } from "@consilium/shared/units/identity";
@@ -25,16 +25,34 @@ export function requireNew(file: string): void {
   });
 }
 
+/**
+ * Gives a file its name that was whole, and paid for, when a crash came in between: its digest is one that closed a
+ * charge. Whatever else was left under that name nobody can use, and is taken away. True where there is a file now.
+ */
+export async function placeLeft(file: string, paid: ReadonlySet<string>): Promise<boolean> {
+  const left = partial(file);
+  if (!existsSync(left)) return false;
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(left)) hash.update(chunk);
+  if (!paid.has(hash.digest("hex"))) return false;
+  if (existsSync(partial(manifestOf(file)))) place(manifestOf(file));
+  place(file);
+  return true;
+}
+
+function partial(file: string): string {
+  return `${file}.partial`;
+}
+
 /** A file under a name of its own, on the disk with its last byte; `place` gives it the name that was asked for. */
 export interface WholeFile {
   readonly digest: Digest;
   place(): void;
-  discard(): void;
 }
 
 /** Writes all lines and makes them durable, or leaves nothing. */
 export function writeWhole(file: string, lines: Iterable<string>): WholeFile {
-  const temporary = `${file}.partial`;
+  const temporary = partial(file);
   const hash = createHash("sha256");
   const discard = (): void => rmSync(temporary, { force: true });
   try {
@@ -62,20 +80,16 @@ export function writeWhole(file: string, lines: Iterable<string>): WholeFile {
     discard();
     throw cause instanceof Failure ? cause : unwritable(file, cause);
   }
-  return { digest: Digest.parse(hash.digest("hex")), place: () => place(temporary, file), discard };
+  return { digest: Digest.parse(hash.digest("hex")), place: () => place(file) };
 }
 
-function place(temporary: string, file: string): void {
-  requireAbsent(file);
-  renameSync(temporary, file);
+function place(file: string): void {
+  if (existsSync(file)) requireNew(file);
+  renameSync(partial(file), file);
   const folder = openSync(dirname(file), "r");
   try {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
   }
-}
-
-function requireAbsent(file: string): void {
-  if (existsSync(file)) requireNew(file);
 }

@@ -35,6 +35,8 @@ export const SanitizingView = z.strictObject({
   at: z.string(),
   /** False: spent, and no file was finished for it. */
   isWritten: z.boolean(),
+  /** Digest of its file, once that was whole. */
+  file: Digest.nullable(),
   /** What it did to each patient, and what two stewards signed for. */
   words: z.string(),
 });
@@ -97,8 +99,8 @@ export function budgetOf(
   };
 }
 
-function sanitizingView({ body, at, state }: Sanitizing): SanitizingView {
-  return { charge: body.charge, at, isWritten: state === "committed", words: sanitizingWords(body) };
+function sanitizingView({ body, at, state, result }: Sanitizing): SanitizingView {
+  return { charge: body.charge, at, isWritten: state === "committed", file: result, words: sanitizingWords(body) };
 }
 
 /** All raises that were asked for, in order: the first is number 1. */
