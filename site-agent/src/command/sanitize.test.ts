@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
@@ -133,12 +134,14 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
   });
 
   test("a file that can't be finished: the charge is spent, told, and no file is there", async () => {
-    await mkdir(join(root, "late.csv.partial"));
-    await writeFile(join(root, "late.csv.partial", "in-the-way"), "");
+    // The manifest can't be written: no file either, though that was whole.
+    await mkdir(join(root, "late.csv.sanitized.json.partial"));
     const epsilon = { epsilon: 0.1, labels: labelRuleOf("dropped"), out: join(root, "late.csv") };
     await expect(sanitized(epsilon)).rejects.toThrow(failing("sanitizer/not-written", "is spent, and no file"));
     expect((await ledger()).all.at(-1)).toMatchObject({ state: "acting", result: null });
-    expect(await readdir(root)).not.toContain("late.csv");
+    expect((await readdir(root)).filter((name) => name.startsWith("late"))).toEqual([
+      "late.csv.sanitized.json.partial",
+    ]);
     await show(context);
     expect(printed.join("\n")).toContain("No file was finished for it: the charge stays spent");
   });
@@ -200,6 +203,7 @@ describe("[SAN13] what can't be done is refused before anything is spent", () =>
     ["an unknown data set", { input: "hart" }, /neither a registered data set nor the path of one/],
     ["a path that isn't registered", { input: SCHEMA }, /neither a registered data set/],
     ["no such folder", { out: "/nowhere/at/all.csv" }, /there is no folder/],
+    ["a folder in the file's place", { out: join(tmpdir(), "..") }, /exists already/],
     ["no such study file", { schema: "/nowhere.yaml" }, /can't be read/],
     ["a wrong password", { steward: { passwordFile: "wrong", isSure: true } }, /password/i],
   ] as const)("%s", async (_, changes, text) => {

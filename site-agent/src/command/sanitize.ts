@@ -21,7 +21,7 @@ import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf 
 import { describeReport, misfit } from "./contractReport.ts";
 import { requireFolderOf } from "./localFile.ts";
 import { runnable } from "./output.ts";
-import { manifestOf, placeLeft, requireNew, writeWhole } from "./sanitizeFile.ts";
+import { manifestOf, placeLeft, requireNew, takeAway, writeWhole } from "./sanitizeFile.ts";
 import { manifestText } from "./sanitizeManifest.ts";
 import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
@@ -93,6 +93,8 @@ interface Spent {
 async function finish(context: CommandContext, { options, source, surveyed, plan, statement, words }: Spent) {
   const { output } = context;
   const { charge, dataset } = words;
+  // An answer that is lost may have been a yes: what may be paid for is kept.
+  let mayBePaid = false;
   try {
     const { identity } = await readKeys(context.folder);
     const { kept } = surveyed;
@@ -110,6 +112,7 @@ async function finish(context: CommandContext, { options, source, surveyed, plan
     const { signed: manifest, text } = manifestText({ site, ...about }, identity);
     const beside = writeWhole(manifestOf(options.out), [text]);
     const closing = { ask: "commit-sanitizing", charge, result: file.digest } as const;
+    mayBePaid = true;
     await askSite(context, closing, z.object({ charge: z.string() }));
     beside.place();
     file.place();
@@ -119,6 +122,7 @@ async function finish(context: CommandContext, { options, source, surveyed, plan
       runnable("Next: consilium-site budget show"),
     ]);
   } catch (cause) {
+    if (!mayBePaid) takeAway(options.out);
     throw spentInVain(charge, cause);
   }
 }

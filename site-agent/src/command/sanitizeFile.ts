@@ -33,11 +33,20 @@ export async function placeLeft(file: string, paid: ReadonlySet<string>): Promis
   const left = partial(file);
   if (!existsSync(left)) return false;
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(left)) hash.update(chunk);
+  try {
+    for await (const chunk of createReadStream(left)) hash.update(chunk);
+  } catch (cause) {
+    throw unwritable(left, cause);
+  }
   if (!paid.has(hash.digest("hex"))) return false;
   if (existsSync(partial(manifestOf(file)))) place(manifestOf(file));
   place(file);
   return true;
+}
+
+/** Of a file that was not paid for to its end. */
+export function takeAway(file: string): void {
+  rmSync(partial(file), { force: true });
 }
 
 function partial(file: string): string {
