@@ -1,4 +1,6 @@
 import { isAbsent, isArrayValue, parseNumber, type RawValue } from "@consilium/shared/study/features";
+import type { SourceFinding } from "../connector/connector.ts";
+import { PROBLEMS } from "../contract/tally.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
 import { openNamed } from "./localFile.ts";
 import { type Output, table } from "./output.ts";
@@ -18,6 +20,8 @@ export interface ColumnDescription {
 export interface DataDescription {
   readonly rows: number;
   readonly columns: readonly ColumnDescription[];
+  /** What the data set's own file has no rule for. */
+  readonly findings: readonly SourceFinding[];
 }
 
 const DISTINCT_MAX = 100;
@@ -44,7 +48,7 @@ export async function describeData(path: string): Promise<DataDescription> {
           });
       }
     }
-    return { rows, columns: tallies.map((tally) => tally.describe()) };
+    return { rows, columns: tallies.map((tally) => tally.describe()), findings: connector.findings() };
   } finally {
     await connector.close();
   }
@@ -99,8 +103,10 @@ export async function checkData(output: Output, path: string): Promise<void> {
     String(missing),
     identifier === null ? "" : `${identifier}: no study may train on it`,
   ]);
+  const found = description.findings.map(({ column, problem, count }) => [column, String(count), ...PROBLEMS[problem]]);
   output.result(description, [
     `${description.rows} records`,
     ...table(["column", "type", "missing", "looks like"], rows),
+    ...(found.length === 0 ? [] : ["", ...table(["column", "count", "what", "what to do"], found)]),
   ]);
 }

@@ -10,7 +10,8 @@ import { verifyRelease } from "@consilium/shared/release/verify";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { encodeRecord, type FeatureLayout, featureLayout } from "@consilium/shared/study/features";
 import { PublicKey } from "@consilium/shared/units/identity";
-import type { Connector } from "../connector/connector.ts";
+import type { Connector, SourceFinding } from "../connector/connector.ts";
+import { PROBLEMS } from "../contract/tally.ts";
 import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
 
@@ -123,6 +124,9 @@ async function encodeAll(
       rows.push(encodeRecord(layout, Object.fromEntries(columns.map((name, i) => [name, row[i]]))));
     }
   }
+  // What the data set's file has no rule for came as missing, and a fill would hide that.
+  const refused = connector.findings().find(({ problem }) => problem !== "off-scale");
+  if (refused !== undefined) throw valuesRefused(refused);
   const features = new Float32Array(rows.length * layout.featureCount);
   for (const [i, row] of rows.entries()) features.set(row, i * layout.featureCount);
   return { features, records: rows.length };
@@ -140,6 +144,17 @@ function bytesOf(files: Files, path: string): Uint8Array {
 
 function text(files: Files, path: string): string {
   return Buffer.from(bytesOf(files, path)).toString("utf8");
+}
+
+function valuesRefused({ column, problem, count }: SourceFinding): Failure {
+  const [what, remedy] = PROBLEMS[problem];
+  return new Failure({
+    code: "data/values-refused",
+    kind: "config",
+    what: `Column '${column}': ${count} ${what}.`,
+    remedy,
+    fields: { column, count },
+  });
 }
 
 function columnsMissing(columns: readonly string[]): Failure {

@@ -120,6 +120,28 @@ describe("[DAT12] study check, offline", () => {
     expect(`${text}${failure?.message}`).not.toMatch(/Secret|somewhere/);
   });
 
+  test("[DAT18] what a data set's file has no rule for is a violation, and data check shows it too", async () => {
+    const named = join(folder, "named.csv");
+    const renamed = readFileSync(cleveland, "utf8").replace(/^(.*?)\bsex\b/, "$1Geschlecht");
+    writeFileSync(named, renamed);
+    const file = join(folder, "named.yaml");
+    const write = (recode: string) =>
+      writeFileSync(
+        file,
+        "apiVersion: consilium/v1\nkind: Dataset\nsource: { table: { file: named.csv } }\n" +
+          `harmonise: { sex: { from: Geschlecht, recode: ${recode} } }\n`,
+      );
+    write("{ 0: 0, 1: 1 }");
+    expect((await check(heart, file)).failure).toBeNull();
+    write("{ 0: 0 }");
+    const { failure, text } = await check(heart, file);
+    expect(failure?.exitCode).toBe(3);
+    expect(text).toMatch(/error +sex +206 +records whose value the data set's file doesn't recode/);
+    const lines: string[] = [];
+    await checkData({ isJson: false, result: (_, told) => lines.push(...told), say: () => {} }, file);
+    expect(lines.join("\n")).toMatch(/sex +206 +records whose value/);
+  });
+
   test("a site that the study doesn't name, a missing study, missing data", async () => {
     await expect(check(heart, cleveland, "nowhere")).rejects.toThrow("has no site 'nowhere'");
     await expect(check(join(folder, "none.yaml"), cleveland)).rejects.toThrow("can't be read");
