@@ -15,7 +15,7 @@ const BLOCK_BYTES = 64 * 2 ** 20;
 /** Decoding Parquet anew for each block costs more than memory: 200 MB are 2,000 samples of 25,160 genes. */
 const PARQUET_BLOCK_BYTES = 256 * 2 ** 20;
 /** Values in a chunk of records. */
-const CHUNK_VALUES = 2 ** 18;
+const CHUNK_VALUES = 2 ** 19;
 
 export async function openMatrix(source: MatrixSource, at: (path: string) => string): Promise<Connector> {
   const { openTable } = await import("./table.ts");
@@ -181,21 +181,22 @@ async function* geneLines({ matrix, annotations, sampleNames, blockBytes }: Part
   const samplesPerBlock = Math.max(1, Math.floor(blockBytes / (4 * Math.max(1, genes.length))));
   for (let from = 0; from < matrix.width; from += samplesPerBlock) {
     const to = Math.min(matrix.width, from + samplesPerBlock);
-    const block_SG = new Float32Array((to - from) * genes.length);
-    for await (const { index, values } of matrix.lines(from, to, new Set(genes))) {
-      const column = columnOf.get(index) ?? 0;
-      for (let s = 0; s < to - from; s++) block_SG[s * genes.length + column] = values[s] ?? Number.NaN;
-    }
+    const width = to - from;
+    const block_GS = new Float32Array(genes.length * width);
+    for await (const { index, values } of matrix.lines(from, to, new Set(genes)))
+      block_GS.set(values, (columnOf.get(index) ?? 0) * width);
     const step = chunkRows(places.length);
     for (let start = from; start < to; start += step) {
-      const samples = Array.from({ length: Math.min(step, to - start) }, (_, i) => start + i);
-      yield samples.map((sample) => {
-        const known = join.of(sample, null);
-        const row = (sample - from) * genes.length;
-        return places.map((place) =>
-          place < offset ? known[place] : present(block_SG[row + (columnOf.get(place - offset) ?? 0)]),
-        );
-      });
+      const known = Array.from({ length: Math.min(step, to - start) }, (_, i) => join.of(start + i, null));
+      const records = known.map((): RawValue[] => []);
+      // Gene by gene: neighbouring samples' values lie side by side.
+      for (const place of places) {
+        const first = (columnOf.get(place - offset) ?? 0) * width + start - from;
+        records.forEach((record, i) => {
+          record.push(place < offset ? known[i]?.[place] : present(block_GS[first + i]));
+        });
+      }
+      yield records;
     }
   }
   join.finish(matrix.width);
