@@ -26,9 +26,13 @@ function capOf(epsilon: number): LedgerBody {
 
 /** A site's ledger, as it would tell it: `epsilons` of the caps that it holds. */
 function ledgerOf(...epsilons: number[]) {
+  return ledgerWith(epsilons.map(capOf));
+}
+
+function ledgerWith(bodies: readonly LedgerBody[]) {
   const state = emptyState(site);
-  const entries = epsilons.map((epsilon) => {
-    const entry = nextEntry(state.tip, now().toISOString(), capOf(epsilon), identity);
+  const entries = bodies.map((body) => {
+    const entry = nextEntry(state.tip, now().toISOString(), body, identity);
     apply(state, entry);
     return entry;
   });
@@ -46,6 +50,7 @@ describe("a ledger that a site put back from an older copy, and that grew since"
   let sent: CoordinatorMessage[];
   let restores: Restores;
   let witnessed: () => unknown;
+  let sanitized: () => unknown[];
 
   beforeEach(async () => {
     const database = await openDatabase(":memory:", {});
@@ -74,6 +79,7 @@ describe("a ledger that a site put back from an older copy, and that grew since"
       now,
     });
     witnessed = () => ledger.witnessed(site);
+    sanitized = () => [...ledger.state().sanitizings.keys()];
     close = () => database.close();
   });
   afterEach(() => close());
@@ -97,6 +103,19 @@ describe("a ledger that a site put back from an older copy, and that grew since"
     expect(restores.accept("lead", "the disk broke").waiting).toMatchObject([
       { site, what: expect.stringContaining("it lacks entry 3") },
     ]);
+  });
+
+  test("what was sanitized is not taken from it unsigned: it could never be told back", () => {
+    const event = { kind: "randomised-response", adjacency: "replace", values: 2, odds: 3, count: 1 };
+    const words = { charge: "s1", site, dataset, events: [event], statement: "0".repeat(64) };
+    const noised = LedgerBodyOf.parse({ kind: "sanitizing", ...words });
+    const held = { head: { ...headOf(emptyState(COORDINATOR)), sequence: 9 }, signature: seen.signed.signature };
+    const grown = ledgerWith([...[4, 3, 2].map(capOf), noised]);
+    restores.stands(site, { own: grown.signed, held });
+    restores.begin(site);
+    for (const { bytes, ...part } of grown.parts) restores.told(site, part, bytes);
+    expect(witnessed()).toEqual(grown.signed.head);
+    expect(sanitized()).toEqual([]);
   });
 
   test("one that only went on is no other: its newest head is witnessed", () => {

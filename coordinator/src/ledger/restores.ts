@@ -111,7 +111,8 @@ export class Restores {
     const seen = ledger.witnessed(site);
     const told = readExport(text, key);
     if (told.state === null || told.header.head.writer !== site) throw notWhole(site);
-    const taken = chargesToRecover(ledger.state(), told.state, site);
+    // What was sanitized a site tells by itself, each charge signed, so that it can be told back: never unsigned.
+    const taken = chargesToRecover(ledger.state(), { ...told.state, sanitizings: new Map() }, site);
     // With their head, so that a site that loses them later is found to have.
     const yours = apart.yours ?? (seen === undefined || holdsHead(told.state, seen) ? null : seen);
     const isNewer = yours === null && told.header.head.sequence > (seen?.sequence ?? -1);

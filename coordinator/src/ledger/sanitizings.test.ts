@@ -77,6 +77,8 @@ describe("[LED42] the coordinator counts what a site signed that it had sanitize
     const by = { site, key: at.identity.publicKey, from: COORDINATOR } as const;
     expect(sanitizingsToTake(older, held.charges, { ...by, key: at.stranger.publicKey })).toEqual([]);
     append(older, sanitizingsToTake(older, held.charges, by));
+    // And it tells what it had back: the coordinator may be the next that is put back.
+    expect(sanitizingsToTell(older, site, at.identity)).toEqual(told);
     expect(spendingOf(older, site, dataset)?.parts).toEqual(spendingOf(at.own, site, dataset)?.parts);
     expect(sanitizingsToTake(older, held.charges, by)).toEqual([]);
   });

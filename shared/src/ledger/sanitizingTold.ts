@@ -13,14 +13,15 @@ export interface SignedSanitizing extends SanitizingWords {
   readonly signature: NonNullable<SanitizingBody["signature"]>;
 }
 
-/** All that a site did to whole data sets, to be told whenever a link begins: the coordinator takes each once. */
+/**
+ * All that a site did to whole data sets, to be told whenever a link begins: the coordinator takes each once. What the
+ * site had back from the coordinator is among it: that one may have been put back from an older copy since.
+ */
 export function sanitizingsToTell(state: LedgerState, site: SiteName, identity: Signer): readonly SignedSanitizing[] {
-  return ofSite(state, site)
-    .filter(({ from }) => from === undefined)
-    .map((body) => {
-      const words = wordsOf(body);
-      return { ...words, signature: signStatement(identity, SANITIZING_DOMAIN, { site, ...words }) };
-    });
+  return ofSite(state, site).map((body) => {
+    const words = wordsOf(body);
+    return { ...words, signature: body.signature ?? signStatement(identity, SANITIZING_DOMAIN, { site, ...words }) };
+  });
 }
 
 /** What the coordinator knows by a site's own signature: told back, so that a site put back from a copy has it. */
