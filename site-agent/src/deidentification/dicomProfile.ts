@@ -3,7 +3,9 @@
  * own table of tag, value representation and keyword under the action that the standard asks for: X remove, Z empty, D
  * replace by a dummy of the same kind, U replace by another unique identifier; with a slash the choice is the type's
  * in the object, which `dicomActions.ts` makes. Its rows of whole groups (50xx curves, 60xx overlays, odd private
- * groups) are rules there. An attribute that isn't here is not kept for that: see `dicomKept.ts`.
+ * groups) are rules there. Compiled from dicom-anonymizer's reading of it (BSD-3-Clause) and pydicom's dictionary
+ * (MIT), not held line by line against the published edition. An attribute that isn't here is not kept for that: see
+ * `dicomKept.ts`.
  */
 const ACTIONS = ["D", "Z", "X", "U", "Z/D", "X/Z", "X/D", "X/Z/D", "X/Z/U*"] as const;
 
