@@ -163,7 +163,7 @@ class LedgerWorld {
   async settle(): Promise<void> {
     for (let tries = 0; tries < 6; tries++) {
       for (const site of this.#sites) site.connect();
-      await this.#coordinator.delivered();
+      await this.#connected();
       this.#tried("accepted here", this.#coordinator.accept());
       await this.#coordinator.delivered();
       for (const site of this.#sites)
