@@ -8,6 +8,7 @@ import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemR
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { contentOf } from "../contract/content.ts";
 import { checkContract } from "../contract/prepare.ts";
 import { openSite } from "../control/site.ts";
 import { show } from "./budget.ts";
@@ -97,6 +98,9 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
     );
     expect(createHash("sha256").update(text).digest("hex")).toBe(manifest.file);
     expect(verifyStatement(publicKey, "sanitized-manifest", manifest, signature)).toBe(true);
+    // Without noise, that would tell a record.
+    const { digest } = await contentOf(records);
+    expect(JSON.stringify(manifest)).not.toContain(digest);
     const { all } = await ledger();
     expect(all).toMatchObject([{ state: "committed", result: manifest.file, body: { charge: manifest.charge } }]);
     expect(manifest.statement.record).toEqual({ epsilon: expect.closeTo(1.5, 6), delta: 0 });

@@ -19,15 +19,17 @@ export interface Written {
   readonly records: number;
 }
 
-/** What says of a sanitized file how it was made and what it promises: signed by the site, for whoever holds it. */
+/**
+ * What says of a sanitized file how it was made and what it promises: signed by the site, for whoever holds it. No
+ * digest of the source: without noise, it would tell whoever knows all records but one which of two the last one is.
+ */
 export function manifestText({ site, words, contract, plan, statement, file, records }: Written, identity: Signer) {
-  const { charge, dataset, content, method, labels, recordsPerPatient, disclosed } = words;
+  const { charge, dataset, method, labels, recordsPerPatient, disclosed } = words;
   const manifest = {
     kind: "consilium-sanitized",
     formatVersion: 1,
     site,
     dataset,
-    content,
     charge,
     file,
     records,

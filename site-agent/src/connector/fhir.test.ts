@@ -139,6 +139,16 @@ describe("[DAT21] FHIR R4 resources become one record a patient, by rules", () =
     expect([loose.rows[0]?.chol, loose.findings[0]?.count]).toEqual([50, 1]);
   });
 
+  test("a quantity is counted where the rule names no unit, not lost", async () => {
+    const files = {
+      "Patient.ndjson": lines(patient("a")),
+      "Observation.ndjson": lines(observed("a", "2093-3", quantity(7, "mg/dL", ""))),
+    };
+    const { rows, findings } = await read(dataset(files, `\n    chol: { observation: ["${LOINC}|2093-3"] }`));
+    expect(rows).toEqual([{ patient: "a", chol: null }]);
+    expect(findings).toEqual([{ column: "chol", problem: "not-converted", count: 1 }]);
+  });
+
   test.each([
     [
       "a line that is no JSON",
@@ -173,6 +183,12 @@ describe("[DAT21] FHIR R4 resources become one record a patient, by rules", () =
     ],
     ["no patients", { "Observation.ndjson": lines(observed("Secret", "1", {})) }, "data/empty", "no Patient"],
     ["no files", {}, "data/empty", "no FHIR files"],
+    [
+      "a file of several types",
+      { "Patient.ndjson": `\n${lines(patient("a"), observed("a", "2093-3", quantity(7, "mg/dL", "")))}` },
+      "data/fhir-mixed",
+      "Line 3",
+    ],
     [
       "a file cut short",
       { "Patient.ndjson.gz": gzipSync(lines(patient("Secret"))).subarray(0, 30) },

@@ -96,22 +96,28 @@ async function* records(
   if (chunk.length > 0) yield chunk;
 }
 
-/** Resources of one type; a file begins with the type that all of it is, as bulk exports have it. */
+/** Resources of one type; a file is all of one, as bulk exports have it: what is mixed would be half read. */
 async function readFile(
   file: string,
   type: (typeof TYPES)[number],
   take: (resource: FhirResource, line: number) => void,
 ): Promise<void> {
   let line = 0;
+  let isFirst = true;
   for await (const bytes of fileLines(file)) {
     line += 1;
     if (bytes.length === 0) continue;
     const resource = parse(bytes, line);
     if (typeof resource !== "object" || resource === null || !("resourceType" in resource)) throw noResource(line);
     if (resource.resourceType !== type) {
-      if (line === 1) return;
-      continue;
+      if (isFirst) return;
+      throw unreadableData(
+        "fhir-mixed",
+        `Line ${line} of a FHIR file is of another type than its first line.`,
+        "Export each type into files of its own, as bulk exports have it.",
+      );
     }
+    isFirst = false;
     const known = FhirResource.safeParse(resource);
     if (!known.success) throw noResource(line, type);
     take(known.data, line);
@@ -204,11 +210,14 @@ function ofPatient({ gender, birthDate, deceasedBoolean, deceasedDateTime }: Fhi
   }
 }
 
-/** With a unit a quantity in it, without one a code, a whole number or yes and no; `null` where there is none. */
+/** With a unit a quantity in it, without one a code, a whole number or yes and no; `null` where no value is told. */
 function observedValue(value: FhirValue, { unit, of, comparator }: FhirRule): RawValue | "refused" {
   if (unit === undefined) {
     const coded = value.valueCodeableConcept?.coding[0]?.code ?? value.valueInteger;
-    return coded ?? (value.valueBoolean === undefined ? null : Number(value.valueBoolean));
+    if (coded !== undefined) return coded;
+    if (value.valueBoolean !== undefined) return Number(value.valueBoolean);
+    // A number whose unit nobody named is counted, not lost.
+    return value.valueQuantity?.value === undefined ? null : "refused";
   }
   const quantity = value.valueQuantity;
   if (quantity?.value === undefined) return null;

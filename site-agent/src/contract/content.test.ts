@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataContract } from "@consilium/shared/study/contract";
 import { DatasetId } from "@consilium/shared/units/identity";
+import Sqlite from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { contentOf, requireUnchanged } from "./content.ts";
 
@@ -83,5 +84,28 @@ describe("[DAT14] the bytes of a data set are those of its file and of all behin
     expect(await contentOf(file)).toEqual(first);
     await rename(join(folder, "export/Patient.ndjson"), join(folder, "export/P.ndjson"));
     expect((await contentOf(file)).files).not.toEqual(first.files);
+  });
+
+  test("a linked file of a folder counts by the bytes that readers see", async () => {
+    await mkdir(join(folder, "export"));
+    const file = join(folder, "fhir.yaml");
+    await writeFile(file, dataset("{ fhir: { folder: export, columns: { sex: { patient: sex } } } }"));
+    await symlink(path, join(folder, "export/Patient.ndjson"));
+    const first = await contentOf(file);
+    await writeFile(path, "another patient");
+    expect((await contentOf(file)).digest).not.toBe(first.digest);
+  });
+
+  test("what SQLite holds beside its file is a part of it", async () => {
+    const file = join(folder, "clinic.db");
+    const database = new Sqlite(file);
+    database.pragma("journal_mode = WAL");
+    database.exec("create table visits (age, label)");
+    database.pragma("wal_checkpoint(TRUNCATE)");
+    const [first, bytes] = [await contentOf(file), await readFile(file)];
+    database.exec("insert into visits values (50, 1)");
+    expect(await readFile(file)).toEqual(bytes);
+    expect((await contentOf(file)).digest).not.toBe(first.digest);
+    database.close();
   });
 });

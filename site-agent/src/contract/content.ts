@@ -7,7 +7,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { Digest } from "@consilium/shared/units/identity";
 import { readDatasetFile, whatIsBehind } from "../connector/open.ts";
-import { resolveFile } from "../connector/sourceFile.ts";
+import { MAGIC, resolveFile, startsWith } from "../connector/sourceFile.ts";
 import { isSplitByKey } from "../split/keyedHash.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -51,21 +51,30 @@ async function digestsOf(paths: readonly string[]): Promise<Digest[]> {
   return digests;
 }
 
-/** Of a file's bytes; of a folder's files with their names below it, in the order of the names. */
+/** Of a file's bytes; of a folder's files, linked ones too, with their names below it, in the order of the names. */
 async function digestOf(path: string): Promise<Digest> {
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory() !== true) return digestOfFile(resolveFile(path));
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const paths: string[] = [];
+  for (const entry of entries) {
+    const inside = join(entry.parentPath, entry.name);
+    const isLinked = entry.isSymbolicLink() && (await stat(inside).catch(() => null))?.isFile() === true;
+    if (entry.isFile() || isLinked) paths.push(inside);
+  }
   const hash = createHash("sha256");
   for (const file of paths.sort())
     hash.update(canonicalJson({ name: relative(path, file).split(sep).join("/"), bytes: await digestOfFile(file) }));
   return Digest.parse(hash.digest("hex"));
 }
 
+/** With what SQLite hasn't written into the database's own file yet: its readers see that too. */
 async function digestOfFile(path: string): Promise<Digest> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk);
+  const log = `${path}-wal`;
+  const hasLog = startsWith(path, MAGIC.sqlite) && ((await stat(log).catch(() => null))?.size ?? 0) > 0;
+  for (const file of hasLog ? [path, log] : [path])
+    for await (const chunk of createReadStream(file, { highWaterMark: READ_BYTES })) hash.update(chunk);
   return Digest.parse(hash.digest("hex"));
 }
 

@@ -5,7 +5,7 @@
  * at this site. A pure function of the object, the declared rules and the site's secret.
  */
 
-import { withoutTexts } from "../dicom/codestream.ts";
+import { framesOf, withoutTexts } from "../dicom/codestream.ts";
 import { type DicomDataset, type DicomElement, type DicomObject, TAG, textElement, textOf } from "../dicom/dataset.ts";
 import { pixelFormatOf, plainPixels } from "../dicom/pixelFormat.ts";
 import { daysOfPatient, dummyOf, isEnhanced, remappedUid, shiftedDate, strictestAction } from "./dicomActions.ts";
@@ -53,7 +53,7 @@ export function deidentifyDicom(
   const format = pixelFormatOf(dataset, transferSyntax);
   const pixels = dataset.get(TAG.pixelData);
   if (pixels?.value.kind === "fragments") {
-    const fragments = pixels.value.fragments.map(withoutTexts);
+    const fragments = framesOf(pixels.value.fragments, format.frames).map(withoutTexts);
     cleaned.set(TAG.pixelData, { ...pixels, vr: "OB", value: { kind: "fragments", fragments } });
   } else {
     const vr = format.bitsAllocated === 16 ? "OW" : "OB";
@@ -158,7 +158,8 @@ class Deidentifier {
   }
 
   private patientId({ tag, value }: DicomElement): DicomElement {
-    const patient = value.kind === "bytes" ? latin1(value.bytes) : "";
+    // As `patientOf` reads it: the same patient has the same hash here, in the copies' folders and in a study.
+    const patient = value.kind === "bytes" ? (latin1(value.bytes).split("\\")[0] ?? "").trim() : "";
     const key = patient === "" ? "" : hashPatientKey(this.secret, patient);
     return this.note(textElement(tag, "LO", key), "PatientID", "replaced");
   }

@@ -1,6 +1,8 @@
 /** From the bytes of a DICOM file to an object that may be seen, or the reason why there is none: the only way in. */
 import { blanked } from "../dicom/blank.ts";
-import type { DicomObject } from "../dicom/dataset.ts";
+import { framesOf, streamSize } from "../dicom/codestream.ts";
+import { type DicomObject, TAG } from "../dicom/dataset.ts";
+import { pixelFormatOf } from "../dicom/pixelFormat.ts";
 import { readDicom } from "../dicom/read.ts";
 import { type AttributeDeed, deidentifyDicom, patientOf } from "./dicomDeidentify.ts";
 import { knownRepresentation } from "./dicomKept.ts";
@@ -23,6 +25,16 @@ export async function safeObject(bytes: Uint8Array, rules: DicomRules, secret: S
   const why = refusalOf(object, rules);
   const patient = patientOf(object);
   if (why !== null || patient === null) return { kind: "refused", why: why ?? "no-patient" };
-  const seen = typeof rules.burnedIn === "object" ? await blanked(object, rules.burnedIn.blank) : object;
+  const rectangles = typeof rules.burnedIn === "object" ? rules.burnedIn.blank : [];
+  const seen = rectangles.length > 0 || hasSpareBits(object) ? await blanked(object, rectangles) : object;
   return { kind: "safe", ...deidentifyDicom(seen, rules, secret, patient), patient };
+}
+
+/** Whether a lossless stream may hold more than the pixels: bits above theirs, where old systems kept overlays. */
+function hasSpareBits({ dataset, transferSyntax }: DicomObject): boolean {
+  const pixels = dataset.get(TAG.pixelData)?.value;
+  if (pixels?.kind !== "fragments") return false;
+  const { codec, frames, bitsStored } = pixelFormatOf(dataset, transferSyntax);
+  if (codec === "rle") return true;
+  return framesOf(pixels.fragments, frames).some((frame) => (streamSize(frame)?.precision ?? 0) > bitsStored);
 }
