@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { Digest } from "@consilium/shared/units/identity";
@@ -89,7 +99,29 @@ export function writeWhole(file: string, lines: Iterable<string>): WholeFile {
     discard();
     throw cause instanceof Failure ? cause : unwritable(file, cause);
   }
-  return { digest: Digest.parse(hash.digest("hex")), place: () => place(file) };
+  const own = markOf(temporary);
+  return {
+    digest: Digest.parse(hash.digest("hex")),
+    place: () => {
+      if (markOf(temporary) !== own) throw taken(file);
+      place(file);
+    },
+  };
+}
+
+/** Tells a file from another one of its name. */
+function markOf(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : [found.dev, found.ino, found.size, found.mtimeNs].join(" ");
+}
+
+function taken(file: string): Failure {
+  return new Failure({
+    code: "file/taken",
+    kind: "usage",
+    what: `Another run has the same --out, and has put its own file in the place of ${partial(file)}.`,
+    remedy: "Give each run a file of its own.",
+  });
 }
 
 function place(file: string): void {

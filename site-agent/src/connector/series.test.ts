@@ -75,6 +75,7 @@ describe("[DAT20] visits become one record a patient, by public visit names", ()
     ["a repeated visit", ["a,1,Secret,1", "a,1,2,2"], "", "data/visit-repeated", "Row 2"],
     ["a visit that isn't listed", ["a,1,1,1", "a,Secret,2,2"], "", "data/visit-unknown", "Row 2"],
     ["a mean of texts", ["a,1,1,1", "a,1,Secret,1"], ", duplicates: mean", "data/visit-repeated", "Row 2"],
+    ["a mean with a text first", ["a,1,Secret,1", "a,1,1,1"], ", duplicates: mean", "data/visit-repeated", "Row 2"],
     ["no patient", [",1,Secret,1"], "", "data/patient-missing", "Row 1"],
     ["no such column", ["a,1,1,1"], ", delimiter: ;", "data/column-missing", "no column"],
   ])("%s is refused, by its row alone", async (_, lines, more, code, where) => {

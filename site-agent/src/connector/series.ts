@@ -112,7 +112,8 @@ class Series {
     if (known !== undefined && duplicates === "refuse") throw repeatedVisit(row);
     if (known === undefined || duplicates === "last") this.#visits.set(visit, { values, more: [] });
     else if (duplicates === "mean") {
-      if (values.some((value) => !isAbsent(value) && numberOf(value) === null)) throw noMean(row);
+      const all = [...known.values, ...values];
+      if (all.some((value) => !isAbsent(value) && numberOf(value) === null)) throw noMean(row);
       known.more.push(values);
     }
   }

@@ -1,7 +1,7 @@
 /** What becomes of one attribute: the table's action, the type's choice where the table leaves one, and the dummies. */
 import { createHmac } from "node:crypto";
 import type { DicomDataset, DicomElement } from "../dicom/dataset.ts";
-import { TAG, textElement } from "../dicom/dataset.ts";
+import { bytesOf, TAG, textElement } from "../dicom/dataset.ts";
 import type { ProfileAttribute } from "./dicomProfile.ts";
 import type { SiteSecret } from "./patientKey.ts";
 
@@ -90,4 +90,28 @@ export function shiftedDate(text: string, days: number): string | null {
   if (at.getUTCMonth() !== Number(month) - 1 || at.getUTCDate() !== Number(day)) return null;
   at.setUTCDate(at.getUTCDate() - days);
   return at.toISOString().slice(0, 10).replaceAll("-", "");
+}
+
+/** Descriptor and data of each table: three palettes, and that of a modality or a window. */
+const TABLES = [
+  [0x00281101, 0x00281201],
+  [0x00281102, 0x00281202],
+  [0x00281103, 0x00281203],
+  [0x00283002, 0x00283006],
+] as const;
+
+/** Look-up tables without whatever stands behind their last entry; one that doesn't say how many it has goes. */
+export function cutTables(dataset: Map<number, DicomElement>): void {
+  for (const [descriptor, data] of TABLES) {
+    const [described, table] = [bytesOf(dataset, descriptor), bytesOf(dataset, data)];
+    const element = dataset.get(data);
+    if (element === undefined) continue;
+    dataset.delete(data);
+    if (described === null || table === null || described.length < 6) continue;
+    const view = new DataView(described.buffer, described.byteOffset, described.byteLength);
+    // None stand for 65,536 (PS3.3, C.7.6.3.1.5). Entries of 8 bits may lie in words or in bytes.
+    const entries = view.getUint16(0, true) || 65_536;
+    const bytes = table.subarray(0, table.length >= 2 * entries ? 2 * entries : entries + (entries % 2));
+    dataset.set(data, { ...element, value: { kind: "bytes", bytes } });
+  }
 }

@@ -8,8 +8,16 @@
 import { framesOf, withoutTexts } from "../dicom/codestream.ts";
 import { type DicomDataset, type DicomElement, type DicomObject, TAG, textElement, textOf } from "../dicom/dataset.ts";
 import { pixelFormatOf, plainPixels } from "../dicom/pixelFormat.ts";
-import { daysOfPatient, dummyOf, isEnhanced, remappedUid, shiftedDate, strictestAction } from "./dicomActions.ts";
-import { isPlainValue, KEPT_ATTRIBUTES, RETAINABLE } from "./dicomKept.ts";
+import {
+  cutTables,
+  daysOfPatient,
+  dummyOf,
+  isEnhanced,
+  remappedUid,
+  shiftedDate,
+  strictestAction,
+} from "./dicomActions.ts";
+import { isPlainValue, KEPT_ATTRIBUTES, RESCALE_TYPE, RESCALE_TYPES, RETAINABLE } from "./dicomKept.ts";
 import { BASIC_PROFILE } from "./dicomProfile.ts";
 import type { DicomRules } from "./dicomRules.ts";
 import { hashPatientKey, type SiteSecret } from "./patientKey.ts";
@@ -83,6 +91,7 @@ class Deidentifier {
       const after = this.element(element);
       if (after !== null) kept.set(after.tag, after);
     }
+    cutTables(kept);
     return kept;
   }
 
@@ -133,7 +142,9 @@ class Deidentifier {
       const fits = value.bytes.length <= NUMBERS_BYTES_MAX || TABLES.has(tag);
       return fits ? element : this.remove(tag, listed.name);
     }
-    return isPlainValue(listed.vr, latin1(value.bytes)) ? element : this.remove(tag, listed.name);
+    const text = latin1(value.bytes);
+    const isKnown = tag !== RESCALE_TYPE || RESCALE_TYPES.has(text.trim());
+    return isKnown && isPlainValue(listed.vr, text) ? element : this.remove(tag, listed.name);
   }
 
   private retain(element: DicomElement, name: string): DicomElement | null {

@@ -108,4 +108,8 @@ export function isPlainValue(vr: string, text: string): boolean {
   }
 }
 
+/** Units of rescaled values (PS3.3, C.11.1.1.2): the one text among the attributes above, so no other words stay. */
+export const RESCALE_TYPE = 0x00281054;
+export const RESCALE_TYPES: ReadonlySet<string> = new Set("OD HU US MGML Z_EFF ED EDW HU_MOD PCT".split(" "));
+
 const BINARY = new Set("AT FD FL OB OW SL SS UL US".split(" "));
