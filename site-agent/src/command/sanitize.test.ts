@@ -90,6 +90,14 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
     expect(await readdir(root)).not.toContain("out.csv");
   });
 
+  test("records that changed since they were registered are not sanitized, and nothing is spent", async () => {
+    const [before, text] = [await ledger(), await readFile(records, "utf8")];
+    await writeFile(records, `${text}${text.trimEnd().split("\n").at(-1)}\n`);
+    await expect(sanitized()).rejects.toEqual(failing("data/changed"));
+    await writeFile(records, text);
+    expect(await ledger()).toEqual(before);
+  });
+
   test("file and manifest are whole, signed, read through the same contract, and closed in the ledger", async () => {
     await sanitized();
     const text = await readFile(join(root, "out.csv"), "utf8");

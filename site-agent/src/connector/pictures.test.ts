@@ -224,6 +224,14 @@ describe("[DAT34] DICOM objects are records only after de-identification", () =>
     writeDicom({ dataset: greyImage(2, 2, more), transferSyntax: EXPLICIT_LITTLE_ENDIAN });
   const patient = (id: string) => textElement(TAG.patientId, "LO", id);
 
+  test("a patient with two labels is refused", async () => {
+    const path = dataset(
+      { dicom: { ...dicom, labels: { file: "l.csv", patient: "id" } } },
+      { "d/1.dcm": file([patient("A")]), "l.csv": "id,ill\nA,1\nA,0\n" },
+    );
+    expect((await failureOf(read(path))).code).toBe("data/picture-named-twice");
+  });
+
   test("labels join by PatientID; what is no image is left out and counted", async () => {
     const path = dataset(
       { dicom: { ...dicom, deidentify: { keep: ["PatientAge"] }, labels: { file: "l.csv", patient: "id" } } },

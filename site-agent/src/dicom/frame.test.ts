@@ -6,7 +6,7 @@ import { z } from "zod";
 import { knownRepresentation } from "../deidentification/dicomKept.ts";
 import { resample } from "../image/resample.ts";
 import { type DicomElement, TAG, textElement } from "./dataset.ts";
-import { greyImage, shortElement } from "./dicomFiles.test-support.ts";
+import { datasetOf, greyImage, shortElement } from "./dicomFiles.test-support.ts";
 import { pictureOf } from "./frame.ts";
 import { pixelFormatOf } from "./pixelFormat.ts";
 import { readDicom } from "./read.ts";
@@ -101,6 +101,18 @@ describe("[DAT31] grey values follow the standard's formulas", () => {
       value: { kind: "bytes", bytes: Buffer.from("ff0fff070008ff0f", "hex") },
     } as const;
     expect([...(await pictureOf(object([signed, pixels]), 0, null)).values]).toEqual([-1, 2047, -2048, -1]);
+  });
+
+  test("each frame has its own slope and intercept", async () => {
+    const items = ["2", "3"].map((slope) => {
+      const scale = [textElement(TAG.rescaleSlope, "DS", slope), textElement(TAG.rescaleIntercept, "DS", "-1")];
+      return datasetOf([{ tag: 0x00289145, vr: "SQ", value: { kind: "items", items: [datasetOf(scale)] } }]);
+    });
+    const two = greyImage(4, 2).get(TAG.pixelData);
+    const groups = { tag: TAG.perFrameFunctionalGroups, vr: "SQ", value: { kind: "items", items } } as const;
+    const frames = object([textElement(TAG.frames, "IS", "2"), groups, ...(two === undefined ? [] : [two])]);
+    expect([...(await pictureOf(frames, 0, null)).values]).toEqual([-1, 1, 3, 5]);
+    expect([...(await pictureOf(frames, 1, null)).values]).toEqual([11, 14, 17, 20]);
   });
 
   test("an object's own window only where it has one", async () => {

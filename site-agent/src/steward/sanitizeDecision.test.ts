@@ -31,7 +31,13 @@ function wordsFor(method: SanitizerMethod, labels: LabelRule, changes: object = 
   return SanitizeWords.parse({ ...words, ...changes });
 }
 
-function effect(words: SanitizeWords, second?: { name: string; signer: typeof bell; over?: SanitizeWords }) {
+interface Second {
+  readonly name: string;
+  readonly signer: typeof bell;
+  readonly over?: SanitizeWords;
+}
+
+function effect(words: SanitizeWords, second?: Second, of = record) {
   if (bell === undefined || koch === undefined) throw new Error("keys");
   const stewards = [
     { name: "Dr. Bell", publicKey: bell.publicKey },
@@ -48,7 +54,7 @@ function effect(words: SanitizeWords, second?: { name: string; signer: typeof be
         };
   const decision = { action: "sanitize" as const, ...words, ...also };
   const who = { by: "Dr. Bell", statement: Digest.parse("cd".repeat(32)) };
-  return sanitizeEffect(decision, record, { site: SiteName.parse("basel"), stewards }, who);
+  return sanitizeEffect(decision, of, { site: SiteName.parse("basel"), stewards }, who);
 }
 
 const failing = (code: string): unknown => expect.objectContaining({ code });
@@ -58,6 +64,11 @@ describe("[SAN12] what stewards sign is what is charged", () => {
     const { bodies } = effect(wordsFor(laplace, randomised));
     expect(bodies).toMatchObject([{ kind: "sanitizing", events: [{ count: 2 }, { count: 2, values: 3 }] }]);
     expect(() => effect(wordsFor(laplace, randomised, { content: "ef".repeat(32) }))).toThrow(failing("data/changed"));
+  });
+
+  test("of a frozen data set nothing is made", () => {
+    const frozen = { ...record, frozen: true };
+    expect(() => effect(wordsFor(laplace, randomised), undefined, frozen)).toThrow(failing("data/frozen"));
   });
 
   test("less than is done is refused: an event left out, counted once, or drawn with more noise", () => {
