@@ -40,7 +40,9 @@ export function sanitizingsToTake(
   told: readonly SignedSanitizing[],
   { site, key, from }: { readonly site: SiteName; readonly key: PublicKey; readonly from: PartyName },
 ): readonly SanitizingBody[] {
-  return told.flatMap(({ signature, ...words }) => {
+  // One message may name a charge twice: it is one charge.
+  const each = [...new Map(told.map((one) => [one.charge, one])).values()];
+  return each.flatMap(({ signature, ...words }) => {
     const isKnown = state.sanitizings.has(words.charge) || state.charges.has(words.charge);
     const isSigned = verifyStatement(key, SANITIZING_DOMAIN, { site, ...words }, signature);
     return isKnown || !isSigned ? [] : [{ kind: "sanitizing" as const, site, ...words, from, signature }];

@@ -217,6 +217,9 @@ function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource):
   }
 }
 
+/** Up to here it is δ or the rounds, not ε alone, that ask for less noise than is proven. */
+const EPSILON_PROVEN_MAX = 50;
+
 /**
  * (1 + e^ε) times the sampler's tail is added to δ: above ε of 60 or so that is no small number any more. Where δ is
  * large itself, so little noise would do that the sampler isn't proven for it: then δ is what is wrong, not ε.
@@ -227,6 +230,10 @@ function beyondSampler({ privacy: { epsilon, delta }, sites }: StudyDocument, so
     const message = `δ = ${delta} lets any one patient go unprotected so often that no noise is little enough for it`;
     const remedy = `Use less than 1/${fewest}, one over the smallest site's patients. ${STUDY_HINTS["privacy.delta"]}`;
     return source.finding("error", ["privacy", "delta"], message, remedy);
+  }
+  if (epsilon <= EPSILON_PROVEN_MAX) {
+    const message = `No noise is proven for ε = ${epsilon} at δ = ${delta}: so little would do that the sampler isn't exact enough`;
+    return source.finding("error", ["privacy", "epsilon"], message, "Ask for a smaller ε, or a smaller δ.");
   }
   const message = `No noise is proven for ε = ${epsilon}: at such ε the sampler's own distance from the Gaussian passes δ`;
   const remedy = "Ask for ε ≤ 50; above 10 it promises little as it is.";

@@ -20,6 +20,8 @@ export interface ColumnDescription {
 export interface DataDescription {
   readonly rows: number;
   readonly columns: readonly ColumnDescription[];
+  /** Names that more than one column bears: none of those can be read. */
+  readonly repeated: readonly string[];
   /** What the data set's own file has no rule for. */
   readonly findings: readonly SourceFinding[];
 }
@@ -37,6 +39,7 @@ export async function describeData(path: string): Promise<DataDescription> {
   try {
     const all = await connector.columns();
     const names = all.filter((name, i) => all.indexOf(name) === i && all.lastIndexOf(name) === i);
+    const repeated = [...new Set(all.filter((name, i) => all.indexOf(name) !== i))];
     const tallies = names.map((name) => new ColumnTally(name));
     let rows = 0;
     if (names.length > 0) {
@@ -48,7 +51,8 @@ export async function describeData(path: string): Promise<DataDescription> {
           });
       }
     }
-    return { rows, columns: tallies.map((tally) => tally.describe()), findings: connector.findings() };
+    const columns = tallies.map((tally) => tally.describe());
+    return { rows, columns, repeated, findings: connector.findings() };
   } finally {
     await connector.close();
   }
@@ -107,6 +111,9 @@ export async function checkData(output: Output, path: string): Promise<void> {
   output.result(description, [
     `${description.rows} records`,
     ...table(["column", "type", "missing", "looks like"], rows),
+    ...description.repeated.map(
+      (name) => `${name}: more than one column of this name, so no study can read it. Keep one.`,
+    ),
     ...(found.length === 0 ? [] : ["", ...table(["column", "count", "what", "what to do"], found)]),
   ]);
 }

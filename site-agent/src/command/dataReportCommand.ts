@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { number } from "./flags.ts";
+import { positive } from "./flags.ts";
 import type { Output } from "./output.ts";
 
 interface ReportFlags {
@@ -56,10 +56,4 @@ function wholes(text: string): number[] {
   const list = positives(text);
   if (!list.every(Number.isSafeInteger)) throw new InvalidArgumentError("must be whole numbers, 1 or more.");
   return list;
-}
-
-function positive(text: string): number {
-  const value = number(text);
-  if (value <= 0) throw new InvalidArgumentError("must be above 0.");
-  return value;
 }

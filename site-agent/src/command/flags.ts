@@ -40,6 +40,19 @@ export function number(text: string): number {
   return value;
 }
 
+export function positive(text: string): number {
+  const value = number(text);
+  if (value <= 0) throw new InvalidArgumentError("must be above 0.");
+  return value;
+}
+
+/** Of things that are counted from 1. */
+export function positiveWhole(text: string): number {
+  const value = positive(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("must be a whole number, 1 or more.");
+  return value;
+}
+
 export function wholeNumber(text: string): number {
   const value = number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError("must be a whole number, 0 or more.");

@@ -21,7 +21,7 @@ import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf 
 import { describeReport, misfit } from "./contractReport.ts";
 import { requireFolderOf } from "./localFile.ts";
 import { runnable } from "./output.ts";
-import { manifestOf, placeLeft, requireNew, takeAway, writeWhole } from "./sanitizeFile.ts";
+import { manifestOf, placeLeft, requireNew, requireWritable, takeAway, writeWhole } from "./sanitizeFile.ts";
 import { manifestText } from "./sanitizeManifest.ts";
 import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
@@ -49,6 +49,7 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   const record = await registered(context, options);
   if (!options.isDryRun) {
     await requireFolderOf(options.out);
+    requireWritable(options.out);
     await requireNewFile(context, options.out);
   }
   const source = await sourceOf(context, options, record);
@@ -77,11 +78,12 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   }
   const words = wordsOf(record, plan, recordsPerPatient);
   await signed(context, options, words);
-  await finish(context, { options, source, surveyed, plan, statement, words });
+  await finish(context, { options, record, source, surveyed, plan, statement, words });
 }
 
 interface Spent {
   readonly options: SanitizeOptions;
+  readonly record: DatasetRecord;
   readonly source: Source;
   readonly surveyed: Survey;
   readonly plan: Plan;
@@ -90,7 +92,7 @@ interface Spent {
 }
 
 /** From here on the charge is spent, whatever happens: what fails says so. The file has its name once it is booked. */
-async function finish(context: CommandContext, { options, source, surveyed, plan, statement, words }: Spent) {
+async function finish(context: CommandContext, { options, record, source, surveyed, plan, statement, words }: Spent) {
   const { output } = context;
   const { charge, dataset } = words;
   // An answer that is lost may have been a yes: what may be paid for is kept.
@@ -100,6 +102,7 @@ async function finish(context: CommandContext, { options, source, surveyed, plan
     const { kept } = surveyed;
     const lines = await noisedLines({ source, kept, plan, out: options.out, say: output.say });
     const file = writeWhole(options.out, lines);
+    await requireSame(record);
     const { site } = await askSite(context, { ask: "next-decision" }, z.object({ site: SiteName }));
     const about = {
       words,
@@ -165,10 +168,15 @@ async function sourceOf(
   };
   if (record === null) return { path: input, contract, secret: operatingSystemRandom.bytes(32) };
   await requireUnchanged(record, contract);
-  const { digest } = await contentOf(record.path);
-  if (digest !== record.content) throw changed(record);
+  await requireSame(record);
   const { splitKey } = await readKeys(folder);
   return { path: record.path, contract, secret: splitKey };
+}
+
+/** The bytes that the steward signs for, before they are read and when all was. */
+async function requireSame(record: DatasetRecord): Promise<void> {
+  const { digest } = await contentOf(record.path);
+  if (digest !== record.content) throw changed(record);
 }
 
 function requireFitting({ output }: CommandContext, { report }: Survey, { input, schema }: SanitizeOptions): void {

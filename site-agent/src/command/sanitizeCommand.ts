@@ -1,6 +1,17 @@
 import { type Command, Option } from "commander";
 import type { CommandContext } from "./context.ts";
-import { asOption, number, passwordOption, type Shared, type StewardFlags, stewardFlags, yesOption } from "./flags.ts";
+import {
+  asOption,
+  capDelta,
+  passwordOption,
+  positive,
+  positiveWhole,
+  type Shared,
+  type StewardFlags,
+  stewardFlags,
+  wholeNumber,
+  yesOption,
+} from "./flags.ts";
 import type { MethodOptions } from "./sanitizeMethod.ts";
 
 interface SanitizeFlags extends StewardFlags, Omit<MethodOptions, "delta"> {
@@ -30,21 +41,21 @@ export function addSanitizeCommand(
         .choices(["dct-laplace", "dct-metric", "pixel-laplace", "projection"])
         .makeOptionMandatory(),
     )
-    .requiredOption("--epsilon <number>", "ε of the promise: of a record, a unit of distance, or a pixel", number)
+    .requiredOption("--epsilon <number>", "ε of the promise: of a record, a unit of distance, or a pixel", positive)
     .addOption(
       new Option("--promise <what>", "what ε is of: any two records, or a unit of their L2 distance")
         .choices(["record", "metric"])
         .default("record"),
     )
-    .option("--coefficients <number>", "of the cosine transform, kept and noised; else 50 at most", number)
-    .option("--clip <number>", "public bound of a record's norm: L1 for dct-laplace, else L2", number)
-    .option("--first-clip <number>", "a bound of its own for the first coefficient, which is the mean", number)
+    .option("--coefficients <number>", "of the cosine transform, kept and noised; else 50 at most", positiveWhole)
+    .option("--clip <number>", "public bound of a record's norm: L1 for dct-laplace, else L2", positive)
+    .option("--first-clip <number>", "a bound of its own for the first coefficient, which is the mean", positive)
     .addOption(new Option("--sampler <name>", "of dct-metric").choices(["exact", "floating-point"]).default("exact"))
     .option("--labels <rule>", "randomised:E (charged), public (two stewards sign) or dropped", "randomised:1")
-    .option("--dimensions <number>", "of a projection", number)
-    .option("--seed <number>", "of a projection, public", number)
-    .option("--delta <number>", "δ at which a Gaussian's ε is stated", number, 1e-5)
-    .option("--records <number>", "most records of one patient, who pays for so many; else the schema's", number)
+    .option("--dimensions <number>", "of a projection", positiveWhole)
+    .option("--seed <number>", "of a projection, public", wholeNumber)
+    .option("--delta <number>", "δ at which a Gaussian's ε is stated", capDelta, 1e-5)
+    .option("--records <number>", "most records of one patient, who pays for so many; else the schema's", positiveWhole)
     .option("--dry-run", "say what it would do and cost; nothing is noised or spent", false)
     .option("--second <name>", "the other steward, where something leaves without a figure for a record")
     .option("--second-password-file <file>", "file with that steward's password (mode 0600); else it is asked for")

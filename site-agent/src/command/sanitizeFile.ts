@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
   createReadStream,
@@ -33,6 +33,17 @@ export function requireNew(file: string): void {
     what: `${there} exists already; a sanitized file replaces none.`,
     remedy: "Name a new file with --out.",
   });
+}
+
+/** Before anything is paid for: whether a file can be made there at all. */
+export function requireWritable(file: string): void {
+  const probe = `${file}.${randomUUID()}.tmp`;
+  try {
+    closeSync(openSync(probe, "wx", 0o600));
+    rmSync(probe);
+  } catch (cause) {
+    throw unwritable(file, cause);
+  }
 }
 
 /**

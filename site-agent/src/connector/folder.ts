@@ -40,8 +40,8 @@ export async function realFolder(folder: string): Promise<string> {
   if (root !== null && (await stat(root)).isDirectory()) return root;
   throw unreadableData(
     "folder-missing",
-    "There is no such folder of pictures.",
-    "Check the path in the data set's file.",
+    "There is no such folder.",
+    "Check the path, in a data set's file too.",
   );
 }
 

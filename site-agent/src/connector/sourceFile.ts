@@ -51,7 +51,17 @@ export function tableKind(file: string): "parquet" | "json" | "csv" {
 
 /** The start of a text, unpacked where it is gzipped, without a byte order mark. */
 export async function firstText(file: string, bytesMax: number): Promise<string> {
-  return (await firstUnpacked(file, bytesMax)).toString("utf8").replace(/^\uFEFF/, "");
+  const bytes = await firstUnpacked(file, bytesMax);
+  try {
+    // Of a character that the limit cuts in two the rest is not missed.
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+  } catch {
+    throw unreadableData(
+      "unreadable",
+      "The data file isn't text in UTF-8.",
+      "Export it as UTF-8 (spreadsheets call it CSV UTF-8).",
+    );
+  }
 }
 
 async function firstUnpacked(file: string, bytesMax: number): Promise<Buffer> {

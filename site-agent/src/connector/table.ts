@@ -140,17 +140,18 @@ function asText(value: unknown): RawValue {
 }
 
 /**
- * `1.234,5` → 1234.5. A number with a point that marks no thousands was written by another rule: which, nobody knows.
+ * `1.234,5` → 1234.5. A number with points and no comma may be thousands, another rule's decimal or somebody's key:
+ * which, nobody knows, and two patients must not become one.
  */
 function withDecimalComma(value: unknown): RawValue {
   if (typeof value !== "string") return null;
   const number = value.trim();
-  if (/^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/.test(number)) return number.replaceAll(".", "").replace(",", ".");
-  if (!/^[+-]?\d+\.\d+$/.test(number)) return value;
+  if (/^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$/.test(number)) return number.replaceAll(".", "").replace(",", ".");
+  if (!/^[+-]?(\d+\.\d+|\d{1,3}(\.\d{3})+)$/.test(number)) return value;
   throw unreadableData(
     "decimal-mixed",
-    "Numbers are written with a decimal comma and with a decimal point.",
-    "Export the file with one of them, and name it: source: { table: { decimal: '.' } }",
+    "With a decimal comma, a value has a point and no comma: thousands, a decimal point or a code.",
+    "Export numbers without thousands, with one decimal sign, and name that: source: { table: { decimal: '.' } }",
   );
 }
 
