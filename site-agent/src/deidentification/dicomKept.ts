@@ -1,7 +1,8 @@
 /**
  * What may stay of a DICOM object though the profile's table doesn't name it: how its pixels are to be read, how they
- * were taken, and where they lie. Numbers, enumerated codes and identifiers of the standard's own classes alone: no
- * text that a person may have typed is among them. All that neither this list nor the table names is removed.
+ * were taken, and where they lie. Numbers, codes and identifiers of the standard's own classes alone. A code is held
+ * against a code's form, not against its terms: capitals that somebody typed in its place would stay. All that neither
+ * this list nor the table names is removed.
  */
 import { BASIC_PROFILE } from "./dicomProfile.ts";
 
