@@ -101,7 +101,12 @@ const CASES: Readonly<Record<string, Broken>> = {
     /cut short/,
   ),
   "a ragged table": bare("d.csv", "a,b\n1,2\nSecret\n", "data/unreadable", /line 3/),
-  "another encoding": bare("d.csv", Buffer.from("a,b\nSecret-\xe9,1\n", "latin1"), "data/unreadable", /isn't text in UTF-8/),
+  "another encoding": bare(
+    "d.csv",
+    Buffer.from("a,b\nSecret-\xe9,1\n", "latin1"),
+    "data/unreadable",
+    /isn't text in UTF-8/,
+  ),
   "a header whose quote never closes": bare("d.csv", '"a,b\nSecret,2\n', "data/no-header", /header/),
   "Parquet cut short": bare("d.parquet", "PAR1Secret", "data/unreadable", /can't be read/),
   "JSON that isn't": bare("d.ndjson", '{"a": 1}\n{"Secret', "data/unreadable", /can't be read/),

@@ -38,11 +38,7 @@ export async function fileIn(folder: string, path: string): Promise<string> {
 export async function realFolder(folder: string): Promise<string> {
   const root = await realpath(folder).catch(() => null);
   if (root !== null && (await stat(root)).isDirectory()) return root;
-  throw unreadableData(
-    "folder-missing",
-    "There is no such folder.",
-    "Check the path, in a data set's file too.",
-  );
+  throw unreadableData("folder-missing", "There is no such folder.", "Check the path, in a data set's file too.");
 }
 
 /** Some files of a folder can't be read. The message may cross the wire; the names are for local eyes. */
