@@ -26,7 +26,7 @@ type MetricEvent = Extract<PricedEvent, { kind: "metric" }>;
 /** Shortens a record to an L2 norm of at most `bound`. A number that isn't finite makes all of the record zero. */
 export function clipToBall(values: Float64Array, bound: number): RecordVector {
   assert(bound > 0 && Number.isFinite(bound), "a ball's radius is positive and finite");
-  const norm = Math.hypot(...values);
+  const norm = lengthOf(values);
   const scale = Math.min(1, bound / norm);
   const clipped = values.map((value) => (Number.isFinite(norm) ? value * scale : 0));
   return { kind: "record-vector", values: clipped, l2Bound: bound };
@@ -65,7 +65,7 @@ export function addSphereNoise(
   assert(epsilon > 0 && Number.isFinite(epsilon), "ε per unit of distance is positive and finite");
   const { steps: exact, step } = toGrid(record, 1 / epsilon);
   const direction = Float64Array.from({ length: dimension }, () => normal(random));
-  const length = Math.hypot(...direction);
+  const length = lengthOf(direction);
   let radius = 0;
   for (let i = 0; i < dimension; i++) radius -= Math.log(unit(random)) / epsilon;
   const steps = exact.map((value, i) => value + nearestStep((radius * (direction[i] ?? 0)) / length / step));
@@ -91,6 +91,16 @@ function metricEvent(
 ): MetricEvent {
   const diameter = l2Bound === null ? null : 2 * boundSteps(l2Bound, step) * step;
   return { kind: "metric", adjacency: "replace", epsilonPerDistance: epsilon, diameter, sampler, count: 1 };
+}
+
+/** L2 norm of any number of values: squares of shares of the greatest, so that none overflows. NaN where one is. */
+function lengthOf(values: Float64Array): number {
+  let greatest = 0;
+  for (const value of values) greatest = Math.max(greatest, Math.abs(value));
+  if (greatest === 0 || !Number.isFinite(greatest)) return greatest;
+  let sum = 0;
+  for (const value of values) sum += (value / greatest) ** 2;
+  return greatest * Math.sqrt(sum);
 }
 
 /** A normal deviate (Box & Muller 1958). */

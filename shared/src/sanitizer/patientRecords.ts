@@ -39,12 +39,14 @@ export function toUnits(patients: PatientRecords, rules: PublicRules, range: Uni
   checkShape(patients, rules);
   const columns = rules.low_C.length;
   const values_RC = new Float64Array(patients.values_RC.length);
-  for (let at = 0; at < values_RC.length; at++) {
-    const column = columnAt(rules, at % columns);
-    const [low, high] = [rules.low_C[column] ?? 0, rules.high_C[column] ?? 0];
-    const value = patients.values_RC[at - (at % columns) + column] ?? Number.NaN;
-    const share = Number.isNaN(value) ? 0.5 : Math.min(1, Math.max(0, (value - low) / (high - low)));
-    values_RC[at] = range === "[0, 1]" ? share : 2 * share - 1;
+  for (let start = 0; start < values_RC.length; start += columns) {
+    for (let place = 0; place < columns; place++) {
+      const column = columnAt(rules, place);
+      const [low, high] = [rules.low_C[column] ?? 0, rules.high_C[column] ?? 0];
+      const value = patients.values_RC[start + column] ?? Number.NaN;
+      const share = Number.isNaN(value) ? 0.5 : Math.min(1, Math.max(0, (value - low) / (high - low)));
+      values_RC[start + place] = range === "[0, 1]" ? share : 2 * share - 1;
+    }
   }
   return { columns, values_RC };
 }
@@ -52,11 +54,13 @@ export function toUnits(patients: PatientRecords, rules: PublicRules, range: Uni
 /** The way back, of numbers that noise has carried anywhere: in the columns' own units, order and places. */
 export function fromUnits({ columns, values_RC }: UnitRecords, rules: PublicRules, range: UnitRange): Float64Array {
   const own_RC = new Float64Array(values_RC.length);
-  for (let at = 0; at < own_RC.length; at++) {
-    const column = columnAt(rules, at % columns);
-    const [low, high] = [rules.low_C[column] ?? 0, rules.high_C[column] ?? 0];
-    const unit = values_RC[at] ?? Number.NaN;
-    own_RC[at - (at % columns) + column] = low + (high - low) * (range === "[0, 1]" ? unit : (unit + 1) / 2);
+  for (let start = 0; start < own_RC.length; start += columns) {
+    for (let place = 0; place < columns; place++) {
+      const column = columnAt(rules, place);
+      const [low, high] = [rules.low_C[column] ?? 0, rules.high_C[column] ?? 0];
+      const unit = values_RC[start + place] ?? Number.NaN;
+      own_RC[start + column] = low + (high - low) * (range === "[0, 1]" ? unit : (unit + 1) / 2);
+    }
   }
   return own_RC;
 }

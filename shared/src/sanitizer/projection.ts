@@ -11,7 +11,7 @@ import type { UnitRecords } from "./patientRecords.ts";
 export function project({ columns, values_RC }: UnitRecords, dimensions: number, seed: number): Float64Array {
   assert(Number.isSafeInteger(dimensions) && dimensions >= 1, "a projection has dimensions");
   const rows = values_RC.length / columns;
-  const signs = publicSigns(columns * dimensions, `consilium/v1 projection ${seed} ${columns} ${dimensions}`);
+  const signs = signsOf(columns * dimensions, `consilium/v1 projection ${seed} ${columns} ${dimensions}`);
   const projected_RD = new Float64Array(rows * dimensions);
   const scale = 1 / Math.sqrt(dimensions);
   for (let row = 0; row < rows; row++) {
@@ -24,6 +24,14 @@ export function project({ columns, values_RC }: UnitRecords, dimensions: number,
     }
   }
   return projected_RD;
+}
+
+/** A data set's records have one matrix: the last is kept. */
+let kept: { readonly name: string; readonly signs: Int8Array } | undefined;
+
+function signsOf(count: number, name: string): Int8Array {
+  if (kept?.name !== name) kept = { name, signs: publicSigns(count, name) };
+  return kept.signs;
 }
 
 function publicSigns(count: number, name: string): Int8Array {

@@ -63,49 +63,75 @@ export function dct3(coefficients_RK: Float64Array, kept: number, length: number
 }
 
 /** So few coefficients are quicker as plain sums than by a transform of all. */
-const FEW = 128;
+const FEW = 256;
 
 function fewDct2(values_RN: Float64Array, length: number, kept: number): Float64Array {
-  const cosines = cosinesOf(length);
-  const coefficients_RK = new Float64Array((values_RN.length / length) * kept);
-  for (let at = 0; at < coefficients_RK.length; at++) {
-    const k = at % kept;
-    const start = ((at - k) / kept) * length;
-    let sum = 0;
-    for (let j = 0, angle = k; j < length; j++) {
-      sum += (values_RN[start + j] ?? Number.NaN) * (cosines[angle] ?? 0);
-      // (2j + 1)k, whose cosine has period 4n.
-      angle += 2 * k;
-      if (angle >= 4 * length) angle -= 4 * length;
+  const cosines_J = cosinesOf(length);
+  const rows = values_RN.length / length;
+  const coefficients_RK = new Float64Array(rows * kept);
+  // One place more: coefficients are summed in pairs.
+  const sums_K = new Float64Array(kept + 1);
+  for (let row = 0; row < rows; row++) {
+    const [first, last] = [row * length, (row + 1) * length - 1];
+    sums_K.fill(0);
+    for (let j = 0; j < cosines_J.length; j++) {
+      const cosine = cosines_J[j] ?? 0;
+      const value = values_RN[first + j] ?? Number.NaN;
+      const mirrored = 2 * j === length - 1 ? 0 : (values_RN[last - j] ?? Number.NaN);
+      const [even, odd] = [value + mirrored, value - mirrored];
+      let [before, now] = [1, cosine];
+      for (let k = 0; k < kept; k += 2) {
+        sums_K[k] = (sums_K[k] ?? 0) + even * before;
+        sums_K[k + 1] = (sums_K[k + 1] ?? 0) + odd * now;
+        before = 2 * cosine * now - before;
+        now = 2 * cosine * before - now;
+      }
     }
-    coefficients_RK[at] = sum * scaleOf(k, length);
+    for (let k = 0; k < kept; k++) coefficients_RK[row * kept + k] = (sums_K[k] ?? 0) * scaleOf(k, length);
   }
   return coefficients_RK;
 }
 
 function fewDct3(coefficients_RK: Float64Array, kept: number, length: number): Float64Array {
-  const cosines = cosinesOf(length);
-  const values_RN = new Float64Array((coefficients_RK.length / kept) * length);
-  for (let at = 0; at < coefficients_RK.length; at++) {
-    const k = at % kept;
-    const start = ((at - k) / kept) * length;
-    const factor = (coefficients_RK[at] ?? Number.NaN) * scaleOf(k, length);
-    for (let j = 0, angle = k; j < length; j++) {
-      values_RN[start + j] = (values_RN[start + j] ?? 0) + factor * (cosines[angle] ?? 0);
-      angle += 2 * k;
-      if (angle >= 4 * length) angle -= 4 * length;
+  const cosines_J = cosinesOf(length);
+  const rows = coefficients_RK.length / kept;
+  const values_RN = new Float64Array(rows * length);
+  const factors_K = new Float64Array(kept + 1);
+  for (let row = 0; row < rows; row++) {
+    const [first, last] = [row * length, (row + 1) * length - 1];
+    for (let k = 0; k < kept; k++) factors_K[k] = (coefficients_RK[row * kept + k] ?? 0) * scaleOf(k, length);
+    for (let j = 0; j < cosines_J.length; j++) {
+      const cosine = cosines_J[j] ?? 0;
+      let [even, odd, before, now] = [0, 0, 1, cosine];
+      for (let k = 0; k < kept; k += 2) {
+        even += (factors_K[k] ?? 0) * before;
+        odd += (factors_K[k + 1] ?? 0) * now;
+        before = 2 * cosine * now - before;
+        now = 2 * cosine * before - now;
+      }
+      // Of an odd length's middle, whose cosine is 0, the odd part is 0 too.
+      values_RN[last - j] = even - odd;
+      values_RN[first + j] = even + odd;
     }
   }
   return values_RN;
 }
 
-/** cos(πm/2n), m = 0 … 4n − 1; the last table is kept. */
-let cosines: Float64Array | undefined;
+/**
+ * cos(π(2j + 1)/2n) of a row's first half. The k-th multiple's cosine follows from the two before it (Chebyshev), with
+ * an error of at most k²·2⁻⁵³ or so; the other half of the row has the same ones, those of odd k negated. The last
+ * table is kept.
+ */
+let cosines: { readonly length: number; readonly half_J: Float64Array } | undefined;
 
 function cosinesOf(length: number): Float64Array {
-  if (cosines?.length === 4 * length) return cosines;
-  cosines = Float64Array.from({ length: 4 * length }, (_, m) => Math.cos((Math.PI * m) / (2 * length)));
-  return cosines;
+  if (cosines?.length === length) return cosines.half_J;
+  const half_J = Float64Array.from({ length: Math.ceil(length / 2) }, (_, j) =>
+    // The middle's is 0, not what is left of a rounded quarter.
+    2 * j === length - 1 ? 0 : Math.cos((Math.PI * (2 * j + 1)) / (2 * length)),
+  );
+  cosines = { length, half_J };
+  return half_J;
 }
 
 function rowsOf(values: Float64Array, length: number): number {

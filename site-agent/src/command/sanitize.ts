@@ -13,6 +13,7 @@ import { readStudyFile } from "@consilium/storage/studyFile";
 import { z } from "zod";
 import { contentOf, requireUnchanged } from "../contract/content.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
+import { csvChunks } from "../sanitizer/csvTable.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
 import { DISCLOSURE_DOMAIN, SanitizeWords } from "../steward/statement.ts";
 import { readKeys } from "../storage/keys.ts";
@@ -27,7 +28,7 @@ import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
 import { type Source, type Survey, survey } from "./sanitizeRead.ts";
 import { comparison, foretold } from "./sanitizeReport.ts";
-import { noisedLines } from "./sanitizeWrite.ts";
+import { noisedTable } from "./sanitizeWrite.ts";
 
 export interface SanitizeOptions extends MethodOptions {
   /** Name or path of a registered data set; with `isDryRun` any path. */
@@ -100,8 +101,8 @@ async function finish(context: CommandContext, { options, record, source, survey
   try {
     const { identity } = await readKeys(context.folder);
     const { kept } = surveyed;
-    const lines = await noisedLines({ source, kept, plan, out: options.out, say: output.say });
-    const file = writeWhole(options.out, lines);
+    const table = await noisedTable({ source, kept, plan, out: options.out, say: output.say });
+    const file = writeWhole(options.out, csvChunks(table));
     await requireSame(record);
     const { site } = await askSite(context, { ask: "next-decision" }, z.object({ site: SiteName }));
     const about = {
@@ -113,7 +114,7 @@ async function finish(context: CommandContext, { options, record, source, survey
       records: kept.inOrder().length,
     };
     const { signed: manifest, text } = manifestText({ site, ...about }, identity);
-    const beside = writeWhole(manifestOf(options.out), [text]);
+    const beside = writeWhole(manifestOf(options.out), [Buffer.from(`${text}\n`)]);
     const closing = { ask: "commit-sanitizing", charge, result: file.digest } as const;
     mayBePaid = true;
     await askSite(context, closing, z.object({ charge: z.string() }));

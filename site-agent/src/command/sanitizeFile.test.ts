@@ -9,8 +9,8 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 test("two runs with one --out: neither gives the other's file its name", () => {
   const out = join(root, "out.csv");
-  const first = writeWhole(out, ["first"]);
-  const second = writeWhole(out, ["other"]);
+  const first = writeWhole(out, [Buffer.from("first\n")]);
+  const second = writeWhole(out, [Buffer.from("other\n")]);
   expect(() => first.place()).toThrow(expect.objectContaining({ code: "file/taken" }));
   expect(existsSync(out)).toBe(false);
   second.place();

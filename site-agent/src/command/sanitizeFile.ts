@@ -15,9 +15,6 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { Digest } from "@consilium/shared/units/identity";
 import { unwritable } from "./localFile.ts";
 
-/** Lines at once. */
-const CHUNK_CHARACTERS = 4 * 1024 * 1024;
-
 /** Name of what says how a sanitized file was made. */
 export function manifestOf(file: string): string {
   return `${file}.sanitized.json`;
@@ -80,8 +77,8 @@ export interface WholeFile {
   place(): void;
 }
 
-/** Writes all lines and makes them durable, or leaves nothing. */
-export function writeWhole(file: string, lines: Iterable<string>): WholeFile {
+/** Writes all pieces and makes them durable, or leaves nothing. */
+export function writeWhole(file: string, pieces: Iterable<Uint8Array>): WholeFile {
   const temporary = partial(file);
   const hash = createHash("sha256");
   const discard = (): void => rmSync(temporary, { force: true });
@@ -90,18 +87,10 @@ export function writeWhole(file: string, lines: Iterable<string>): WholeFile {
     discard();
     const descriptor = openSync(temporary, "wx", 0o600);
     try {
-      let text = "";
-      const flush = (): void => {
-        const bytes = Buffer.from(text, "utf8");
+      for (const bytes of pieces) {
         hash.update(bytes);
         for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
-        text = "";
-      };
-      for (const line of lines) {
-        text += `${line}\n`;
-        if (text.length >= CHUNK_CHARACTERS) flush();
       }
-      flush();
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

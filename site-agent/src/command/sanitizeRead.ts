@@ -10,8 +10,9 @@ import { KeptRecords } from "../sanitizer/keptRecords.ts";
 import { partOf } from "../split/keyedHash.ts";
 import { openNamed } from "./localFile.ts";
 
-/** Records that figures for local eyes are made of, the first ones. */
+/** Records that figures for local eyes are made of, the first ones; fewer where they are wide. */
 const SAMPLE_RECORDS = 200;
+const SAMPLE_NUMBERS = 2 ** 20;
 
 /** Data to be sanitized, and by which rules they are read. */
 export interface Source {
@@ -32,11 +33,13 @@ export async function survey(source: Source, random: RandomSource): Promise<Surv
   const kept = new KeptRecords(contract.maxRecordsPerPatient, random);
   const parts = { train: new Set<string>(), validation: new Set<string>(), audit: new Set<string>() };
   const tally = new Tally();
-  const sample: number[][] = [];
+  const width = featureCount(contract);
+  const sampled = Math.min(SAMPLE_RECORDS, Math.ceil(SAMPLE_NUMBERS / width));
+  const sample: Float32Array[] = [];
   const records = await readAll(source, tally, (record) => {
     kept.add(record);
     parts[partOf(secret, record.patient, record.split, contract.shares)].add(record.patient);
-    if (sample.length < SAMPLE_RECORDS) sample.push([...record.features]);
+    if (sample.length < sampled) sample.push(record.features.slice());
   });
   if (kept.leftOut > 0) tally.add(contract.patient ?? null, "records-over-limit", kept.leftOut);
   const violations = tally.violations();
@@ -47,7 +50,7 @@ export async function survey(source: Source, random: RandomSource): Promise<Surv
     violations,
     violated: violations.some(({ severity }) => severity === "error"),
   };
-  return { kept, report, sample: sampleOf(sample, featureCount(contract)) };
+  return { kept, report, sample: sampleOf(sample, width) };
 }
 
 /** Each record in the source's order, `features` borrowed until the next. Returns the rows read. */
@@ -64,7 +67,7 @@ export async function readAll(
   }
 }
 
-function sampleOf(records: readonly (readonly number[])[], width: number): PatientRecords {
+function sampleOf(records: readonly Float32Array[], width: number): PatientRecords {
   const values_RC = new Float64Array(records.length * width);
   for (const [row, numbers] of records.entries()) values_RC.set(numbers, row * width);
   return {

@@ -6,9 +6,10 @@ import { statementOf } from "@consilium/shared/sanitizer/statement";
 import { DataContract } from "@consilium/shared/study/contract";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { csvChunks } from "../sanitizer/csvTable.ts";
 import { planOf } from "./sanitizePlan.ts";
 import { survey } from "./sanitizeRead.ts";
-import { noisedLines } from "./sanitizeWrite.ts";
+import { noisedTable } from "./sanitizeWrite.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -41,7 +42,9 @@ async function run(record: string, epsilon: number, labels: LabelRule) {
     { columns: 5, labelValues: 2, recordsPerPatient: 1 },
   );
   const { kept } = await survey(source, operatingSystemRandom);
-  const [header, ...lines] = [...(await noisedLines({ source, kept, plan, out: path, say: () => undefined }))];
+  const table = await noisedTable({ source, kept, plan, out: path, say: () => undefined });
+  const text = Array.from(csvChunks(table), (chunk) => Buffer.from(chunk).toString("utf8")).join("");
+  const [header, ...lines] = text.trimEnd().split("\n");
   expect(header).toBe("a,b,c,sick");
   expect(lines).toHaveLength(TRIALS);
   const rows = lines.map((line) => line.split(","));

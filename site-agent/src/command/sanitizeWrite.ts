@@ -1,10 +1,12 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { aesCtrStream } from "@consilium/shared/random/aesCtrStream";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { Tally } from "../contract/tally.ts";
 import type { KeptRecords } from "../sanitizer/keptRecords.ts";
 import { NoisedSpool } from "../sanitizer/noisedSpool.ts";
+import type { NoisedTable } from "../sanitizer/noisedTable.ts";
 import { RecordNoise } from "../sanitizer/noiseRecords.ts";
-import { cellsOf, outputColumns, rulesOf } from "../sanitizer/unitFeatures.ts";
+import { rulesOf } from "../sanitizer/unitFeatures.ts";
 import { unwritable } from "./localFile.ts";
 import type { Plan } from "./sanitizePlan.ts";
 import { readAll, type Source } from "./sanitizeRead.ts";
@@ -20,8 +22,8 @@ export interface Writing {
   readonly say: (line: string) => void;
 }
 
-/** A second pass noises each record that was kept, a block at a time; the lines come in an order of their own. */
-export async function noisedLines({ source, kept, plan, out, say }: Writing): Promise<Iterable<string>> {
+/** A second pass noises each record that was kept, a block at a time; they come in an order of their own. */
+export async function noisedTable({ source, kept, plan, out, say }: Writing): Promise<NoisedTable> {
   const { contract } = source;
   const records = kept.inOrder();
   const rules = rulesOf(contract);
@@ -35,7 +37,8 @@ export async function noisedLines({ source, kept, plan, out, say }: Writing): Pr
     method: plan.method,
     labels: plan.labels,
     booked: plan.all,
-    random: operatingSystemRandom,
+    // Exact noise takes some bytes a draw, and a picture is 100,000 draws.
+    random: aesCtrStream(operatingSystemRandom),
     take: (place, features, label) => {
       row.set(features);
       row[width] = label ?? -1;
@@ -58,36 +61,23 @@ export async function noisedLines({ source, kept, plan, out, say }: Writing): Pr
     spool.close();
     throw error;
   }
-  return linesOf(spool, { contract, records, method: plan.method, hasLabel: plan.labels.label !== "dropped" });
+  const hasLabel = plan.labels.label !== "dropped";
+  return {
+    ...{ contract, method: plan.method, hasLabel, count: records.length },
+    records: recordsOf(spool, records, hasLabel),
+  };
 }
 
-interface Table {
-  readonly contract: Source["contract"];
-  readonly records: ReturnType<KeptRecords["inOrder"]>;
-  readonly method: Plan["method"];
-  readonly hasLabel: boolean;
-}
-
-function* linesOf(spool: NoisedSpool, { contract, records, method, hasLabel }: Table): Generator<string> {
-  const { patient, split, label } = contract;
-  const named = (name: string | undefined): string[] => (name === undefined ? [] : [name]);
-  const labelled = hasLabel ? [label.name] : [];
+function* recordsOf(spool: NoisedSpool, records: ReturnType<KeptRecords["inOrder"]>, hasLabel: boolean) {
   try {
-    yield line([...named(patient), ...named(split), ...outputColumns(contract, method), ...labelled]);
-    for (const [place, record] of records.entries()) {
+    for (const [place, { key, split }] of records.entries()) {
       const numbers = spool.read(place);
-      const own = [...(patient === undefined ? [] : [record.key ?? ""]), ...named(record.split ?? undefined)];
-      const value = hasLabel ? [String(label.values[numbers.at(-1) ?? -1] ?? "")] : [];
-      yield line([...own, ...cellsOf(numbers.subarray(0, -1), contract, method), ...value]);
+      const label = hasLabel ? (numbers.at(-1) ?? null) : null;
+      yield { key, split, features: numbers.subarray(0, -1), label };
     }
   } finally {
     spool.close();
   }
-}
-
-/** A CSV line, cells quoted where they must be. */
-function line(cells: readonly string[]): string {
-  return cells.map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",");
 }
 
 function openSpool(out: string, records: number, width: number): NoisedSpool {

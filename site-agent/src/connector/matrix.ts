@@ -15,7 +15,7 @@ const BLOCK_BYTES = 64 * 2 ** 20;
 /** Decoding Parquet anew for each block costs more than memory: 200 MB are 2,000 samples of 25,160 genes. */
 const PARQUET_BLOCK_BYTES = 256 * 2 ** 20;
 /** Values in a chunk of records. */
-const CHUNK_VALUES = 2 ** 19;
+const CHUNK_VALUES = 2 ** 15;
 
 export async function openMatrix(source: MatrixSource, at: (path: string) => string): Promise<Connector> {
   const { openTable } = await import("./table.ts");

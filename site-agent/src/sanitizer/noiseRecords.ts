@@ -7,8 +7,8 @@ import type { PublicRules } from "@consilium/shared/sanitizer/patientRecords";
 import { sanitize } from "@consilium/shared/sanitizer/sanitize";
 import type { SanitizedPatients } from "@consilium/shared/sanitizer/sanitizedPatients";
 
-/** Numbers at once, 16 MiB of them, or one record where that is wider. */
-const NUMBERS_PER_BLOCK = 2 ** 21;
+/** Numbers at once, 256 KiB of them, or one record where that is wider. */
+const NUMBERS_PER_BLOCK = 2 ** 15;
 
 export interface Noising {
   readonly rules: PublicRules;

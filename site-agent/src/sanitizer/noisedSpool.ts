@@ -8,12 +8,14 @@ import { assert } from "@consilium/shared/failure/failure";
 export class NoisedSpool {
   readonly #file: number;
   readonly #width: number;
+  readonly #numbers: Float64Array;
 
   /** `path` is a name that nobody uses. */
   constructor(path: string, records: number, width: number) {
     this.#file = openSync(path, "wx+", 0o600);
     rmSync(path);
     this.#width = width;
+    this.#numbers = new Float64Array(width);
     // Room that isn't there is found before noise is drawn for the last record.
     ftruncateSync(this.#file, records * width * Float64Array.BYTES_PER_ELEMENT);
   }
@@ -25,15 +27,15 @@ export class NoisedSpool {
       done += writeSync(this.#file, bytes, done, bytes.length - done, place * bytes.length + done);
   }
 
+  /** Borrowed until the next is read. */
   read(place: number): Float64Array {
-    const numbers = new Float64Array(this.#width);
-    const bytes = new Uint8Array(numbers.buffer);
+    const bytes = new Uint8Array(this.#numbers.buffer);
     for (let done = 0; done < bytes.length; ) {
       const read = readSync(this.#file, bytes, done, bytes.length - done, place * bytes.length + done);
       assert(read > 0, "each place was written");
       done += read;
     }
-    return numbers;
+    return this.#numbers;
   }
 
   close(): void {
