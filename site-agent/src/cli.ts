@@ -36,6 +36,7 @@ const commands = {
   dataCheck: () => import("./command/data.ts"),
   doctor: () => import("./command/doctor.ts"),
   join: () => import("./command/join.ts"),
+  pictures: () => import("./command/pictures.ts"),
   page: () => import("./command/page.ts"),
   predict: () => import("./command/predict.ts"),
   schema: () => import("./command/schema.ts"),
@@ -159,6 +160,12 @@ dataCommands
   .option("--json", "one JSON value on standard output")
   .action(async (path: string, options: { json?: boolean }) =>
     (await commands.dataCheck()).checkData(outputOf(options), path),
+  );
+
+command(dataCommands, "pictures [name]", "decoded pictures that are kept of data sets, or of one")
+  .option("--remove", "remove them; they are decoded again when they are read next")
+  .action(async (name: string | undefined, options: Shared & { remove?: boolean }) =>
+    (await commands.pictures()).pictures(context(options), name, options.remove === true),
   );
 
 addDataReport(dataCommands, outputOf);

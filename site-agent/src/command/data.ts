@@ -34,8 +34,8 @@ const CODES_MAX = 8;
 const SHAPES_SHOWN = 3;
 
 /** Columns, types, missing values and what looks like an identifier. Nothing of it is stored, sent or logged. */
-export async function describeData(path: string): Promise<DataDescription> {
-  const connector = await openNamed(path);
+export async function describeData(path: string, say: Output["say"] = () => {}): Promise<DataDescription> {
+  const connector = await openNamed(path, { say, cache: null });
   try {
     const all = await connector.columns();
     const names = all.filter((name, i) => all.indexOf(name) === i && all.lastIndexOf(name) === i);
@@ -100,7 +100,7 @@ class ColumnTally {
 
 /** `consilium-site data check`: what a file holds, before it is registered. */
 export async function checkData(output: Output, path: string): Promise<void> {
-  const description = await describeData(path);
+  const description = await describeData(path, output.say);
   const rows = description.columns.map(({ name, type, missing, identifier }) => [
     name,
     type,

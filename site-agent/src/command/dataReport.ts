@@ -35,7 +35,7 @@ export async function reportData(output: Output, options: DataReportOptions): Pr
   for (const path of [options.out, options.svg]) if (path !== undefined) await requireNew(path);
   const { document } = readStudyFile(options.study);
   output.say("Reading the data twice: once through the contract, once as they are …");
-  const connector = await openNamed(options.data);
+  const connector = await openNamed(options.data, { say: output.say, cache: null });
   let report: LocalReport;
   try {
     // A look needs no site: parts drawn with this secret tell how many, not who.

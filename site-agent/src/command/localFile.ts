@@ -5,13 +5,14 @@ import type { RawValue } from "@consilium/shared/study/features";
 import type { Connector } from "../connector/connector.ts";
 import { BrokenFiles } from "../connector/folder.ts";
 import { openData } from "../connector/open.ts";
+import type { Reading } from "../connector/reading.ts";
 
 /**
  * Opens a data set for whoever typed or registered its path. The connector's failures hold no path, for some cross the
  * wire; these stay on this terminal.
  */
-export async function openNamed(path: string): Promise<Connector> {
-  const connector = await openData(path).catch((error: unknown) => {
+export async function openNamed(path: string, reading?: Reading): Promise<Connector> {
+  const connector = await openData(path, reading).catch((error: unknown) => {
     throw withPath(error, path);
   });
   return {

@@ -4,7 +4,7 @@ import { systemFailure } from "@consilium/shared/system/errno";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 
 const WITH_DATA =
-  "start|stop|status|doctor|join|data (?:register|list|preview)|study (?:list|show|approve|reject|freeze|counter-offer)|" +
+  "start|stop|status|doctor|join|data (?:register|list|preview|pictures)|study (?:list|show|approve|reject|freeze|counter-offer)|" +
   "budget (?:show|cap|lower|raise|grant|refuse|freeze|ledger|export|what-if|verify)|steward (?:list|add|grant|refuse)|notices|page";
 
 /** What the command was given with `--data`; null where the default holds, as it will for the next command. */

@@ -16,6 +16,7 @@ import { describeReport, misfit } from "./contractReport.ts";
 import { registeredDataset } from "./datasets.ts";
 import { openNamed } from "./localFile.ts";
 import { epsilonCell, runnable, table } from "./output.ts";
+import { readingOf } from "./pictures.ts";
 
 export async function list(context: CommandContext): Promise<void> {
   const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
@@ -115,7 +116,7 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
   const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const { splitKey } = await readKeys(folder);
   const { ContractViolated, preparePatients } = await import("../contract/prepare.ts");
-  const connector = await openNamed(dataset.path);
+  const connector = await openNamed(dataset.path, readingOf(context, dataset.dataset));
   try {
     await requireUnchanged(dataset, study.document.data);
     const published = study.document.sites.find(({ name }) => name === site)?.patients;

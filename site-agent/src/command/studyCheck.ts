@@ -10,6 +10,7 @@ import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { StudyName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { leaves } from "../approval/quote.ts";
+import type { Reading } from "../connector/reading.ts";
 import { type ContractReport, checkContract } from "../contract/prepare.ts";
 import { NextDecision, StudyDetail } from "../control/request.ts";
 import type { SiteSecret } from "../deidentification/patientKey.ts";
@@ -20,6 +21,7 @@ import { registeredDataset } from "./datasets.ts";
 import { layerLines } from "./layerLines.ts";
 import { openNamed } from "./localFile.ts";
 import type { Output } from "./output.ts";
+import { readingOf } from "./pictures.ts";
 
 export interface StudyCheckOptions {
   /** Study file (YAML). */
@@ -49,7 +51,8 @@ export async function checkStudy(output: Output, options: StudyCheckOptions): Pr
   const publicPatients = patientsOf(document, options.site);
   // A check needs no site: parts drawn with this secret tell how many, not who.
   const secret = operatingSystemRandom.bytes(SECRET_BYTES);
-  const report = await holdAgainst(document, options.data, secret, publicPatients);
+  const data = { path: options.data, reading: { say: output.say, cache: null } };
+  const report = await holdAgainst(document, data, secret, publicPatients);
   writeReport(output, { document, digest, ...(options.site === undefined ? {} : { site: options.site }) }, report);
   if (report.violated) throw misfit(report, `consilium-site study check ${options.file} --data ${options.data}`);
 }
@@ -62,7 +65,12 @@ export async function checkProposal(context: CommandContext, options: ProposalCh
   const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   const { splitKey } = await readKeys(folder);
   const { document, digest } = study;
-  const report = await holdAgainst(document, path, splitKey, patientsOf(document, site));
+  const report = await holdAgainst(
+    document,
+    { path, reading: readingOf(context, dataset) },
+    splitKey,
+    patientsOf(document, site),
+  );
   writeReport(output, { document, digest, site }, report);
   const again = `consilium-site study check --study ${study.name} --dataset ${dataset} --data ${folder.path}`;
   if (report.violated) throw misfit(report, again);
@@ -99,11 +107,11 @@ function writeReport(
 
 async function holdAgainst(
   document: StudyDocument,
-  path: string,
+  { path, reading }: { readonly path: string; readonly reading: Reading },
   secret: SiteSecret,
   publicPatients: number | undefined,
 ): Promise<ContractReport> {
-  const connector = await openNamed(path);
+  const connector = await openNamed(path, reading);
   try {
     return await checkContract(connector, document.data, {
       secret,

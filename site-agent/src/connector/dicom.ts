@@ -4,22 +4,30 @@
  * reader.
  */
 import { readFile } from "node:fs/promises";
+import { assert } from "@consilium/shared/failure/failure";
 import type { RawArray, RawValue } from "@consilium/shared/study/features";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { safeObject } from "../deidentification/dicomFile.ts";
+import { safeHead, safeObject } from "../deidentification/dicomFile.ts";
 import { RETAINABLE } from "../deidentification/dicomKept.ts";
-import { type DicomObject, textOf } from "../dicom/dataset.ts";
+import { type DicomDataset, type DicomObject, textOf } from "../dicom/dataset.ts";
 import { pictureOf } from "../dicom/frame.ts";
 import { pixelFormatOf } from "../dicom/pixelFormat.ts";
+import { inOrder } from "./ahead.ts";
 import { byKey, readBesides } from "./besides.ts";
 import { type Connector, placesOf, type SourceFinding, unreadableData } from "./connector.ts";
 import { BrokenList, fileIn, filesBelow } from "./folder.ts";
-import { fitted, PICTURES_PER_CHUNK } from "./images.ts";
+import { chunked, fitted } from "./images.ts";
+import { type FileReading, fileReading } from "./pictureFiles.ts";
 import type { DicomSource } from "./pictureSource.ts";
+import { QUIET, type Reading } from "./reading.ts";
 
 const SECRET_BYTES = 32;
 
-export async function openDicom(source: DicomSource, at: (path: string) => string): Promise<Connector> {
+export async function openDicom(
+  source: DicomSource,
+  at: (path: string) => string,
+  reading: Reading = QUIET,
+): Promise<Connector> {
   const folder = at(source.folder);
   const files = await filesBelow(folder);
   if (files.length === 0)
@@ -27,7 +35,7 @@ export async function openDicom(source: DicomSource, at: (path: string) => strin
   const { labels } = source;
   const besides = await readBesides(labels && at(labels.file), labels?.patient ?? labels?.name);
   const names = [source.column, source.patient, ...source.deidentify.keep, ...besides.names];
-  const work = new DicomFolder(source, folder, byKey(besides), besides.names.length);
+  const work = new DicomFolder(source, folder, { named: byKey(besides), width: besides.names.length }, reading);
   return {
     columns: async () => names,
     rows: (columns) => work.rows(files, placesOf(names, columns)),
@@ -44,45 +52,52 @@ class DicomFolder {
   constructor(
     private readonly source: DicomSource,
     private readonly folder: string,
-    private readonly besides: ReadonlyMap<string, readonly RawValue[]>,
-    private readonly besidesWidth: number,
+    private readonly besides: { readonly named: ReadonlyMap<string, readonly RawValue[]>; readonly width: number },
+    private readonly reading: Reading,
   ) {}
 
   async *rows(files: readonly string[], places: readonly number[]): AsyncGenerator<readonly (readonly RawValue[])[]> {
     const broken = new BrokenList();
     this.leftOut = 0;
-    let chunk: (readonly RawValue[])[] = [];
-    for (const file of files) {
-      const records = await broken.tried(file, () => this.recordsOf(file, places.includes(0)));
-      for (const record of records ?? []) chunk.push(places.map((place) => record[place] ?? null));
-      if (chunk.length < PICTURES_PER_CHUNK) continue;
-      yield chunk;
-      chunk = [];
-    }
-    if (chunk.length > 0) yield chunk;
+    const { size, channels, filter, frames, window = null, deidentify } = this.source;
+    const recipe = { size, channels, filter, frames, window, deidentify };
+    const pictures = places.includes(0) ? await fileReading(this.reading, files.length, recipe) : null;
+    const read = inOrder(files, async (file) => {
+      const records = await broken.tried(file, () => this.recordsOf(file, pictures));
+      pictures?.step();
+      return (records ?? []).map((record) => places.map((place) => record[place] ?? null));
+    });
+    yield* chunked(read);
     broken.requireNone();
+    await pictures?.end();
   }
 
   findings(): readonly SourceFinding[] {
     return this.leftOut === 0 ? [] : [{ column: this.source.column, problem: "left-out", count: this.leftOut }];
   }
 
-  private async recordsOf(file: string, withPicture: boolean): Promise<readonly (readonly RawValue[])[]> {
+  private async recordsOf(file: string, reading: FileReading | null): Promise<readonly (readonly RawValue[])[]> {
     const { deidentify, labels } = this.source;
     const bytes = await readFile(await fileIn(this.folder, file));
-    const safe = await safeObject(bytes, deidentify, this.secret);
-    if (safe.kind === "refused") {
+    const head = safeHead(bytes, deidentify, this.secret);
+    if (head.kind === "refused") {
       this.leftOut += 1;
       return [];
     }
-    const key = labels?.patient === undefined ? file : safe.patient;
-    const beside = this.besides.get(key) ?? Array.from({ length: this.besidesWidth }, () => null);
-    const rest = [safe.patient, ...this.characteristics(safe.object), ...beside];
-    const pictures = withPicture ? await this.pictures(safe.object) : [null];
+    const key = labels?.patient === undefined ? file : head.patient;
+    const beside = this.besides.named.get(key) ?? Array.from({ length: this.besides.width }, () => null);
+    const rest = [head.patient, ...this.characteristics(head.dataset), ...beside];
+    const pictures = reading === null ? [null] : await reading.picturesOf(bytes, () => this.decoded(bytes));
     return pictures.map((picture) => [picture, ...rest]);
   }
 
-  private characteristics({ dataset }: DicomObject): readonly (string | null)[] {
+  private async decoded(bytes: Uint8Array): Promise<readonly RawArray[]> {
+    const safe = await safeObject(bytes, this.source.deidentify, this.secret);
+    assert(safe.kind === "safe", "an object whose head may be seen may be seen");
+    return this.pictures(safe.object);
+  }
+
+  private characteristics(dataset: DicomDataset): readonly (string | null)[] {
     const { keep } = this.source.deidentify;
     return keep.map((name) => {
       const [tag] = [...RETAINABLE].find(([, one]) => one.name === name) ?? [];

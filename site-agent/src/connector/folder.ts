@@ -69,6 +69,7 @@ export class BrokenList {
   }
 
   requireNone(): void {
-    if (this.files.length > 0) throw new BrokenFiles(this.files);
+    if (this.files.length === 0) return;
+    throw new BrokenFiles(this.files.sort((a, b) => (a.name < b.name ? -1 : 1)));
   }
 }

@@ -3,6 +3,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Connector, unreadableData } from "./connector.ts";
 import { harmonised } from "./harmonise.ts";
+import { QUIET, type Reading } from "./reading.ts";
 import { type DatasetFile, type PostgresSource, parseDatasetFile, type Source } from "./source.ts";
 import { MAGIC, resolveFile, startsWith, tableKind } from "./sourceFile.ts";
 
@@ -10,11 +11,11 @@ import { MAGIC, resolveFile, startsWith, tableKind } from "./sourceFile.ts";
 const DATASET_FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The caller closes what is opened. Readers are loaded only where they are needed: DuckDB alone has 70 MB. */
-export async function openData(path: string): Promise<Connector> {
+export async function openData(path: string, reading: Reading = QUIET): Promise<Connector> {
   const dataset = await readDatasetFile(path);
   if (dataset === null) return openBare(path);
   const { source, harmonise } = dataset.file;
-  const connector = await openSource(source, dataset.at);
+  const connector = await openSource(source, dataset.at, reading);
   if (Object.keys(harmonise).length === 0) return connector;
   try {
     return await harmonised(connector, harmonise);
@@ -39,7 +40,7 @@ export async function readDatasetFile(path: string): Promise<OpenedDatasetFile |
   return { file: parseDatasetFile(await readFile(real, "utf8")), at: (inside) => resolve(folder, inside) };
 }
 
-async function openSource(source: Source, at: OpenedDatasetFile["at"]): Promise<Connector> {
+async function openSource(source: Source, at: OpenedDatasetFile["at"], reading: Reading): Promise<Connector> {
   const { table, sqlite, postgres, matrix, series, fhir, images, dicom } = source;
   if (table !== undefined) return (await import("./table.ts")).openTable(at(table.file), table);
   if (sqlite !== undefined) return (await import("./sqlite.ts")).openSqlite(at(sqlite.file), sqlite);
@@ -47,8 +48,8 @@ async function openSource(source: Source, at: OpenedDatasetFile["at"]): Promise<
   if (matrix !== undefined) return (await import("./matrix.ts")).openMatrix(matrix, at);
   if (series !== undefined) return (await import("./series.ts")).openSeries(series, at);
   if (fhir !== undefined) return (await import("./fhir.ts")).openFhir(fhir, at);
-  if (images !== undefined) return (await import("./images.ts")).openImages(images, at);
-  if (dicom !== undefined) return (await import("./dicom.ts")).openDicom(dicom, at);
+  if (images !== undefined) return (await import("./images.ts")).openImages(images, at, reading);
+  if (dicom !== undefined) return (await import("./dicom.ts")).openDicom(dicom, at, reading);
   throw new Error("Broken invariant: a source has exactly one kind");
 }
 

@@ -49,15 +49,27 @@ const OLDEST_YEARS = 90;
 const NUMBERS_BYTES_MAX = 1024;
 const TABLES = new Set([0x00281201, 0x00281202, 0x00281203, 0x00283006, 0x00186013]);
 
-/** `patient` is the object's own identifier, not empty. */
+/** Everything but the pixels. `patient` is the object's own identifier, not empty. */
+export function deidentifyHead(
+  dataset: DicomDataset,
+  rules: DicomRules,
+  secret: SiteSecret,
+  patient: string,
+): { readonly dataset: DicomDataset; readonly deeds: readonly AttributeDeed[] } {
+  const work = new Deidentifier(rules, secret, daysOfPatient(secret, patient), isEnhanced(dataset));
+  const cleaned = new Map(work.dataset(dataset));
+  for (const element of statements(rules)) cleaned.set(element.tag, element);
+  return { dataset: cleaned, deeds: work.deeds() };
+}
+
 export function deidentifyDicom(
   { dataset, transferSyntax }: DicomObject,
   rules: DicomRules,
   secret: SiteSecret,
   patient: string,
 ): DeidentifiedObject {
-  const work = new Deidentifier(rules, secret, daysOfPatient(secret, patient), isEnhanced(dataset));
-  const cleaned = new Map(work.dataset(dataset));
+  const head = deidentifyHead(dataset, rules, secret, patient);
+  const cleaned = new Map(head.dataset);
   const format = pixelFormatOf(dataset, transferSyntax);
   const pixels = dataset.get(TAG.pixelData);
   if (pixels?.value.kind === "fragments") {
@@ -71,8 +83,7 @@ export function deidentifyDicom(
       value: { kind: "bytes", bytes: plainPixels(dataset, format) },
     });
   }
-  for (const element of statements(rules)) cleaned.set(element.tag, element);
-  return { object: { transferSyntax, dataset: cleaned }, deeds: work.deeds() };
+  return { object: { transferSyntax, dataset: cleaned }, deeds: head.deeds };
 }
 
 class Deidentifier {

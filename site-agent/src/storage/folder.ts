@@ -13,6 +13,8 @@ export interface DataFolder {
   readonly keys: string;
   /** Patients prepared for each study. */
   readonly prepared: string;
+  /** Decoded pictures by data set; whatever is missing is decoded again. */
+  readonly pictures: string;
   /** Packed contributions, each kept until its round is closed. */
   readonly outbox: string;
   readonly models: string;
@@ -31,6 +33,7 @@ export function dataFolder(path: string): DataFolder {
     database: join(root, "site.db"),
     keys: join(root, "keys"),
     prepared: join(root, "prepared"),
+    pictures: join(root, "pictures"),
     outbox: join(root, "outbox"),
     models: join(root, "models"),
     weights: join(root, "weights"),
