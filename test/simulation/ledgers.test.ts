@@ -11,8 +11,11 @@ const COMMANDS_PER_SEED = 400;
 const SEEDS_PER_LINE = 50;
 /** Each showed a fault once, without stewards: a head not witnessed with charges taken over; one that two lost. */
 const REMEMBERED = [32, 56, 143];
-/** A site that took charges over from the coordinator did not note the head that they came with. */
-const REMEMBERED_WITH_STEWARDS = [45];
+/**
+ * A site that took charges over from the coordinator did not note the head that they came with; one that had accepted a
+ * loss could not take what the coordinator counted since.
+ */
+const REMEMBERED_WITH_STEWARDS = [45, 253];
 const isLong = process.env.CONSILIUM_LEDGER_COMMANDS !== undefined;
 
 describe("[LED8] two sides, their clocks, crashes and older copies put back, against an oracle that forgets nothing", () => {

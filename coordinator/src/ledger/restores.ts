@@ -239,8 +239,11 @@ export class Restores {
   /** What a site that was restored has still to do; null where it counts all that we do and said that it goes on. */
   #lacksOf(site: SiteName, { entries }: VerifiedExport, yours: LedgerHead): string | null {
     const missing = notCounted(chargesIn(site, entries), this.#options.ledger.state(), site).length;
-    if (missing === 0 && acceptedRestore(entries, yours) !== undefined) return null;
-    return `${site}'s ledger was restored from an older copy: it lacks entry ${yours.sequence} and ${missing} charges.`;
+    const isAccepted = acceptedRestore(entries, yours) !== undefined;
+    if (missing === 0 && isAccepted) return null;
+    return isAccepted
+      ? `${site} accepted the loss of its entry ${yours.sequence}, but lacks ${missing} charges that count here.`
+      : `${site}'s ledger was restored from an older copy: it lacks entry ${yours.sequence} and ${missing} charges.`;
   }
 
   #watch(site: SiteName, sending: Promise<unknown>): void {

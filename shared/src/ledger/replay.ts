@@ -114,7 +114,7 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
       return put(state.witnessed, body.head.writer, body.head);
     case "restore-accepted":
       return isOwnRestore(state, body)
-        ? put(state.forgone, headKey(body.lost), body.lost)
+        ? put(state.forgone, headKey(body.lost), body)
         : put(state.witnessed, body.accepted.writer, body.accepted);
     case "study-moved":
     case "refusal-noted":

@@ -95,8 +95,8 @@ export interface LedgerState {
   readonly studies: Map<StudyName, StudyName>;
   /** Newest head seen of each other party. */
   readonly witnessed: Map<PartyName, LedgerHead>;
-  /** Heads of this ledger that are no longer in it since it was restored from an older copy, by `headKey`. */
-  readonly forgone: Map<string, LedgerHead>;
+  /** Heads of this ledger that it lost, by `headKey`, each with the newest acceptance that it goes on without it. */
+  readonly forgone: Map<string, RestoreAccepted>;
 }
 
 export function emptyState(writer: PartyName): LedgerState {

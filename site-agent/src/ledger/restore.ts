@@ -50,6 +50,9 @@ export const Accepted = z.strictObject({
 });
 export type Accepted = z.infer<typeof Accepted>;
 
+const ACCEPT = "consilium budget accept-restore --reason TEXT";
+const ACCEPT_HERE = "consilium-site budget accept-restore --reason TEXT";
+
 /** How long the coordinator may take to tell what it has of this site. */
 const TELLING_TIMEOUT_MS = 60_000;
 
@@ -134,7 +137,7 @@ export class Restore {
     if (ours === null && yours !== null && state.forgone.has(headKey(yours))) {
       return {
         what: "This site's ledger was restored from an older copy, which the coordinator's operator has yet to accept.",
-        remedy: "At the coordinator: consilium budget accept-restore --reason TEXT",
+        remedy: `At the coordinator: ${ACCEPT}. If it says that charges are lacking here, first: ${ACCEPT_HERE}`,
       };
     }
     const { sequence } = headOf(state);
@@ -146,9 +149,7 @@ export class Restore {
       ours === null ? "" : `The coordinator's ledger lacks entry ${ours.sequence}, which this site holds. `;
     return {
       what: `${lost}${theirs}A ledger was restored from an older copy.`,
-      remedy:
-        "Have the newest copy put back; without one: consilium-site budget accept-restore --reason TEXT " +
-        "(docs/budgets.md, After a restore).",
+      remedy: `Have the newest copy put back; without one: ${ACCEPT_HERE} (docs/budgets.md, After a restore).`,
     };
   }
 
@@ -159,12 +160,11 @@ export class Restore {
     const told = readExport(await this.#theirLedger(), this.#options.config.coordinator.key);
     const { head, signature } = told.header;
     if (head.writer !== COORDINATOR) throw notTheirs();
-    const { config, book, rounds, ledger } = this.#options;
+    const { config, book, rounds } = this.#options;
     const site = config.name;
     const held = differ.ours === null ? null : (rounds.held()?.head ?? null);
     if (held !== null) this.#requireCounted(told, held);
-    const yours = differ.yours === null || ledger.state.forgone.has(headKey(differ.yours)) ? null : differ.yours;
-    const own = yours === null ? [] : this.#ownBodies(told, yours, { by, reason });
+    const own = differ.yours === null ? [] : this.#ownBodies(told, differ.yours, { by, reason });
     const theirs: RestoreAccepted[] =
       held === null ? [] : [{ kind: "restore-accepted", site, lost: held, accepted: head, by, reason }];
     if (own.length + theirs.length === 0) throw nothingToAccept();
@@ -178,16 +178,15 @@ export class Restore {
   }
 
   /** First what is lost, while the head is the one that it names; then all that the coordinator counts. */
-  #ownBodies(
-    { entries }: VerifiedExport,
-    lost: LedgerHead,
-    why: Pick<RestoreAccepted, "by" | "reason">,
-  ): readonly LedgerBody[] {
+  #ownBodies({ entries }: VerifiedExport, lost: LedgerHead, why: Pick<RestoreAccepted, "by" | "reason">): LedgerBody[] {
     const { config, ledger } = this.#options;
     const site = config.name;
+    const recovered = chargesToRecover(ledger.state, chargesIn(COORDINATOR, entries), site);
+    // Accepted already: once more only where the coordinator has counted more since.
+    if (recovered.length === 0 && ledger.state.forgone.has(headKey(lost))) return [];
     return [
       { kind: "restore-accepted", site, lost, accepted: headOf(ledger.state), ...why },
-      ...chargesToRecover(ledger.state, chargesIn(COORDINATOR, entries), site),
+      ...recovered,
       ...tighterCaps(ledger.state, entries, site),
     ];
   }
@@ -246,7 +245,7 @@ function notAcceptedThere({ sequence }: LedgerHead): Failure {
     code: "restore/not-accepted-there",
     kind: "refused",
     what: `The coordinator's ledger lacks entry ${sequence}, which this site holds, and its operator has not accepted that.`,
-    remedy: "Have the coordinator's operator begin: consilium budget accept-restore --reason TEXT",
+    remedy: `Have the coordinator's operator begin: ${ACCEPT}`,
     fields: { sequence },
   });
 }

@@ -49,10 +49,12 @@ export class SiteLedger {
     return { head, signature: signStatement(this.#identity, LEDGER_HEAD_DOMAIN, head) };
   }
 
-  /** The head of this ledger that was lost last, where it goes on without one. */
+  /** The lost head of this ledger that was accepted last, where it goes on without one. */
   forgone(): { readonly forgone?: LedgerHead } {
-    const lost = [...this.#store.state.forgone.values()].at(-1);
-    return lost === undefined ? {} : { forgone: lost };
+    const acceptances = [...this.#store.state.forgone.values()];
+    // By where each stands: one that was accepted anew keeps its old place in the map.
+    const [newest] = acceptances.sort((a, b) => b.accepted.sequence - a.accepted.sequence);
+    return newest === undefined ? {} : { forgone: newest.lost };
   }
 
   /** Checks hashes, order and signatures of the whole chain; throws at the first entry that doesn't hold. */
