@@ -11,6 +11,8 @@ import numpy
 import PIL
 import pydicom
 from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_modality_lut
 
 HERE = pathlib.Path(__file__).parent
 SOURCE = pathlib.Path(pydicom.__file__).parent / "data" / "test_files"
@@ -62,11 +64,30 @@ def resized():
     ]
 
 
+def modality_table(first, entries, bits, is_signed, stored):
+    """What pydicom makes of stored values by a modality look-up table: entries are public numbers of no picture."""
+    dataset, item = Dataset(), Dataset()
+    item.LUTDescriptor = [entries, first, bits]
+    item["LUTDescriptor"].VR = "SS" if is_signed else "US"
+    data = [(7 * i * i + 3) % 2**bits for i in range(entries)]
+    item.LUTData = data
+    item["LUTData"].VR = "US"
+    dataset.ModalityLUTSequence = [item]
+    values = apply_modality_lut(numpy.array(stored, dtype=numpy.int16 if is_signed else numpy.uint16), dataset)
+    described = {"first": first, "bits": bits, "isSigned": is_signed, "data": data}
+    return {**described, "stored": stored, "values": [int(value) for value in values]}
+
+
 for name in LOSSLESS + LOSSY + OTHERS:
     shutil.copy(SOURCE / f"{name}.dcm", HERE / "dicom" / f"{name}.dcm")
 vectors = {
     "source": f"pydicom {pydicom.__version__} (MIT) with pylibjpeg; Pillow {PIL.__version__}",
     "pictures": [case(name, 0.01) for name in LOSSLESS] + [case(name, 3) for name in LOSSY],
     "resized": resized(),
+    "modalityTables": [
+        modality_table(0, 16, 16, False, [0, 1, 15, 16, 4095, 7]),
+        modality_table(100, 10, 8, False, [0, 99, 100, 105, 109, 110]),
+        modality_table(-20, 40, 16, True, [-2048, -21, -20, 0, 19, 2047]),
+    ],
 }
 (HERE / "dicom.json").write_text(json.dumps(vectors) + "\n")

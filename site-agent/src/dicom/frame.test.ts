@@ -34,6 +34,16 @@ const Vectors = z.object({
       values: z.array(z.number()),
     }),
   ),
+  modalityTables: z.array(
+    z.object({
+      first: z.number(),
+      bits: z.number(),
+      isSigned: z.boolean(),
+      data: z.array(z.number()),
+      stored: z.array(z.number()),
+      values: z.array(z.number()),
+    }),
+  ),
 });
 const vectors = Vectors.parse(JSON.parse(readFileSync(at("dicom.json"), "utf8")));
 const read = (name: string) => readDicom(readFileSync(at(`dicom/${name}`)), knownRepresentation);
@@ -101,6 +111,39 @@ describe("[DAT31] grey values follow the standard's formulas", () => {
       value: { kind: "bytes", bytes: Buffer.from("ff0fff070008ff0f", "hex") },
     } as const;
     expect([...(await pictureOf(object([signed, pixels]), 0, null)).values]).toEqual([-1, 2047, -2048, -1]);
+  });
+
+  describe.each(vectors.modalityTables)("a modality's table from $first on", (table) => {
+    const { first, bits, isSigned, data, stored, values: wanted } = table;
+    const words = (numbers: readonly number[]) => Buffer.from(Int16Array.from(numbers).buffer);
+    const pixels = { tag: TAG.pixelData, vr: "OW", value: { kind: "bytes", bytes: words(stored) } } as const;
+    /** With entries in words, or two to a word. */
+    const tabled = (bytes: Buffer, more: readonly DicomElement[] = []) => {
+      const item = datasetOf([
+        { tag: 0x00283002, vr: "US", value: { kind: "bytes", bytes: words([data.length, first, bits]) } },
+        { tag: 0x00283006, vr: "OW", value: { kind: "bytes", bytes } },
+      ]);
+      const sequence = { tag: TAG.modalityLut, vr: "SQ", value: { kind: "items", items: [item] } } as const;
+      const of = [shortElement(TAG.columns, stored.length), shortElement(TAG.rows, 1), pixels, sequence];
+      const sign = [shortElement(TAG.bitsStored, 16), shortElement(TAG.highBit, 15)];
+      return object([...of, ...sign, shortElement(TAG.pixelRepresentation, isSigned ? 1 : 0), ...more]);
+    };
+
+    test("gives pydicom's values, in place of slope and intercept, and turned where white is low", async () => {
+      const scale = textElement(TAG.rescaleSlope, "DS", "2");
+      expect([...(await pictureOf(tabled(words(data), [scale]), 0, null)).values]).toEqual(wanted);
+      const low = textElement(TAG.photometric, "CS", "MONOCHROME1");
+      const turned = [...(await pictureOf(tabled(words(data), [low]), 0, null)).values];
+      expect(turned).toEqual(wanted.map((value) => 2 ** bits - 1 - value));
+      const file = writeDicom(tabled(words(data)));
+      expect([...(await pictureOf(readDicom(file, knownRepresentation), 0, null)).values]).toEqual(wanted);
+    });
+
+    test("of 8 bits may lie in bytes; cut short it is refused", async () => {
+      if (bits === 8) expect([...(await pictureOf(tabled(Buffer.from(data)), 0, null)).values]).toEqual(wanted);
+      const short = words(data.slice(0, data.length / 2 - 1));
+      expect(await codeOf(() => pictureOf(tabled(short), 0, null))).toBe("data/dicom-pixels");
+    });
   });
 
   test("each frame has its own slope and intercept", async () => {

@@ -1,8 +1,9 @@
 /** One frame of a DICOM object as the numbers that it stands for, by public rules (PS3.3, C.7.6.3, C.11.1, C.11.2). */
 import { unreadableData } from "../connector/connector.ts";
 import type { Picture } from "../image/picture.ts";
-import { bytesOf, type DicomDataset, type DicomObject, itemsOf, numberOf, TAG, textOf } from "./dataset.ts";
+import { type DicomDataset, type DicomObject, itemsOf, numberOf, TAG, textOf } from "./dataset.ts";
 import { decompress, type PlainFrame } from "./decompress.ts";
+import { lookUpTable } from "./lookUpTable.ts";
 import { frameBytes, type PixelFormat, pixelFormatOf, plainPixels } from "./pixelFormat.ts";
 import { type Window, windowed } from "./window.ts";
 
@@ -27,7 +28,7 @@ export async function pictureOf(object: DicomObject, frame: number, window: Wind
   }
   if (photometric !== "MONOCHROME1" && photometric !== "MONOCHROME2") throw notRead(photometric);
   const values = samplesOf(plain, format);
-  rescale(values, dataset, frame, photometric === "MONOCHROME1" && window === null ? invertedAround(format) : null);
+  toModality(values, { dataset, frame, format, isTurned: photometric === "MONOCHROME1" && window === null });
   const chosen = window === "file" ? windowOf(dataset) : window;
   if (chosen === null) return { height, width, channels: 1, values };
   return { height, width, channels: 1, values: windowed(values, chosen, photometric === "MONOCHROME1") };
@@ -68,8 +69,19 @@ function samplesOf({ bytes, bytesPerSample }: PlainFrame, format: PixelFormat): 
   return out;
 }
 
-/** Slope and intercept of the object, of all its frames or of this one; a table in their place is refused. */
-function rescale(values: Float32Array, dataset: DicomDataset, frame: number, around: number | null): void {
+/** What the modality's values are made of. */
+interface Measured {
+  readonly dataset: DicomDataset;
+  readonly frame: number;
+  readonly format: PixelFormat;
+  /** Low values become high ones. */
+  readonly isTurned: boolean;
+}
+
+const MODALITY_TABLE = { descriptor: 0x00283002, data: 0x00283006 } as const;
+
+/** By the table, or else slope and intercept, of the object, of all its frames or of this one (PS3.3, C.11.1.1). */
+function toModality(values: Float32Array, { dataset, frame, format, isTurned }: Measured): void {
   const groups = [
     dataset,
     ...itemsOf(dataset, TAG.sharedFunctionalGroups).flatMap((item) => itemsOf(item, VALUE_TRANSFORMATION)),
@@ -77,10 +89,19 @@ function rescale(values: Float32Array, dataset: DicomDataset, frame: number, aro
       .slice(frame, frame + 1)
       .flatMap((item) => itemsOf(item, VALUE_TRANSFORMATION)),
   ];
-  if (groups.some((group) => itemsOf(group, TAG.modalityLut).length > 0)) throw notRead("a modality table");
+  const [tabled] = groups.flatMap((group) => itemsOf(group, TAG.modalityLut));
+  if (tabled !== undefined) {
+    const { bits, entryOf } = lookUpTable(tabled, MODALITY_TABLE, format.isSigned);
+    for (let i = 0; i < values.length; i++) {
+      const entry = entryOf(values[i] ?? 0);
+      values[i] = isTurned ? 2 ** bits - 1 - entry : entry;
+    }
+    return;
+  }
   const found = groups.find((group) => numberOf(group, TAG.rescaleSlope) !== null);
   const slope = found === undefined ? 1 : (numberOf(found, TAG.rescaleSlope) ?? 1);
   const intercept = found === undefined ? 0 : (numberOf(found, TAG.rescaleIntercept) ?? 0);
+  const around = isTurned ? invertedAround(format) : null;
   for (let i = 0; i < values.length; i++) {
     const stored = values[i] ?? 0;
     values[i] = slope * (around === null ? stored : around - stored) + intercept;
@@ -106,24 +127,15 @@ function windowOf(dataset: DicomDataset): Window {
   return { center, width, function: shape };
 }
 
-/** PS3.3, C.7.6.3.1.5 and .6: three tables of numbers, by descriptors of entries, first value and bits. */
+/** PS3.3, C.7.6.3.1.5 and .6: a table for each colour, of which the 8 highest bits are taken. */
 function throughPalette(values: Float32Array, dataset: DicomDataset): Float32Array {
   const out = new Float32Array(values.length * 3);
   for (let channel = 0; channel < 3; channel++) {
-    const described = bytesOf(dataset, 0x00281101 + channel);
-    const table = bytesOf(dataset, 0x00281201 + channel);
-    if (described === null || table === null || described.length < 6) throw notRead("a palette without its tables");
-    const view = new DataView(described.buffer, described.byteOffset, 6);
-    const entries = view.getUint16(0, true) || 65_536;
-    const first = view.getUint16(2, true);
-    const isWide = table.length >= 2 * entries;
-    const deep = view.getUint16(4, true) > 8;
-    const words = new DataView(table.buffer, table.byteOffset, table.byteLength);
-    if (table.length < entries) throw notRead("a palette that is cut short");
+    const tags = { descriptor: 0x00281101 + channel, data: 0x00281201 + channel };
+    const { bits, entryOf } = lookUpTable(dataset, tags, false);
     for (let i = 0; i < values.length; i++) {
-      const at = Math.min(entries - 1, Math.max(0, (values[i] ?? 0) - first));
-      const entry = isWide ? words.getUint16(2 * at, true) : words.getUint8(at);
-      out[3 * i + channel] = deep && isWide ? entry >>> 8 : entry & 0xff;
+      const entry = entryOf(values[i] ?? 0);
+      out[3 * i + channel] = bits > 8 ? entry >>> 8 : entry & 0xff;
     }
   }
   return out;
