@@ -207,11 +207,13 @@ Examples:
   });
 command(studyCommands, "approve <name>", "let a study use a data set (steward)")
   .option("--dataset <name>", "data set; needed where more than one is registered")
+  .option("--sanitized <file>", "the data set's file that `sanitize` wrote, for a study that trains on such")
   .addOption(passwordOption())
   .addOption(yesOption())
   .action(async (name: string, options: Shared & ApproveFlags) =>
     (await commands.study()).approve(context(options), name, {
       dataset: options.dataset,
+      sanitized: options.sanitized,
       steward: stewardFlags(options),
     }),
   );

@@ -2,13 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Grid, noiseStdDev } from "@consilium/shared/contribution/grid";
+import { type NoisedGrid, noiseStdDev } from "@consilium/shared/contribution/grid";
 import { unpackInto } from "@consilium/shared/contribution/pack";
 import { digestOf } from "@consilium/shared/encoding/digest";
+import { requireDpSgd } from "@consilium/shared/plan/variant";
 import { decodeFrame, Header } from "@consilium/shared/protocol/envelope";
 import { SiteMessage } from "@consilium/shared/protocol/messages";
 import { verifySignature } from "@consilium/shared/signing/ed25519";
-import { gridOfStudy } from "@consilium/shared/study/network";
+import { noisedGridOf } from "@consilium/shared/study/network";
 import { resolveStudy } from "@consilium/shared/study/resolve";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -28,7 +29,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
   const folder = mkdtempSync(join(tmpdir(), "consilium-wire-"));
   const consortium = new Consortium(folder);
   let recordings: Recording[] = [];
-  let grid: Grid | undefined;
+  let grid: NoisedGrid | undefined;
   let stopProxy = async (): Promise<void> => undefined;
 
   beforeAll(async () => {
@@ -57,7 +58,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
       },
     });
     const readReference = (name: string): string => readFileSync(join(folder, name), "utf8");
-    grid = gridOfStudy(resolveStudy({ file, text: readFileSync(file, "utf8"), readReference }).document);
+    grid = noisedGridOf(requireDpSgd(resolveStudy({ file, text: readFileSync(file, "utf8"), readReference }).document));
     await consortium.beginStudy(file, STUDY, "heart", SITES);
     await consortium.reached(STUDY, ["released", "rejected"]);
   });
@@ -125,7 +126,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
 });
 
 /** A site's training contributions as they crossed the wire, unpacked, in coarse steps. */
-function contributionsOf(recordings: readonly Recording[], site: string, grid: Grid): Int32Array[] {
+function contributionsOf(recordings: readonly Recording[], site: string, grid: NoisedGrid): Int32Array[] {
   const messages = recordings
     .filter((recording) => recording.site === site)
     .flatMap(({ sent }) => webSocketMessages(Buffer.concat(sent)) ?? []);

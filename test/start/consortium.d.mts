@@ -26,6 +26,7 @@ export class Consortium {
     options: { records: string; dataset: string; epsilon: number; delta: number; perStudy?: number },
   ): Promise<void>;
   startSite(name: string, env?: Record<string, string>, program?: string): Promise<ChildProcess>;
+  heard(name: string, study: string): Promise<void>;
   approve(name: string, study: string, dataset: string): Promise<void>;
   beginStudy(file: string, study: string, dataset: string, sites: readonly string[]): Promise<void>;
   reached(study: string, states: readonly string[], timeoutMs?: number): Promise<StudyState>;

@@ -100,9 +100,14 @@ export class Consortium {
     return siteFolder(this.folder, name);
   }
 
+  /** Resolves once a proposal has reached a site. */
+  async heard(name, study) {
+    await until(async () => (await this.site(name, ["study", "list"])).studies.some((known) => known.name === study));
+  }
+
   /** Lets one site's steward approve a study, once the proposal has reached the site. */
   async approve(name, study, dataset) {
-    await until(async () => (await this.site(name, ["study", "list"])).studies.some((known) => known.name === study));
+    await this.heard(name, study);
     await this.steward(name, ["study", "approve", study, "--dataset", dataset]);
   }
 

@@ -1,5 +1,6 @@
 import type { Part } from "@consilium/shared/ledger/entry";
-import { plannedEpsilons } from "@consilium/shared/study/resolve";
+import { isDpSgd } from "@consilium/shared/study/document";
+import { plannedEpsilons } from "@consilium/shared/study/noise";
 import { type ScheduleEpsilon, scheduleEpsilons } from "@consilium/shared/study/scheduleEpsilon";
 import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
@@ -25,7 +26,8 @@ export interface Validation {
   readonly file: string;
   readonly study: string;
   readonly digest: string;
-  readonly noiseMultiplier: number;
+  /** Null where training on sanitized records needs none. */
+  readonly noiseMultiplier: number | null;
   readonly noiseWasAuto: boolean;
   /** Cost of the whole study at each site, for each part of its patients. */
   readonly epsilon: { readonly train: number; readonly validation: number; readonly audit: number };
@@ -41,12 +43,12 @@ export interface Validation {
 /** Reads and resolves a study file. Throws `InvalidStudy` with every fault. */
 export function validate(file: string): Validation {
   const { document, digest, noiseWasAuto, warnings } = readStudyFile(file);
-  const { noiseMultiplier, epsilon, delta } = document.privacy;
+  const { epsilon, delta } = document.privacy;
   return {
     file,
     study: document.name,
     digest,
-    noiseMultiplier,
+    noiseMultiplier: isDpSgd(document) ? document.privacy.noiseMultiplier : null,
     noiseWasAuto,
     epsilon: plannedEpsilons(document),
     schedule: scheduleEpsilons(document),
@@ -64,7 +66,9 @@ function describeValidation(validation: Validation): string {
     ...warnings,
     `${file} is valid: study ${study}, digest ${digest}`,
     ...(weights.length === 0 ? [] : ["Starts from pretrained weights:", ...weights.map((line) => `  ${line}`)]),
-    `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
+    noiseMultiplier === null
+      ? "Noise: none on steps, which read sanitized records alone; metrics and the audit read the original ones"
+      : `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
     `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
     `  training patients ${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
       `audit hold-out ${epsilonText(epsilon.audit)}`,

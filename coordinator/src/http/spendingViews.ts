@@ -103,7 +103,8 @@ export const RequestView = z.strictObject({
   epsilon: Epsilon,
   delta: Delta,
   rounds: z.number().int().positive(),
-  noiseMultiplier: z.number(),
+  /** Null of a study on sanitized records. */
+  noiseMultiplier: z.number().nullable(),
   samplingRate: z.number(),
   minSites: z.number().int(),
   overlap: z.array(OverlapView),

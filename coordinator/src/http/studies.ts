@@ -1,6 +1,6 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { approvalOf } from "@consilium/shared/ledger/state";
-import { StudyDocument } from "@consilium/shared/study/document";
+import { isDpSgd, StudyDocument } from "@consilium/shared/study/document";
 import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { startOf } from "../model/start.ts";
@@ -166,7 +166,7 @@ async function requestOf(service: Service, record: StudyRecord): Promise<z.input
     epsilon: privacy.epsilon,
     delta: privacy.delta,
     rounds: training.rounds,
-    noiseMultiplier: privacy.noiseMultiplier,
+    noiseMultiplier: isDpSgd(document) ? document.privacy.noiseMultiplier : null,
     samplingRate: privacy.samplingRate,
     minSites: training.minSites,
     overlap,

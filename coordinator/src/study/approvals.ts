@@ -3,6 +3,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import type { CapsInForce } from "@consilium/shared/ledger/cap";
 import { capsInForce } from "@consilium/shared/ledger/capFilter";
 import type { LedgerBody } from "@consilium/shared/ledger/entry";
+import { requirePromised } from "@consilium/shared/ledger/postProcessing";
 import { approvalOf, type LedgerState, lastDecision } from "@consilium/shared/ledger/state";
 import type { SiteMessage } from "@consilium/shared/protocol/messages";
 import { activeSite } from "@consilium/shared/protocol/roster";
@@ -35,13 +36,15 @@ export function acceptApproval(world: StudyWorld, site: SiteName, approval: Appr
   }
   const state = world.ledger.state();
   requireSameDataset(state, statement);
+  requirePromised(state, record.document, statement);
   if (isInForce(world, site, approval)) return;
   const number = requireNewer(state, statement);
   world.sql.transaction(() => {
-    const { dataset, study, studyDigest } = statement;
+    const { dataset, study, studyDigest, sanitized } = statement;
+    const made = sanitized === undefined ? {} : { sanitized };
     world.ledger.append([
       ...capBodies(state, approval),
-      { kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approval), number },
+      { kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approval), number, ...made },
     ]);
     saveReply(world.sql, study, { site, answer: "approved", approval, at: world.clock.now().toISOString() });
     settle(world, record);

@@ -1,4 +1,5 @@
 import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
+import { requireDpSgd } from "@consilium/shared/plan/variant";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { describe, expect, test } from "vitest";
@@ -10,7 +11,7 @@ const motive = { by: "lead", reason: "test" };
 
 /** Rounds of 12 that a cap of ε pays for with the audit: from the events alone. */
 function affordableRounds(document: StudyDocument, cap: number): number {
-  const { samplingRate, noiseMultiplier } = document.privacy;
+  const { samplingRate, noiseMultiplier } = requireDpSgd(document).privacy;
   const event = { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate, noiseMultiplier } as const;
   const audit = { kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 1 / 2, count: 1 } as const;
   for (let count = document.training.rounds; ; count--)

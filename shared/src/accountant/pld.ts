@@ -97,10 +97,11 @@ interface Plan {
 /** Both directions' plans, the costlier first. */
 function plansOf(events: readonly PricedEvent[], delta: number): readonly Plan[] {
   assertOneAdjacency(events);
-  const total = events.reduce((sum, { count }) => sum + count, 0);
+  const costly = events.filter((event) => event.kind !== "post-processing");
+  const total = costly.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) return [];
   if (!(total <= RELEASES_MAX)) throw tooMany(total);
-  const releases = releasesOf(events, Math.max(1e-280, (delta * 1e-9) / total));
+  const releases = releasesOf(costly, Math.max(1e-280, (delta * 1e-9) / total));
   const coarse = releases.map(({ base, count }) => {
     const [low, high] = rangeOf(base);
     return { base, count, grid: gridOf(base, (high - low) / COARSE_NODES) };

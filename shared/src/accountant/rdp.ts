@@ -101,6 +101,8 @@ function releaseCurve(event: PricedEvent): RdpCurve {
       const epsilon = event.sensitivity / event.scale;
       return { values: keep(`pure ${epsilon}`, () => rdpPureDp(epsilon, ORDERS)), ...EXACT };
     }
+    case "post-processing":
+      return ZERO_CURVE;
     case "poisson-laplace":
     case "poisson-discrete-laplace":
     case "poisson-discrete-gaussian":
@@ -117,7 +119,7 @@ function releaseCurve(event: PricedEvent): RdpCurve {
   }
 }
 
-type ForeignEvent = Exclude<PricedEvent, { kind: "poisson-gaussian" | "discrete-laplace" }>;
+type ForeignEvent = Exclude<PricedEvent, { kind: "poisson-gaussian" | "discrete-laplace" | "post-processing" }>;
 
 /** Of what no ledger takes. */
 function foreignCurve(event: ForeignEvent): Float64Array {

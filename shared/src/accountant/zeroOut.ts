@@ -14,6 +14,7 @@ import { curveOfCounted, type RdpCurve } from "./rdp.ts";
  * - A sanitizer's event (replace, as many records): on D₀ the mechanism is defined to read the patient's records as
  *   fixed neutral ones, the middle of every public range and the label's first value. Those are among the records that
  *   replace-one ranges over, so its bound is one on (D, D₀) as well.
+ * - Post-processing of a sanitizer's output reads nothing else, so it adds nothing on any two data sets.
  *
  * Rényi divergences between the outputs on one pair of data sets add, adaptively (Mironov 2017, Proposition 1). What is
  * not promised is that nobody learns THAT a person is in a data set which was sanitized: counts are public. The way
@@ -34,6 +35,7 @@ function* convertible(counted: Iterable<readonly [LedgerEvent, number]>): Genera
     switch (event.kind) {
       case "poisson-gaussian":
       case "discrete-laplace":
+      case "post-processing":
       case "record-laplace":
       case "record-gaussian":
       case "randomised-response":

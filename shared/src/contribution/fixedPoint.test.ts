@@ -5,7 +5,7 @@ import type { RandomSource } from "../random/randomSource.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { addGaussianNoise } from "./fixedPoint.ts";
 import { drawGaussianNoise, type GaussianNoise, wipe } from "./gaussianNoise.ts";
-import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev, roundedSensitivity } from "./grid.ts";
+import { clippedSensitivity, coarseStep, gridOf, type NoisedGrid, noiseStdDev, roundedSensitivity } from "./grid.ts";
 import { noisedContribution } from "./noisedContribution.ts";
 import { packContribution, unpackInto } from "./pack.ts";
 import { asClippedSum } from "./stages.ts";
@@ -18,7 +18,7 @@ function seededRandom(seed: number): RandomSource {
 }
 
 /** Noise that is known, to look at rounding alone. */
-function fixedNoise(grid: Grid, value: (i: number) => number): GaussianNoise {
+function fixedNoise(grid: NoisedGrid, value: (i: number) => number): GaussianNoise {
   const values = Int32Array.from({ length: grid.dimension }, (_, i) => value(i));
   return {
     values,
@@ -28,7 +28,7 @@ function fixedNoise(grid: Grid, value: (i: number) => number): GaussianNoise {
   };
 }
 
-const sumOf = (grid: Grid, values: Float32Array | Float64Array) => asClippedSum(values, clippedSensitivity(grid));
+const sumOf = (grid: NoisedGrid, values: Float32Array | Float64Array) => asClippedSum(values, clippedSensitivity(grid));
 
 const grids = fc
   .record({
@@ -154,7 +154,7 @@ describe("[RND13] a sum is clamped, rounded once, noised in full, then made coar
 
 describe("[RND13] nothing wraps around", () => {
   test("the widest range and noise that a grid may have", () => {
-    const wide: Grid = { ...gridOf(3, 1, 1, 10), bits: 24, coarseShift: 20 };
+    const wide: NoisedGrid = { ...gridOf(3, 1, 1, 10), bits: 24, coarseShift: 20 };
     const extreme = 2 ** 30 - 2 ** 20;
     const noise = { ...fixedNoise(wide, () => 0), values: Int32Array.of(extreme, -extreme, -extreme) };
     const noisy = addGaussianNoise(sumOf(wide, Float32Array.of(1e30, -1e30, 1e30)), noise, wide, rate);

@@ -3,7 +3,7 @@ import { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import type { SamplingRate } from "../units/privacy.ts";
 import { type GaussianNoise, statedNoise } from "./gaussianNoise.ts";
-import { clippedSensitivity, type Grid, noiseStdDev } from "./grid.ts";
+import { clippedSensitivity, type Grid, type NoisedGrid, noiseStdDev } from "./grid.ts";
 import type { ClippedSum, NoisySum } from "./stages.ts";
 
 /**
@@ -17,7 +17,7 @@ import type { ClippedSum, NoisySum } from "./stages.ts";
 export function addGaussianNoise(
   sum: ClippedSum,
   noise: GaussianNoise,
-  grid: Grid,
+  grid: NoisedGrid,
   samplingRate: SamplingRate,
 ): NoisySum {
   takeNoise(sum, noise, grid);
@@ -26,7 +26,7 @@ export function addGaussianNoise(
 }
 
 /** Marks noise as used, for this sum alone; fails where it doesn't cover the sum. */
-export function takeNoise(sum: ClippedSum, noise: GaussianNoise, grid: Grid): void {
+export function takeNoise(sum: ClippedSum, noise: GaussianNoise, grid: NoisedGrid): void {
   assert(noise.state === "fresh", "noise is used once");
   assert(noise.stdDev === noiseStdDev(grid), "noise was drawn for this grid");
   assert(
@@ -38,7 +38,7 @@ export function takeNoise(sum: ClippedSum, noise: GaussianNoise, grid: Grid): vo
 }
 
 /** What a sum with this noise is. */
-export function noisedEvent(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate): PrivacyEvent {
+export function noisedEvent(noise: GaussianNoise, grid: NoisedGrid, samplingRate: SamplingRate): PrivacyEvent {
   return PrivacyEvent.parse({
     kind: "poisson-gaussian",
     adjacency: "add-remove",

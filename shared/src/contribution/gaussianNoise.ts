@@ -2,7 +2,7 @@ import type { SamplerDistance } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import { fillWideGaussian } from "../mechanism/wideGaussian.ts";
 import type { RandomSource } from "../random/randomSource.ts";
-import { type Grid, noiseStdDev } from "./grid.ts";
+import { type NoisedGrid, noiseStdDev } from "./grid.ts";
 
 /** Integer noise for one contribution, in fine steps: used once, then it is the contribution or is wiped. */
 export interface GaussianNoise {
@@ -16,7 +16,7 @@ export interface GaussianNoise {
 }
 
 /** Fills `values` (one for each coordinate of the grid) with noise for that grid. */
-export function drawGaussianNoise(values: Int32Array, grid: Grid, random: RandomSource): GaussianNoise {
+export function drawGaussianNoise(values: Int32Array, grid: NoisedGrid, random: RandomSource): GaussianNoise {
   assert(values.length === grid.dimension, "noise has one value for each coordinate");
   const stdDev = noiseStdDev(grid);
   return { values, stdDev, drawDistance: fillWideGaussian(values, stdDev, random), state: "fresh" };

@@ -1,11 +1,10 @@
 import { z } from "zod";
 import { Failure } from "../failure/failure.ts";
 
-/**
- * The public grids of one study's gradients, the same for every site and round; derived from the signed
- * study alone (design: clamp → round once to the fine grid → integer noise → coarse grid → saturate → pack).
- */
-export const Grid = z.strictObject({
+const BITS_MAX = 24;
+
+/** Clamp → round once to the fine grid → integer noise, where there is any → coarse grid → saturate → pack. */
+const gridFields = {
   /** Number of coordinates d. */
   dimension: z.number().int().positive(),
   /** L2 norm that one patient's part of the vector has at most: C, or more where a count rides along. */
@@ -18,15 +17,21 @@ export const Grid = z.strictObject({
     .number()
     .min(2 ** -10)
     .max(2 ** -6),
-  noiseMultiplier: z.number().positive(),
   /** Fine grid step γ, a power of two with γ√d ≤ 0.02 C. */
   fineStep: z.number().positive(),
   /** Coarse step = fineStep · 2^coarseShift, about σΔ/16. */
   coarseShift: z.number().int().nonnegative(),
   /** Bits of one packed value; values saturate at ±(2^(bits−1) − 1) coarse steps. */
-  bits: z.number().int().min(2).max(24),
-});
+  bits: z.number().int().min(2).max(BITS_MAX),
+};
+
+/** The public grid of one study's sums, the same for every site and round; from the signed study alone. */
+export const Grid = z.strictObject(gridFields);
 export type Grid = z.infer<typeof Grid>;
+
+/** Of sums that get noise. */
+export const NoisedGrid = z.strictObject({ ...gridFields, noiseMultiplier: z.number().positive() });
+export type NoisedGrid = z.infer<typeof NoisedGrid>;
 
 /** Fine steps in one C at least: below 2^18 coordinates or so, rounding then adds next to nothing to Δ. */
 const FINE_STEPS_MIN = 2 ** 15;
@@ -70,7 +75,7 @@ export function coarseStep(grid: Grid): number {
 const NOISE_STD_DEV_MAX = 2 ** 26;
 
 /** Standard deviation of the integer noise, in fine steps. */
-export function noiseStdDev(grid: Grid): number {
+export function noiseStdDev(grid: NoisedGrid): number {
   return (grid.noiseMultiplier * roundedSensitivity(grid)) / grid.fineStep;
 }
 
@@ -90,7 +95,7 @@ export function gridOf(
   noiseMultiplier: number,
   expectedBatch: number,
   localSteps = 1,
-): Grid {
+): NoisedGrid {
   const finest = Math.min((0.02 * patientNorm) / Math.sqrt(dimension), patientNorm / FINE_STEPS_MIN);
   const fineStep = 2 ** Math.floor(Math.log2(finest));
   const norms = { dimension, patientNorm, clipRounding: clipRounding(dimension, expectedBatch), fineStep };
@@ -99,8 +104,19 @@ export function gridOf(
   const coarseShift = Math.max(0, Math.floor(Math.log2(stdDev / 16 / fineStep)));
   const sumMax = localSteps * expectedBatch * patientNorm;
   const largest = (sumMax + 7 * Math.sqrt(localSteps) * stdDev) / (fineStep * 2 ** coarseShift);
-  const bits = Math.min(24, Math.ceil(Math.log2(2 * largest + 2)));
+  const bits = Math.min(BITS_MAX, Math.ceil(Math.log2(2 * largest + 2)));
   return { ...norms, noiseMultiplier, coarseShift, bits };
+}
+
+/**
+ * Grid of sums that get no noise, being of sanitized records: as fine as packed values can be that hold twice the
+ * expected batch of patients who all pull one way, in each local step. More would saturate: no privacy matter.
+ */
+export function plainGridOf(dimension: number, patientNorm: number, expectedBatch: number, localSteps = 1): Grid {
+  const largest = 2 * localSteps * Math.max(1, expectedBatch) * patientNorm;
+  const fineStep = 2 ** Math.ceil(Math.log2(largest / (2 ** (BITS_MAX - 1) - 1)));
+  const rounding = clipRounding(dimension, expectedBatch);
+  return { dimension, patientNorm, clipRounding: rounding, fineStep, coarseShift: 0, bits: BITS_MAX };
 }
 
 function tooMuchNoise(noiseMultiplier: number): Failure {

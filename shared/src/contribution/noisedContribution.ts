@@ -3,7 +3,7 @@ import { assert } from "../failure/failure.ts";
 import type { SamplingRate } from "../units/privacy.ts";
 import { noisedEvent, roundingOf, takeNoise } from "./fixedPoint.ts";
 import type { GaussianNoise } from "./gaussianNoise.ts";
-import type { Grid } from "./grid.ts";
+import type { NoisedGrid } from "./grid.ts";
 import { packedBytes } from "./pack.ts";
 import type { ClippedSum, Contribution } from "./stages.ts";
 
@@ -15,7 +15,7 @@ import type { ClippedSum, Contribution } from "./stages.ts";
 export function noisedContribution(
   sum: ClippedSum,
   noise: GaussianNoise,
-  grid: Grid,
+  grid: NoisedGrid,
   samplingRate: SamplingRate,
   memory: Uint8Array = new Uint8Array(packedBytes(grid.dimension, grid.bits)),
 ): Contribution {

@@ -4,7 +4,7 @@ import { curveOf } from "../accountant/rdp.ts";
 import { makeAliasTable } from "../mechanism/aliasTable.ts";
 import { NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
 import type { GaussianNoise } from "./gaussianNoise.ts";
-import { clippedSensitivity, clipRounding, type Grid, noiseStdDev, roundedSensitivity } from "./grid.ts";
+import { clippedSensitivity, clipRounding, type NoisedGrid, noiseStdDev, roundedSensitivity } from "./grid.ts";
 import { noisedContribution } from "./noisedContribution.ts";
 import { unpackInto } from "./pack.ts";
 import { asClippedSum } from "./stages.ts";
@@ -21,7 +21,7 @@ const DRAWS = 2 * table.radius + 1;
 const norms = { dimension: DRAWS, patientNorm: 1, clipRounding: clipRounding(1, 1), fineStep: 1 / 32 };
 /** A patient moves one coordinate alone, by 32 fine steps and one of rounding, and each has noise of as many. */
 const noiseMultiplier = (FINE_STEPS * norms.fineStep) / roundedSensitivity(norms);
-const grid: Grid = { ...norms, noiseMultiplier, coarseShift: 1, bits: 8 };
+const grid: NoisedGrid = { ...norms, noiseMultiplier, coarseShift: 1, bits: 8 };
 
 /** P(noise = k), as `wideGaussian.test.ts` holds the table to it. */
 const mass = Float64Array.from({ length: DRAWS }, (_, i) =>

@@ -1,7 +1,7 @@
 import { addPacked } from "@consilium/kernel/addPacked";
 import { packIntegers as packTo } from "@consilium/kernel/packIntegers";
 import { assert, Failure } from "../failure/failure.ts";
-import type { Contribution, NoisySum } from "./stages.ts";
+import type { AccountedSum, Contribution } from "./stages.ts";
 
 /** Widest packed integer. */
 export const PACKED_BITS_MAX = 32;
@@ -15,7 +15,7 @@ export function packedBytes(count: number, bits: number): number {
  * The encoder of what leaves a site, beside `noisedContribution`, which does the same. `memory` serves one contribution
  * after another, each gone before the next.
  */
-export function packContribution(sum: NoisySum, memory?: Uint8Array): Contribution {
+export function packContribution(sum: AccountedSum, memory?: Uint8Array): Contribution {
   const { bits } = sum.grid;
   const bytes = packIntegers(sum.values, bits, memory);
   const contribution = { bytes, bits, count: sum.values.length, event: sum.event };

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { publicUniform } from "../model/initial.ts";
 import { SamplingRate } from "../units/privacy.ts";
 import { addGaussianNoise } from "./fixedPoint.ts";
-import { clippedSensitivity, coarseStep, type Grid, gridOf, noiseStdDev, roundedSensitivity } from "./grid.ts";
+import { clippedSensitivity, coarseStep, gridOf, type NoisedGrid, noiseStdDev, roundedSensitivity } from "./grid.ts";
 import { packContribution, unpackInto } from "./pack.ts";
 import { PseudoGradient } from "./pseudoGradient.ts";
 import { asClippedSum, type NoisySum } from "./stages.ts";
@@ -12,7 +12,7 @@ const rate = SamplingRate.parse(0.1);
 const BATCH = 20;
 
 /** A noisy sum that holds these coarse integers. */
-function noisy(grid: Grid, values: readonly number[]): NoisySum {
+function noisy(grid: NoisedGrid, values: readonly number[]): NoisySum {
   const noise = {
     values: Int32Array.from(values, (value) => value * 2 ** grid.coarseShift),
     stdDev: noiseStdDev(grid),
@@ -60,7 +60,7 @@ describe("[RND16] local steps add up to the pseudo-gradient, on the grid that ev
         const sums = Array.from({ length: steps }, () =>
           Array.from({ length: dimension }, () => Math.round((next() - 0.5) * 100)),
         );
-        let total: PseudoGradient | undefined;
+        let total: PseudoGradient<NoisySum> | undefined;
         for (const [step, values] of sums.entries()) {
           if (total === undefined) {
             total = new PseudoGradient(noisy(grid, values), { learningRate, proximal, expectedBatch: BATCH });

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { assert } from "../failure/failure.ts";
 import { coarseStep } from "./grid.ts";
-import type { NoisySum } from "./stages.ts";
+import type { AccountedSum } from "./stages.ts";
 
 /** A site's steps between two exchanges, all of it public: from the signed study. */
 export const LocalSteps = z.strictObject({
@@ -27,15 +27,15 @@ export type LocalSteps = z.infer<typeof LocalSteps>;
  * z = (w₀ − w) B̄ / (ηc) the next z ← (1 − ημ) z + noisy sum. FedAvg's local SGD has μ = 0 (McMahan et al. 2017,
  * arXiv:1602.05629, algorithm 1), FedProx μ > 0 (Li et al. 2020, arXiv:1812.06127, eq. 2). z is kept in integers,
  * rounded after each pull: by at most half a coarse step, 1/32 of one noise's standard deviation. Everything here is
- * post-processing of sums that are noised already.
+ * post-processing of sums that are noised already, or are of sanitized records.
  */
-export class PseudoGradient {
-  readonly #first: NoisySum;
+export class PseudoGradient<Sum extends AccountedSum> {
+  readonly #first: Sum;
   readonly #local: Omit<LocalSteps, "steps">;
   #steps = 1;
 
   /** After the first step; its values' memory is used up. */
-  constructor(first: NoisySum, local: Omit<LocalSteps, "steps">) {
+  constructor(first: Sum, local: Omit<LocalSteps, "steps">) {
     assert(local.learningRate * local.proximal <= 1, "a pull doesn't go beyond the round's model");
     this.#first = first;
     this.#local = local;
@@ -50,7 +50,7 @@ export class PseudoGradient {
   }
 
   /** One more step, whose sum was made at `modelFrom`. */
-  add({ values, event }: NoisySum): void {
+  add({ values, event }: Sum): void {
     assert(canonicalJson(event) === canonicalJson(this.#first.event), "every local step costs the same");
     const keep = 1 - this.#local.learningRate * this.#local.proximal;
     const into = this.#first.values;
@@ -61,7 +61,7 @@ export class PseudoGradient {
   }
 
   /** Saturated to what is packed; its event is all the steps together. */
-  finish(): NoisySum {
+  finish(): Sum {
     const { values, grid, event } = this.#first;
     const limit = 2 ** (grid.bits - 1) - 1;
     for (let i = 0; i < values.length; i++) values[i] = Math.max(-limit, Math.min(limit, values[i] ?? 0));

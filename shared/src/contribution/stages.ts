@@ -1,13 +1,15 @@
 /**
  * What a site's numbers are called on their way out, each made only by the step before it:
  * `ClippedSum → NoisySum → Contribution`. Only a `Contribution` has an encoder, so a leak doesn't compile.
+ * Of sanitized records: `ClippedSum → SanitizedSum → Contribution`.
  */
 import type { PrivacyEvent } from "../event/event.ts";
 import { type Charged, charged } from "../mechanism/charged.ts";
-import type { Grid } from "./grid.ts";
+import type { Grid, NoisedGrid } from "./grid.ts";
 
 declare const clipped: unique symbol;
 declare const noised: unique symbol;
+declare const sanitized: unique symbol;
 declare const packed: unique symbol;
 
 /**
@@ -25,11 +27,22 @@ export interface ClippedSum {
 export interface NoisySum {
   readonly [noised]: true;
   readonly values: Int32Array;
+  readonly grid: NoisedGrid;
+  readonly event: PrivacyEvent;
+}
+
+/** Integers on the public grid, of records that were noised one by one beforehand: nothing else is read. */
+export interface SanitizedSum {
+  readonly [sanitized]: true;
+  readonly values: Int32Array;
   readonly grid: Grid;
   readonly event: PrivacyEvent;
 }
 
-/** A noisy sum packed to the bits it needs: the only form that may leave a site. */
+/** A sum that may be packed: noised itself, or of nothing but what was noised before. */
+export type AccountedSum = NoisySum | SanitizedSum;
+
+/** An accounted sum packed to the bits it needs: the only form that may leave a site. */
 export interface Contribution {
   readonly [packed]: true;
   readonly bytes: Uint8Array;

@@ -44,5 +44,11 @@ export const PrivacyEvent = z.discriminatedUnion("kind", [
     scale: z.number().positive(),
     count,
   }),
+  /**
+   * `count` releases of what was computed from sanitized records and public values alone. It costs nothing: what made
+   * those records was charged before (Dwork & Roth 2014, Proposition 2.1). A ledger takes it only of a study whose
+   * site's approval names that charge.
+   */
+  z.strictObject({ kind: z.literal("post-processing"), adjacency: z.literal("add-remove"), count }),
 ]);
 export type PrivacyEvent = z.infer<typeof PrivacyEvent>;

@@ -163,6 +163,8 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     approval: Digest,
     /** Of the steward's decision, as signed; absent in entries from before it was asked for. */
     number: z.number().int().positive().optional(),
+    /** Of a study on sanitized records: the charge that made those of this site. */
+    sanitized: ChargeId.optional(),
   }),
   /** Budget set aside before anyone computes. */
   z.strictObject({ kind: z.literal("reserved"), ...charged }),

@@ -7,6 +7,7 @@ import { type DatasetId, type SiteName, StudyName } from "../units/identity.ts";
 import { Epsilon } from "../units/privacy.ts";
 import type { ChargeLog, SpentCharge } from "./chargeLog.ts";
 import type { Part } from "./entry.ts";
+import { isTraining } from "./tally.ts";
 
 /** What a charge was for, as people ask it. */
 export const ChargePurpose = z.enum(["training", "evaluation", "audit", "sanitizing"]);
@@ -159,7 +160,7 @@ function groupOf(groups: Map<string, Group>, charge: SpentCharge): Group {
 /** Each part has one use but the training patients: there steps alone are Gaussian, and the rest is the audit's. */
 function purposeOf({ part, study, events }: SpentCharge): ChargePurpose {
   if (study === null) return "sanitizing";
-  if (part === "train") return events.some(({ kind }) => kind === "poisson-gaussian") ? "training" : "audit";
+  if (part === "train") return events.some(isTraining) ? "training" : "audit";
   return part === "validation" ? "evaluation" : "audit";
 }
 

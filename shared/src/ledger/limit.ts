@@ -49,7 +49,9 @@ export function passedLimit(
 ): Passed | null {
   const { site, dataset } = purse;
   const parts = Part.options.flatMap((part) => {
-    const events = charges.filter((charge) => charge.part === part).map(({ event }) => event);
+    const events = charges
+      .filter((charge) => charge.part === part && charge.event.kind !== "post-processing")
+      .map(({ event }) => event);
     return events.length === 0 ? [] : [{ part, cost: events.map(curveOf).reduce(addCurves) }];
   });
   for (const limit of limitsOn(state, purse)) {
@@ -76,6 +78,8 @@ export function limitText({ of, period, epsilon, delta }: Limit): string {
 export function checkAffordable(state: LedgerState, body: ReservedBody, day: number): readonly CapUse[] {
   const filters = capFilters(state, body.site, body.dataset, body.study);
   if (filters.length === 0) throw noCap(body);
+  // Where a cap was lowered below what is spent, what costs nothing passes all the same.
+  if (body.event.kind === "post-processing") return [];
   const cost = curveOf(body.event);
   return filters.map((filter) => {
     const epsilon = epsilonOf(addCurves(bookedUnder(state, filter, body, day), cost), filter.delta);

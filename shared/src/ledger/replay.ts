@@ -9,6 +9,7 @@ import { checkNewer, isOwnRestore } from "./heads.ts";
 import { checkAffordable, checkWholeAffordable } from "./limit.ts";
 import { bytesOf } from "./merkle.ts";
 import { giveNotices } from "./notice.ts";
+import { requireSanitized } from "./postProcessing.ts";
 import {
   type CapSet,
   type Charge,
@@ -146,6 +147,7 @@ function decided(state: LedgerState, { site, dataset, number = 0 }: StudyApprove
 function reserve(state: LedgerState, body: ReservedBody, entry: LedgerEntry): Undo {
   const known = state.charges.get(body.charge);
   if (known !== undefined) throw wrongState(body.charge, known.state, "reserved");
+  if (body.event.kind === "post-processing") requireSanitized(state, body);
   const uses = checkAffordable(state, body, state.day);
   const account = accountFor(state, body);
   const { kind, charge, round, attempt } = body;

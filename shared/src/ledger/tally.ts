@@ -17,7 +17,12 @@ export function mergedTally(tallies: Iterable<ReadonlyTally>): ReadonlyTally {
   return merged;
 }
 
-/** Gaussian steps alone: on training patients that is the training, and whatever else is charged there the audit. */
+/** Whether a charge of training patients is a step's, not the audit's. */
+export function isTraining({ kind }: Pick<LedgerEvent, "kind">): boolean {
+  return kind === "poisson-gaussian" || kind === "post-processing";
+}
+
+/** Training steps alone: on training patients that is the training, and whatever else is charged there the audit. */
 export function stepsOf(tally: ReadonlyTally): ReadonlyTally {
-  return new Map([...tally].filter(([{ kind }]) => kind === "poisson-gaussian"));
+  return new Map([...tally].filter(([event]) => isTraining(event)));
 }

@@ -1,5 +1,5 @@
 import { Failure } from "../failure/failure.ts";
-import { StudyDocument } from "../study/document.ts";
+import { type DpSgdStudy, isDpSgd, StudyDocument } from "../study/document.ts";
 import { leastNoiseOf } from "../study/noise.ts";
 import { lastRoundBeside } from "../study/schedule.ts";
 import { epsilonsAfter, largest, NOTHING_BEFORE, type SpentCurves } from "./epsilonCurve.ts";
@@ -22,9 +22,10 @@ export function mostRounds(document: StudyDocument, { epsilon, delta, spent = NO
 
 /**
  * Least σ for the document's rounds. Null where no noise helps: what else the study does to the same patients, or to
- * others, passes the limit alone.
+ * others, passes the limit alone; and where its steps have no noise.
  */
 export function leastNoise(document: StudyDocument, { epsilon, delta, spent = NOTHING_BEFORE }: Limit): number | null {
+  if (!isDpSgd(document)) return null;
   const { validation, audit } = epsilonsAfter(document, delta, spent)(document.training.rounds, true);
   if ([validation, audit].some((cost) => cost === null || cost > epsilon)) return null;
   try {
@@ -45,6 +46,7 @@ export function isUnaffordable(error: unknown): boolean {
  * limit, the one that is passed most, decides.
  */
 export function leastNoiseUnder(document: StudyDocument, limits: readonly Limit[]): number | null {
+  if (!isDpSgd(document)) return null;
   const excess = (limit: Limit): number => costAt(document, limit) - limit.epsilon;
   const byExcess = limits.map((limit) => ({ limit, by: excess(limit) })).sort((a, b) => b.by - a.by);
   let least: number | null = null;
@@ -63,6 +65,6 @@ function costAt(document: StudyDocument, { delta, spent = NOTHING_BEFORE }: Limi
   return largest(epsilonsAfter(document, delta, spent)(document.training.rounds, true)) ?? Number.POSITIVE_INFINITY;
 }
 
-function withNoise(document: StudyDocument, noiseMultiplier: number): StudyDocument {
+function withNoise(document: DpSgdStudy, noiseMultiplier: number): StudyDocument {
   return StudyDocument.parse({ ...document, privacy: { ...document.privacy, noiseMultiplier } });
 }

@@ -3,6 +3,7 @@ import { bookedUnder } from "../ledger/capFilter.ts";
 import type { Part } from "../ledger/entry.ts";
 import { limitsOn, limitText, type Passed, type Purse } from "../ledger/limit.ts";
 import type { LedgerState } from "../ledger/state.ts";
+import { isDpSgd, type StudyDocument } from "../study/document.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { type Limit, leastNoiseUnder, mostRounds } from "./affordable.ts";
 import type { Affordable } from "./plan.ts";
@@ -33,7 +34,9 @@ function limitsBeside(state: LedgerState, purse: Purse, day: number): readonly L
 }
 
 /** For whoever was refused: what would fit. */
-export function largestPlanText({ rounds, noiseMultiplier }: Affordable, planned: number): string {
+export function largestPlanText({ rounds, noiseMultiplier }: Affordable, document: StudyDocument): string {
+  const planned = document.training.rounds;
+  if (!isDpSgd(document)) return `With their evaluations and the audit, ${rounds} of ${planned} rounds fit.`;
   const byRounds = rounds === 0 ? "not one round fits" : `${rounds} of ${planned} rounds fit at the study's σ`;
   const byNoise =
     noiseMultiplier === null ? "no noise makes all of them fit" : `all ${planned} fit from σ = ${noiseMultiplier} on`;

@@ -1,7 +1,7 @@
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { within } from "../ledger/budget.ts";
 import { Part } from "../ledger/entry.ts";
-import type { StudyDocument } from "../study/document.ts";
+import type { DpSgdStudy, StudyDocument } from "../study/document.ts";
 import { eventsOf } from "../study/noise.ts";
 import { overlapFigures } from "../study/overlap.ts";
 import { type ScheduleEpsilon, scheduleEpsilons } from "../study/scheduleEpsilon.ts";
@@ -13,6 +13,7 @@ import type { Affordable, BudgetPlan, PartEpsilons, Plan } from "./plan.ts";
 import { sanitizedInstead } from "./sanitized.ts";
 import { signalOf } from "./signal.ts";
 import { trafficOf } from "./traffic.ts";
+import { requireDpSgd } from "./variant.ts";
 
 /** What a site still affords: its cap over all studies, with what they spent, and perhaps others. */
 export interface SiteBudget {
@@ -37,9 +38,11 @@ export interface PlanContext {
 
 /**
  * Everything that a study's document says of its privacy, cost and size before anything is done. Its ε is the one that
- * approval and both ledgers count: the same charges, summed by the same accountant.
+ * approval and both ledgers count: the same charges, summed by the same accountant. Throws `plan/nothing-to-plan` for a
+ * study whose steps have no noise.
  */
-export function planStudy(document: StudyDocument, context: PlanContext): Plan {
+export function planStudy(study: StudyDocument, context: PlanContext): Plan {
+  const document = requireDpSgd(study);
   const { privacy, training, sites, audit } = document;
   const curve = epsilonCurve(document, privacy.delta);
   const epsilon = curve.at(-1)?.epsilon ?? { train: null, validation: null, audit: null };
@@ -91,7 +94,7 @@ export function plannedCurves(document: StudyDocument): RdpCurve[] {
 }
 
 /** Of the study's own cap: `auto` has found the least σ for it already. */
-function ownAffordable(document: StudyDocument, noiseWasAuto: boolean): Affordable {
+function ownAffordable(document: DpSgdStudy, noiseWasAuto: boolean): Affordable {
   const { privacy } = document;
   const rounds = mostRounds(document, privacy);
   return { rounds, noiseMultiplier: noiseWasAuto ? privacy.noiseMultiplier : leastNoise(document, privacy) };

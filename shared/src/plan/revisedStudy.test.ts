@@ -3,6 +3,7 @@ import { StudyDocument } from "../study/document.ts";
 import { StudyName } from "../units/identity.ts";
 import { planStudy } from "./planStudy.ts";
 import { nextName, revisedStudy } from "./revisedStudy.ts";
+import { requireDpSgd } from "./variant.ts";
 
 const document = StudyDocument.parse({
   apiVersion: "consilium/v1",
@@ -32,7 +33,7 @@ describe("[STU51] a study that adopts an offer", () => {
     const plan = planStudy(revised, { noiseWasAuto: true });
     expect(revised).toMatchObject({ name: "heart-2", training: { rounds: revision.rounds ?? 60 } });
     expect(plan.fits).toBe(true);
-    const { noiseMultiplier } = revised.privacy;
+    const { noiseMultiplier } = requireDpSgd(revised).privacy;
     const less = { ...revised, privacy: { ...revised.privacy, noiseMultiplier: noiseMultiplier - 2e-4 } };
     expect(planStudy(StudyDocument.parse(less), { noiseWasAuto: false }).fits).toBe(false);
   });

@@ -1,5 +1,6 @@
 import { Failure } from "../failure/failure.ts";
-import { StudyDocument } from "../study/document.ts";
+import { isDpSgd, StudyDocument } from "../study/document.ts";
+import { plannedEpsilons } from "../study/noise.ts";
 import { StudyName } from "../units/identity.ts";
 import { leastNoise } from "./affordable.ts";
 
@@ -23,6 +24,10 @@ export function revisedStudy(document: StudyDocument, { epsilon, rounds, name }:
     privacy: { ...document.privacy, epsilon },
     training: { ...document.training, rounds: rounds ?? document.training.rounds },
   });
+  if (!isDpSgd(asked)) {
+    if (Object.values(plannedEpsilons(asked)).some((cost) => cost > epsilon)) throw tooSmall(document, epsilon);
+    return asked;
+  }
   const noiseMultiplier = leastNoise(asked, asked.privacy);
   if (noiseMultiplier === null) throw tooSmall(document, epsilon);
   return StudyDocument.parse({ ...asked, privacy: { ...asked.privacy, noiseMultiplier } });

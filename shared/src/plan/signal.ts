@@ -1,6 +1,6 @@
 import { coarseStep, noiseStdDev } from "../contribution/grid.ts";
-import type { StudyDocument } from "../study/document.ts";
-import { gridOfStudy } from "../study/network.ts";
+import type { DpSgdStudy } from "../study/document.ts";
+import { noisedGridOf } from "../study/network.ts";
 import type { Signal } from "./plan.ts";
 
 /**
@@ -10,9 +10,9 @@ import type { Signal } from "./plan.ts";
  * deviation times √d, nearly (Vershynin 2018, Theorem 3.1.1). Over T rounds sums grow like T at most, noise like √T.
  * The bound is reached where all gradients are as long as C and point the same way: after some training none are.
  */
-export function signalOf(document: StudyDocument): Signal {
+export function signalOf(document: DpSgdStudy): Signal {
   const { privacy, sites, training } = document;
-  const grid = gridOfStudy(document);
+  const grid = noisedGridOf(document);
   const patients = sites.reduce((total, site) => total + site.patients, 0);
   const sumNormMax = training.localSteps * privacy.samplingRate * patients * privacy.clippingNorm;
   const ofStep = (noiseStdDev(grid) * grid.fineStep) ** 2;

@@ -5,7 +5,7 @@ import { eventsOf } from "../study/noise.ts";
 import { planPicture, sweepPicture } from "./draw.ts";
 import { planStudy } from "./planStudy.ts";
 import { parseSweep, sweep } from "./sweep.ts";
-import { variantOf } from "./variant.ts";
+import { requireDpSgd, variantOf } from "./variant.ts";
 
 const document = StudyDocument.parse({
   apiVersion: "consilium/v1",
@@ -42,7 +42,7 @@ describe("[STU50] a study with other numbers", () => {
       [fixed, { epsilon: 3, rounds: 113 }],
     ] as const) {
       const variant = variantOf(study, turns);
-      const { epsilon, noiseMultiplier } = variant.document.privacy;
+      const { epsilon, noiseMultiplier } = requireDpSgd(variant.document).privacy;
       expect(variant.noiseWasAuto).toBe(true);
       expect(cost(variant.document)).toBeLessThanOrEqual(epsilon);
       const less = variantOf(variant, { sigma: Number((noiseMultiplier - 1e-4).toFixed(4)) });
@@ -52,8 +52,8 @@ describe("[STU50] a study with other numbers", () => {
 
   test("a σ that the file or the planner fixed stays, though it passes ε", () => {
     expect(variantOf(fixed, { q: 0.9 })).toMatchObject({ noiseWasAuto: false });
-    expect(variantOf(fixed, { q: 0.9 }).document.privacy.noiseMultiplier).toBe(2.2);
-    expect(variantOf(auto, { sigma: 0.7, epsilon: 1 }).document.privacy.noiseMultiplier).toBe(0.7);
+    expect(requireDpSgd(variantOf(fixed, { q: 0.9 }).document).privacy.noiseMultiplier).toBe(2.2);
+    expect(requireDpSgd(variantOf(auto, { sigma: 0.7, epsilon: 1 }).document).privacy.noiseMultiplier).toBe(0.7);
     expect(planStudy(variantOf(auto, { sigma: 0.7 }).document, auto).fits).toBe(false);
   });
 

@@ -5,7 +5,7 @@ import { isUnaffordable } from "./affordable.ts";
 import { epsilonsAfter, largest } from "./epsilonCurve.ts";
 import { PartEpsilons, Signal } from "./plan.ts";
 import { signalOf } from "./signal.ts";
-import { TURNED, type Turned, type Variant, variantOf } from "./variant.ts";
+import { requireDpSgd, TURNED, type Turned, type Variant, variantOf } from "./variant.ts";
 
 /** Values that one number of the study takes in turn. */
 export interface SweepAxis {
@@ -73,7 +73,7 @@ function pointOf(study: Variant, turns: Partial<Record<Turned, number>>): SweepP
     epsilonCap: turns.epsilon ?? privacy.epsilon,
   };
   try {
-    const { document } = variantOf(study, turns);
+    const document = requireDpSgd(variantOf(study, turns).document);
     const epsilon = epsilonsAfter(document, privacy.delta)(document.training.rounds, true);
     const total = largest(epsilon);
     const fits = total !== null && within(total, asked.epsilonCap);

@@ -1,5 +1,5 @@
 import { Failure } from "../failure/failure.ts";
-import { StudyDocument } from "../study/document.ts";
+import { type DpSgdStudy, isDpSgd, StudyDocument } from "../study/document.ts";
 import { leastNoiseOf } from "../study/noise.ts";
 
 /** What a planner turns: each a number of the study file, by the name that the literature gives it. */
@@ -23,7 +23,7 @@ const KEYS = { q: "samplingRate", sigma: "noiseMultiplier", rounds: "rounds", ep
 export function variantOf(study: Variant, turns: Turns): Variant {
   const { epsilon, sigma, q, rounds } = turns;
   if (Object.keys(turns).length === 0) return study;
-  const { privacy, training } = study.document;
+  const { privacy, training } = requireDpSgd(study.document);
   const turned = StudyDocument.safeParse({
     ...study.document,
     privacy: {
@@ -35,7 +35,7 @@ export function variantOf(study: Variant, turns: Turns): Variant {
     training: { ...training, rounds: rounds ?? training.rounds },
   });
   if (!turned.success) throw badValue(turns, turned.error.issues[0]?.message ?? "");
-  const document = turned.data;
+  const document = requireDpSgd(turned.data);
   const noiseWasAuto = sigma === undefined && (study.noiseWasAuto || epsilon !== undefined);
   if (!noiseWasAuto) return { document, noiseWasAuto };
   const noiseMultiplier = leastNoiseOf(document, document.privacy);
@@ -44,6 +44,17 @@ export function variantOf(study: Variant, turns: Turns): Variant {
     document: StudyDocument.parse({ ...document, privacy: { ...document.privacy, noiseMultiplier } }),
     noiseWasAuto,
   };
+}
+
+/** Throws `plan/nothing-to-plan` for a study whose steps have no noise: neither σ nor rounds change what it costs. */
+export function requireDpSgd(document: StudyDocument): DpSgdStudy {
+  if (isDpSgd(document)) return document;
+  throw new Failure({
+    code: "plan/nothing-to-plan",
+    kind: "usage",
+    what: `Study ${document.name} trains on sanitized records: its steps have no noise to plan, and cost nothing.`,
+    remedy: "See what its metrics and its audit cost: consilium study validate FILE",
+  });
 }
 
 function noNoise({ privacy: { epsilon, delta } }: StudyDocument): Failure {

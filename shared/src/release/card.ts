@@ -31,18 +31,16 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop }: 
     "",
     sentence(
       `Trained across ${privacy.sites.length} hospitals whose records never left them,`,
-      `in ${audit.round} rounds of differentially private gradient descent.`,
+      privacy.sanitized === undefined
+        ? `in ${audit.round} rounds of differentially private gradient descent.`
+        : `in ${audit.round} rounds of gradient descent on records that were noised one by one beforehand.`,
       "Released after an audit passed the gate that every site had signed beforehand.",
       ...(stop === undefined ? [] : [stopText(stop), "This is the last model, not that of the best evaluation."]),
     ),
     "",
     "## What is promised",
     "",
-    sentence(
-      `- (ε, δ) = (${epsilonText(privacy.guarantee.epsilon)}, ${privacy.delta}) for each patient,`,
-      "under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).",
-      ...chargedClause(privacy),
-    ),
+    promiseLine(privacy),
     `- Membership audit: ${audit.verdict.words} See [AUDIT.md](AUDIT.md). Gate: ${gate.passed ? "passed" : "refused"}.`,
     sentence(
       "- What is promised holds for this folder as signed:",
@@ -67,6 +65,22 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop }: 
     "",
     "- Not a medical device: no figure here shows that its use is safe or helps patients.",
     "- It holds for patients like those of the sites that trained it; hold it against your own before use.",
+  );
+}
+
+function promiseLine(privacy: PrivacyStatement): string {
+  const { sanitized, guarantee, delta } = privacy;
+  if (sanitized === undefined)
+    return sentence(
+      `- (ε, δ) = (${epsilonText(guarantee.epsilon)}, ${delta}) for each patient,`,
+      "under adding or removing one patient with all records: see [PRIVACY.md](PRIVACY.md).",
+      ...chargedClause(privacy),
+    );
+  if (sanitized.epsilon === null)
+    return "- **No figure bounds what it tells of a patient**, as sites' stewards signed: see [PRIVACY.md](PRIVACY.md).";
+  return sentence(
+    `- (ε, δ) = (${epsilonText(sanitized.epsilon)}, ${delta}) for each patient, sanitized records included,`,
+    "under replacing one patient's records by nothing: see [PRIVACY.md](PRIVACY.md).",
   );
 }
 

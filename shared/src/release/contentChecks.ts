@@ -1,7 +1,9 @@
 import type { AuditReport } from "../audit/report.ts";
 import { digestOfJson } from "../encoding/digest.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
+import { promiseMissed } from "../ledger/postProcessing.ts";
 import { headOf, type LedgerState } from "../ledger/state.ts";
+import { isTraining } from "../ledger/tally.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { acceptRoster, EMPTY_ROSTER, type RosterSite } from "../protocol/roster.ts";
 import { verifyStatement } from "../signing/ed25519.ts";
@@ -58,7 +60,8 @@ export const CONTENT_CHECKS: readonly {
   {
     name: "approvals",
     explanation:
-      "Every site that was charged had approved exactly this study, signed by its steward and by its own key.",
+      "Every site that was charged had approved exactly this study, signed by its steward and by its own key; where it " +
+      "trains on sanitized records, the ledger holds the charge that made them, and they promise what the study asks.",
     holds: approvalsHold,
   },
   {
@@ -125,7 +128,8 @@ function approvalsHold({ manifest, document, state }: Contents): boolean {
     const { site, study, studyDigest: digest } = approval.statement;
     const entry = manifest.roster.roster.sites.find((known) => known.site === site);
     const sameStudy = study === document.name && digest === manifest.studyDigest && sites.has(site);
-    return entry !== undefined && sameStudy && isSigned(approval, entry);
+    const isPromised = promiseMissed(state, document, approval.statement) === null;
+    return entry !== undefined && sameStudy && isPromised && isSigned(approval, entry);
   });
 }
 
@@ -182,7 +186,7 @@ function chargesHold({ document, state }: Contents): boolean {
           const sameScale = Math.abs(event.scale / plan.event.scale - 1) <= SCALE_TOLERANCE;
           return plan.event.sensitivity === event.sensitivity && sameScale;
         }
-        return false;
+        return plan.event.kind === "post-processing" && event.kind === "post-processing";
       }),
     )
   );
@@ -202,7 +206,7 @@ function stepsHold({ manifest, document, audit, state }: Contents): boolean {
   const committed = committedCharges(state, document.name);
   const { round: last } = manifest.model;
   const steps = Array.from({ length: last }, (_, index) => index + 1);
-  const trained = committed.filter(({ event }) => event.kind === "poisson-gaussian");
+  const trained = committed.filter(({ event }) => isTraining(event));
   const noised = committed.filter(({ event }) => event.kind === "discrete-laplace");
   return (
     steps.every((step) => trained.filter(({ round }) => round === step).length >= document.training.minSites) &&

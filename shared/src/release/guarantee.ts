@@ -23,7 +23,8 @@ export const SignedSchedule = z.strictObject({
 export type SignedSchedule = z.infer<typeof SignedSchedule>;
 
 /**
- * What a patient may rely on: the signed schedule's figure where it holds and is the least. Else the consortium's
+ * What a patient may rely on, of what this study did (of a study on sanitized records it is not all: `sanitized.ts`): the
+ * signed schedule's figure where it holds and is the least. Else the consortium's
  * figures; or, where a metric decided when training stopped, those of all signed rounds and repeats: where outputs
  * choose when to stop, ε spent by then bounds no fixed mechanism, the filter's is (Rogers et al. 2016,
  * arXiv:1605.08294). The study's own ε is such a filter of RDP at each site (Lécuyer 2021, arXiv:2103.01379, §3):

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, curveOfEvents, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
-import { patientPart } from "../clipping/patientPart.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { PrivacyEvent } from "../event/event.ts";
-import { unreachable } from "../failure/failure.ts";
 import { Part } from "../ledger/entry.ts";
 import { spendingOf } from "../ledger/spent.ts";
 import type { Charge, ChargeState, LedgerState } from "../ledger/state.ts";
+import { isTraining } from "../ledger/tally.ts";
 import { StudyWeights } from "../model/studyWeights.ts";
 import { type Approval, Disclosure } from "../study/approval.ts";
 import { type PlannedCharge, plannedCharges, plannedEvents } from "../study/charges.ts";
@@ -17,6 +16,8 @@ import { weightsOfStudy } from "../study/network.ts";
 import { epsilonAtOnce, type OverlapFigure, overlapFigures, pointwiseMax } from "../study/overlap.ts";
 import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
 import { Guarantee, guaranteeOf, SignedSchedule, signedScheduleOf } from "./guarantee.ts";
+import { mechanismsOf } from "./mechanisms.ts";
+import { SanitizedStatement, sanitizedStatementOf } from "./sanitized.ts";
 import { withinSchedule } from "./withinSchedule.ts";
 
 const epsilon = z.number().nonnegative();
@@ -61,6 +62,8 @@ export const PrivacyStatement = z.strictObject({
   guarantee: Guarantee,
   /** Distance of the samplers from the ideal distributions, already charged above; summed at the worst site. */
   sampler: z.strictObject({ maxLogRatio: z.number().nonnegative(), totalVariation: z.number().nonnegative() }),
+  /** Of a study on sanitized records: what was charged for those before, which no figure above counts. */
+  sanitized: SanitizedStatement.optional(),
   /** Data that left a site without noise. */
   unprotectedDisclosures: z.array(z.string()).max(0),
   /** What the sites' stewards signed for that no noise covers: none of the figures here counts it. */
@@ -104,6 +107,7 @@ export function privacyStatementOf(
     .filter(({ study }) => study === document.name)
     .sort((a, b) => (a.site < b.site ? -1 : 1));
   const curves = approved.map(({ site }) => curvesOfParts(spent.filter((charge) => charge.site === site)));
+  const sanitized = sanitizedStatementOf(document, state, approved, curvesToState(document, spent));
   const worst = curves.flat().reduce(pointwiseMax, ZERO_CURVE);
   const at = (curve: RdpCurve) => epsilonOf(curve, delta);
   const weights = weightsOfStudy(document);
@@ -146,6 +150,7 @@ export function privacyStatementOf(
     signedSchedule,
     guarantee: { ...guaranteeOf(document, figures, signedSchedule), ...overlapOf(document, spent) },
     sampler: { maxLogRatio: worst.maxLogRatio, totalVariation: worst.totalVariation },
+    ...(sanitized === undefined ? {} : { sanitized }),
     unprotectedDisclosures: [],
     signedDisclosures: Disclosure.options.filter((one) =>
       approved.some(({ disclosures }) => disclosures?.includes(one)),
@@ -173,15 +178,20 @@ function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]):
 
 /** What was charged at each site of a group; where a metric may stop the study, at least what it signed, at each. */
 function overlapOf(document: StudyDocument, spent: readonly Charge["body"][]): { overlap?: OverlapFigure[] } {
-  const { overlap, training, privacy } = document;
+  const { overlap, privacy } = document;
   if (overlap === undefined) return {};
-  const left = training.earlyStop === undefined ? [] : leftCharges(document, spent);
-  const atSite = (site: SiteName): RdpCurve[] => {
+  return { overlap: overlapFigures(overlap, curvesToState(document, spent), privacy.delta) };
+}
+
+/** What was charged to a site's parts; where a metric may stop the study, at least what it signed. */
+function curvesToState(document: StudyDocument, spent: readonly Charge["body"][]): (site: SiteName) => RdpCurve[] {
+  const mayStop = document.training.earlyStop !== undefined;
+  const left = mayStop ? leftCharges(document, spent) : [];
+  return (site) => {
     const curves = curvesOfParts([...spent.filter((charge) => charge.site === site), ...left]);
-    if (training.earlyStop === undefined) return curves;
+    if (!mayStop) return curves;
     return Part.options.map((part, index) => pointwiseMax(curves[index] ?? ZERO_CURVE, plannedCurve(document, part)));
   };
-  return { overlap: overlapFigures(overlap, atSite, privacy.delta) };
 }
 
 function siteStatement(
@@ -194,7 +204,7 @@ function siteStatement(
     const events = mergeEvents(own.filter((charge) => charge.part === part).map(({ event }) => event));
     return { part, epsilon: epsilonOf(curveOfEvents(events), document.privacy.delta), events };
   });
-  const training = own.filter(({ event }) => event.kind === "poisson-gaussian").map(({ event }) => event);
+  const training = own.filter(({ event }) => isTraining(event)).map(({ event }) => event);
   const all = spendingOf(state, site, dataset);
   return {
     site,
@@ -229,45 +239,4 @@ function mergeEvents(events: readonly PrivacyEvent[]): PrivacyEvent[] {
     merged.set(key, { ...event, count: (known?.count ?? 0) + event.count });
   }
   return [...merged.values()];
-}
-
-function mechanismsOf(document: StudyDocument): string[] {
-  const { noiseMultiplier, samplingRate } = document.privacy;
-  const { localSteps } = document.training;
-  const { members, nonMembers } = document.audit.epsilon;
-  const training = [
-    `Training: DP-SGD. Each patient joins a step with probability ${samplingRate};`,
-    clippingOf(document),
-    `every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
-    ...(localSteps > 1 ? [`A round is ${localSteps} such steps at each site, each with noise of its own.`] : []),
-  ];
-  const metrics = [
-    "Metrics: histogram of scores on the validation part with discrete Laplace noise,",
-    `pure ε = ${document.evaluation.epsilon} each.`,
-  ];
-  const audit = [
-    "Audit: one histogram of scores for each attack with discrete Laplace noise,",
-    `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
-  ];
-  return [training, metrics, audit].map((clauses) => clauses.join(" "));
-}
-
-/** What the noise is measured by: the norm that one patient's part of a contribution has at most. */
-function clippingOf({ privacy }: StudyDocument): string {
-  const { clipping, clippingNorm } = privacy;
-  switch (clipping.mode) {
-    case "flat":
-      return `all of a patient's gradients together are clipped to norm ${clippingNorm};`;
-    case "per-layer":
-      return `a patient's gradient is clipped layer by layer, to norm ${clippingNorm} over all layers;`;
-    case "automatic":
-      return `every patient's gradient is normalised, to norm ${clippingNorm} at most;`;
-    case "adaptive":
-      return (
-        `gradients are clipped to a norm that follows a quantile of theirs (${clipping.quantile}); scaled to the signed ` +
-        `${clippingNorm} and with the count of those below it, a patient's part has norm ${patientPart(privacy, 0).norm};`
-      );
-    default:
-      return unreachable(clipping);
-  }
 }

@@ -1,6 +1,7 @@
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
 import type { Disclosure } from "../study/approval.ts";
 import { epsilonText } from "../units/epsilonText.ts";
+import { sanitizedLines } from "./sanitizedText.ts";
 import type { PrivacyStatement } from "./statement.ts";
 
 const TRUST = {
@@ -10,7 +11,7 @@ const TRUST = {
 
 /** PRIVACY.md: the statement for people. */
 export function privacyText(statement: PrivacyStatement): string {
-  const { guarantee, sampler, delta } = statement;
+  const { sampler } = statement;
   const rows = statement.sites.map((site) => {
     const part = (name: string) => epsilonText(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
     return [
@@ -24,17 +25,10 @@ export function privacyText(statement: PrivacyStatement): string {
       `${epsilonText(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
     ];
   });
-  const overlap =
-    guarantee.twoSitesEpsilon === undefined
-      ? ""
-      : ` About one whose records lie at two sites, at most (${epsilonText(guarantee.twoSitesEpsilon)}, ${delta}).`;
   return lines(
     `# Privacy statement: ${statement.study}`,
     "",
-    sentence(
-      `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(guarantee.epsilon)}**, ${delta})`,
-      `about any one patient whose records lie at one site: ${basisText(statement)}.${overlap}`,
-    ),
+    ...promiseLines(statement),
     "",
     "- Unit: one patient with all of the patient's records.",
     "- Neighbouring data sets differ by adding or removing one patient.",
@@ -50,8 +44,7 @@ export function privacyText(statement: PrivacyStatement): string {
       `and ${sampler.totalVariation} (total variation) in all; both are charged.`,
     ),
     ...disclosureLines(statement),
-    ...twoSitesLines(statement),
-    ...overlapLines(statement),
+    ...(statement.sanitized === undefined ? [...twoSitesLines(statement), ...overlapLines(statement)] : []),
     ...publicWeightsLines(statement),
     "- Not promised: anything about groups of patients beyond the sum of their ε, or about facts true of people in general.",
     "",
@@ -78,6 +71,22 @@ export function privacyText(statement: PrivacyStatement): string {
     "",
     ...statement.mechanisms.map((mechanism) => `- ${mechanism}`),
   );
+}
+
+/** The one figure to remember. */
+function promiseLines(statement: PrivacyStatement): string[] {
+  const { guarantee, delta, sanitized } = statement;
+  if (sanitized !== undefined) return sanitizedLines(sanitized, statement);
+  const overlap =
+    guarantee.twoSitesEpsilon === undefined
+      ? ""
+      : ` About one whose records lie at two sites, at most (${epsilonText(guarantee.twoSitesEpsilon)}, ${delta}).`;
+  return [
+    sentence(
+      `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(guarantee.epsilon)}**, ${delta})`,
+      `about any one patient whose records lie at one site: ${basisText(statement)}.${overlap}`,
+    ),
+  ];
 }
 
 /** What the whole signed schedule costs, by both accountants where they differ. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Failure } from "../failure/failure.ts";
 import { CapsInForce } from "../ledger/cap.ts";
+import { ChargeId } from "../ledger/entry.ts";
 import { chargedDataset, type LedgerState } from "../ledger/state.ts";
 import { DatasetId, Digest, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
 
@@ -27,6 +28,8 @@ export const ApprovalStatement = z.strictObject({
   number: z.number().int().positive().optional(),
   /** Absent in approvals that were signed before it was asked for. */
   disclosures: z.array(Disclosure).optional(),
+  /** The charge that made the sanitized records which training reads; of a study on such records alone. */
+  sanitized: ChargeId.optional(),
 });
 export type ApprovalStatement = z.infer<typeof ApprovalStatement>;
 

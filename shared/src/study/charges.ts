@@ -6,8 +6,8 @@ import { discreteLaplaceEvent } from "../mechanism/discreteLaplace.ts";
 import { wideGaussianDistance } from "../mechanism/wideGaussian.ts";
 import type { RoundKey, RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
-import type { StudyDocument } from "./document.ts";
-import { gridOfStudy } from "./network.ts";
+import { type DpSgdStudy, isDpSgd, type StudyDocument } from "./document.ts";
+import { noisedGridOf } from "./network.ts";
 
 /** One thing that a round does to one part of a site's data set. */
 export interface PlannedCharge {
@@ -23,19 +23,7 @@ export interface PlannedCharge {
 export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): readonly PlannedCharge[] {
   switch (purpose) {
     case "train":
-      return [
-        {
-          part: "train",
-          event: PrivacyEvent.parse({
-            kind: "poisson-gaussian",
-            adjacency: "add-remove",
-            samplingRate: document.privacy.samplingRate,
-            noiseMultiplier: document.privacy.noiseMultiplier,
-            count: document.training.localSteps,
-            ...noiseOf(document),
-          }),
-        },
-      ];
+      return [{ part: "train", event: trainingEvent(document) }];
     case "evaluate":
       return [{ part: "validation", event: discreteLaplaceEvent(1, document.evaluation.epsilon, 1) }];
     case "audit": {
@@ -46,6 +34,21 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
       ];
     }
   }
+}
+
+/** On sanitized records a step costs nothing; that it was done stands in the ledgers all the same. */
+function trainingEvent(document: StudyDocument): PrivacyEvent {
+  const { localSteps: count } = document.training;
+  if (!isDpSgd(document)) return PrivacyEvent.parse({ kind: "post-processing", adjacency: "add-remove", count });
+  const { samplingRate, noiseMultiplier } = document.privacy;
+  return PrivacyEvent.parse({
+    kind: "poisson-gaussian",
+    adjacency: "add-remove",
+    samplingRate,
+    noiseMultiplier,
+    count,
+    ...noiseOf(document),
+  });
 }
 
 /** Everything that the study may ever do at a site: what must fit under the cap when it is approved. */
@@ -75,8 +78,8 @@ export function chargeId(key: RoundKey, site: SiteName, part: Part): ChargeId {
 }
 
 /** What the event of one contribution says of its noise: figures of its grid alone, public beforehand. */
-function noiseOf(document: StudyDocument): ReturnType<typeof statedNoise> {
-  const grid = gridOfStudy(document);
+function noiseOf(document: DpSgdStudy): ReturnType<typeof statedNoise> {
+  const grid = noisedGridOf(document);
   const stdDev = noiseStdDev(grid);
   return statedNoise({ stdDev, drawDistance: wideGaussianDistance(stdDev) }, grid.dimension);
 }

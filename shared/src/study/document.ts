@@ -9,6 +9,7 @@ import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
 import { Overlap } from "./overlap.ts";
+import { SanitizedPromise } from "./sanitizedPromise.ts";
 
 /** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
 const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
@@ -55,7 +56,8 @@ export const DurationMs = z
     return Number.parseFloat(text) * scale;
   });
 
-export const Privacy = z.strictObject({
+/** What both mechanisms have: the study's cap, and how gradients are taken. */
+const privacyFields = {
   unit: z.literal("patient").default("patient").describe("What neighbours differ by: all records of one patient."),
   adjacency: z.literal("add-remove").default("add-remove").describe("Neighbours: one patient more or less."),
   epsilon: PositiveEpsilon.describe("Cap of this study at each site and part: training, metrics and audit together."),
@@ -64,15 +66,35 @@ export const Privacy = z.strictObject({
     .enum(["local", "distributed"])
     .default("local")
     .describe("Who adds noise: each site all of it (local), or a share under secure aggregation (distributed)."),
-  mechanism: z.literal("dp-sgd").default("dp-sgd"),
   clippingNorm: ClippingNorm.describe("C: the largest L2 norm that one patient's gradient keeps."),
   clipping: Clipping.default({ mode: "flat" }).describe("How a patient's gradient is brought to that norm."),
-  /** In a document always a number: `auto` in the file is replaced by the least σ that fits. */
-  noiseMultiplier: NoiseMultiplier.describe("σ: noise standard deviation over the clipped sum's sensitivity."),
   samplingRate: SamplingRate.describe(
     "q: probability with which each patient joins a round, independently of all others.",
   ),
+};
+
+/** Every step is noised and charged. */
+export const DpSgd = z.strictObject({
+  ...privacyFields,
+  mechanism: z.literal("dp-sgd").default("dp-sgd").describe("Noise on every sum of gradients."),
+  /** In a document always a number: `auto` in the file is replaced by the least σ that fits. */
+  noiseMultiplier: NoiseMultiplier.describe("σ: noise standard deviation over the clipped sum's sensitivity."),
 });
+export type DpSgd = z.infer<typeof DpSgd>;
+
+/**
+ * Each site's training records were noised one by one beforehand and charged then: whatever is computed from them alone
+ * is post-processing, so steps need no noise and cost nothing. Metrics and the audit are of the original records.
+ */
+export const OnSanitized = z.strictObject({
+  ...privacyFields,
+  mechanism: z.literal("sanitized").describe("Training on records that were noised one by one beforehand."),
+  sanitized: SanitizedPromise.describe("What every site's sanitized records must promise at least."),
+});
+export type OnSanitized = z.infer<typeof OnSanitized>;
+
+export const Privacy = z.discriminatedUnion("mechanism", [DpSgd, OnSanitized], { unionFallback: true });
+export type Privacy = z.infer<typeof Privacy>;
 
 export const Local = z.strictObject({
   learningRate: z
@@ -202,6 +224,8 @@ export const StudyDocument = z
       refuse(["training", "localSteps"], "must be 1 under distributed: a share of noise doesn't protect inner steps");
     for (const { path, message } of overlapFaults(study)) refuse(["overlap", ...path], message);
     for (const { path, message } of localFaults(study.training)) refuse(["training", ...path], message);
+    if (study.privacy.mechanism === "sanitized" && study.privacy.clipping.mode === "adaptive")
+      refuse(["privacy", "clipping"], "adaptive follows a count that needs noise: on sanitized records use another");
     if (study.privacy.clipping.mode === "adaptive" && study.training.localSteps > 1)
       refuse(["privacy", "clipping"], "adaptive takes one local step a round: between them no norm is agreed on");
     const stopMetric = study.training.earlyStop?.metric;
@@ -221,6 +245,13 @@ export const StudyDocument = z
   });
 export type StudyDocument = z.infer<typeof StudyDocument>;
 
+/** A study whose steps are noised. */
+export type DpSgdStudy = StudyDocument & { readonly privacy: DpSgd };
+
+export function isDpSgd(study: StudyDocument): study is DpSgdStudy {
+  return study.privacy.mechanism === "dp-sgd";
+}
+
 function overlapFaults({
   overlap = [],
   sites,
@@ -228,7 +259,7 @@ function overlapFaults({
 }: {
   readonly overlap?: Overlap | undefined;
   readonly sites: readonly z.infer<typeof StudySite>[];
-  readonly privacy: z.infer<typeof Privacy>;
+  readonly privacy: Privacy;
 }): { path: (string | number)[]; message: string }[] {
   const listed = new Set(sites.map(({ name }) => name));
   const faults = overlap.flatMap((group, i) =>

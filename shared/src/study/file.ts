@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ModelFile } from "../model/choice.ts";
 import { Columns, Label, patientFields } from "./contract.ts";
-import { DurationMs, Evaluation, Privacy, StudyDocument, Training } from "./document.ts";
+import { DpSgd, DurationMs, Evaluation, OnSanitized, StudyDocument, Training } from "./document.ts";
 
 /** `10 rounds` → 10. */
 const EveryRounds = z
@@ -39,14 +39,16 @@ export const StudyFile = z.strictObject({
   data: FileData,
   model: ModelFile,
   privacy: z.strictObject({
-    ...Privacy.shape,
+    ...DpSgd.shape,
     mechanism: z
-      .enum(["dp-sgd", "dct-laplace", "dct-metric", "pixel-laplace", "projection"])
+      .enum(["dp-sgd", "sanitized"])
       .default("dp-sgd")
-      .describe("How the model learns privately; this version knows dp-sgd."),
+      .describe("How the model learns privately: noise on every step, or records that were noised beforehand."),
     noiseMultiplier: z
-      .union([z.literal("auto"), Privacy.shape.noiseMultiplier])
-      .describe("σ, or `auto`: the least σ with which the whole study stays within epsilon."),
+      .union([z.literal("auto"), DpSgd.shape.noiseMultiplier])
+      .optional()
+      .describe("σ, or `auto`: the least σ with which the whole study stays within epsilon. With dp-sgd."),
+    sanitized: OnSanitized.shape.sanitized.optional(),
   }),
   training: z.strictObject({
     rounds: Training.shape.rounds,

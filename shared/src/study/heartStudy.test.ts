@@ -2,11 +2,14 @@
  * The heart study as it stands, simulated in float64 with a seeded generator: four sites, Poisson sampling, full
  * Gaussian noise at each, momentum. A stranger's eye on the study's public choices; the product's own run is elsewhere.
  */
+
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { requireDpSgd } from "../plan/variant.ts";
 
 import { encodeRecord, featureLayout, featureNames } from "./features.ts";
-import { plannedEpsilons, resolveStudy } from "./resolve.ts";
+import { plannedEpsilons } from "./noise.ts";
+import { resolveStudy } from "./resolve.ts";
 
 const HEART = new URL("../../studies/heart/", import.meta.url);
 const { document } = resolveStudy({
@@ -65,7 +68,7 @@ function simulate(seed: number): { auc: number; accuracy: number } {
   const width = layout.featureCount + 1;
   const weights = new Float64Array(width);
   const velocity = new Float64Array(width);
-  const { samplingRate, noiseMultiplier, clippingNorm } = document.privacy;
+  const { samplingRate, noiseMultiplier, clippingNorm } = requireDpSgd(document).privacy;
   const { rounds, optimizer } = document.training;
   if (optimizer.name !== "sgd") throw new Error("the simulation knows sgd");
   const divisor = samplingRate * sites.reduce((total, site) => total + site.patients, 0);

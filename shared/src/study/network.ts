@@ -1,9 +1,9 @@
 import { patientPart } from "../clipping/patientPart.ts";
-import { type Grid, gridOf } from "../contribution/grid.ts";
+import { type Grid, gridOf, type NoisedGrid, plainGridOf } from "../contribution/grid.ts";
 import { modelSpecOf } from "../model/preset.ts";
 import { type ModelSpec, parameterCount } from "../model/spec.ts";
 import type { StudyWeights } from "../model/studyWeights.ts";
-import type { StudyDocument } from "./document.ts";
+import { type DpSgdStudy, isDpSgd, type StudyDocument } from "./document.ts";
 import { featureCount } from "./features.ts";
 
 /** The network that a study trains, from the signed document alone. */
@@ -22,13 +22,18 @@ export function expectedBatchOf({ privacy, sites }: StudyDocument): number {
 }
 
 /** The one grid of a study: packed values must hold the expected batch of the largest site. All of it is public. */
-export function gridOfStudy(document: StudyDocument): Grid {
+export function gridOfStudy(document: StudyDocument): NoisedGrid | Grid {
+  if (isDpSgd(document)) return noisedGridOf(document);
+  return plainGridOf(...sumsOf(document));
+}
+
+/** The same where steps are noised. */
+export function noisedGridOf(document: DpSgdStudy): NoisedGrid {
+  const [dimension, norm, expectedBatch, localSteps] = sumsOf(document);
+  return gridOf(dimension, norm, document.privacy.noiseMultiplier, expectedBatch, localSteps);
+}
+
+function sumsOf(document: StudyDocument): [dimension: number, norm: number, expectedBatch: number, localSteps: number] {
   const { dimension, norm } = patientPart(document.privacy, parameterCount(modelSpecOfStudy(document)));
-  return gridOf(
-    dimension,
-    norm,
-    document.privacy.noiseMultiplier,
-    expectedBatchOf(document),
-    document.training.localSteps,
-  );
+  return [dimension, norm, expectedBatchOf(document), document.training.localSteps];
 }

@@ -1,10 +1,10 @@
 import { leastNoiseMultiplier } from "../accountant/calibrate.ts";
-import { epsilonOf } from "../accountant/convert.ts";
+import { epsilonOf, epsilonOfEvents } from "../accountant/convert.ts";
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import type { Part } from "../ledger/entry.ts";
 import { plannedEvents } from "./charges.ts";
-import { StudyDocument } from "./document.ts";
+import { type DpSgdStudy, StudyDocument } from "./document.ts";
 
 /** What a study's noise has to fit: ε at δ of its training patients, beside what was done to them before. */
 export interface NoiseTarget {
@@ -18,12 +18,18 @@ export function eventsOf(document: StudyDocument, part: Part): readonly PrivacyE
   return plannedEvents(document).flatMap((charge) => (charge.part === part ? [charge.event] : []));
 }
 
+/** ε that the whole study costs at a site, for each part: what must stay ≤ privacy.epsilon. */
+export function plannedEpsilons(document: StudyDocument): Readonly<Record<Part, number>> {
+  const cost = (part: Part): number => epsilonOfEvents(eventsOf(document, part), document.privacy.delta);
+  return { train: cost("train"), validation: cost("validation"), audit: cost("audit") };
+}
+
 /**
  * The least σ with which all training rounds and the audit fit the target; the document's own σ is disregarded. Null
  * where no σ is proven, because the sampler's own distance from the Gaussian passes δ; throws `accounting/unaffordable`
  * where what else the study does passes the target.
  */
-export function leastNoiseOf(document: StudyDocument, target: NoiseTarget): number | null {
+export function leastNoiseOf(document: DpSgdStudy, target: NoiseTarget): number | null {
   const { samplingRate } = document.privacy;
   const { epsilon, delta, spent = ZERO_CURVE } = target;
   const fixed = eventsOf(document, "train").filter((event) => event.kind !== "poisson-gaussian");
@@ -40,7 +46,7 @@ export function leastNoiseOf(document: StudyDocument, target: NoiseTarget): numb
  * sampler's own distance is charged too: from there it climbs, in steps that double, then halves the last one. Null: no
  * σ.
  */
-function withSamplerDistance(open: StudyDocument, ideal: number, target: NoiseTarget): number | null {
+function withSamplerDistance(open: DpSgdStudy, ideal: number, target: NoiseTarget): number | null {
   const { epsilon, delta, spent = ZERO_CURVE } = target;
   const noiseAt = (ticks: number): number => Number((ideal + ticks * NOISE_TICK).toFixed(4));
   const fits = (ticks: number): boolean => {

@@ -2,10 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { requireDpSgd } from "../plan/variant.ts";
 import { studyDigest } from "./digest.ts";
 import { StudyDocument } from "./document.ts";
 import { STUDY_HINTS, StudyFile } from "./file.ts";
-import { InvalidStudy, plannedEpsilons, type ResolvedStudy, resolveStudy } from "./resolve.ts";
+import { plannedEpsilons } from "./noise.ts";
+import { InvalidStudy, type ResolvedStudy, resolveStudy } from "./resolve.ts";
 import { formatFinding } from "./yamlSource.ts";
 
 const HEART = new URL("../../studies/heart/", import.meta.url);
@@ -82,7 +84,7 @@ describe("[STU22] σ: auto is the least with which every part stays within epsil
     const { document, noiseWasAuto } = resolve(auto);
     expect(noiseWasAuto).toBe(true);
     expect(plannedEpsilons(document).train).toBeLessThanOrEqual(4);
-    const { noiseMultiplier } = document.privacy;
+    const { noiseMultiplier } = requireDpSgd(document).privacy;
     const less = StudyDocument.parse({
       ...document,
       privacy: { ...document.privacy, noiseMultiplier: noiseMultiplier - 2e-4 },
@@ -95,7 +97,7 @@ describe("[STU22] σ: auto is the least with which every part stays within epsil
     const rounds = resolve(auto.replace("rounds: 60", `rounds: 15\n  ${local}`)).document;
     expect(rounds.training).toMatchObject({ localSteps: 4, local: { learningRate: 0.1, proximal: 0 } });
     const once = resolve(auto.replace("evaluation: { every: 20 rounds", "evaluation: { every: 80 rounds")).document;
-    expect(rounds.privacy.noiseMultiplier).toBe(once.privacy.noiseMultiplier);
+    expect(requireDpSgd(rounds).privacy.noiseMultiplier).toBe(requireDpSgd(once).privacy.noiseMultiplier);
   });
 
   test("a fixed σ that is too small is refused with the least one", () => {
@@ -103,7 +105,7 @@ describe("[STU22] σ: auto is the least with which every part stays within epsil
     expect(fault).toMatch(
       /^study\.yaml:15:20 privacy\.noiseMultiplier: each site's training patients would pay ε = \d/,
     );
-    expect(fault).toContain(`Use σ ≥ ${resolve(auto).document.privacy.noiseMultiplier} or auto`);
+    expect(fault).toContain(`Use σ ≥ ${requireDpSgd(resolve(auto).document).privacy.noiseMultiplier} or auto`);
   });
 
   test("evaluations, hold-out histograms or member histograms that alone pass ε", () => {
@@ -245,7 +247,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "mechanism: dp-sgd",
       "mechanism: dct-laplace",
       "dct-laplace",
-      "privacy.mechanism: dct-laplace is not in this version. Use mechanism: dp-sgd.",
+      'privacy.mechanism: must be one of dp-sgd, sanitized (got "dct-laplace").',
     ],
     [
       "./schema.yaml",

@@ -5,7 +5,7 @@ import type { ModelChoice } from "../model/choice.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { Digest } from "../units/identity.ts";
 import { studyDigest } from "./digest.ts";
-import { StudyDocument } from "./document.ts";
+import { type DpSgdStudy, isDpSgd, StudyDocument } from "./document.ts";
 import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
 import { resolveModel, resolveWeights } from "./modelFile.ts";
@@ -62,10 +62,15 @@ export function resolveStudy(input: StudyText): ResolvedStudy {
   const { readReference, readBytes = unreadable } = input;
   const start = { contract: data.contract, seed: file.training.initialSeed, readBytes };
   const model = resolveWeights(resolveModel(file.model, source, readReference), start, source);
-  refuseIfAny([...notInThisVersion(file, source), ...data.findings, ...model.findings]);
+  refuseIfAny([
+    ...notInThisVersion(file, source),
+    ...mechanismFaults(file, source),
+    ...data.findings,
+    ...model.findings,
+  ]);
   const open = documentOf({ ...file, model: model.choice }, data.contract, source, data.place);
-  const noiseMultiplier = resolveNoise(file, open, source);
-  const document = StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
+  refuseIfAny(overspentParts(open, source));
+  const document = isDpSgd(open) ? noised(open, resolveNoise(file, open, source)) : open;
   return {
     document,
     digest: studyDigest(document),
@@ -73,12 +78,6 @@ export function resolveStudy(input: StudyText): ResolvedStudy {
     noiseWasAuto: file.privacy.noiseMultiplier === "auto",
     warnings: [...model.notes, ...warningsOf(document, source)],
   };
-}
-
-/** ε that the whole study costs at a site, for each part: what must stay ≤ privacy.epsilon. */
-export function plannedEpsilons(document: StudyDocument): Readonly<Record<Part, number>> {
-  const cost = (part: Part): number => epsilonOfEvents(eventsOf(document, part), document.privacy.delta);
-  return { train: cost("train"), validation: cost("validation"), audit: cost("audit") };
 }
 
 interface ResolvedData {
@@ -150,12 +149,35 @@ function notInThisVersion(file: StudyFile, source: YamlSource): Finding[] {
     findings.push(source.finding("error", path, `${what} is not in this version`, remedy));
   };
   if (file.privacy.trust === "distributed") refuse(["privacy", "trust"], "distributed", "Use trust: local.");
-  if (file.privacy.mechanism !== "dp-sgd")
-    refuse(["privacy", "mechanism"], file.privacy.mechanism, "Use mechanism: dp-sgd.");
   file.release.formats.forEach((format, i) => {
     if (format !== "safetensors") refuse(["release", "formats", i], format, "Use formats: [safetensors].");
   });
   return findings;
+}
+
+/** Keys that one mechanism needs and the other has no use for. */
+function mechanismFaults({ privacy }: StudyFile, source: YamlSource): Finding[] {
+  const { mechanism, noiseMultiplier, sanitized } = privacy;
+  const fault = (key: string, message: string, remedy: string): Finding[] => [
+    source.finding("error", ["privacy", key], message, remedy),
+  ];
+  if (mechanism === "dp-sgd")
+    return [
+      ...(noiseMultiplier === undefined
+        ? fault("noiseMultiplier", "is missing", STUDY_HINTS["privacy.noiseMultiplier"] ?? "")
+        : []),
+      ...(sanitized === undefined
+        ? []
+        : fault("sanitized", "is for mechanism: sanitized", "Remove it, or train on sanitized records.")),
+    ];
+  return [
+    ...(sanitized === undefined
+      ? fault("sanitized", "is missing", "Say what sanitized records must promise: {promise: record, epsilon: 20}.")
+      : []),
+    ...(noiseMultiplier === undefined
+      ? []
+      : fault("noiseMultiplier", "is for mechanism: dp-sgd", "Remove it: steps on sanitized records get no noise.")),
+  ];
 }
 
 /** The document with σ = 1 where the file says `auto`; everything else is checked here. */
@@ -170,10 +192,7 @@ function documentOf(
   const parsed = StudyDocument.safeParse({
     ...file,
     data: contract,
-    privacy: {
-      ...file.privacy,
-      noiseMultiplier: file.privacy.noiseMultiplier === "auto" ? 1 : file.privacy.noiseMultiplier,
-    },
+    privacy: file.privacy.noiseMultiplier === "auto" ? { ...file.privacy, noiseMultiplier: 1 } : file.privacy,
     training: { ...training, answerAfterMs: answerAfter, deadlineMs: deadline ?? Math.max(5 * answerAfter, 5_000) },
     evaluation: { ...evaluation, everyRounds: every },
   });
@@ -193,21 +212,30 @@ function fileKey(key: PropertyKey): PropertyKey {
   return key === "everyRounds" ? "every" : key;
 }
 
-/** σ of the document: the file's own, if the study fits with it, or the least one with which each part does. */
-function resolveNoise(file: StudyFile, open: StudyDocument, source: YamlSource): number {
+/** Parts whose histograms alone pass the study's ε: no σ mends that. */
+function overspentParts(open: StudyDocument, source: YamlSource): Finding[] {
   const { epsilon, delta } = open.privacy;
-  const findings = Parts.options
-    .filter((part) => part !== "train")
+  return Parts.options
+    .filter((part) => part !== "train" || !isDpSgd(open))
     .filter((part) => epsilonOfEvents(eventsOf(open, part), delta) > epsilon)
     .map((part) => overspent(part, epsilonOfEvents(eventsOf(open, part), delta), open, source));
-  refuseIfAny(findings);
-  const { noiseMultiplier } = file.privacy;
+}
+
+function noised(open: DpSgdStudy, noiseMultiplier: number): StudyDocument {
+  return StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
+}
+
+/** σ of the document: the file's own, if the study fits with it, or the least one with which each part does. */
+function resolveNoise(file: StudyFile, open: DpSgdStudy, source: YamlSource): number {
+  const { epsilon, delta } = open.privacy;
+  const { noiseMultiplier } = open.privacy;
+  const isAuto = file.privacy.noiseMultiplier === "auto";
   const cost = epsilonOfEvents(eventsOf(open, "train"), delta);
-  if (noiseMultiplier !== "auto" && cost <= epsilon) return noiseMultiplier;
+  if (!isAuto && cost <= epsilon) return noiseMultiplier;
   try {
     const least = leastNoiseOf(open, { epsilon, delta });
     if (least === null) throw new InvalidStudy([beyondSampler(open, source)]);
-    if (noiseMultiplier === "auto") return least;
+    if (isAuto) return least;
     const message = `each site's training patients would pay ε = ${epsilonText(cost)}, above privacy.epsilon ${epsilon}`;
     const remedy = `Use σ ≥ ${least} or auto, fewer rounds, or a lower audit.epsilon.members.`;
     throw new InvalidStudy([source.finding("error", ["privacy", "noiseMultiplier"], message, remedy)]);
@@ -240,9 +268,15 @@ function beyondSampler({ privacy: { epsilon, delta }, sites }: StudyDocument, so
   return source.finding("error", ["privacy", "epsilon"], message, remedy);
 }
 
-function overspent(part: "validation" | "audit", cost: number, document: StudyDocument, source: YamlSource): Finding {
-  const path = part === "validation" ? ["evaluation", "epsilon"] : ["audit", "epsilon", "nonMembers"];
-  const times = eventsOf(document, part).reduce((total, event) => total + event.count, 0);
+function overspent(part: Part, cost: number, document: StudyDocument, source: YamlSource): Finding {
+  const path =
+    part === "validation"
+      ? ["evaluation", "epsilon"]
+      : ["audit", "epsilon", part === "train" ? "members" : "nonMembers"];
+  const times = eventsOf(document, part).reduce(
+    (total, { kind, count }) => (kind === "post-processing" ? total : total + count),
+    0,
+  );
   const { epsilon } = document.privacy;
   const message = `${times} histograms would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
   const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";

@@ -5,11 +5,15 @@ import { z } from "zod";
 /** What a hospital allows, whatever a study wishes. An absent rule allows everything that the schema knows. */
 export const Policy = z.strictObject({
   mechanisms: z
-    .array(z.enum(["dp-sgd"]))
+    .array(z.enum(["dp-sgd", "sanitized"]))
     .min(1)
     .optional()
     .describe("Mechanisms that a study may use."),
-  minNoiseMultiplier: z.number().positive().optional().describe("Least noise multiplier σ of a training step."),
+  minNoiseMultiplier: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Least noise multiplier σ of a training step that is noised."),
   maxEpsilonPerStudy: z.number().positive().optional().describe("Most ε that one study may plan for."),
   purposes: z
     .array(z.string().min(1))
@@ -43,7 +47,7 @@ export function brokenRules(policy: Policy, document: StudyDocument): readonly B
   if (mechanisms !== undefined) {
     require("mechanisms", mechanisms.includes(privacy.mechanism), mechanisms.join(", "), privacy.mechanism);
   }
-  if (minNoiseMultiplier !== undefined) {
+  if (minNoiseMultiplier !== undefined && privacy.mechanism === "dp-sgd") {
     const holds = privacy.noiseMultiplier >= minNoiseMultiplier;
     require("minNoiseMultiplier", holds, `σ ≥ ${minNoiseMultiplier}`, `σ = ${privacy.noiseMultiplier}`);
   }

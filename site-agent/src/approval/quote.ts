@@ -86,10 +86,13 @@ export function leaves(document: StudyDocument): string[] {
   const bytes = Math.ceil((dimension * bits) / 8);
   const evaluations = Math.floor(training.rounds / evaluation.everyRounds);
   const { members, nonMembers } = audit.epsilon;
+  const contributions = `${training.rounds} contributions of ${bytes} bytes: sums of clipped gradients over a random sample of`;
   return [
-    `${training.rounds} contributions of ${bytes} bytes: sums of clipped gradients over a random sample of patients ` +
-      `(q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
-      (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`),
+    privacy.mechanism === "dp-sgd"
+      ? `${contributions} patients (q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
+        (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`)
+      : `${contributions} sanitized patients (q = ${privacy.samplingRate}), without further noise and for nothing more: ` +
+        "the sanitized records were charged when they were made",
     ...(privacy.clipping.mode === "adaptive"
       ? ["in each of them, under the same noise and charge, how many sampled patients' gradients were below the norm"]
       : []),
@@ -101,6 +104,8 @@ export function leaves(document: StudyDocument): string[] {
       : ["fewer rounds where the noised metric stops rising; the release promises no less than all of them cost"]),
     "not covered by noise, and signed for with the approval: that an attempt failed here, without why, and at which " +
       "eighth of the study's answer time an answer came; both may hang on records",
-    "no record, no un-noised count, no un-noised value",
+    privacy.mechanism === "dp-sgd"
+      ? "no record, no un-noised count, no un-noised value"
+      : "no record, no un-noised count, no un-noised value of an original record",
   ];
 }

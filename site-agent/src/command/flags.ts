@@ -100,6 +100,7 @@ export interface StewardFlags {
 }
 export interface ApproveFlags extends StewardFlags {
   readonly dataset?: string;
+  readonly sanitized?: string;
 }
 export interface ReasonFlags extends StewardFlags {
   readonly reason: string;

@@ -159,7 +159,8 @@ function detail(body: LedgerEntry["body"]): string {
     return `${body.isGranted ? "granted" : "refused"} by ${body.by}: ${body.reason}`;
   if (body.kind === "steward-added") return `${body.steward}, by ${body.by}`;
   if (body.kind === "steward-asked") return `${body.steward}, by ${body.by}: ${body.reason}`;
-  if (body.kind === "study-approved") return `${body.study} on ${body.dataset}`;
+  if (body.kind === "study-approved")
+    return `${body.study} on ${body.dataset}${body.sanitized === undefined ? "" : `, post-processing of ${body.sanitized}`}`;
   if (body.kind === "head-witnessed") return `${body.head.writer} at entry ${body.head.sequence}`;
   return "";
 }

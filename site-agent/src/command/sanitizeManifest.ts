@@ -1,13 +1,28 @@
 import { digestOfJson } from "@consilium/shared/encoding/digest";
+import { ChargeId } from "@consilium/shared/ledger/entry";
 import type { SanitizerStatement } from "@consilium/shared/sanitizer/statement";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import type { DataContract } from "@consilium/shared/study/contract";
-import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import { DatasetId, Digest, Signature, SiteName } from "@consilium/shared/units/identity";
+import { z } from "zod";
 import type { SanitizeWords } from "../steward/statement.ts";
 import type { Plan } from "./sanitizePlan.ts";
 
 /** Domain of the site's signature over a manifest. */
-const MANIFEST_DOMAIN = "sanitized-manifest";
+export const MANIFEST_DOMAIN = "sanitized-manifest";
+
+/** What must hold of a manifest for a study to train on its file; the rest is for people. */
+export const SignedManifest = z.object({
+  manifest: z.looseObject({
+    kind: z.literal("consilium-sanitized"),
+    formatVersion: z.literal(1),
+    site: SiteName,
+    dataset: DatasetId,
+    charge: ChargeId,
+    file: Digest,
+  }),
+  signature: Signature,
+});
 
 export interface Written {
   readonly site: SiteName;

@@ -1,14 +1,14 @@
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import { overlapLines } from "@consilium/shared/plan/overlapLines";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { type DatasetId, StudyName } from "@consilium/shared/units/identity";
+import { type DatasetId, type SiteName, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { ENDED } from "../approval/proposals.ts";
 import { Quote } from "../approval/quote.ts";
 import { requireUnchanged } from "../contract/content.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
 import { NextDecision, StudyDetail, StudySummary } from "../control/request.ts";
-import { preparedFile } from "../storage/folder.ts";
+import { preparedFile, sanitizedFile } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
 import type { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, signApproval, stewardOf } from "./context.ts";
@@ -17,6 +17,7 @@ import { registeredDataset } from "./datasets.ts";
 import { openNamed } from "./localFile.ts";
 import { epsilonCell, runnable, table } from "./output.ts";
 import { readingOf } from "./pictures.ts";
+import type { PaidFile } from "./sanitizedSource.ts";
 
 export async function list(context: CommandContext): Promise<void> {
   const studies = await askSite(context, { ask: "studies" }, z.array(StudySummary));
@@ -38,6 +39,8 @@ export async function show(context: CommandContext, name: string): Promise<void>
 
 export interface ApproveOptions {
   readonly dataset: string | undefined;
+  /** The data set's sanitized file, where the study trains on such. */
+  readonly sanitized?: string | undefined;
   readonly steward: StewardOptions;
 }
 
@@ -50,9 +53,10 @@ export async function approve(context: CommandContext, name: string, options: Ap
   const study = await askSite(context, { ask: "study", study: StudyName.parse(name) }, StudyDetail);
   if (study.progress !== null && ENDED.has(study.progress)) throw ended(study.name, study.progress);
   const dataset = await registeredDataset(context, options.dataset);
+  const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
+  const paid = await paidFileOf(context, study, options.sanitized, { site, dataset: dataset.dataset });
   const quote = await askSite(context, { ask: "quote", study: study.name, dataset: dataset.dataset }, Quote);
   const { cap, refusal } = quote;
-  const { site } = await askSite(context, { ask: "next-decision" }, NextDecision);
   output.say(`Study ${study.name}: ${study.purpose}`);
   output.say(`Digest ${study.digest}`);
   if (cap !== null) {
@@ -73,6 +77,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
   const patients = await prepare(context, study, dataset);
   const { writePrepared } = await import("../contract/preparedFile.ts");
   writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
+  if (paid !== null) await prepareSanitized(context, study, dataset, paid);
   await decideAs(context, signer, ({ site, steward, number }) =>
     signApproval(signer, {
       number,
@@ -82,6 +87,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
       dataset: dataset.dataset,
       cap,
       steward,
+      ...(paid === null ? {} : { sanitized: paid.charge }),
     }),
   );
   const { before, after } = quote;
@@ -91,6 +97,36 @@ export async function approve(context: CommandContext, name: string, options: Ap
       `Approved ${study.name} on ${dataset.dataset}.`,
       runnable("Next: consilium-site status; the lead starts the study, once enough sites have approved."),
     ],
+  );
+}
+
+/** The file that a study on sanitized records needs, and no other study takes. */
+async function paidFileOf(
+  context: CommandContext,
+  { name, document }: StudyDetail,
+  path: string | undefined,
+  of: { readonly site: SiteName; readonly dataset: DatasetId },
+): Promise<PaidFile | null> {
+  const isNeeded = document.privacy.mechanism === "sanitized";
+  if (isNeeded !== (path !== undefined)) throw isNeeded ? sanitizedMissing(name, of.dataset) : notOnSanitized(name);
+  if (path === undefined) return null;
+  const { paidFile } = await import("./sanitizedSource.ts");
+  return paidFile(context, path, of);
+}
+
+async function prepareSanitized(
+  context: CommandContext,
+  study: StudyDetail,
+  { dataset }: DatasetRecord,
+  paid: PaidFile,
+): Promise<void> {
+  const { sanitizedPatients } = await import("./sanitizedSource.ts");
+  const { patients, report } = await sanitizedPatients(context, paid, study.document.data);
+  const { writeSanitized } = await import("../contract/preparedFile.ts");
+  writeSanitized(sanitizedFile(context.folder, study.digest, dataset), patients);
+  context.output.say(
+    `Prepared ${patients.parts.length} sanitized training patients of ${report.patients} (these figures stay here); ` +
+      `training on them is post-processing of ${paid.charge}.`,
   );
 }
 
@@ -143,6 +179,24 @@ function standing({ state, reason, dataset, refusedBy }: StudySummary): string[]
   const why = reason === null ? "" : ` (${reason})`;
   const refused = refusedBy.map(({ rule, allowed, asked }) => `Policy refuses: ${rule} ${allowed}, asked ${asked}`);
   return [`State: ${state}${why}${dataset === null ? "" : `, data set ${dataset}`}`, ...refused];
+}
+
+function sanitizedMissing(study: StudyName, dataset: DatasetId): Failure {
+  return new Failure({
+    code: "study/needs-sanitized",
+    kind: "usage",
+    what: `Study ${study} trains on sanitized records, and none are named.`,
+    remedy: `Make them once (consilium-site sanitize --in ${dataset} …), then name the file: --sanitized FILE`,
+  });
+}
+
+function notOnSanitized(study: StudyName): Failure {
+  return new Failure({
+    code: "study/not-on-sanitized",
+    kind: "usage",
+    what: `Study ${study} trains on the records themselves, with noise on each step: a sanitized file has no part in it.`,
+    remedy: "Leave --sanitized out.",
+  });
 }
 
 function ended(study: StudyName, state: string): Failure {

@@ -2,7 +2,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { overlapLines } from "@consilium/shared/plan/overlapLines";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
-import { plannedEpsilons } from "@consilium/shared/study/resolve";
+import { plannedEpsilons } from "@consilium/shared/study/noise";
 import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { formatFinding } from "@consilium/shared/study/yamlSource";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";

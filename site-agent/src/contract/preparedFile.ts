@@ -2,15 +2,18 @@
  * Prepared patients as one file: read by the engine process, written once. Layout, little-endian: 8 bytes of magic with
  * the version, three uint32 (features, records, patients), 4 zero bytes, then features (float32), labels, record
  * starts (int32), parts (uint8), and last the SHA-256 of everything before. Only its owner may read it (mode 0600).
+ * Sanitized patients' files have a magic of their own: neither is ever taken for the other.
  */
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { endianness } from "node:os";
 import { dirname } from "node:path";
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import type { PreparedPatients } from "./preparedPatients.ts";
+import { asSanitized, type PreparedPatients, type SanitizedPatients } from "./preparedPatients.ts";
 
-const MAGIC = Buffer.from("CONSPP01", "ascii");
+const MAGIC = { prepared: Buffer.from("CONSPP01", "ascii"), sanitized: Buffer.from("CONSSP01", "ascii") } as const;
+type Kind = keyof typeof MAGIC;
+const MAGIC_BYTES = 8;
 const HEADER_BYTES = 24;
 const DIGEST_BYTES = 32;
 /** One read or write call; Node refuses more than 2 GiB at once. */
@@ -18,13 +21,22 @@ const SLICE_BYTES = 64 * 1024 * 1024;
 
 /** Writes the file so that a crash leaves the old one or the new one whole: temporary name, fsync, rename, fsync. */
 export function writePrepared(path: string, patients: PreparedPatients): void {
+  writeOfKind(path, patients, "prepared");
+}
+
+/** The same of sanitized ones. */
+export function writeSanitized(path: string, patients: SanitizedPatients): void {
+  writeOfKind(path, patients, "sanitized");
+}
+
+function writeOfKind(path: string, patients: PreparedPatients, kind: Kind): void {
   assert(endianness() === "LE", "prepared files are little-endian, as every supported machine is");
   assertWhole(patients);
   const temporary = `${path}.${process.pid}.tmp`;
   rmSync(temporary, { force: true });
   const file = openSync(temporary, "wx", 0o600);
   try {
-    writeAll(file, patients);
+    writeAll(file, patients, kind);
     fsyncSync(file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -40,17 +52,26 @@ export function writePrepared(path: string, patients: PreparedPatients): void {
 
 /** Throws a Failure for anything but a whole, unaltered file of this version. */
 export function readPrepared(path: string): PreparedPatients {
+  return readOfKind(path, "prepared");
+}
+
+/** The same of sanitized ones: no other file is taken for them. */
+export function readSanitized(path: string): SanitizedPatients {
+  return asSanitized(readOfKind(path, "sanitized"));
+}
+
+function readOfKind(path: string, kind: Kind): PreparedPatients {
   const file = open(path);
   try {
-    return readAll(file);
+    return readAll(file, kind);
   } finally {
     closeSync(file);
   }
 }
 
-function writeAll(file: number, patients: PreparedPatients): void {
+function writeAll(file: number, patients: PreparedPatients, kind: Kind): void {
   const header = Buffer.alloc(HEADER_BYTES);
-  MAGIC.copy(header);
+  MAGIC[kind].copy(header);
   header.writeUInt32LE(patients.featureCount, 8);
   header.writeUInt32LE(patients.labels.length, 12);
   header.writeUInt32LE(patients.parts.length, 16);
@@ -59,11 +80,11 @@ function writeAll(file: number, patients: PreparedPatients): void {
   writeSync(file, hash.digest());
 }
 
-function readAll(file: number): PreparedPatients {
+function readAll(file: number, kind: Kind): PreparedPatients {
   const { size } = fstatSync(file);
   const header = Buffer.alloc(HEADER_BYTES);
   if (size < HEADER_BYTES + DIGEST_BYTES || readSync(file, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) throw damaged();
-  if (!header.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged();
+  if (!header.subarray(0, MAGIC_BYTES).equals(MAGIC[kind])) throw damaged();
   const featureCount = header.readUInt32LE(8);
   const records = header.readUInt32LE(12);
   const patients = header.readUInt32LE(16);

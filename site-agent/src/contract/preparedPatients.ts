@@ -14,5 +14,18 @@ export interface PreparedPatients {
   readonly parts: Uint8Array;
 }
 
+declare const sanitized: unique symbol;
+
+/**
+ * Training patients of a file that a sanitizer made and a charge paid for: made by `command/sanitizedSource.ts` once its
+ * manifest held, and read back from files that hold nothing else.
+ */
+export type SanitizedPatients = PreparedPatients & { readonly [sanitized]: true };
+
+/** For `command/sanitizedSource.ts` and `contract/preparedFile.ts` alone. */
+export function asSanitized(patients: PreparedPatients): SanitizedPatients {
+  return patients as SanitizedPatients;
+}
+
 /** Codes in `parts`. */
 export const PART_CODE = { train: 0, validation: 1, audit: 2 } as const;

@@ -1,11 +1,12 @@
 import { assert } from "@consilium/shared/failure/failure";
+import { isDpSgd } from "@consilium/shared/study/document";
 import type { Logger } from "@consilium/shared/system/logger";
 import { systemMonotonicClock } from "../round/clock.ts";
 import { ModelSource } from "../round/modelSource.ts";
 import type { RoundEngine, RoundLink } from "../round/ports.ts";
 import { Rounds } from "../round/run.ts";
 import type { WeightsFolder } from "../round/weightsFolder.ts";
-import { preparedFile } from "../storage/folder.ts";
+import { preparedFile, sanitizedFile } from "../storage/folder.ts";
 import type { Site } from "./site.ts";
 
 /** What the agent brings beside its site. */
@@ -27,10 +28,12 @@ export function openRounds({ config, book, folder }: Site, around: Around): Roun
     folder: folder.models,
     logger,
     weights: (named) => weights.pathOf(named),
-    patients: ({ digest, dataset }) => {
+    patients: ({ document, digest, dataset }) => {
       if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };
       assert(dataset !== null, "a study that acts has its data set");
-      return { source: "prepared", path: preparedFile(folder, digest, dataset) };
+      const path = preparedFile(folder, digest, dataset);
+      if (isDpSgd(document)) return { source: "prepared", path };
+      return { source: "sanitized", path, sanitized: sanitizedFile(folder, digest, dataset) };
     },
   });
   return new Rounds({

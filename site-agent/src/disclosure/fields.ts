@@ -40,7 +40,7 @@ export const PARTS: Readonly<Record<string, Fields>> = {
   NoisedHistogram: { classes: "public", bins: "public", counts: "charged", scale: "public" },
   ApprovalStatement: all(
     "public",
-    ...["site", "study", "studyDigest", "dataset", "steward", "number", "disclosures"],
+    ...["site", "study", "studyDigest", "dataset", "steward", "number", "disclosures", "sanitized"],
     ...["cap.epsilon", "cap.delta", "cap.perStudy", "cap.study", "cap.periods.period", "cap.periods.epsilon"],
   ),
 };

@@ -1,65 +1,29 @@
-import { type Backend, type BackendName, useBackend } from "@consilium/engine/backend";
+import { useBackend } from "@consilium/engine/backend";
 import { clipRuleOf } from "@consilium/shared/clipping/clipping";
-import { patientPart } from "@consilium/shared/clipping/patientPart";
-import { packedBytes } from "@consilium/shared/contribution/pack";
 import type { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import { type Contribution, chargedBytes } from "@consilium/shared/contribution/stages";
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
-import { featureCount, parameterCount } from "@consilium/shared/model/spec";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
-import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { StudyName } from "@consilium/shared/units/identity";
-import { readPrepared } from "../contract/preparedFile.ts";
-import type { PreparedPatients } from "../contract/preparedPatients.ts";
-import { chooseEngine, type EngineChoice } from "../device/engineChoice.ts";
 import type { StudyEngine } from "../device/status.ts";
-import type { DeviceWorkers } from "../device/workers.ts";
-import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
-import type { NoiseStore } from "../noise/noiseStore.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
-import { ModelState } from "./modelState.ts";
+import {
+  backendOf,
+  type EngineParts,
+  type NoisedSource,
+  type OpenStudy,
+  openStudy,
+  type PatientSource,
+  type SanitizedSource,
+} from "./openStudy.ts";
 import { type NoiseBlocks, type PrivateRound, privateRound } from "./privateRound.ts";
 import { privateStep } from "./privateStep.ts";
-import { RandomSums } from "./randomSums.ts";
-import { patientsOf, score } from "./score.ts";
-import type { EngineSettings } from "./settings.ts";
-import { ownStudyDevice, type StudyDevice, sharedStudyDevice } from "./studyDevice.ts";
+import { sanitizedRound } from "./sanitizedRound.ts";
+import { score } from "./score.ts";
 import { writeDurably } from "./writeDurably.ts";
 
-type Open = Extract<EngineRequest, { type: "open" }>;
 type Step = Extract<EngineRequest, { type: "step" }>;
 type Score = Extract<EngineRequest, { type: "score" }>;
-
-/** Records of a study, or the bench's stand-in for their sums. */
-type Source =
-  | {
-      readonly kind: "patients";
-      readonly patients: PreparedPatients;
-      readonly trainPatients: Int32Array;
-      readonly device: StudyDevice;
-    }
-  | { readonly kind: "random-sums"; readonly sums: RandomSums };
-
-interface OpenStudy {
-  readonly request: Open;
-  readonly model: ModelState;
-  /** What computes its gradients, here or in workers; null where there are none. */
-  readonly choice: EngineChoice | null;
-  readonly source: Source;
-  /** Memory of its contributions: each is in its file before the next is packed. */
-  readonly packed: Uint8Array;
-  /** Memory of the site's own model between local steps; got when first needed. */
-  own: Float32Array | undefined;
-}
-
-export interface EngineParts {
-  readonly backend: Backend;
-  readonly random: RandomSource;
-  readonly noise: NoiseStore;
-  /** None: this process computes gradients itself. */
-  readonly workers: DeviceWorkers | null;
-  readonly settings: EngineSettings;
-}
 
 /** Answers the agent's requests. Nothing in a reply depends on a record but through noise that was charged. */
 export class Engine {
@@ -92,7 +56,7 @@ export class Engine {
         this.#study(request.study).model.advance(request);
         return { type: "done" };
       case "prepare-noise":
-        this.#parts.noise.prepare(request.key, this.#study(request.key.study).request.grid);
+        this.#prepareNoise(request.key);
         return { type: "done" };
       case "step":
         return this.#step(request);
@@ -118,14 +82,43 @@ export class Engine {
 
   async #step(request: Step): Promise<EngineReply> {
     const study = await this.#onItsBackend(request.key.study);
-    const contribution = await (request.local === undefined
-      ? this.#oneStep(study, request)
-      : this.#localSteps(study, request.key, request.local));
+    const contribution = await this.#contributionOf(study, request);
     return { type: "written", ...writeDurably(request.path, chargedBytes(contribution)) };
   }
 
-  async #oneStep({ request, model, source, packed }: OpenStudy, { key, roundNorm }: Step): Promise<Contribution> {
-    const { grid, samplingRate } = request;
+  #prepareNoise(key: RoundKey): void {
+    const { source } = this.#study(key.study);
+    if (source.kind !== "sanitized") this.#parts.noise.prepare(key, source.grid);
+  }
+
+  #contributionOf(study: OpenStudy, { key, local, roundNorm }: Step): Promise<Contribution> {
+    const { source } = study;
+    if (source.kind === "sanitized") return this.#onSanitized(study, source, local);
+    if (local === undefined) return this.#oneStep(study, source, key, roundNorm);
+    if (source.kind === "random-sums") throw noRecords();
+    return this.#localSteps(study, source, key, local);
+  }
+
+  #onSanitized(study: OpenStudy, source: SanitizedSource, local: LocalSteps | undefined): Promise<Contribution> {
+    const { request, model, packed } = study;
+    const { grid, trainPatients, device } = source;
+    const { random } = this.#parts;
+    return sanitizedRound({
+      ...{ trainPatients, samplingRate: request.samplingRate, rule: clipRuleOf(request), grid, random, packed, local },
+      start: model.parameters,
+      own: () => ownMemory(study),
+      withDevice: (parameters, use) => device.with(parameters, use),
+    });
+  }
+
+  async #oneStep(
+    { request, model, packed }: OpenStudy,
+    source: NoisedSource,
+    key: RoundKey,
+    roundNorm: Step["roundNorm"],
+  ): Promise<Contribution> {
+    const { samplingRate } = request;
+    const { grid } = source;
     const { noise: store, random } = this.#parts;
     const noise = await store.take(key, grid);
     try {
@@ -138,14 +131,16 @@ export class Engine {
     }
   }
 
-  async #localSteps(study: OpenStudy, key: RoundKey, local: LocalSteps): Promise<Contribution> {
-    const { request, model, source, packed } = study;
-    const { grid, samplingRate } = request;
-    if (source.kind === "random-sums") throw noRecords();
-    const { trainPatients } = source;
+  async #localSteps(
+    study: OpenStudy,
+    { trainPatients, grid, device }: PatientSource,
+    key: RoundKey,
+    local: LocalSteps,
+  ): Promise<Contribution> {
+    const { request, model, packed } = study;
+    const { samplingRate } = request;
     const { noise: store, random } = this.#parts;
     const start = model.parameters;
-    study.own ??= new Float32Array(start.length);
     const noise: NoiseBlocks = {
       take: (step) => {
         // Made while this step is computed: three blocks are alive at most, however many steps there are.
@@ -154,9 +149,9 @@ export class Engine {
       },
       release: (block) => store.release(block),
     };
-    const withDevice: PrivateRound["withDevice"] = (parameters, use) => source.device.with(parameters, use);
+    const withDevice: PrivateRound["withDevice"] = (parameters, use) => device.with(parameters, use);
     const rule = clipRuleOf(request);
-    const ofStudy = { trainPatients, samplingRate, rule, grid, random, packed, start, own: study.own };
+    const ofStudy = { trainPatients, samplingRate, rule, grid, random, packed, start, own: ownMemory(study) };
     try {
       return await privateRound({ ...ofStudy, local, noise, withDevice });
     } finally {
@@ -196,51 +191,10 @@ export class Engine {
   }
 }
 
-async function openStudy(request: Open, parts: EngineParts): Promise<OpenStudy> {
-  const { spec, grid } = request;
-  if (patientPart(request, parameterCount(spec)).dimension !== grid.dimension)
-    throw unfit("the grid has another dimension than the model");
-  const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
-  const model = new ModelState(spec, grid);
-  if (request.start !== undefined) await model.begin(request.start);
-  const ofStudy = { request, model, packed, own: undefined };
-  const { patients } = request;
-  if (patients.source === "random-sums") {
-    return { ...ofStudy, choice: null, source: { kind: "random-sums", sums: new RandomSums(grid, patients.seed) } };
-  }
-  const choice = chooseFor(request, parts);
-  // Rows of a batch are cut to the backend that is in use.
-  await useBackend(backendOf(choice, parts));
-  return { ...ofStudy, choice, source: openPatients(patients.path, request, model, choice, parts) };
-}
-
-/** By what one process has of a step. */
-function chooseFor({ spec, expectedBatch }: Open, { backend, workers, settings }: EngineParts): EngineChoice {
-  const hasNative = workers === null ? backend.name !== "wasm" : workers.isNative;
-  return chooseEngine(settings.backend, hasNative, spec, expectedBatch / (workers?.count ?? 1));
-}
-
-/** In this process, whose own may be another than its workers'. */
-function backendOf({ engine }: EngineChoice, { backend }: EngineParts): BackendName {
-  return engine === "wasm" ? "wasm" : backend.name;
-}
-
-function openPatients(
-  path: string,
-  request: Open,
-  model: ModelState,
-  { engine }: EngineChoice,
-  { workers, settings: { memoryMiB } }: EngineParts,
-): Source {
-  const { spec, classes } = request;
-  const patients = readPrepared(path);
-  if (patients.featureCount !== featureCount(spec)) throw unfit("the prepared patients have other features");
-  if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
-  const trainPatients = patientsOf(patients, "train");
-  if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
-  const parts = { request, model, patients, memoryMiB, engine };
-  const device = workers === null ? ownStudyDevice(parts) : sharedStudyDevice(parts, workers);
-  return { kind: "patients", patients, trainPatients, device };
+/** Of the site's own model between local steps; got when first needed. */
+function ownMemory(study: OpenStudy): Float32Array {
+  study.own ??= new Float32Array(study.model.parameters.length);
+  return study.own;
 }
 
 function notOpen(study: StudyName): Failure {
@@ -249,15 +203,6 @@ function notOpen(study: StudyName): Failure {
     kind: "refused",
     what: `The engine has no open study ${study}.`,
     remedy: "Open the study and load its model again: the engine process was started anew.",
-  });
-}
-
-function unfit(why: string): Failure {
-  return new Failure({
-    code: "engine/unfit",
-    kind: "refused",
-    what: `The study can't be opened: ${why}.`,
-    remedy: "Prepare the study's patients again: consilium-site study approve.",
   });
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { Clipping } from "@consilium/shared/clipping/clipping";
-import { Grid } from "@consilium/shared/contribution/grid";
+import { Grid, NoisedGrid } from "@consilium/shared/contribution/grid";
 import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { Refusal } from "@consilium/shared/failure/failure";
@@ -26,7 +26,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
     type: z.literal("open"),
     study: StudyName,
     spec: ModelSpec,
-    grid: Grid,
+    /** With a noise multiplier where steps are noised; without, where they read sanitized records alone. */
+    grid: z.union([NoisedGrid, Grid]),
     clipping: Clipping,
     /** C as signed: no patient's gradient is longer in any contribution. */
     clippingNorm: ClippingNorm,
@@ -36,6 +37,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
     classes: z.number().int().min(2),
     patients: z.discriminatedUnion("source", [
       z.strictObject({ source: z.literal("prepared"), path }),
+      /** Training reads the file of sanitized patients, metrics and the audit the original ones. */
+      z.strictObject({ source: z.literal("sanitized"), path, sanitized: path }),
       z.strictObject({ source: z.literal("random-sums"), seed: z.number().int() }),
     ]),
     /** The study's weights file, where it has one: what is frozen, and the model before the first step. */
@@ -59,7 +62,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("prepare-noise"), key: RoundKey }),
   /**
    * Sample → clip → sum → round → noise → pack; writes the contribution to `path`, fsynced. The ledger is `acting`
-   * before. With `local` there are several such steps, and what they add up to is written.
+   * before. With `local` there are several such steps, and what they add up to is written. No noise on sums of sanitized
+   * records.
    */
   z.strictObject({
     type: z.literal("step"),

@@ -1,14 +1,14 @@
 import type { ClipRule } from "@consilium/shared/clipping/clipping";
 import { addGaussianNoise } from "@consilium/shared/contribution/fixedPoint";
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
-import type { Grid } from "@consilium/shared/contribution/grid";
+import type { NoisedGrid } from "@consilium/shared/contribution/grid";
 import { noisedContribution } from "@consilium/shared/contribution/noisedContribution";
 import type { ClippedSum, Contribution, NoisySum } from "@consilium/shared/contribution/stages";
 import { assert } from "@consilium/shared/failure/failure";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { SamplingRate } from "@consilium/shared/units/privacy";
-import { poissonSample } from "../batch/poissonSampler.ts";
 import type { SumDevice } from "../device/sumDevice.ts";
+import { withSampleSum } from "./sampleSum.ts";
 
 export interface PrivateStep {
   /** Holds the study's patients and the public model of this round. */
@@ -17,7 +17,7 @@ export interface PrivateStep {
   readonly trainPatients: Int32Array;
   readonly samplingRate: SamplingRate;
   readonly rule: ClipRule;
-  readonly grid: Grid;
+  readonly grid: NoisedGrid;
   /** Drawn for this attempt alone. */
   readonly noise: GaussianNoise;
   readonly random: RandomSource;
@@ -58,13 +58,6 @@ async function withSum<Noised>(
   step: Omit<PrivateStep, "packed">,
   mechanism: (sum: ClippedSum) => Noised,
 ): Promise<Noised> {
-  const { device, rule, grid, samplingRate, random } = step;
-  assert(random.origin !== "seeded", "privacy randomness is never seeded");
-  const batch = poissonSample(step.trainPatients, samplingRate, random);
-  try {
-    return mechanism(await device.clippedSum(batch, rule, grid.clipRounding));
-  } finally {
-    batch.patients.fill(0);
-    device.wipe();
-  }
+  assert(step.random.origin !== "seeded", "privacy randomness is never seeded");
+  return withSampleSum(step, mechanism);
 }

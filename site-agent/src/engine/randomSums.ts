@@ -1,5 +1,5 @@
 import type { GaussianNoise } from "@consilium/shared/contribution/gaussianNoise";
-import { clippedSensitivity, type Grid } from "@consilium/shared/contribution/grid";
+import { clippedSensitivity, type NoisedGrid } from "@consilium/shared/contribution/grid";
 import { noisedContribution } from "@consilium/shared/contribution/noisedContribution";
 import { asClippedSum, type ClippedSum, type Contribution } from "@consilium/shared/contribution/stages";
 import { publicUniform } from "@consilium/shared/model/initial";
@@ -13,7 +13,7 @@ import type { SamplingRate } from "@consilium/shared/units/privacy";
 export class RandomSums {
   readonly #sum: ClippedSum;
 
-  constructor(grid: Grid, seed: number) {
+  constructor(grid: NoisedGrid, seed: number) {
     const next = publicUniform(seed);
     const spread = (4 * grid.patientNorm) / Math.sqrt(grid.dimension);
     const values = new Float32Array(grid.dimension);
@@ -21,7 +21,7 @@ export class RandomSums {
     this.#sum = asClippedSum(values, clippedSensitivity(grid));
   }
 
-  step(noise: GaussianNoise, grid: Grid, samplingRate: SamplingRate, packed: Uint8Array): Contribution {
+  step(noise: GaussianNoise, grid: NoisedGrid, samplingRate: SamplingRate, packed: Uint8Array): Contribution {
     return noisedContribution(this.#sum, noise, grid, samplingRate, packed);
   }
 }

@@ -2,6 +2,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { ChargeLog } from "@consilium/shared/ledger/chargeLog";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { historyIn } from "@consilium/shared/ledger/epsilonHistory";
+import { isDpSgd } from "@consilium/shared/study/document";
 import type { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { ENDED } from "../approval/proposals.ts";
@@ -74,7 +75,8 @@ export class Looks {
       for (const { dataset } of study.state === "proposed" && !hasEnded ? budgets : []) {
         quotes.push(await askSite(this.#context, { ask: "quote", study: study.name, dataset }, Quote));
       }
-      const { noiseMultiplier, samplingRate } = document.privacy;
+      const { samplingRate } = document.privacy;
+      const noiseMultiplier = isDpSgd(document) ? document.privacy.noiseMultiplier : null;
       requests.push({ study, rounds: document.training.rounds, noiseMultiplier, samplingRate, hasEnded, quotes });
     }
     return { requests };

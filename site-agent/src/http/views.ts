@@ -56,7 +56,8 @@ export type HistoryView = z.infer<typeof HistoryView>;
 export const RequestView = z.object({
   study: StudySummary,
   rounds: z.number().int(),
-  noiseMultiplier: z.number(),
+  /** Null of a study on sanitized records. */
+  noiseMultiplier: z.number().nullable(),
   samplingRate: z.number(),
   hasEnded: z.boolean(),
   quotes: z.array(Quote),

@@ -46,7 +46,7 @@ function eventsOn(charges: readonly PlannedCharge[], part: Part): readonly Priva
 function fittingText(state: LedgerState, purse: Purse, day: number): string {
   const { site, document } = purse;
   if (chargedDataset(state, site, document.name) === undefined)
-    return largestPlanText(largestPlan(state, purse, day), document.training.rounds);
+    return largestPlanText(largestPlan(state, purse, day), document);
   const further = furtherRounds(state, purse, day);
   return further === 0
     ? "Not one further round fits with the audit."

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { drawGaussianNoise, type GaussianNoise, wipe } from "@consilium/shared/contribution/gaussianNoise";
-import type { Grid } from "@consilium/shared/contribution/grid";
+import type { NoisedGrid } from "@consilium/shared/contribution/grid";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { NoiseMade, type NoiseOrder } from "./order.ts";
@@ -33,7 +33,7 @@ export class NoiseStore {
   }
 
   /** Starts to make noise for a step of this attempt in the worker; a second call for it does nothing. */
-  prepare(key: RoundKey, grid: Grid, step = 0): void {
+  prepare(key: RoundKey, grid: NoisedGrid, step = 0): void {
     const name = nameOf(key, step);
     if (this.#prepared.has(name)) return;
     for (const oldest of [...this.#prepared.keys()].slice(0, Math.max(0, this.#prepared.size + 1 - PREPARED_MAX))) {
@@ -47,7 +47,7 @@ export class NoiseStore {
   }
 
   /** Noise of a step: the prepared block, or a fresh one where there is none or its worker failed. */
-  async take(key: RoundKey, grid: Grid, step = 0): Promise<GaussianNoise> {
+  async take(key: RoundKey, grid: NoisedGrid, step = 0): Promise<GaussianNoise> {
     const name = nameOf(key, step);
     const prepared = this.#prepared.get(name);
     this.#prepared.delete(name);
@@ -85,14 +85,14 @@ export class NoiseStore {
     );
   }
 
-  #memoryFor(grid: Grid): SharedArrayBuffer {
+  #memoryFor(grid: NoisedGrid): SharedArrayBuffer {
     const bytes = grid.dimension * Int32Array.BYTES_PER_ELEMENT;
     const spare = this.#spare;
     this.#spare = undefined;
     return spare?.byteLength === bytes ? spare : new SharedArrayBuffer(bytes);
   }
 
-  async #order(memory: SharedArrayBuffer, grid: Grid): Promise<GaussianNoise> {
+  async #order(memory: SharedArrayBuffer, grid: NoisedGrid): Promise<GaussianNoise> {
     const worker = this.#running();
     const id = this.#orders++;
     const order: NoiseOrder = { id, memory, grid };

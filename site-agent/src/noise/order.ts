@@ -1,4 +1,4 @@
-import { Grid } from "@consilium/shared/contribution/grid";
+import { NoisedGrid } from "@consilium/shared/contribution/grid";
 import { SamplerDistance } from "@consilium/shared/event/event";
 import { z } from "zod";
 
@@ -6,7 +6,7 @@ import { z } from "zod";
 export const NoiseOrder = z.strictObject({
   id: z.number().int().nonnegative(),
   memory: z.instanceof(SharedArrayBuffer),
-  grid: Grid,
+  grid: NoisedGrid,
 });
 export type NoiseOrder = z.infer<typeof NoiseOrder>;
 

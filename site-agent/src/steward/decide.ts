@@ -3,6 +3,7 @@ import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { Failure, unreachable } from "@consilium/shared/failure/failure";
 import type { CapChange } from "@consilium/shared/ledger/cap";
 import { capsInForce, today } from "@consilium/shared/ledger/capFilter";
+import { requirePromised } from "@consilium/shared/ledger/postProcessing";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { revisedStudy } from "@consilium/shared/plan/revisedStudy";
 import { type Signer, signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
@@ -183,13 +184,15 @@ function approval(
     stewardSignature: signature,
     siteSignature: signStatement(identity, APPROVAL_DOMAIN, statement),
   };
-  const { study, studyDigest } = statement;
+  const { study, studyDigest, sanitized } = statement;
+  const approval = { approval: digestOfJson(approved), number, ...(sanitized === undefined ? {} : { sanitized }) };
   return {
-    bodies: [{ kind: "study-approved", site, dataset, study, studyDigest, approval: digestOfJson(approved), number }],
+    bodies: [{ kind: "study-approved", site, dataset, study, studyDigest, ...approval }],
     check: (state) => {
       const { document } = proposal;
       const cap = capsInForce(state, site, dataset, study);
       requireSameDataset(state, statement);
+      requirePromised(state, document, statement);
       if (cap === undefined || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
       requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now()));
     },

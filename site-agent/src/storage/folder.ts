@@ -52,6 +52,11 @@ export function preparedFile(folder: DataFolder, studyDigest: Digest, dataset: D
   return join(folder.prepared, `${studyDigest}.${dataset}.patients`);
 }
 
+/** Sanitized training patients of one study. */
+export function sanitizedFile(folder: DataFolder, studyDigest: Digest, dataset: DatasetId): string {
+  return join(folder.prepared, `${studyDigest}.${dataset}.sanitized`);
+}
+
 /** Whether a site joined here: `site.yaml` is written last. A folder of another account is a failure, not absence. */
 export function isJoined(folder: DataFolder): Promise<boolean> {
   return isThere(folder.config);

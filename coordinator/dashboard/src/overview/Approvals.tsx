@@ -19,8 +19,10 @@ export function Approvals({ study }: { readonly study: StudyDetail }) {
         </Title>
         <Group gap="xs">
           <Text size="sm" c="dimmed">
-            ε ≤ {epsilonText(privacy.epsilon)} at δ = {deltaText(privacy.delta)} per {privacy.unit}, σ ={" "}
-            {privacy.noiseMultiplier.toPrecision(3)}, q = {privacy.samplingRate}; noise at each site
+            ε ≤ {epsilonText(privacy.epsilon)} at δ = {deltaText(privacy.delta)} per {privacy.unit},{" "}
+            {privacy.mechanism === "dp-sgd"
+              ? `σ = ${privacy.noiseMultiplier.toPrecision(3)}, q = ${privacy.samplingRate}; noise at each site`
+              : "metrics and audit alone; training reads sanitized records"}
           </Text>
           <Why of="claimed" />
         </Group>

@@ -98,7 +98,7 @@ function answerText({ answer, offer }: SiteAnswer): string {
 function askedText({ epsilon, delta, rounds, noiseMultiplier, samplingRate, minSites, sites }: RequestView): string {
   return (
     `Asks ε ≤ ${epsilonText(epsilon)} at δ = ${deltaText(delta)} of each patient: ${rounds} rounds, ` +
-    `σ = ${noiseMultiplier.toPrecision(3)}, q = ${samplingRate}; needs ${minSites} of ${sites.length} hospitals.`
+    `${noiseMultiplier === null ? "on sanitized records" : `σ = ${noiseMultiplier.toPrecision(3)}`}, q = ${samplingRate}; needs ${minSites} of ${sites.length} hospitals.`
   );
 }
 

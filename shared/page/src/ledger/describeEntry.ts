@@ -37,7 +37,10 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
         details: `${body.site}, by ${body.by}: ${body.reason}`,
       };
     case "study-approved":
-      return { what: "study approved", details: `${body.site} for ${body.study}, with ${body.dataset}` };
+      return {
+        what: "study approved",
+        details: `${body.site} for ${body.study}, with ${body.dataset}${body.sanitized === undefined ? "" : `; training is post-processing of ${body.sanitized}`}`,
+      };
     case "reserved":
       return { what: "reserved", details: `${body.charge}: ${eventText(body.event)}` };
     case "acting":
@@ -88,6 +91,8 @@ function eventText(event: LedgerEvent): string {
   switch (event.kind) {
     case "poisson-gaussian":
       return `Gaussian, σ = ${event.noiseMultiplier.toPrecision(3)}, q = ${event.samplingRate}, ${times}`;
+    case "post-processing":
+      return `post-processing of sanitized records, ε = 0, ${times}`;
     case "discrete-laplace":
       return `discrete Laplace, ε = ${(event.sensitivity / event.scale).toPrecision(2)}, ${times}`;
     case "record-laplace":

@@ -16,7 +16,7 @@ const WORD = { proposed: "waits for an answer", approved: "approved", rejected: 
 function askedText({ study, rounds, noiseMultiplier, samplingRate }: RequestView): string {
   return (
     `Asks ε ≤ ${epsilonText(study.epsilon)} at δ = ${deltaText(study.delta)} of each patient: ${rounds} rounds, ` +
-    `σ = ${noiseMultiplier.toPrecision(3)}, q = ${samplingRate}.`
+    `${noiseMultiplier === null ? "on sanitized records" : `σ = ${noiseMultiplier.toPrecision(3)}`}, q = ${samplingRate}.`
   );
 }
 

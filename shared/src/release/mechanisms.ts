@@ -1,0 +1,55 @@
+import { patientPart } from "../clipping/patientPart.ts";
+import { unreachable } from "../failure/failure.ts";
+import { type DpSgdStudy, isDpSgd, type StudyDocument } from "../study/document.ts";
+
+/** What touched patients' records, a paragraph for each kind of round. */
+export function mechanismsOf(document: StudyDocument): string[] {
+  const { members, nonMembers } = document.audit.epsilon;
+  const training = isDpSgd(document) ? noisedSteps(document) : ON_SANITIZED;
+  const metrics = [
+    "Metrics: histogram of scores on the validation part with discrete Laplace noise,",
+    `pure ε = ${document.evaluation.epsilon} each.`,
+  ];
+  const audit = [
+    "Audit: one histogram of scores for each attack with discrete Laplace noise,",
+    `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
+  ];
+  return [training, metrics, audit].map((clauses) => clauses.join(" "));
+}
+
+const ON_SANITIZED: readonly string[] = [
+  "Training: on records that every site noised one by one beforehand, and was charged for then.",
+  "What is computed from them alone is post-processing: steps have no noise of their own and cost nothing.",
+  "No original record is read but for metrics and the audit.",
+];
+
+function noisedSteps(document: DpSgdStudy): readonly string[] {
+  const { noiseMultiplier, samplingRate } = document.privacy;
+  const { localSteps } = document.training;
+  return [
+    `Training: DP-SGD. Each patient joins a step with probability ${samplingRate};`,
+    clippingOf(document),
+    `every site adds Gaussian noise of ${noiseMultiplier} times that norm by itself before anything leaves it.`,
+    ...(localSteps > 1 ? [`A round is ${localSteps} such steps at each site, each with noise of its own.`] : []),
+  ];
+}
+
+/** What the noise is measured by: the norm that one patient's part of a contribution has at most. */
+function clippingOf({ privacy }: StudyDocument): string {
+  const { clipping, clippingNorm } = privacy;
+  switch (clipping.mode) {
+    case "flat":
+      return `all of a patient's gradients together are clipped to norm ${clippingNorm};`;
+    case "per-layer":
+      return `a patient's gradient is clipped layer by layer, to norm ${clippingNorm} over all layers;`;
+    case "automatic":
+      return `every patient's gradient is normalised, to norm ${clippingNorm} at most;`;
+    case "adaptive":
+      return (
+        `gradients are clipped to a norm that follows a quantile of theirs (${clipping.quantile}); scaled to the signed ` +
+        `${clippingNorm} and with the count of those below it, a patient's part has norm ${patientPart(privacy, 0).norm};`
+      );
+    default:
+      return unreachable(clipping);
+  }
+}

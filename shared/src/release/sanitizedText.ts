@@ -1,0 +1,41 @@
+import { sanitizingWords } from "../ledger/sanitizingWords.ts";
+import { epsilonText } from "../units/epsilonText.ts";
+import type { SanitizedStatement } from "./sanitized.ts";
+import type { PrivacyStatement } from "./statement.ts";
+
+/** What a model that learnt from sanitized records promises: first the figure, then where each site's records come from. */
+export function sanitizedLines(
+  sanitized: SanitizedStatement,
+  { guarantee, delta }: Pick<PrivacyStatement, "guarantee" | "delta">,
+): string[] {
+  const own = `metrics and audit of this study alone cost ε = ${epsilonText(guarantee.epsilon)}`;
+  return [
+    sanitized.epsilon === null
+      ? `**No figure bounds what this release tells of a patient**: ${NO_FIGURE}; ${own}.`
+      : `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(sanitized.epsilon)}**, ${delta}) about any one ` +
+        `patient whose records lie at one site: what made the sanitized records that training read, and ${own}.`,
+    "",
+    ...twoSites(sanitized, delta),
+    "- That figure is for one patient's records replaced by nothing, while it stays public how many patients there are and " +
+      "how many records each has: whether a person is in a sanitized data set at all is not protected by it.",
+    "- Sanitized records, each site's charged once to its data set, for any number of studies:",
+    ...sanitized.sites.map(({ site, charge, ...words }) => `  - ${site} (${charge}): ${sanitizingWords(words)}.`),
+    ...(sanitized.sites.some(({ disclosure }) => disclosure?.of.includes("labels")) ? [LABELS] : []),
+  ];
+}
+
+const NO_FIGURE = "sites trained it on records whose noise hides no record, for which two stewards each had signed";
+const LABELS =
+  "- Where labels left as they were, every figure is for the features of a patient whose labels are known.";
+
+function twoSites({ twoSitesEpsilon, overlap = [] }: SanitizedStatement, delta: number): string[] {
+  return [
+    ...(twoSitesEpsilon == null
+      ? []
+      : [`- A patient whose records lie at two sites: ε = ${epsilonText(twoSitesEpsilon)} at δ = ${delta}, for both.`]),
+    ...overlap.map(
+      ({ sites, epsilon }) =>
+        `- A patient with records at ${sites.join(", ")} all at once: ε = ${epsilonText(epsilon)} at δ = ${delta}.`,
+    ),
+  ];
+}
