@@ -3,7 +3,7 @@ import { epsilonText } from "../units/epsilonText.ts";
 import type { SanitizedStatement } from "./sanitized.ts";
 import type { PrivacyStatement } from "./statement.ts";
 
-/** What a model that learnt from sanitized records promises: first the figure, then where each site's records come from. */
+/** What a model that learnt from sanitized records promises: first the figure, then where each site's come from. */
 export function sanitizedLines(
   sanitized: SanitizedStatement,
   { guarantee, delta }: Pick<PrivacyStatement, "guarantee" | "delta">,

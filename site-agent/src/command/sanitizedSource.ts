@@ -9,7 +9,7 @@ import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { contentOf } from "../contract/content.ts";
 import { type ContractReport, ContractViolated, preparePatients } from "../contract/prepare.ts";
-import { asSanitized, PART_CODE, type PreparedPatients, type SanitizedPatients } from "../contract/preparedPatients.ts";
+import { asSanitized, PART_CODE, type PreparedPatients, type PreparedSanitized } from "../contract/preparedPatients.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { readKeys } from "../storage/keys.ts";
 import { askSite, type CommandContext } from "./context.ts";
@@ -57,7 +57,7 @@ export async function sanitizedPatients(
   context: CommandContext,
   { path }: PaidFile,
   contract: DataContract,
-): Promise<{ patients: SanitizedPatients; report: ContractReport }> {
+): Promise<{ patients: PreparedSanitized; report: ContractReport }> {
   if (contract.patient === undefined && contract.split === undefined) throw unmatched();
   const { splitKey } = await readKeys(context.folder);
   const connector = await openNamed(path);
@@ -134,11 +134,13 @@ function unmatched(): Failure {
 }
 
 function misfit(path: string, { report }: ContractViolated): Failure {
-  const errors = report.violations.filter(({ severity }) => severity === "error");
+  const errors = report.violations
+    .filter(({ severity }) => severity === "error")
+    .map(({ column, problem }) => `${column ?? "records"}: ${problem}`);
   return new Failure({
     code: "sanitizer/contract-violated",
     kind: "config",
-    what: `${path} does not meet the study's data contract (${errors.map(({ column, problem }) => `${column ?? "records"}: ${problem}`).join(", ")}).`,
+    what: `${path} does not meet the study's data contract (${errors.join(", ")}).`,
     remedy:
       "Sanitize with --schema of this very study; a projection's columns are its own, and fit no study of the source.",
   });

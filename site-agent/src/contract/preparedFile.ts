@@ -9,7 +9,7 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync
 import { endianness } from "node:os";
 import { dirname } from "node:path";
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import { asSanitized, type PreparedPatients, type SanitizedPatients } from "./preparedPatients.ts";
+import { asSanitized, type PreparedPatients, type PreparedSanitized } from "./preparedPatients.ts";
 
 const MAGIC = { prepared: Buffer.from("CONSPP01", "ascii"), sanitized: Buffer.from("CONSSP01", "ascii") } as const;
 type Kind = keyof typeof MAGIC;
@@ -25,7 +25,7 @@ export function writePrepared(path: string, patients: PreparedPatients): void {
 }
 
 /** The same of sanitized ones. */
-export function writeSanitized(path: string, patients: SanitizedPatients): void {
+export function writeSanitized(path: string, patients: PreparedSanitized): void {
   writeOfKind(path, patients, "sanitized");
 }
 
@@ -56,7 +56,7 @@ export function readPrepared(path: string): PreparedPatients {
 }
 
 /** The same of sanitized ones: no other file is taken for them. */
-export function readSanitized(path: string): SanitizedPatients {
+export function readSanitized(path: string): PreparedSanitized {
   return asSanitized(readOfKind(path, "sanitized"));
 }
 

@@ -20,11 +20,11 @@ declare const sanitized: unique symbol;
  * Training patients of a file that a sanitizer made and a charge paid for: made by `command/sanitizedSource.ts` once its
  * manifest held, and read back from files that hold nothing else.
  */
-export type SanitizedPatients = PreparedPatients & { readonly [sanitized]: true };
+export type PreparedSanitized = PreparedPatients & { readonly [sanitized]: true };
 
 /** For `command/sanitizedSource.ts` and `contract/preparedFile.ts` alone. */
-export function asSanitized(patients: PreparedPatients): SanitizedPatients {
-  return patients as SanitizedPatients;
+export function asSanitized(patients: PreparedPatients): PreparedSanitized {
+  return patients as PreparedSanitized;
 }
 
 /** Codes in `parts`. */

@@ -23,7 +23,7 @@ export interface SanitizedRound extends Omit<SampleSum, "device"> {
 /**
  * A round on sanitized records: sample → clip → sum → round → pack, as often as there are local steps.
  *
- * Guarantee. Patients come from a file that holds sanitized ones alone (`SanitizedPatients`), the model from the wire:
+ * Guarantee. Patients come from a file that holds sanitized ones alone (`PreparedSanitized`), the model from the wire:
  * the contribution is post-processing of what the sanitizer put out, which its charge paid for, and so is all that
  * the site keeps from step to step. The event says so. Clipping and sampling are for learning here: they bound how far
  * one patient pulls the model and no promise rests on them.

@@ -96,9 +96,10 @@ function answerText({ answer, offer }: SiteAnswer): string {
 }
 
 function askedText({ epsilon, delta, rounds, noiseMultiplier, samplingRate, minSites, sites }: RequestView): string {
+  const noise = noiseMultiplier === null ? "on sanitized records" : `σ = ${noiseMultiplier.toPrecision(3)}`;
   return (
     `Asks ε ≤ ${epsilonText(epsilon)} at δ = ${deltaText(delta)} of each patient: ${rounds} rounds, ` +
-    `${noiseMultiplier === null ? "on sanitized records" : `σ = ${noiseMultiplier.toPrecision(3)}`}, q = ${samplingRate}; needs ${minSites} of ${sites.length} hospitals.`
+    `${noise}, q = ${samplingRate}; needs ${minSites} of ${sites.length} hospitals.`
   );
 }
 

@@ -39,7 +39,9 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
     case "study-approved":
       return {
         what: "study approved",
-        details: `${body.site} for ${body.study}, with ${body.dataset}${body.sanitized === undefined ? "" : `; training is post-processing of ${body.sanitized}`}`,
+        details:
+          `${body.site} for ${body.study}, with ${body.dataset}` +
+          (body.sanitized === undefined ? "" : `; training is post-processing of ${body.sanitized}`),
       };
     case "reserved":
       return { what: "reserved", details: `${body.charge}: ${eventText(body.event)}` };

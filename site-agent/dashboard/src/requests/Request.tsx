@@ -14,9 +14,10 @@ const TONE: Record<RequestView["study"]["state"], Tone> = {
 const WORD = { proposed: "waits for an answer", approved: "approved", rejected: "refused", vetoed: "withdrawn" };
 
 function askedText({ study, rounds, noiseMultiplier, samplingRate }: RequestView): string {
+  const noise = noiseMultiplier === null ? "on sanitized records" : `σ = ${noiseMultiplier.toPrecision(3)}`;
   return (
     `Asks ε ≤ ${epsilonText(study.epsilon)} at δ = ${deltaText(study.delta)} of each patient: ${rounds} rounds, ` +
-    `${noiseMultiplier === null ? "on sanitized records" : `σ = ${noiseMultiplier.toPrecision(3)}`}, q = ${samplingRate}.`
+    `${noise}, q = ${samplingRate}.`
   );
 }
 
