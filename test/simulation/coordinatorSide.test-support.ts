@@ -123,7 +123,8 @@ export class CoordinatorSide {
       ]);
       return true;
     } catch (error) {
-      if (error instanceof Failure && error.code === "ledger/budget-exceeded") return false;
+      if (error instanceof Failure && ["ledger/budget-exceeded", "ledger/not-sanitized"].includes(error.code))
+        return false;
       throw error;
     }
   }

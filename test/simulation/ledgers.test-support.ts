@@ -16,7 +16,7 @@ import { reaccount } from "@consilium/shared/ledger/spent";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { signerOf } from "@consilium/shared/signing/ed25519";
-import { Digest, SiteName } from "@consilium/shared/units/identity";
+import { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import type { LedgerStore } from "@consilium/storage/ledgerStore";
 import { seeded } from "../../site-agent/src/round/simulation.test-support.ts";
 import { CoordinatorSide, coordinatorSigner } from "./coordinatorSide.test-support.ts";
@@ -35,6 +35,10 @@ const EVENTS = [
   { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate: 1, noiseMultiplier: 12, count: 1 },
   { kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 12, count: 2 },
 ].map((event) => PrivacyEvent.parse(event));
+
+/** A step on sanitized records, and the study that takes it. */
+const FREE = PrivacyEvent.parse({ kind: "post-processing", adjacency: "add-remove", count: 1 });
+const ON_SANITIZED = StudyName.parse("on-sanitized");
 
 /** What sanitizers do to each patient of a site. */
 const RECORD_EVENTS = [
@@ -152,6 +156,7 @@ class LedgerWorld {
     else if (at < 94) await this.#crash();
     else await this.#restore();
     if (this.#hasStewards && this.#stewardRandom() < 0.08) await this.#sanitize();
+    if (this.#hasStewards && this.#stewardRandom() < 0.06) await this.#trainForNothing();
     if (this.#hasStewards && this.#stewardRandom() < 0.15)
       this.#capsOf(this.#one(this.#sites, this.#stewardRandom).name).decide();
     await this.#connected();
@@ -256,6 +261,36 @@ class LedgerWorld {
     this.#did(site.name, { charge, study: null, part: null, event, isSeen: false });
     if (site.isConnected && this.#stewardRandom() < 0.7) await this.#tellSanitizings(site);
     if (this.#stewardRandom() < 0.7) site.commit(charge);
+  }
+
+  /** A step on what a sanitizer made at a site, as its approval names it; or, now and then, on what none made. */
+  async #trainForNothing(): Promise<void> {
+    const site = this.#one(this.#sites, this.#stewardRandom);
+    if (!site.isConnected || !this.#joined(site.name)) return;
+    await this.#tellSanitizings(site);
+    const made = [...site.store.state.sanitizings.keys()];
+    const isMade = made.length > 0 && this.#stewardRandom() < 0.8;
+    const sanitized = isMade ? this.#one(made, this.#stewardRandom) : ChargeId.parse("sanitize/nobody/0");
+    const about = { site: site.name, dataset: DATASET, study: ON_SANITIZED };
+    const digest = "0".repeat(64);
+    const approval = { kind: "study-approved", ...about, studyDigest: digest, approval: digest, sanitized };
+    for (const { store } of [this.#coordinator, site]) store.append(LedgerBody.parse(approval));
+    const round = this.#coordinator.store.state.charges.size + 1;
+    const charge = this.#coordinator.freshCharge(ON_SANITIZED, round, site.name, "train");
+    const charged = { ...about, charge, part: "train", event: FREE, round } as const;
+    const isKnown = this.#coordinator.store.state.sanitizings.has(sanitized);
+    const isBooked = this.#coordinator.announce(charged);
+    const mayBook = isKnown && this.#coordinator.book.lost().size === 0;
+    this.#hold(isBooked === mayBook, `${charge} was ${isBooked ? "booked" : "refused"}, made of ${sanitized}`);
+    this.#count(isBooked ? "trained for nothing" : "refused for nothing");
+    if (!isBooked) return;
+    const refusal = site.book(this.#coordinator.book.shownTo(site.name), charged);
+    if (refusal !== null) return this.#coordinator.declined(site.name, refusal);
+    this.#did(site.name, { charge, study: ON_SANITIZED, part: "train", event: FREE, isSeen: false });
+    site.commit(charge);
+    this.#coordinator.commit(site.name, charge, site.head());
+    for (const deed of this.#deeds.get(site.name) ?? [])
+      deed.isSeen ||= isSpent(site.store.state.charges.get(deed.charge));
   }
 
   async #tellSanitizings(site: SiteSide): Promise<void> {

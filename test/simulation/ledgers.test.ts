@@ -32,7 +32,15 @@ describe("[LED8] two sides, their clocks, crashes and older copies put back, aga
       for (const what of ["done", "refused", "lost", "crashed", "restored site", "restored coordinator"]) {
         expect(tally[what], what).toBeGreaterThan(COMMANDS / 1000);
       }
-      for (const what of ["cap changed", "raise asked", "raise granted", "caps told", "noticed", "sanitized"]) {
+      for (const what of [
+        "cap changed",
+        "raise asked",
+        "raise granted",
+        "caps told",
+        "noticed",
+        "sanitized",
+        "trained for nothing",
+      ]) {
         expect(tally[what], what).toBeGreaterThan(COMMANDS / 2000);
       }
       for (const what of ["accepted here", "accepted there"]) expect(tally[what], what).toBeGreaterThan(0);

@@ -116,6 +116,8 @@ export class SiteCaps {
     const { day } = site.store.state;
     hold(day >= dayOf(now()), `${site.name}'s ledger is on day ${day}, before its clock`);
     this.#bookedOn.set(deed.charge, day);
+    // What costs nothing goes on below a cap that is passed already.
+    if (deed.event.kind === "post-processing") return;
     for (const one of deed.part === null ? Part.options : [deed.part]) this.#didTo(one, deed, deeds, day);
   }
 

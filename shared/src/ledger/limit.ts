@@ -79,11 +79,11 @@ export function checkAffordable(state: LedgerState, body: ReservedBody, day: num
   const filters = capFilters(state, body.site, body.dataset, body.study);
   if (filters.length === 0) throw noCap(body);
   // Where a cap was lowered below what is spent, what costs nothing passes all the same.
-  if (body.event.kind === "post-processing") return [];
+  const isFree = body.event.kind === "post-processing";
   const cost = curveOf(body.event);
   return filters.map((filter) => {
     const epsilon = epsilonOf(addCurves(bookedUnder(state, filter, body, day), cost), filter.delta);
-    if (!within(epsilon, filter.epsilon)) throw exceeded(body, epsilon, filter);
+    if (!isFree && !within(epsilon, filter.epsilon)) throw exceeded(body, epsilon, filter);
     // A period lets go of what it counted: whether it did is told by the part that booked most, not by this one alone.
     const others = filter.period === null ? 0 : epsilonUnder(state, filter, body, day);
     return { filter, epsilon: Math.max(epsilon, others) };
