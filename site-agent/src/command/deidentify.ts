@@ -3,14 +3,14 @@
  * done.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve, sep } from "node:path";
-import { isThere } from "@consilium/certs/files";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import { parseSource } from "@consilium/shared/study/issues";
 import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import type { z } from "zod";
 import { fileIn, filesBelow, realFolder } from "../connector/folder.ts";
 import { safeObject } from "../deidentification/dicomFile.ts";
 import { DicomRules } from "../deidentification/dicomRules.ts";
@@ -27,6 +27,7 @@ import { writeDicom } from "../dicom/write.ts";
 import { isJoined } from "../storage/folder.ts";
 import { readKeys } from "../storage/keys.ts";
 import type { CommandContext } from "./context.ts";
+import { freeFolder, makeWhole, writeWhole } from "./freshFolder.ts";
 
 export interface DeidentifyOptions {
   readonly folder: string;
@@ -34,13 +35,13 @@ export interface DeidentifyOptions {
   readonly rules: string | undefined;
 }
 
-const REPORT = "report.json";
-const REPORT_TEXT = "report.txt";
+export const REPORT = "report.json";
+export const REPORT_TEXT = "report.txt";
 const SECRET_BYTES = 32;
 const PROGRESS_MS = 2000;
 const BROKEN_NAMED = 20;
 
-interface Owner {
+export interface Owner {
   readonly secret: SiteSecret;
   readonly signer: Signer | null;
 }
@@ -51,25 +52,19 @@ export async function deidentify(
   stop: AbortSignal,
 ): Promise<void> {
   const { output } = context;
-  const rules = await readRules(options.rules);
+  const rules = await readRules(options.rules, DicomRules);
   const source = await realFolder(options.folder);
   const out = await freeFolder(options.out, source);
   const owner = await ownerOf(context);
-  const partial = join(dirname(out), `.${basename(out)}.${process.pid}.partial`);
-  await mkdir(partial, { mode: 0o700 });
-  try {
+  const { report, lines } = await makeWhole(out, async (partial) => {
     const tally = await copyAll(context, source, partial, rules, owner.secret, stop);
-    const report = tally.report(rules, owner.signer);
-    const lines = reportLines(report);
-    await writeWhole(join(partial, REPORT), `${JSON.stringify(report, null, 2)}\n`);
-    await writeWhole(join(partial, REPORT_TEXT), `${lines.join("\n")}\n`);
-    await syncFolder(partial);
-    await rename(partial, out);
-    await syncFolder(dirname(out));
-    output.result({ out, ...report }, [...lines, "", `Written to ${out}; ${REPORT} and ${REPORT_TEXT} are there too.`]);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+    const made = tally.report(rules, owner.signer);
+    const told = reportLines(made);
+    await writeWhole(join(partial, REPORT), `${JSON.stringify(made, null, 2)}\n`);
+    await writeWhole(join(partial, REPORT_TEXT), `${told.join("\n")}\n`);
+    return { report: made, lines: told };
+  });
+  output.result({ out, ...report }, [...lines, "", `Written to ${out}; ${REPORT} and ${REPORT_TEXT} are there too.`]);
 }
 
 /** `consilium-site data verify FOLDER`: whether the files are those of the report, and whose signature it bears. */
@@ -155,8 +150,9 @@ async function copyOne(
   tally.wrote(path, written, key, safe.deeds);
 }
 
-async function readRules(path: string | undefined): Promise<DicomRules> {
-  if (path === undefined) return DicomRules.parse({});
+/** The rules in a file of their own; what isn't as they are declared is told with its line. */
+export async function readRules<Rules>(path: string | undefined, schema: z.ZodType<Rules>): Promise<Rules> {
+  if (path === undefined) return schema.parse({});
   const text = await readFile(path, "utf8").catch(() => {
     throw new Failure({
       code: "file/unreadable",
@@ -165,7 +161,7 @@ async function readRules(path: string | undefined): Promise<DicomRules> {
       remedy: "Check the path.",
     });
   });
-  const { value, findings } = parseSource(openYaml(path, text), DicomRules);
+  const { value, findings } = parseSource(openYaml(path, text), schema);
   if (value !== null) return value;
   throw new Failure({
     code: "data/rules-invalid",
@@ -175,23 +171,8 @@ async function readRules(path: string | undefined): Promise<DicomRules> {
   });
 }
 
-/** Refuses a folder that is there, and one inside the source, which would be read as its own input. */
-async function freeFolder(path: string, source: string): Promise<string> {
-  const out = resolve(await realFolder(dirname(resolve(path))), basename(path));
-  const refuse = (why: string): Failure =>
-    new Failure({
-      code: "file/unwritable",
-      kind: "usage",
-      what: `${out} ${why}.`,
-      remedy: "Name another folder with --out.",
-    });
-  if (await isThere(out)) throw refuse("is there already");
-  if (`${out}${sep}`.startsWith(`${source}${sep}`)) throw refuse("lies in the folder that is read");
-  return out;
-}
-
 /** The site whose data folder is here; without one identifiers hold together within this run alone. */
-async function ownerOf({ folder, output }: CommandContext): Promise<Owner> {
+export async function ownerOf({ folder, output }: CommandContext): Promise<Owner> {
   if (await isJoined(folder)) {
     const { splitKey, identity } = await readKeys(folder);
     return { secret: splitKey, signer: identity };
@@ -202,26 +183,7 @@ async function ownerOf({ folder, output }: CommandContext): Promise<Owner> {
   return { secret: operatingSystemRandom.bytes(SECRET_BYTES), signer: null };
 }
 
-async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-function interrupted(): Failure {
+export function interrupted(): Failure {
   return new Failure({
     code: "data/interrupted",
     kind: "refused",

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
 import type { Shared } from "./flags.ts";
@@ -10,24 +11,40 @@ export function addDeidentify(
   context: (options: Shared) => CommandContext,
   stopSignal: () => AbortSignal,
 ): void {
-  command(data, "deidentify <folder>", "de-identified copies of a folder's DICOM files, with a signed report")
+  command(
+    data,
+    "deidentify <path>",
+    "a de-identified copy of a table, or of a folder's DICOM files, with a signed report",
+  )
     .requiredOption("--out <folder>", "folder to make")
-    .option("--rules <file>", "YAML: what to retain, dates, burned-in text")
+    .option("--rules <file>", "YAML: what to retain, dates, burned-in text; of a data set's file its own rules hold")
     .addHelpText(
       "after",
       `
 Examples:
   consilium-site data deidentify ./archive --out ./clean --data ./site
+  consilium-site data deidentify visits.yaml --out ./clean --data ./site
   consilium-site data verify ./clean --data ./site
 
-Rules:
+Rules of a table, also in a data set's file under deidentify:
+  patient: subject
+  dates: { admitted: shift }
+  ages: [age]
+  zips: [zip]
+  keep: [diagnosis]
+
+Rules of DICOM files:
   keep: [PatientSex, PatientAge]
   dates: shift
   burnedIn: { blank: [{ x: 0, y: 0, width: 640, height: 40 }] }`,
     )
-    .action(async (folder: string, options: Shared & { out: string; rules?: string }) => {
-      const { deidentify } = await import("./deidentify.ts");
-      await deidentify(context(options), { folder, out: options.out, rules: options.rules }, stopSignal());
+    .action(async (path: string, options: Shared & { out: string; rules?: string }) => {
+      const named = { folder: path, out: options.out, rules: options.rules };
+      const isTable = (await stat(path).catch(() => null))?.isFile() === true;
+      const run = isTable
+        ? (await import("./deidentifyTable.ts")).deidentifyTable
+        : (await import("./deidentify.ts")).deidentify;
+      await run(context(options), named, stopSignal());
     });
   command(data, "verify <folder>", "hold de-identified copies against their report")
     .option("--key <key>", "the site's public key; without it, that of the data folder")

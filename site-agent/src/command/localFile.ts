@@ -4,15 +4,24 @@ import { Failure } from "@consilium/shared/failure/failure";
 import type { RawValue } from "@consilium/shared/study/features";
 import type { Connector } from "../connector/connector.ts";
 import { BrokenFiles } from "../connector/folder.ts";
-import { openData } from "../connector/open.ts";
+import { openData, openOriginal } from "../connector/open.ts";
 import type { Reading } from "../connector/reading.ts";
 
 /**
  * Opens a data set for whoever typed or registered its path. The connector's failures hold no path, for some cross the
  * wire; these stay on this terminal.
  */
-export async function openNamed(path: string, reading?: Reading): Promise<Connector> {
-  const connector = await openData(path, reading).catch((error: unknown) => {
+export function openNamed(path: string, reading?: Reading): Promise<Connector> {
+  return named(path, openData(path, reading));
+}
+
+/** The same, neither de-identified nor harmonised. */
+export function openOriginalNamed(path: string, reading: Reading): Promise<Connector> {
+  return named(path, openOriginal(path, reading));
+}
+
+async function named(path: string, opening: Promise<Connector>): Promise<Connector> {
+  const connector = await opening.catch((error: unknown) => {
     throw withPath(error, path);
   });
   return {

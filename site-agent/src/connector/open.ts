@@ -1,7 +1,9 @@
 /** Opens what a path names: a data set's file, or a file whose kind is told by its first bytes and its ending. */
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { type Connector, unreadableData } from "./connector.ts";
+import { deidentified } from "./deidentified.ts";
 import { harmonised } from "./harmonise.ts";
 import { QUIET, type Reading } from "./reading.ts";
 import { type DatasetFile, type PostgresSource, parseDatasetFile, type Source } from "./source.ts";
@@ -10,19 +12,29 @@ import { MAGIC, resolveFile, startsWith, tableKind } from "./sourceFile.ts";
 /** A data set's file is a page of settings. */
 const DATASET_FILE_BYTES_MAX = 4 * 1024 * 1024;
 
+const SECRET_BYTES = 32;
+
 /** The caller closes what is opened. Readers are loaded only where they are needed: DuckDB alone has 70 MB. */
 export async function openData(path: string, reading: Reading = QUIET): Promise<Connector> {
   const dataset = await readDatasetFile(path);
   if (dataset === null) return openBare(path);
-  const { source, harmonise } = dataset.file;
+  const { source, harmonise, deidentify } = dataset.file;
   const connector = await openSource(source, dataset.at, reading);
-  if (Object.keys(harmonise).length === 0) return connector;
   try {
-    return await harmonised(connector, harmonise);
+    // Shifted dates need hold together only here: no study reads them, and copies are made with the site's secret.
+    const secret = operatingSystemRandom.bytes(SECRET_BYTES);
+    const safe = deidentify === undefined ? connector : await deidentified(connector, deidentify, secret);
+    return Object.keys(harmonise).length === 0 ? safe : await harmonised(safe, harmonise);
   } catch (error) {
     await connector.close();
     throw error;
   }
+}
+
+/** The records as they lie there, for a copy: neither de-identified nor harmonised. */
+export async function openOriginal(path: string, reading: Reading): Promise<Connector> {
+  const dataset = await readDatasetFile(path);
+  return dataset === null ? openBare(path) : openSource(dataset.file.source, dataset.at, reading);
 }
 
 /** A data set's file with the way from its paths to absolute ones; `null` for a path that is the data itself. */

@@ -4,6 +4,7 @@ import { CategoryValue } from "@consilium/shared/study/contract";
 import { parseSource } from "@consilium/shared/study/issues";
 import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
 import { z } from "zod";
+import { TableRules } from "../deidentification/tableRules.ts";
 import { FhirRule } from "./fhirRule.ts";
 import { Harmonise } from "./harmonise.ts";
 import { DicomSource, ImagesSource } from "./pictureSource.ts";
@@ -144,6 +145,7 @@ export const DatasetFile = z.strictObject({
   apiVersion: z.literal("consilium/v1"),
   kind: z.literal("Dataset"),
   source: Source.describe("Where the records lie."),
+  deidentify: TableRules.optional(),
   harmonise: Harmonise.default({}).describe(
     "Columns that studies call, measure or code otherwise, by the studies' names.",
   ),

@@ -25,6 +25,10 @@ export const PROBLEMS = {
     "records whose value is no number to convert",
     "Correct them, or recode them in the data set's file.",
   ],
+  "not-deidentified": [
+    "records whose date, age or ZIP code the rules of de-identification can't read",
+    "Write 2026-03-01, years, and five digits; or have the column removed.",
+  ],
   "scale-differs": ["records off the scale that the data set's file expects", "Check the unit, or the conversion."],
   "label-missing": ["records without a label", "Leave them out of the file, or add the label."],
   "unknown-label": ["records whose label is not one of the study's", "Map the codes to those of the study."],

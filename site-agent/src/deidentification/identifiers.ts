@@ -90,7 +90,7 @@ function isFreeText(text: string): boolean {
 }
 
 /** Words of a name: `dateOfBirth`, `DATE_OF_BIRTH` and `date of birth` alike. */
-function wordsOf(column: string): readonly string[] {
+export function wordsOf(column: string): readonly string[] {
   return column
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
@@ -109,9 +109,13 @@ const NAME_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
   ["name", / (first|last|family|given|middle|maiden|full|patient|sur|birth|doctor|physician) ?names? /],
   ["name", / (name|surname|forename|initials|vorname|nachname|prenom|apellido) /],
   ["place", / (address|street|city|town|village|county|zip|zip ?code|post ?code|postal|plz|strasse) /],
-  ["place", / (geo ?location|latitude|longitude|gps) /],
+  [
+    "place",
+    / (geo ?location|geo ?code|geo ?hash|latitude|longitude|gps|precinct|neighbou?rhood|census (tract|block)) /,
+  ],
   ["date", / (date|datetime|timestamp|dob|birth ?date|birthday|geburtsdatum|admitted on|died on) /],
   ["date", / (birth|death|admission|discharge|visit|diagnosis) (day|time|date) | (day|time) of (birth|death) /],
+  ["date", / (discharged on|born on|year of birth|birth year|geburtsjahr|sterbedatum|aufnahmedatum|entlassdatum) /],
   ["phone", / (phone|telephone|mobile|cell ?phone|tel) (no |nr |number )?$| (phone|telephone) /],
   ["fax", / fax | (tele)?fax (no|nr|number) /],
   ["social security number", / (ssn|social security|nhs (no|nr|number)|nino|national id|insee|passport|tax id) /],
@@ -151,6 +155,8 @@ const VALUE_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
     /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$|^(?:[0-9a-f]{0,4}:){4,7}[0-9a-f]{0,4}$/i,
   ],
   ["social security number", /^\d{3}-\d{2}-\d{4}$/],
+  ["place", /^\d{5}-\d{4}$/],
+  ["device number", /^(?:[0-9a-f]{2}-){5}[0-9a-f]{2}$/i],
   ["date", new RegExp(`^(?:${DATES.join("|")})(?:[T ].*)?$`, "i")],
   ["phone", /^\+[\d() /-]{7,20}$|^\(?\d{3}\)?[ -]\d{3}-\d{4}$/],
   ["account number", /^[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?$/],

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { tagText } from "../dicom/dataset.ts";
 import type { AttributeDeed } from "./dicomDeidentify.ts";
 import { DicomRules, REFUSALS } from "./dicomRules.ts";
+import { TableStatement } from "./tableReport.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -35,11 +36,14 @@ export const ReportStatement = z.strictObject({
 });
 export type ReportStatement = z.infer<typeof ReportStatement>;
 
-export const DeidentificationReport = z.strictObject({
-  statement: ReportStatement,
-  /** By the site's identity key; null where no site has its data folder here. */
-  signed: z.strictObject({ publicKey: z.string(), signature: z.string() }).nullable(),
-});
+/** By the site's identity key; null where no site has its data folder here. */
+const Signed = z.strictObject({ publicKey: z.string(), signature: z.string() }).nullable();
+const DicomReport = z.strictObject({ statement: ReportStatement, signed: Signed });
+type DicomReport = z.infer<typeof DicomReport>;
+const TableReport = z.strictObject({ statement: TableStatement, signed: Signed });
+export type TableReport = z.infer<typeof TableReport>;
+
+export const DeidentificationReport = z.union([DicomReport, TableReport]);
 export type DeidentificationReport = z.infer<typeof DeidentificationReport>;
 
 export const PROFILE_NAME = "DICOM PS3.15 2026c, Annex E, Basic Application Level Confidentiality Profile";
@@ -71,7 +75,7 @@ export class DeidentificationTally {
     return this.written.has(path);
   }
 
-  report(rules: DicomRules, signer: Signer | null): DeidentificationReport {
+  report(rules: DicomRules, signer: Signer | null): DicomReport {
     const deeds = [...this.deeds.values()].sort((a, b) => a.tag - b.tag);
     const statement = ReportStatement.parse({
       profile: PROFILE_NAME,
@@ -84,10 +88,13 @@ export class DeidentificationTally {
       attributes: deeds.map(({ tag, name, deed, count: times }) => ({ tag: tagText(tag), name, deed, count: times })),
       output: outputDigest(this.written),
     });
-    const signed =
-      signer === null ? null : { publicKey: signer.publicKey, signature: signStatement(signer, DOMAIN, statement) };
-    return { statement, signed };
+    return { statement, signed: signedBy(signer, statement) };
   }
+}
+
+export function signedBy(signer: Signer | null, statement: ReportStatement | TableStatement): z.infer<typeof Signed> {
+  if (signer === null) return null;
+  return { publicKey: signer.publicKey, signature: signStatement(signer, DOMAIN, statement) };
 }
 
 export function outputDigest(written: ReadonlyMap<string, string>): Digest {
@@ -99,8 +106,14 @@ export function isSignedBy({ statement, signed }: DeidentificationReport, public
   return signed?.publicKey === publicKey && verifyStatement(publicKey, DOMAIN, statement, signed.signature);
 }
 
+export function signatureLine(signed: z.infer<typeof Signed>): string {
+  return signed === null
+    ? "Not signed: no site has its data folder here."
+    : `Signed by the site's key ${signed.publicKey}`;
+}
+
 /** The report for people. */
-export function reportLines({ statement, signed }: DeidentificationReport): readonly string[] {
+export function reportLines({ statement, signed }: DicomReport): readonly string[] {
   const { read, written, dropped, patients, rules, attributes, uidsReplaced } = statement;
   const reasons: Readonly<Record<string, string>> = REFUSALS;
   return [
@@ -113,7 +126,7 @@ export function reportLines({ statement, signed }: DeidentificationReport): read
     ...attributes.map((one) => `${one.tag}  ${one.deed.padEnd(8)}  ${String(one.count).padStart(8)}  ${one.name}`),
     "",
     `SHA-256 of the output's list: ${statement.output}`,
-    signed === null ? "Not signed: no site has its data folder here." : `Signed by the site's key ${signed.publicKey}`,
+    signatureLine(signed),
     "What may still identify a person: faces and rare findings in the pictures themselves. See docs/deidentification.md.",
   ];
 }
