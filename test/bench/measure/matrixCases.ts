@@ -9,7 +9,7 @@ import { PYTHON_VARIABLE } from "./peers.ts";
 import { type BenchCase, skippedCase, timedCase } from "./report.ts";
 
 /** The genes of the papers' widest set. */
-const GENES = 25_160;
+export const GENES = 25_160;
 
 export interface MatrixCase {
   readonly name: string;
