@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
@@ -17,11 +18,13 @@ import { register } from "./datasets.ts";
 import { joinedSite } from "./joinedSite.test-support.ts";
 import { openNamed } from "./localFile.ts";
 import { type SanitizeOptions, sanitizeData } from "./sanitize.ts";
-import { labelRuleOf } from "./sanitizeMethod.ts";
+import { labelRuleOf, ownOptions } from "./sanitizeMethod.ts";
 import { add } from "./steward.ts";
 
 const SCHEMA = fileURLToPath(new URL("../../../shared/studies/heart/study.yaml", import.meta.url));
 const { document } = readStudyFile(SCHEMA);
+/** The same study's schema by itself. */
+const BARE = { schema: join(dirname(SCHEMA), "schema.yaml"), roles: { labelColumn: document.data.label.name } };
 
 let root = "";
 let records = "";
@@ -55,7 +58,7 @@ function signing(password: string) {
 
 function options(changes: Partial<SanitizeOptions> = {}): SanitizeOptions {
   return {
-    ...{ input: "heart", out: join(root, "out.csv"), schema: SCHEMA, labels: labelRuleOf("randomised:0.5") },
+    ...{ input: "heart", out: join(root, "out.csv"), schema: SCHEMA, roles: {}, labels: labelRuleOf("randomised:0.5") },
     ...{ method: "dct-laplace", epsilon: 1, promise: "record", coefficients: 8, clip: 3, delta: 1e-5 },
     ...{ records: undefined, isDryRun: false, steward: signing("right"), second: null },
     ...changes,
@@ -95,6 +98,22 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
     await writeFile(records, `${text}${text.trimEnd().split("\n").at(-1)}\n`);
     await expect(sanitized()).rejects.toEqual(failing("data/changed"));
     await writeFile(records, text);
+    expect(await ledger()).toEqual(before);
+  });
+
+  test("of keyed patients too, whose split wouldn't change: the charge is for the very records that were signed for", async () => {
+    const keyed = join(root, "keyed.csv");
+    const lines = (await readFile(records, "utf8")).trimEnd().split("\n");
+    const text = (more: string) =>
+      `${lines.map((line, i) => `${line},${i === 0 ? "who" : `p${i}${more}`}`).join("\n")}\n`;
+    await writeFile(keyed, text(""));
+    await register(context, "keyed", keyed);
+    const roles = { labelColumn: document.data.label.name, patientColumn: "who" };
+    const changes = { ...BARE, roles, input: "keyed", isDryRun: true };
+    await expect(sanitized(changes)).rejects.toEqual(failing("budget/no-cap"));
+    const before = await ledger();
+    await writeFile(keyed, text("x"));
+    await expect(sanitized({ ...changes, isDryRun: false })).rejects.toEqual(failing("data/changed"));
     expect(await ledger()).toEqual(before);
   });
 
@@ -159,6 +178,30 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
   });
 });
 
+describe("[SAN11] a name that somebody took meanwhile", () => {
+  test("is left to them; once they moved away the next run gives the paid file its name, and spends nothing", async () => {
+    const out = join(root, "taken.csv");
+    const say = (line: string) => {
+      if (line.startsWith("Each run is a charge")) writeFileSync(out, "theirs");
+    };
+    const changes = { out, epsilon: 0.1, labels: labelRuleOf("dropped") };
+    const taken = { ...context, output: { ...context.output, say } };
+    await expect(sanitizeData(taken, options(changes))).rejects.toThrow(
+      failing("sanitizer/not-named", "exists already"),
+    );
+    expect(await readFile(out, "utf8")).toBe("theirs");
+    const before = await ledger();
+    expect(before.all.at(-1)?.state).toBe("committed");
+    await rm(out);
+    await expect(sanitized(changes)).rejects.toThrow(failing("file/exists"));
+    const digest = createHash("sha256")
+      .update(await readFile(out))
+      .digest("hex");
+    expect(before.all.at(-1)?.result).toBe(digest);
+    expect(await ledger()).toEqual(before);
+  });
+});
+
 const Manifest = z.object({
   manifest: z.looseObject({ file: z.string(), charge: z.string(), statement: z.looseObject({ record: z.unknown() }) }),
   signature: z.string(),
@@ -192,6 +235,48 @@ describe("[SAN12] what has no figure for a record takes two stewards, and no cap
     const [, header] = /^(.*)\n/.exec(await readFile(out, "utf8")) ?? [];
     expect(header?.split(",")).not.toContain(document.data.label.name);
     expect(header?.split(",")).toContain(document.data.columns[0]?.name);
+  });
+});
+
+describe("[SAN13] options are those of the method, the schema and the stewards that there are", () => {
+  test("another method's option is refused by its name, with one's own", () => {
+    const own = (method: SanitizeOptions["method"], given: Parameters<typeof ownOptions>[2]) => () =>
+      ownOptions(method, 1, given);
+    expect(own("dct-laplace", { sampler: "exact" })).toThrow(/^--sampler: no option of dct-laplace\.$/);
+    expect(own("dct-laplace", { delta: 1e-5, seed: 1 })).toThrow(/^--seed and --delta: no option of dct-laplace\.$/);
+    expect(own("dct-metric", { dimensions: 3 })).toThrow(/--dimensions/);
+    expect(own("pixel-laplace", { clip: 1 })).toThrow(failing("sanitizer/option-of-another-method", "--clip"));
+    expect(own("projection", { firstClip: 1, coefficients: 2 })).toThrow(/^--coefficients and --first-clip/);
+    expect(own("projection", { clip: 1, delta: 1e-6 })()).toMatchObject({ promise: "record", delta: 1e-6, clip: 1 });
+    expect(own("dct-metric", { sampler: "floating-point", promise: "metric" })()).toMatchObject({ promise: "metric" });
+  });
+
+  test("a schema file alone, its label named, is read as the study that has it", async () => {
+    await sanitized({ isDryRun: true, input: records });
+    const before = said;
+    said = [];
+    await sanitized({ isDryRun: true, input: records, out: null, ...BARE });
+    expect(said).toEqual(before);
+  });
+
+  test.each([
+    ["without a label", { ...BARE, roles: {} }, /names no label/],
+    ["with a label that is none", { ...BARE, roles: { labelColumn: "age" } }, /no category column 'age'/],
+    ["with one role twice", { ...BARE, roles: { ...BARE.roles, patientColumn: "age" } }, /'age' is already column 1/],
+    ["roles of a study", { roles: { patientColumn: "age" } }, /is a study, which says itself/],
+    ["no file to write", { out: null }, /Without --out/],
+  ] as const)("%s is refused", async (_, changes, text) => {
+    await expect(sanitized({ out: join(root, "never.csv"), ...changes })).rejects.toThrow(text);
+  });
+
+  test("a dry run says that a second steward is missing, and refuses one who has no key or is the first", async () => {
+    const pixels = { isDryRun: true, method: "pixel-laplace", labels: labelRuleOf("dropped") } as const;
+    await sanitized(pixels);
+    expect(said.join("\n")).toContain("name the other one with --second NAME");
+    const second = (as: string | undefined) => sanitized({ ...pixels, second: { ...signing("second"), as } });
+    await expect(second("Dr. No")).rejects.toThrow(failing("steward/unknown"));
+    await expect(second("Dr. Bell")).rejects.toThrow(failing("steward/second-missing"));
+    await second("Dr. Koch");
   });
 });
 

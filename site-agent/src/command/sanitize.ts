@@ -9,14 +9,13 @@ import { signStatement } from "@consilium/shared/signing/ed25519";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { SiteName } from "@consilium/shared/units/identity";
-import { readStudyFile } from "@consilium/storage/studyFile";
 import { z } from "zod";
 import { contentOf, requireUnchanged } from "../contract/content.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { csvChunks } from "../sanitizer/csvTable.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
 import { DISCLOSURE_DOMAIN, SanitizeWords } from "../steward/statement.ts";
-import { readKeys } from "../storage/keys.ts";
+import { readKeys, sealedKeyOf } from "../storage/keys.ts";
 import { DatasetRecord } from "../storage/records.ts";
 import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf } from "./context.ts";
 import { describeReport, misfit } from "./contractReport.ts";
@@ -28,14 +27,17 @@ import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
 import { type Source, type Survey, survey } from "./sanitizeRead.ts";
 import { comparison, foretold } from "./sanitizeReport.ts";
+import { type ColumnRoles, contractIn } from "./sanitizeSchema.ts";
 import { noisedTable } from "./sanitizeWrite.ts";
 
 export interface SanitizeOptions extends MethodOptions {
   /** Name or path of a registered data set; with `isDryRun` any path. */
   readonly input: string;
-  readonly out: string;
-  /** Study file whose contract the data are read through. */
+  /** Null where nothing is to be written. */
+  readonly out: string | null;
+  /** Study file whose contract the data are read through, or a bare schema file, for which `roles` are. */
   readonly schema: string;
+  readonly roles: ColumnRoles;
   readonly labels: LabelRule;
   /** Records of one patient, beyond which they are left out; the contract's where it isn't given. */
   readonly records: number | undefined;
@@ -48,10 +50,12 @@ export interface SanitizeOptions extends MethodOptions {
 export async function sanitizeData(context: CommandContext, options: SanitizeOptions): Promise<void> {
   const { output } = context;
   const record = await registered(context, options);
-  if (!options.isDryRun) {
-    await requireFolderOf(options.out);
-    requireWritable(options.out);
-    await requireNewFile(context, options.out);
+  const { out, isDryRun } = options;
+  if (out === null && !isDryRun) throw noOut();
+  if (out !== null && !isDryRun) {
+    await requireFolderOf(out);
+    requireWritable(out);
+    await requireNewFile(context, out);
   }
   const source = await sourceOf(context, options, record);
   const { contract } = source;
@@ -71,7 +75,8 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   const purse = record === null ? null : await purseOf(context, record.dataset);
   const largest = () => (purse === null ? null : largestEpsilon(purse, options, options.labels, counts));
   if (purse !== null) for (const line of leftLines(purse, plan, largest)) output.say(line);
-  if (options.isDryRun || record === null) {
+  await requireSecond(context, options, plan.disclosed);
+  if (isDryRun || record === null || out === null) {
     output.result({ method: plan.method, statement, compared, events: plan.all }, [
       ...(output.isJson ? [] : ["Nothing was noised, written or spent."]),
     ]);
@@ -79,11 +84,11 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   }
   const words = wordsOf(record, plan, recordsPerPatient);
   await signed(context, options, words);
-  await finish(context, { options, record, source, surveyed, plan, statement, words });
+  await finish(context, { out, record, source, surveyed, plan, statement, words });
 }
 
 interface Spent {
-  readonly options: SanitizeOptions;
+  readonly out: string;
   readonly record: DatasetRecord;
   readonly source: Source;
   readonly surveyed: Survey;
@@ -93,7 +98,7 @@ interface Spent {
 }
 
 /** From here on the charge is spent, whatever happens: what fails says so. The file has its name once it is booked. */
-async function finish(context: CommandContext, { options, record, source, surveyed, plan, statement, words }: Spent) {
+async function finish(context: CommandContext, { out, record, source, surveyed, plan, statement, words }: Spent) {
   const { output } = context;
   const { charge, dataset } = words;
   // An answer that is lost may have been a yes: what may be paid for is kept.
@@ -101,8 +106,8 @@ async function finish(context: CommandContext, { options, record, source, survey
   try {
     const { identity } = await readKeys(context.folder);
     const { kept } = surveyed;
-    const table = await noisedTable({ source, kept, plan, out: options.out, say: output.say });
-    const file = writeWhole(options.out, csvChunks(table));
+    const table = await noisedTable({ source, kept, plan, out, say: output.say });
+    const file = writeWhole(out, csvChunks(table));
     await requireSame(record);
     const { site } = await askSite(context, { ask: "next-decision" }, z.object({ site: SiteName }));
     const about = {
@@ -114,19 +119,20 @@ async function finish(context: CommandContext, { options, record, source, survey
       records: kept.inOrder().length,
     };
     const { signed: manifest, text } = manifestText({ site, ...about }, identity);
-    const beside = writeWhole(manifestOf(options.out), [Buffer.from(`${text}\n`)]);
+    const beside = writeWhole(manifestOf(out), [Buffer.from(`${text}\n`)]);
     const closing = { ask: "commit-sanitizing", charge, result: file.digest } as const;
     mayBePaid = true;
     await askSite(context, closing, z.object({ charge: z.string() }));
     beside.place();
     file.place();
-    output.result({ out: options.out, ...manifest }, [
-      `Wrote ${options.out}, SHA-256 ${file.digest}, and ${manifestOf(options.out)}.`,
+    output.result({ out, ...manifest }, [
+      `Wrote ${out}, SHA-256 ${file.digest}, and ${manifestOf(out)}.`,
       `${dataset} has paid for it once (${charge}); whatever is computed from that file alone costs nothing more.`,
       runnable("Next: consilium-site budget show"),
     ]);
   } catch (cause) {
-    if (!mayBePaid) takeAway(options.out);
+    if (mayBePaid) throw notNamed(out, charge, cause);
+    takeAway(out);
     throw spentInVain(charge, cause);
   }
 }
@@ -159,14 +165,11 @@ async function registered(
 
 async function sourceOf(
   { folder }: CommandContext,
-  { input, schema, records }: SanitizeOptions,
+  { input, schema, roles, records }: SanitizeOptions,
   record: DatasetRecord | null,
 ): Promise<Source> {
-  const { document } = readStudyFile(schema);
-  const contract: DataContract = {
-    ...document.data,
-    maxRecordsPerPatient: records ?? document.data.maxRecordsPerPatient,
-  };
+  const data = contractIn(schema, roles);
+  const contract: DataContract = { ...data, maxRecordsPerPatient: records ?? data.maxRecordsPerPatient };
   if (record === null) return { path: input, contract, secret: operatingSystemRandom.bytes(32) };
   await requireUnchanged(record, contract);
   await requireSame(record);
@@ -199,7 +202,6 @@ async function signed(context: CommandContext, { steward, second }: SanitizeOpti
   const { output } = context;
   const { dataset, disclosed } = words;
   const what = disclosed.length === 0 ? "" : ` The ${disclosed.join(" and ")} leave UNPROTECTED; two stewards sign.`;
-  if (disclosed.length > 0 && second === null) throw secondMissing(disclosed);
   output.say(`Each run is a charge of its own, spent from now on, whatever becomes of the file.${what}`);
   const { signer } = await stewardOf(context, steward, `Sanitize ${dataset} and charge it?`);
   const other = disclosed.length === 0 || second === null ? null : await stewardOf(context, second, "Sign for it too?");
@@ -208,6 +210,32 @@ async function signed(context: CommandContext, { steward, second }: SanitizeOpti
       ? {}
       : { second: { steward: other.sealed.steward, signature: signStatement(other.signer, DISCLOSURE_DOMAIN, words) } };
   await decideAs(context, signer, () => ({ action: "sanitize", ...words, ...also }));
+}
+
+/** Where something leaves without a figure another steward is named, and known: a dry run tells what is amiss too. */
+async function requireSecond(
+  { folder, output }: CommandContext,
+  { isDryRun, steward, second }: SanitizeOptions,
+  disclosed: Plan["disclosed"],
+): Promise<void> {
+  if (disclosed.length === 0) return;
+  const missing = secondMissing(disclosed);
+  if (second === null) {
+    if (!isDryRun) throw missing;
+    output.say(`${missing.message} ${missing.remedy}`);
+    return;
+  }
+  const [one, other] = [await sealedKeyOf(folder, steward.as), await sealedKeyOf(folder, second.as)];
+  if (one.publicKey === other.publicKey) throw missing;
+}
+
+function noOut(): Failure {
+  return new Failure({
+    code: "sanitizer/no-out",
+    kind: "usage",
+    what: "Without --out there is no file to write.",
+    remedy: "Name a new one with --out FILE, or only look, with --dry-run.",
+  });
 }
 
 function secondMissing(disclosed: readonly string[]): Failure {
@@ -228,12 +256,25 @@ function changed({ dataset }: DatasetRecord): Failure {
   });
 }
 
+function notNamed(out: string, charge: ChargeId, cause: unknown): Failure {
+  return new Failure({
+    code: "sanitizer/not-named",
+    kind: cause instanceof Failure ? cause.kind : "fault",
+    what: `${whyOf(cause)} The charge ${charge} is spent; its file is whole, without its name yet (${out}.partial).`,
+    remedy: "Mend what was amiss and run it again with the same --out: a file that was paid for gets its name first.",
+    cause,
+  });
+}
+
+function whyOf(cause: unknown): string {
+  return cause instanceof Failure ? cause.message : String(cause);
+}
+
 function spentInVain(charge: ChargeId, cause: unknown): Failure {
-  const why = cause instanceof Failure ? cause.message : String(cause);
   return new Failure({
     code: "sanitizer/not-written",
     kind: cause instanceof Failure ? cause.kind : "fault",
-    what: `${why} The charge ${charge} is spent, and no file was finished for it.`,
+    what: `${whyOf(cause)} The charge ${charge} is spent, and no file was finished for it.`,
     remedy: "Mend what was amiss and run it again: that is a new charge.",
     cause,
   });

@@ -12,14 +12,14 @@ import {
   wholeNumber,
   yesOption,
 } from "./flags.ts";
-import type { MethodOptions } from "./sanitizeMethod.ts";
+import type { MethodOptions, OwnOptions } from "./sanitizeMethod.ts";
+import type { ColumnRoles } from "./sanitizeSchema.ts";
 
-interface SanitizeFlags extends StewardFlags, Omit<MethodOptions, "delta"> {
+interface SanitizeFlags extends StewardFlags, ColumnRoles, OwnOptions, Pick<MethodOptions, "method" | "epsilon"> {
   readonly in: string;
-  readonly out: string;
+  readonly out?: string;
   readonly schema: string;
   readonly labels: string;
-  readonly delta: number;
   readonly records?: number;
   readonly dryRun: boolean;
   readonly second?: string;
@@ -34,8 +34,11 @@ export function addSanitizeCommand(
 ): void {
   command(program, "sanitize", "noise a whole data set into a file, once, and charge it once (steward)")
     .requiredOption("--in <dataset>", "a registered data set, by its name or path; with --dry-run any path")
-    .requiredOption("--out <file>", "a new CSV file; FILE.sanitized.json beside it says how it was made, signed")
-    .requiredOption("--schema <file>", "study file: its columns' public ranges, label, patient key and split")
+    .option("--out <file>", "a new CSV file; FILE.sanitized.json beside it says how it was made, signed")
+    .requiredOption("--schema <file>", "study file, or a schema file alone: its columns' public ranges")
+    .option("--label-column <name>", "of a schema file alone: the category column that is the label")
+    .option("--patient-column <name>", "of a schema file alone: what tells patients apart; else a record is a patient")
+    .option("--split-column <name>", "of a schema file alone: the column with train and test, if there is one")
     .addOption(
       new Option("--method <name>", "how each record is noised, by itself")
         .choices(["dct-laplace", "dct-metric", "pixel-laplace", "projection"])
@@ -43,18 +46,19 @@ export function addSanitizeCommand(
     )
     .requiredOption("--epsilon <number>", "ε of the promise: of a record, a unit of distance, or a pixel", positive)
     .addOption(
-      new Option("--promise <what>", "what ε is of: any two records, or a unit of their L2 distance")
-        .choices(["record", "metric"])
-        .default("record"),
+      new Option(
+        "--promise <what>",
+        "what ε is of: any two records (unless told), or a unit of their L2 distance",
+      ).choices(["record", "metric"]),
     )
     .option("--coefficients <number>", "of the cosine transform, kept and noised; else 50 at most", positiveWhole)
     .option("--clip <number>", "public bound of a record's norm: L1 for dct-laplace, else L2", positive)
     .option("--first-clip <number>", "a bound of its own for the first coefficient, which is the mean", positive)
-    .addOption(new Option("--sampler <name>", "of dct-metric").choices(["exact", "floating-point"]).default("exact"))
+    .addOption(new Option("--sampler <name>", "of dct-metric; else exact").choices(["exact", "floating-point"]))
     .option("--labels <rule>", "randomised:E (charged), public (two stewards sign) or dropped", "randomised:1")
     .option("--dimensions <number>", "of a projection", positiveWhole)
     .option("--seed <number>", "of a projection, public", wholeNumber)
-    .option("--delta <number>", "δ at which a Gaussian's ε is stated", capDelta, 1e-5)
+    .option("--delta <number>", "δ at which a projection's ε is stated; else 1e-5", capDelta)
     .option("--records <number>", "most records of one patient, who pays for so many; else the schema's", positiveWhole)
     .option("--dry-run", "say what it would do and cost; nothing is noised or spent", false)
     .option("--second <name>", "the other steward, where something leaves without a figure for a record")
@@ -65,11 +69,17 @@ export function addSanitizeCommand(
     .addHelpText("after", HELP)
     .action(async (options: Shared & SanitizeFlags) => {
       const { sanitizeData } = await import("./sanitize.ts");
-      const { labelRuleOf } = await import("./sanitizeMethod.ts");
-      const { second, secondPasswordFile: passwordFile, yes: isSure } = options;
+      const { labelRuleOf, ownOptions } = await import("./sanitizeMethod.ts");
+      const { method, epsilon, second, secondPasswordFile: passwordFile, yes: isSure } = options;
+      const { promise, coefficients, clip, firstClip, sampler, dimensions, seed, delta } = options;
+      const own = { promise, coefficients, clip, firstClip, sampler, dimensions, seed, delta };
+      const { labelColumn, patientColumn, splitColumn } = options;
       await sanitizeData(context(options), {
-        ...options,
+        ...ownOptions(method, epsilon, own),
         input: options.in,
+        out: options.out ?? null,
+        schema: options.schema,
+        roles: { labelColumn, patientColumn, splitColumn },
         labels: labelRuleOf(options.labels),
         records: options.records,
         isDryRun: options.dryRun,

@@ -4,6 +4,7 @@ import {
   createReadStream,
   existsSync,
   fsyncSync,
+  linkSync,
   openSync,
   renameSync,
   rmSync,
@@ -11,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
 import { Digest } from "@consilium/shared/units/identity";
 import { unwritable } from "./localFile.ts";
@@ -22,12 +24,15 @@ export function manifestOf(file: string): string {
 
 /** Refuses a file that is there, or whose manifest is: one charge is for one file, and no file is replaced. */
 export function requireNew(file: string): void {
-  const there = [file, manifestOf(file)].find((path) => existsSync(path));
-  if (there === undefined) return;
-  throw new Failure({
+  const found = [file, manifestOf(file)].find((path) => existsSync(path));
+  if (found !== undefined) throw there(found);
+}
+
+function there(file: string): Failure {
+  return new Failure({
     code: "file/exists",
     kind: "usage",
-    what: `${there} exists already; a sanitized file replaces none.`,
+    what: `${file} exists already; a sanitized file replaces none.`,
     remedy: "Name a new file with --out.",
   });
 }
@@ -124,13 +129,38 @@ function taken(file: string): Failure {
   });
 }
 
+/** Links can't replace a file that somebody put there meanwhile, as renaming would. */
 function place(file: string): void {
-  if (existsSync(file)) requireNew(file);
-  renameSync(partial(file), file);
+  const left = partial(file);
+  try {
+    linkSync(left, file);
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    if (errno === "EEXIST") {
+      // A crash came between the two names.
+      if (markOf(file) !== markOf(left)) throw there(file);
+    } else if (errno !== null && NO_LINKS.has(errno)) {
+      reserve(file);
+      renameSync(left, file);
+    } else throw cause;
+  }
+  rmSync(left, { force: true });
   const folder = openSync(dirname(file), "r");
   try {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
+  }
+}
+
+/** What file systems without hard links say. */
+const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** An empty file of one's own under the name, which renaming may then replace. */
+function reserve(file: string): void {
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+  } catch (cause) {
+    throw errnoOf(cause) === "EEXIST" ? there(file) : cause;
   }
 }

@@ -19,6 +19,42 @@ export interface MethodOptions {
   readonly delta: number;
 }
 
+/** Options of a method that have been given; undefined: left to their defaults. */
+export type OwnOptions = {
+  readonly [Name in keyof Omit<MethodOptions, "method" | "epsilon">]?: MethodOptions[Name] | undefined;
+};
+
+const FLAGS = {
+  promise: "--promise",
+  coefficients: "--coefficients",
+  clip: "--clip",
+  firstClip: "--first-clip",
+  sampler: "--sampler",
+  dimensions: "--dimensions",
+  seed: "--seed",
+  delta: "--delta",
+} as const satisfies Readonly<Record<keyof OwnOptions, string>>;
+const NAMES = [
+  ...(["promise", "coefficients", "clip", "firstClip"] as const),
+  ...(["sampler", "dimensions", "seed", "delta"] as const),
+];
+
+const OWN: Readonly<Record<SanitizerMethod["method"], readonly (keyof OwnOptions)[]>> = {
+  "dct-laplace": ["promise", "coefficients", "clip", "firstClip"],
+  "dct-metric": ["promise", "coefficients", "clip", "firstClip", "sampler"],
+  "pixel-laplace": [],
+  projection: ["promise", "clip", "dimensions", "seed", "delta"],
+};
+
+const DELTA = 1e-5;
+
+/** All options of a method. One that is another method's is refused: it would be taken for one that was heeded. */
+export function ownOptions(method: SanitizerMethod["method"], epsilon: number, own: OwnOptions): MethodOptions {
+  const strange = NAMES.filter((name) => own[name] !== undefined && !OWN[method].includes(name));
+  if (strange.length > 0) throw notOwn(method, strange);
+  return { ...own, method, epsilon, promise: own.promise ?? "record", delta: own.delta ?? DELTA };
+}
+
 /** The genomics paper's number of coefficients. */
 const COEFFICIENTS = 50;
 
@@ -99,6 +135,16 @@ function required(clip: number | undefined, method: string): number {
     kind: "usage",
     what: `Without a clip ${method} has no figure for a record.`,
     remedy: "State one with --clip B: public, from knowledge of the field, never from these data.",
+  });
+}
+
+function notOwn(method: SanitizerMethod["method"], strange: readonly (keyof OwnOptions)[]): Failure {
+  const own = OWN[method].map((name) => FLAGS[name]);
+  return new Failure({
+    code: "sanitizer/option-of-another-method",
+    kind: "usage",
+    what: `${strange.map((name) => FLAGS[name]).join(" and ")}: no option of ${method}.`,
+    remedy: own.length === 0 ? `Leave it out; ${method} has none but --epsilon.` : `Its own are ${own.join(", ")}.`,
   });
 }
 

@@ -188,6 +188,20 @@ describe("[DAT19] matrices of text and Parquet are the numbers that were written
     connection.closeSync();
   });
 
+  test("gene by gene, a number that float32 can't hold is refused with its place; the greatest that it can is read", async () => {
+    const rows = (value: string) => file("csv", `,a,b,c\ng0,1,2,3\ng1,4,${value},6\n`);
+    const keys = "orientation: genes-by-samples";
+    for (const value of ["1e39", "-1e300"]) {
+      const path = dataset(rows(value), keys, ["a", "b", "c"], true);
+      await expect(read(path, ["g0", "g1"])).rejects.toMatchObject({
+        code: "data/matrix-number",
+        message: expect.stringContaining("Gene 2 of sample 2"),
+      });
+    }
+    const path = dataset(rows("3.4028234663852886e38"), keys, ["a", "b", "c"], true);
+    expect(await read(path, ["g1"])).toEqual([[4], [(2 - 2 ** -23) * 2 ** 127], [6]]);
+  });
+
   test("a matrix of genes by samples that is wider than a block is turned block by block", async () => {
     const [genes, samples] = [9000, 2000];
     const header = Buffer.from(`{'descr': '|u1', 'fortran_order': False, 'shape': (${genes}, ${samples}), }\n`);

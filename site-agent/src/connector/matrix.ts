@@ -183,8 +183,10 @@ async function* geneLines({ matrix, annotations, sampleNames, blockBytes }: Part
     const to = Math.min(matrix.width, from + samplesPerBlock);
     const width = to - from;
     const block_GS = new Float32Array(genes.length * width);
-    for await (const { index, values } of matrix.lines(from, to, new Set(genes)))
+    for await (const { index, values } of matrix.lines(from, to, new Set(genes))) {
+      requireFloat32(values, index, from);
       block_GS.set(values, (columnOf.get(index) ?? 0) * width);
+    }
     const step = chunkRows(places.length);
     for (let start = from; start < to; start += step) {
       const known = Array.from({ length: Math.min(step, to - start) }, (_, i) => join.of(start + i, null));
@@ -200,6 +202,19 @@ async function* geneLines({ matrix, annotations, sampleNames, blockBytes }: Part
     }
   }
   join.finish(matrix.width);
+}
+
+const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
+
+/** A finite number that float32 can't hold would become infinite without a word. */
+function requireFloat32(values: Float64Array, gene: number, from: number): void {
+  const sample = values.findIndex((value) => Math.abs(value) > FLOAT32_MAX && Number.isFinite(value));
+  if (sample < 0) return;
+  throw unreadableData(
+    "matrix-number",
+    `Gene ${gene + 1} of sample ${from + sample + 1} is a number beyond 3.4e38, which is no measurement.`,
+    "Correct it, or leave it empty where it is missing.",
+  );
 }
 
 function chunkRows(width: number): number {

@@ -16,9 +16,9 @@ export function writeDecimal(value: number, bytes: Uint8Array, at: number): numb
   let decimals = DIGITS - 1;
   if (magnitude >= 1) while (magnitude >= (POWERS[DIGITS - decimals] ?? 0)) decimals -= 1;
   else while (magnitude * (POWERS[decimals] ?? 0) < BEYOND / 10) decimals += 1;
-  let digits = Math.round(magnitude * (POWERS[decimals] ?? 0));
+  let digits = Math.round(magnitude * (POWERS[decimals] ?? 0)) | 0;
   while (decimals > 0 && digits % 10 === 0) {
-    digits /= 10;
+    digits = (digits / 10) | 0;
     decimals -= 1;
   }
   let end = at;
@@ -37,7 +37,8 @@ export function writeDecimal(value: number, bytes: Uint8Array, at: number): numb
 
 /** The last digit goes to its place; the others are given back. */
 function digitTo(bytes: Uint8Array, place: number, digits: number): number {
-  const rest = Math.trunc(digits / 10);
+  // Below 2³¹, so this is the whole part.
+  const rest = (digits / 10) | 0;
   bytes[place] = ZERO + digits - 10 * rest;
   return rest;
 }
