@@ -25,7 +25,7 @@ function timeOf(one: BenchCase): string {
 }
 
 function memoryOf(one: BenchCase): string {
-  return one.skipped === null ? `${figure(Math.round(one.peakRssMiB))} MiB` : "";
+  return one.skipped === null ? `${Math.round(one.peakRssMiB).toLocaleString("en-US")} MiB` : "";
 }
 
 function besideOf({ reference }: BenchCase, peer: BenchCase | undefined): string {
