@@ -13,7 +13,7 @@ const SEEDS_PER_LINE = 50;
 const REMEMBERED = [32, 56, 143];
 /**
  * A site that took charges over from the coordinator did not note the head that they came with; one that had accepted a
- * loss could not take what the coordinator counted since.
+ * loss could not take what the coordinator counted since (restoreStory.test.ts tells that by itself).
  */
 const REMEMBERED_WITH_STEWARDS = [45, 253];
 const isLong = process.env.CONSILIUM_LEDGER_COMMANDS !== undefined;

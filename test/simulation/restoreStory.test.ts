@@ -57,11 +57,13 @@ describe("[LED13] a site's copy in which a loss is accepted already, put back af
     expect(await site.accept()).toMatchObject({ recovered: 1, accepted: [{ lost: { sequence: 5 } }] });
     site.copyTo(join(folder, "accepted"));
 
-    // Another copy grows past the head that the coordinator saw: it is asked for a round, and finds its loss by that.
+    // Another copy grows past the head that the coordinator saw, which starts anew and knows no more that it was apart:
+    // the site is asked for a round, and finds its loss by that.
     await putBack("before");
     site.disconnect();
     for (const epsilon of [2.9, 2.8, 2.7, 2.6, 2.5])
       expect(site.change(CapChange.parse({ of: "data-set", epsilon, delta: DELTA }), statement)).toBeNull();
+    await coordinator.crash();
     await connected();
     expect(round(2)).toBe("ledger/forked");
 

@@ -44,10 +44,11 @@ function ledgerWith(bodies: readonly LedgerBody[]) {
   };
 }
 
-describe("a ledger that a site put back from an older copy, and that grew since", () => {
+describe("[LED10] a ledger that a site put back from an older copy, and that grew since", () => {
   const seen = ledgerOf(4, 3, 2);
   let close: () => void;
   let sent: CoordinatorMessage[];
+  let joined: SiteName[];
   let restores: Restores;
   let witnessed: () => unknown;
   let sanitized: () => unknown[];
@@ -67,6 +68,7 @@ describe("a ledger that a site put back from an older copy, and that grew since"
       signer,
     );
     sent = [];
+    joined = [];
     restores = new Restores({
       ledger,
       logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -75,7 +77,7 @@ describe("a ledger that a site put back from an older copy, and that grew since"
         sent.push(message);
         return { type: "accepted" };
       },
-      onJoined: () => undefined,
+      onJoined: (name) => void joined.push(name),
       now,
     });
     witnessed = () => ledger.witnessed(site);
@@ -103,6 +105,22 @@ describe("a ledger that a site put back from an older copy, and that grew since"
     expect(restores.accept("lead", "the disk broke").waiting).toMatchObject([
       { site, what: expect.stringContaining("it lacks entry 3") },
     ]);
+  });
+
+  test("is apart over links, however it grew, until its ledger is told: one that holds what we saw joins", () => {
+    restores.stands(site, { own: ledgerOf(4).signed, held: null });
+    const tell = (again: ReturnType<typeof ledgerOf>): void => {
+      restores.stands(site, { own: again.signed, held: null });
+      expect(restores.isApart(site)).toBe(true);
+      restores.begin(site);
+      for (const { bytes, ...part } of again.parts) restores.told(site, part, bytes);
+    };
+    tell(ledgerOf(4, 3, 1, 0.5));
+    expect([restores.isApart(site), joined, witnessed()]).toEqual([true, [], seen.signed.head]);
+    const newest = ledgerOf(4, 3, 2, 1);
+    tell(newest);
+    expect([restores.isApart(site), joined, witnessed()]).toEqual([false, [site], newest.signed.head]);
+    expect(sent.at(-1)).toEqual({ type: "ledgers-differ", yours: null, ours: null });
   });
 
   test("what was sanitized is not taken from it unsigned: it could never be told back", () => {

@@ -71,7 +71,10 @@ export class Restores {
     const isForgone = seen !== undefined && forgone !== undefined && headKey(seen) === headKey(forgone);
     const isOther = seen?.sequence === own.head.sequence && headKey(seen) !== headKey(own.head);
     const isBehind = seen !== undefined && (own.head.sequence < seen.sequence || isOther);
-    const yours = seen !== undefined && (isBehind || isForgone) ? seen : null;
+    // What it lacked at an earlier link no number shows once it grew: only its whole ledger does.
+    const before = this.#apart.get(site)?.yours ?? null;
+    const isUntold = before !== null && headKey(before) !== headKey(own.head);
+    const yours = seen !== undefined && (isBehind || isForgone || isUntold) ? seen : null;
     const lost = ledger.siteHolds(site, held?.head ?? null);
     if (lost !== null) logger.error(lost.code.replace("/", "-"), { site, holds: held?.head.sequence ?? 0 });
     if (isBehind) logger.warn("ledger-site-behind", { site, sequence: own.head.sequence, known: seen.sequence });
@@ -89,13 +92,18 @@ export class Restores {
 
   /** Tells a connected site what keeps it out, and asks for its ledger. */
   begin(site: SiteName): void {
-    const apart = this.#apart.get(site);
-    if (apart === undefined) return;
+    if (!this.isApart(site)) return;
     this.#coming.set(site, new ToldParts());
-    const { send } = this.#options;
-    const { yours, ours } = apart;
+    this.#tellStanding(site);
+    this.#watch(site, this.#options.send(site, { type: "ledger-wanted" }));
+  }
+
+  /** What keeps a site out by now, or that the ledgers join. */
+  #tellStanding(site: SiteName): void {
+    const { send, onJoined } = this.#options;
+    const { yours = null, ours = null } = this.#apart.get(site) ?? {};
     this.#watch(site, send(site, { type: "ledgers-differ", yours, ours }));
-    this.#watch(site, send(site, { type: "ledger-wanted" }));
+    if (!this.isApart(site)) onJoined(site);
   }
 
   /** A part of the ledger that we asked for; with the last one its charges are taken over. */
@@ -114,14 +122,13 @@ export class Restores {
     // What was sanitized a site tells by itself, each charge signed, so that it can be told back: never unsigned.
     const taken = chargesToRecover(ledger.state(), { ...told.state, sanitizings: new Map() }, site);
     // With their head, so that a site that loses them later is found to have.
-    const yours = apart.yours ?? (seen === undefined || holdsHead(told.state, seen) ? null : seen);
+    const yours = seen === undefined || holdsHead(told.state, seen) ? null : seen;
     const isNewer = yours === null && told.header.head.sequence > (seen?.sequence ?? -1);
     ledger.append([...taken, ...(isNewer ? [witnessBody(told)] : [])]);
     logger.info("ledger-charges-taken", { site, charges: taken.length });
-    this.#apart.set(site, { ...apart, yours, told });
-    // Put back and grown past what we saw: no number tells that, only the whole ledger.
-    if (yours === apart.yours) return;
-    this.#watch(site, this.#options.send(site, { type: "ledgers-differ", yours, ours: apart.ours }));
+    this.#note(site, { ...apart, yours, told });
+    // Put back and grown past what we saw, or its newest copy is back: no number tells that, only the whole ledger.
+    if (yours !== apart.yours) this.#tellStanding(site);
   }
 
   /** Tells a site that is apart what our ledger says of it, each entry proved under our signed head. */
@@ -129,10 +136,8 @@ export class Restores {
     if (!this.isApart(site) || this.#telling.has(site)) throw notAsked(site);
     this.#requireSeldom(site);
     this.#telling.add(site);
-    this.#watch(
-      site,
-      this.#tell(site).finally(() => this.#telling.delete(site)),
-    );
+    const telling = this.#tell(site).finally(() => this.#telling.delete(site));
+    this.#watch(site, telling);
   }
 
   /** Rounds go on meanwhile: a long ledger is read a page at a time, up to the head that is told. */
@@ -193,12 +198,8 @@ export class Restores {
     this.#note(site, { ...apart, yours: isYoursOver ? null : yours });
     for (const { lost } of bodies) logger.info("restore-accepted", { site, writer: lost.writer, entry: lost.sequence });
     if (bodies.length === 0) return bodies;
-    if (this.isApart(site)) {
-      this.begin(site);
-      return bodies;
-    }
-    this.#watch(site, this.#options.send(site, { type: "ledgers-differ", yours: null, ours: null }));
-    this.#options.onJoined(site);
+    if (this.isApart(site)) this.begin(site);
+    else this.#tellStanding(site);
     return bodies;
   }
 
