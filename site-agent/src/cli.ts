@@ -24,6 +24,7 @@ import {
 } from "./command/flags.ts";
 import { addLedgerCommands } from "./command/ledgerCommands.ts";
 import { outputTo, rememberFolder, reportFailure } from "./command/output.ts";
+import { addRecordsRelease } from "./command/recordsCommand.ts";
 import { addSanitizeCommand } from "./command/sanitizeCommand.ts";
 import { addBudgetDecisions, addStewardCommands, addStudyDecisions } from "./command/stewardCommands.ts";
 import { dataFolder } from "./storage/folder.ts";
@@ -171,6 +172,7 @@ command(dataCommands, "pictures [name]", "decoded pictures that are kept of data
 addDataReport(dataCommands, outputOf);
 addSanitizeCommand(program, command, context);
 addDeidentify(dataCommands, command, context, stopSignal);
+addRecordsRelease(dataCommands, command, context);
 
 const studyCommands = program.command("study").description("studies proposed to this site");
 command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>

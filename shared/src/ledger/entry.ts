@@ -198,6 +198,19 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     /** Its site's own over what it did (`SANITIZING_DOMAIN`), where that told it: to be shown to a site that lost it. */
     signature: Signature.optional(),
   }),
+  /** Sanitized records left the site, without patients' keys, by its steward's signature. Costs nothing more. */
+  z.strictObject({
+    kind: z.literal("records-released"),
+    site: SiteName,
+    dataset: DatasetId,
+    /** The sanitizer's charge that made them. */
+    charge: ChargeId,
+    /** Digest of the file that was handed out. */
+    file: Digest,
+    by: z.array(StewardName).min(1).max(2),
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+    statement: Digest,
+  }),
   /** Another party's head as it was shown to us, with its signature. */
   z.strictObject({ kind: z.literal("head-witnessed"), head: LedgerHead, signature: Signature }),
   /**

@@ -2,7 +2,7 @@ import { Failure } from "../failure/failure.ts";
 import { promiseFault } from "../sanitizer/promise.ts";
 import type { ApprovalStatement } from "../study/approval.ts";
 import type { StudyDocument } from "../study/document.ts";
-import { approvalOf, type LedgerState, type ReservedBody, type SanitizingBody } from "./state.ts";
+import { approvalOf, type LedgerState, type RecordsReleased, type ReservedBody, type SanitizingBody } from "./state.ts";
 
 /**
  * Throws `ledger/not-sanitized` for a charge that claims to cost nothing, unless its site approved the study with a
@@ -18,6 +18,19 @@ export function requireSanitized(state: LedgerState, { charge, site, dataset, pa
     what: `Charge ${charge} would cost nothing, and no sanitizer's charge of ${dataset} stands behind it.`,
     remedy: `Approve study ${study} with the sanitized file: consilium-site study approve ${study} --sanitized FILE`,
     fields: { charge, site, dataset, study },
+  });
+}
+
+/** Throws `ledger/not-sanitized` unless the records that left were made by a charge of this data set whose file was closed. */
+export function requireMade(state: LedgerState, { charge, site, dataset }: RecordsReleased): void {
+  const made = state.sanitizings.get(charge);
+  if (made?.state === "committed" && made.body.site === site && made.body.dataset === dataset) return;
+  throw new Failure({
+    code: "ledger/not-sanitized",
+    kind: "refused",
+    what: `No finished file of ${dataset} was made by the charge ${charge}: none of it may leave.`,
+    remedy: "See what was made: consilium-site budget show",
+    fields: { charge, site, dataset },
   });
 }
 

@@ -9,7 +9,7 @@ import { checkNewer, isOwnRestore } from "./heads.ts";
 import { checkAffordable, checkWholeAffordable } from "./limit.ts";
 import { bytesOf } from "./merkle.ts";
 import { giveNotices } from "./notice.ts";
-import { requireSanitized } from "./postProcessing.ts";
+import { requireMade, requireSanitized } from "./postProcessing.ts";
 import {
   type CapSet,
   type Charge,
@@ -110,6 +110,9 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
     }
     case "recovered":
       return inOrder(recover(state, body), noticesOn(state, body, entry));
+    case "records-released":
+      requireMade(state, body);
+      return () => undefined;
     case "head-witnessed":
       checkNewer(state.witnessed.get(body.head.writer), body.head);
       return put(state.witnessed, body.head.writer, body.head);

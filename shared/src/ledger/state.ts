@@ -19,6 +19,7 @@ export type StudyApproved = BodyOf<"study-approved">;
 export type ReservedBody = BodyOf<"reserved">;
 export type RecoveredBody = BodyOf<"recovered">;
 export type SanitizingBody = BodyOf<"sanitizing">;
+export type RecordsReleased = BodyOf<"records-released">;
 export type RestoreAccepted = BodyOf<"restore-accepted">;
 
 export type ChargeState = "reserved" | "acting" | "committed" | "cancelled";

@@ -1,4 +1,6 @@
 import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isThere } from "@consilium/certs/files";
 import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
 import type { Shared } from "./flags.ts";
@@ -46,9 +48,14 @@ Rules of DICOM files:
         : (await import("./deidentify.ts")).deidentify;
       await run(context(options), named, stopSignal());
     });
-  command(data, "verify <folder>", "hold de-identified copies against their report")
+  command(data, "verify <folder>", "hold de-identified copies, or released records, against what was signed")
     .option("--key <key>", "the site's public key; without it, that of the data folder")
     .action(async (folder: string, options: Shared & { key?: string }) => {
+      const { RELEASE_FILE } = await import("../sanitizer/recordsRelease.ts");
+      if (await isThere(join(folder, RELEASE_FILE))) {
+        const { verifyRecords } = await import("./recordsVerify.ts");
+        return verifyRecords(context(options), folder, options.key);
+      }
       const { verifyDeidentified } = await import("./deidentify.ts");
       await verifyDeidentified(context(options), folder, options.key);
     });

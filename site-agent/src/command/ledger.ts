@@ -149,6 +149,7 @@ const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
 
 function detail(body: LedgerEntry["body"]): string {
   if (body.kind === "sanitizing") return `${body.charge} on ${body.dataset}: ${sanitizingWords(body)}`;
+  if (body.kind === "records-released") return `${body.charge}, by ${body.by.join(" and ")}: ${body.reason}`;
   if ("charge" in body) return body.charge;
   if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
   if (body.kind === "study-cap-set") return `${body.study} on ${body.dataset}: ${body.epsilon ?? "lifted"}`;

@@ -1,5 +1,6 @@
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { ChargeId } from "@consilium/shared/ledger/entry";
+import { LabelRule, SanitizerMethod } from "@consilium/shared/sanitizer/method";
 import type { SanitizerStatement } from "@consilium/shared/sanitizer/statement";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import type { DataContract } from "@consilium/shared/study/contract";
@@ -20,9 +21,17 @@ export const SignedManifest = z.object({
     dataset: DatasetId,
     charge: ChargeId,
     file: Digest,
+    method: SanitizerMethod,
+    labels: LabelRule,
+    recordsPerPatient: z.number().int().positive(),
+    disclosed: z.array(z.enum(["features", "labels"])),
+    columns: z.strictObject({ patient: z.string().nullable(), split: z.string().nullable(), label: z.string() }),
+    statement: z.looseObject({ sentences: z.array(z.string()) }),
   }),
   signature: Signature,
 });
+
+export type SignedManifest = z.infer<typeof SignedManifest>;
 
 export interface Written {
   readonly site: SiteName;
@@ -49,6 +58,7 @@ export function manifestText({ site, words, contract, plan, statement, file, rec
     file,
     records,
     contract: digestOfJson(contract),
+    columns: { patient: contract.patient ?? null, split: contract.split ?? null, label: contract.label.name },
     method,
     labels,
     recordsPerPatient,

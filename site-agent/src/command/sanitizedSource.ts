@@ -20,6 +20,7 @@ import { MANIFEST_DOMAIN, SignedManifest } from "./sanitizeManifest.ts";
 export interface PaidFile {
   readonly path: string;
   readonly charge: ChargeId;
+  readonly manifest: SignedManifest["manifest"];
 }
 
 /**
@@ -46,7 +47,7 @@ export async function paidFile(
   if (made === undefined) throw notPaid(path, `the ledger has no charge ${manifest.charge}`);
   // After a restore the charge may be known by its signature alone, without what closed it.
   if (made.file !== null && made.file !== digest) throw notPaid(path, `charge ${manifest.charge} made another file`);
-  return { path, charge: manifest.charge };
+  return { path, charge: manifest.charge, manifest };
 }
 
 /**
@@ -102,7 +103,7 @@ function trainingOnly(patients: PreparedPatients): PreparedPatients {
   };
 }
 
-async function readManifest(path: string): Promise<z.infer<typeof SignedManifest>> {
+async function readManifest(path: string): Promise<SignedManifest> {
   const beside = manifestOf(path);
   const text = await readFile(beside, "utf8").catch(() => null);
   if (text === null) throw notPaid(path, `there is no manifest ${beside} beside it`);

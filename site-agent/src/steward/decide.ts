@@ -24,6 +24,7 @@ import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
 import { capBody, openRaise, requireLowering, requireRaise, requireStanding } from "./capDecision.ts";
 import type { Effect } from "./effect.ts";
+import { recordsEffect } from "./recordsDecision.ts";
 import { sanitizeEffect } from "./sanitizeDecision.ts";
 import { type SignedStatement, type StewardAction, type StewardStatement, verifyDecision } from "./statement.ts";
 import { stewardEffect } from "./stewardDecision.ts";
@@ -103,6 +104,8 @@ function effectOf(
       const stewards = records.stewards();
       return sanitizeEffect(decision, requireDataset(records, decision.dataset), { site, stewards }, { by, statement });
     }
+    case "release-records":
+      return recordsEffect(decision, options, { by, statement });
     case "counter-offer":
       return counterOffer(options, decision);
     case "freeze": {

@@ -37,6 +37,18 @@ export type SanitizeWords = z.infer<typeof SanitizeWords>;
 const SecondSignature = z.strictObject({ steward: StewardName, signature: Signature });
 export const DISCLOSURE_DOMAIN = "unprotected-disclosure";
 
+/** What stewards sign for when sanitized records leave: which, made by which charge, and why. */
+export const RecordsWords = z.strictObject({
+  site: SiteName,
+  dataset: DatasetId,
+  charge: ChargeId,
+  /** Digest of the file that is handed out. */
+  file: Digest,
+  reason,
+});
+export type RecordsWords = z.infer<typeof RecordsWords>;
+export const RECORDS_DOMAIN = "records-release";
+
 /** What a steward can decide; nobody else at the hospital can. */
 export const StewardAction = z.discriminatedUnion("action", [
   /** `signature`: the steward's over `approval` alone, as it goes to the coordinator. */
@@ -76,6 +88,13 @@ export const StewardAction = z.discriminatedUnion("action", [
   }),
   /** A data set noised once; `charge` names it for ever. `second` where something leaves without a figure for a record. */
   z.strictObject({ action: z.literal("sanitize"), ...SanitizeWords.shape, second: SecondSignature.optional() }),
+  /** Sanitized records leave the site; the signatures are over the words alone, as they stand beside the records. */
+  z.strictObject({
+    action: z.literal("release-records"),
+    words: RecordsWords,
+    signature: Signature,
+    second: SecondSignature.optional(),
+  }),
   /** Withdraws an approval: from now on the site declines the study's rounds. */
   z.strictObject({ action: z.literal("veto"), study: StudyName, studyDigest: Digest, reason }),
 ]);

@@ -58,6 +58,11 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
         what: body.from === undefined ? "sanitizing" : "sanitizing, told",
         details: `${body.site}, ${body.dataset}: ${[...body.events.map(eventText), ...disclosedText(body.disclosure)].join("; ")}`,
       };
+    case "records-released":
+      return {
+        what: "records released",
+        details: `${body.site}, ${body.dataset}: made by ${body.charge}, signed by ${body.by.join(" and ")}: ${body.reason}`,
+      };
     case "head-witnessed":
       return { what: "head witnessed", details: `${body.head.writer}, entry ${body.head.sequence}` };
     case "restore-accepted":
