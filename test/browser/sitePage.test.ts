@@ -5,8 +5,17 @@ import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
 import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { discreteLaplaceEvent } from "@consilium/shared/mechanism/discreteLaplace";
+import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
+import { studyDigest } from "@consilium/shared/study/digest";
+import { StudyDocument } from "@consilium/shared/study/document";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { type JoinedSite, joinedSite, PASSWORD } from "@consilium/site-agent/command/joinedSite.test-support";
+import {
+  heartStudy,
+  inDatabase,
+  type JoinedSite,
+  joinedSite,
+  PASSWORD,
+} from "@consilium/site-agent/command/joinedSite.test-support";
 import { add } from "@consilium/site-agent/command/steward";
 import { openSite } from "@consilium/site-agent/control/site";
 import { type RunningPage, servePage } from "@consilium/site-agent/http/server";
@@ -209,6 +218,42 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     await page.getByLabel("Search").fill("cap-set");
     await page.getByText(/^4 of \d+ entries/).waitFor();
     expect(new URL(page.url()).searchParams.get("find")).toBe("cap-set");
+  });
+
+  test("a study on sanitized records is approved with their file, which the command looks at first", async () => {
+    const { clippingNorm, samplingRate, delta } = heartStudy.privacy;
+    const { audit } = heartStudy;
+    const document = StudyDocument.parse({
+      ...heartStudy,
+      name: "on-sanitized",
+      privacy: {
+        ...{ mechanism: "sanitized", sanitized: { promise: "record", epsilon: 20 } },
+        ...{ epsilon: 2, delta, clippingNorm, samplingRate },
+      },
+      evaluation: { ...heartStudy.evaluation, epsilon: 0.1 },
+      audit: { ...audit, epsilon: { members: 0.1, nonMembers: 0.1 } },
+    });
+    const digest = studyDigest(document);
+    await inDatabase(site.root, (known) =>
+      known.insertProposal(
+        document,
+        digest,
+        signStatement(signerOf(new Uint8Array(32).fill(3)), "any", document),
+        "2026-01-02T00:00:00Z",
+      ),
+    );
+    const page = await open();
+    await page.getByRole("link", { name: "Requests" }).click();
+    const request = page.getByRole("region", { name: "on-sanitized", exact: true });
+    await request.getByText("on sanitized records, q =").waitFor();
+    await request.getByRole("button", { name: "Approve" }).click();
+    const dialog = page.getByRole("dialog", { name: "Approve on-sanitized on heart" });
+    const button = dialog.getByRole("button", { name: "Approve", exact: true });
+    await dialog.getByLabel("The steward's password").and(page.locator("input")).fill(PASSWORD);
+    expect(await button.isDisabled()).toBe(true);
+    await dialog.getByLabel("Sanitized file").fill(site.records);
+    await button.click();
+    await dialog.getByRole("alert").getByText("can't stand in for the data set: there is no manifest").waitFor();
   });
 
   test.each(["/", "/requests", "/ledger"])(

@@ -30,7 +30,7 @@ async function run(context: CommandContext, decision: Decision): Promise<void> {
   const steward = stewardOf(decision);
   switch (decision.action) {
     case "approve":
-      return approve(context, decision.study, { dataset: decision.dataset, steward });
+      return approve(context, decision.study, { dataset: decision.dataset, sanitized: decision.sanitized, steward });
     case "refuse":
       return reject(context, decision.study, { reason: decision.reason, steward });
     case "counter-offer": {

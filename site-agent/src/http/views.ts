@@ -102,7 +102,15 @@ const cap = { dataset: DatasetId, from: CapChange, change: CapChange, reason };
  */
 export const Decision = z.discriminatedUnion("action", [
   /** By the first steward, whose key the consortium knows. */
-  z.strictObject({ action: z.literal("approve"), ...onStudy, dataset: DatasetId, after: z.number(), password }),
+  z.strictObject({
+    action: z.literal("approve"),
+    ...onStudy,
+    dataset: DatasetId,
+    after: z.number(),
+    /** Path of the data set's sanitized file, where the study trains on such. */
+    sanitized: z.string().min(1).max(4096).optional(),
+    password,
+  }),
   z.strictObject({ action: z.literal("refuse"), ...onStudy, reason, ...by }),
   z.strictObject({
     action: z.literal("counter-offer"),

@@ -1,5 +1,5 @@
 import { deltaText, epsilonText } from "@consilium/page/figures/format";
-import { NumberInput, Text } from "@mantine/core";
+import { NumberInput, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { RequestView } from "../../../src/http/views.ts";
 import { useSession } from "../live/queries.ts";
@@ -12,16 +12,28 @@ export function Approve({ request, quote }: { readonly request: RequestView; rea
   const { dataset, before, after, refusal } = quote;
   const { name, digest } = request.study;
   const steward = useSession().data?.steward;
+  const [typed, setTyped] = useState("");
   if (after === null) return null;
+  const isOnSanitized = request.noiseMultiplier === null;
+  const sanitized = isOnSanitized ? { sanitized: typed.trim() } : {};
   return (
     <Confirm
       title={`Approve ${name} on ${dataset}`}
       label="Approve"
       isDisabled={refusal !== null}
       who={steward === undefined ? [] : [steward]}
-      decision={({ password }) => ({ action: "approve", study: name, dataset, digest, after, password })}
+      isReady={!isOnSanitized || typed.trim() !== ""}
+      decision={({ password }) => ({ action: "approve", study: name, dataset, digest, after, ...sanitized, password })}
     >
       <Figures quote={quote} />
+      {isOnSanitized && (
+        <TextInput
+          label="Sanitized file"
+          description="Path on this machine, as consilium-site sanitize wrote it from this data set"
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+        />
+      )}
       <Text size="sm">
         Exactly the document <span className="hash">{digest}</span>. Patients are read and prepared before it is signed;
         that may take a while.
