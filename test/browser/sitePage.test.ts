@@ -1,4 +1,4 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -185,6 +185,28 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     await second.close();
   });
 
+  test("[DAT36] data: what is registered, and a report made at the site that stays there, its owner's alone", async () => {
+    const page = await open();
+    await page.getByRole("link", { name: "Data" }).click();
+    const heart = page.getByRole("region", { name: "heart", exact: true });
+    await heart.getByText("table, ").waitFor();
+    await heart.getByText("Nothing.").waitFor();
+    await heart.getByRole("button", { name: "Make the report" }).click();
+    const report = heart.getByRole("region", { name: "Report through heart-disease" });
+    await report.getByText(/303 records of 303 patients/).waitFor();
+    await report.getByRole("row", { name: /^chol 100 to 400/ }).waitFor();
+    await report.getByRole("img", { name: "How far a sanitized record is from the original" }).waitFor();
+    const drawn = () => page.evaluate("document.querySelector('img[alt^=\"How far\"]').naturalWidth > 0");
+    await expect.poll(drawn).toBe(true);
+    const file = join(site.context.folder.reports, "heart.json");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await page.reload();
+    await report.getByText(/303 records/).waitFor();
+    await page.setViewportSize({ width: 390, height: 800 });
+    const ledger = await page.getByRole("link", { name: "Ledger" }).boundingBox();
+    expect((ledger?.x ?? 390) + (ledger?.width ?? 0)).toBeLessThanOrEqual(390);
+  });
+
   test("a study is answered by an offer, with the figures told", async () => {
     const page = await open();
     await page.getByRole("link", { name: "Requests" }).click();
@@ -256,7 +278,7 @@ describe.skipIf(chromium === undefined)("the hospital's own page in Chromium, be
     await dialog.getByRole("alert").getByText("can't stand in for the data set: there is no manifest").waitFor();
   });
 
-  test.each(["/", "/requests", "/ledger"])(
+  test.each(["/", "/requests", "/data", "/ledger"])(
     "WCAG AA in both colour schemes, nothing wider than a telephone, nothing from elsewhere: %s",
     async (path) => {
       const page = await open();

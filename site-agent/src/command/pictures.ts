@@ -15,6 +15,15 @@ export function readingOf({ folder, output, terminal }: CommandContext, dataset:
   return { say, cache: new PictureCache(join(folder.pictures, dataset)) };
 }
 
+/** How much is kept of one data set. */
+export async function keptPictures(
+  { folder }: CommandContext,
+  dataset: DatasetId,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const { entries: files, bytes } = await new PictureCache(join(folder.pictures, dataset)).size();
+  return { files, bytes };
+}
+
 /** `consilium-site data pictures`: what is kept of decoded pictures; they are records, so they can be removed. */
 export async function pictures(context: CommandContext, name: string | undefined, isCleared: boolean): Promise<void> {
   const { folder, output } = context;

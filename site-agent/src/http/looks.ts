@@ -8,11 +8,16 @@ import { z } from "zod";
 import { ENDED } from "../approval/proposals.ts";
 import { Quote } from "../approval/quote.ts";
 import { askSite, type CommandContext } from "../command/context.ts";
+import { lastReport } from "../command/datasetReport.ts";
+import { keptPictures } from "../command/pictures.ts";
+import { readDatasetFile } from "../connector/open.ts";
 import { NextDecision, StudyDetail, StudySummary } from "../control/request.ts";
 import { ask } from "../control/socket.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
+import { DatasetRecord } from "../storage/records.ts";
 import {
   type BudgetsView,
+  type DatasetsView,
   type HistoryQuery,
   type HistoryView,
   LEDGER_PAGE,
@@ -82,6 +87,25 @@ export class Looks {
     return { requests };
   }
 
+  async data(): Promise<DatasetsView> {
+    await this.#readOn();
+    const records = await askSite(this.#context, { ask: "datasets" }, z.array(DatasetRecord));
+    const studies = await askSite(this.#context, { ask: "studies" }, z.array(StudySummary));
+    const sanitizings = this.#entries.flatMap(({ entry }) => (entry.body.kind === "sanitizing" ? [entry] : []));
+    const datasets = records.map(async ({ dataset, path, registeredAt, frozen, content }) => ({
+      dataset,
+      path,
+      source: await sourceOf(path),
+      registeredAt,
+      frozen,
+      content,
+      sanitizings: sanitizings.filter(({ body }) => body.kind === "sanitizing" && body.dataset === dataset),
+      kept: await keptPictures(this.#context, dataset),
+      report: await lastReport(this.#context, dataset),
+    }));
+    return { datasets: await Promise.all(datasets), studies: [...new Set(studies.map(({ name }) => name))] };
+  }
+
   async ledger({ find, before }: z.output<typeof LedgerQuery>): Promise<LedgerView> {
     await this.#readOn();
     const words = find.toLowerCase().split(/\s+/);
@@ -110,6 +134,16 @@ export class Looks {
         });
       }
     }
+  }
+}
+
+/** The kind that a data set's file names; a bare file is a table or a database. */
+async function sourceOf(path: string): Promise<string | null> {
+  try {
+    const [kind] = Object.keys((await readDatasetFile(path))?.file.source ?? { table: path });
+    return kind ?? null;
+  } catch {
+    return null;
   }
 }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import { ZodError, type z } from "zod";
 import type { CommandContext } from "../command/context.ts";
+import { makeReport } from "../command/datasetReport.ts";
 import { check, decide } from "./decisions.ts";
 import { pageFile } from "./files.ts";
 import { Looks } from "./looks.ts";
@@ -103,6 +104,8 @@ function routesOf(context: CommandContext, session: PageSession, name: string): 
     "GET /api/history": ({ query }) => looks.history(HistoryQuery.parse(query)),
     "GET /api/requests": () => looks.requests(),
     "GET /api/ledger": ({ query }) => looks.ledger(LedgerQuery.parse(query)),
+    "GET /api/data": () => looks.data(),
+    "POST /api/report": ({ body }) => makeReport(context, CheckRequest.parse(body)),
     "POST /api/check": ({ body }) => check(context, CheckRequest.parse(body)),
     "POST /api/decide": ({ body }) => counted(session, decide(context, Decision.parse(body))),
   };

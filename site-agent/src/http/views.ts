@@ -11,6 +11,7 @@ import { z } from "zod";
 import { Quote } from "../approval/quote.ts";
 import { StudySummary } from "../control/request.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
+import { KeptReport } from "../report/keptReport.ts";
 
 export const LoginRequest = z.strictObject({ token: z.string().min(1).max(200) });
 /**
@@ -85,6 +86,30 @@ export const LedgerView = z.strictObject({
   all: z.number().int(),
 });
 export type LedgerView = z.infer<typeof LedgerView>;
+
+/** A data set with what is known of it here; figures of records stand in its report alone, made at this site. */
+export const DatasetView = z.strictObject({
+  dataset: DatasetId,
+  path: z.string(),
+  /** What it lies in; `null` where that can't be read now. */
+  source: z.string().nullable(),
+  registeredAt: z.string(),
+  frozen: z.boolean(),
+  content: Digest.nullable(),
+  /** What was sanitized from it, as this site's ledger has it. */
+  sanitizings: z.array(LedgerEntry),
+  /** Decoded pictures that are kept. */
+  kept: z.strictObject({ files: z.number().int(), bytes: z.number().int() }),
+  report: KeptReport.nullable(),
+});
+export type DatasetView = z.infer<typeof DatasetView>;
+
+export const DatasetsView = z.strictObject({
+  datasets: z.array(DatasetView),
+  /** Through whose contract data can be looked at. */
+  studies: z.array(StudyName),
+});
+export type DatasetsView = z.infer<typeof DatasetsView>;
 
 export const CheckRequest = z.strictObject({ study: StudyName, dataset: DatasetId });
 

@@ -44,6 +44,9 @@ export interface SanitizerWishes {
   readonly l2Bound?: number | undefined;
 }
 
+/** What `data report` tries unless it is told otherwise. */
+export const USUAL_WISHES: SanitizerWishes = { coefficients: [10, 50], epsilons: [1, 5, 10, 50, 100, 200] };
+
 const NUMBERS_MIN = 4;
 const QUANTILE = 0.95;
 

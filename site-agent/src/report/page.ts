@@ -42,12 +42,15 @@ function contractHtml({ records, patients, parts, violations }: LocalReport["con
   return `<p>${counts}</p>${table(["", "column", "count", "what", "what to do"], rows)}`;
 }
 
-function columnsHtml(columns: readonly ColumnLook[], records: number): string {
+/** All, or of many those with most amiss. */
+export function shownColumns(columns: readonly ColumnLook[]): readonly ColumnLook[] {
   const amiss = ({ missing, outside, unusable }: ColumnLook): number => missing + outside + unusable;
-  const shown =
-    columns.length <= COLUMNS_SHOWN
-      ? columns
-      : [...columns].sort((a, b) => amiss(b) - amiss(a)).slice(0, COLUMNS_SHOWN);
+  if (columns.length <= COLUMNS_SHOWN) return columns;
+  return [...columns].sort((a, b) => amiss(b) - amiss(a)).slice(0, COLUMNS_SHOWN);
+}
+
+function columnsHtml(columns: readonly ColumnLook[], records: number): string {
+  const shown = shownColumns(columns);
   const rows = shown.map((look) => [
     escaped(look.column.name),
     escaped(rangeText(look)),
@@ -67,7 +70,7 @@ function columnsHtml(columns: readonly ColumnLook[], records: number): string {
   return `${note}${table(head, rows)}<p class="quiet">Bars: numbers by tenths of the public range, records by category.</p>`;
 }
 
-function rangeText({ column }: ColumnLook): string {
+export function rangeText({ column }: ColumnLook): string {
   if (column.type === "category") return column.values.join(", ");
   const size = column.type === "array" ? `${column.shape.join("×")}, ` : "";
   return `${size}${column.min} to ${column.max}${column.unit === undefined ? "" : ` ${column.unit}`}`;

@@ -15,6 +15,8 @@ export interface DataFolder {
   readonly prepared: string;
   /** Decoded pictures by data set; whatever is missing is decoded again. */
   readonly pictures: string;
+  /** The last report of each data set, for this hospital's own page. */
+  readonly reports: string;
   /** Packed contributions, each kept until its round is closed. */
   readonly outbox: string;
   readonly models: string;
@@ -34,6 +36,7 @@ export function dataFolder(path: string): DataFolder {
     keys: join(root, "keys"),
     prepared: join(root, "prepared"),
     pictures: join(root, "pictures"),
+    reports: join(root, "reports"),
     outbox: join(root, "outbox"),
     models: join(root, "models"),
     weights: join(root, "weights"),

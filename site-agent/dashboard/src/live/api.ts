@@ -1,6 +1,8 @@
 import { ask, Refused } from "@consilium/page/live/ask";
 import type {
   BudgetsView,
+  DatasetsView,
+  DatasetView,
   DecisionAsked,
   HistoryView,
   LedgerView,
@@ -59,6 +61,8 @@ export const api = {
     const wanted = { find, ...(before === null ? {} : { before: String(before) }) };
     return get<LedgerView>(`/api/ledger?${new URLSearchParams(wanted)}`);
   },
+  data: () => get<DatasetsView>("/api/data"),
+  report: (study: string, dataset: string) => send<DatasetView["report"]>("/api/report", { study, dataset }),
   check: (study: string, dataset: string) => send<Said>("/api/check", { study, dataset }),
   /** The password goes to the program that the link was of, and to none that took its port over since. */
   decide: async (decision: DecisionAsked) => {

@@ -1,7 +1,7 @@
 import { Icon } from "@consilium/page/shell/Icon";
 import { SchemeSwitch } from "@consilium/page/shell/SchemeSwitch";
 import { State } from "@consilium/page/shell/States";
-import { ActionIcon, AppShell, Container, Group, NavLink, Text } from "@mantine/core";
+import { ActionIcon, AppShell, Box, Container, Group, NavLink, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import type { SessionView } from "../../../src/http/views.ts";
@@ -10,6 +10,7 @@ import { api } from "../live/api.ts";
 const PAGES = [
   { label: "Budgets", icon: "budget", path: "/" },
   { label: "Requests", icon: "requests", path: "/requests" },
+  { label: "Data", icon: "overview", path: "/data" },
   { label: "Ledger", icon: "audit", path: "/ledger" },
 ] as const;
 
@@ -47,7 +48,12 @@ export function Frame({ session, children }: { readonly session: SessionView; re
               component={Link}
               href={path}
               label={label}
-              leftSection={<Icon name={icon} />}
+              // A telephone has room for the words alone.
+              leftSection={
+                <Box component="span" visibleFrom="xs">
+                  <Icon name={icon} />
+                </Box>
+              }
               active={location === path}
               aria-current={location === path ? "page" : undefined}
               variant="light"

@@ -10,6 +10,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import type { SessionView } from "../../../src/http/views.ts";
 import { BudgetPage } from "../budget/BudgetPage.tsx";
+import { DataPage } from "../data/DataPage.tsx";
 import { LedgerPage } from "../ledger/LedgerPage.tsx";
 import { api, Stranger } from "../live/api.ts";
 import { useSession } from "../live/queries.ts";
@@ -80,6 +81,7 @@ function SignedIn() {
             <Switch>
               <Route path="/" component={BudgetPage} />
               <Route path="/requests" component={RequestsPage} />
+              <Route path="/data" component={DataPage} />
               <Route path="/ledger" component={LedgerPage} />
               <Route>
                 <Empty heading={1} title="There is no such page" command="consilium-site page">
