@@ -13,6 +13,7 @@ import { z } from "zod";
 import { contentOf, requireUnchanged } from "../contract/content.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { csvChunks } from "../sanitizer/csvTable.ts";
+import { npzChunks } from "../sanitizer/npzTable.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
 import { DISCLOSURE_DOMAIN, SanitizeWords } from "../steward/statement.ts";
 import { readKeys, sealedKeyOf } from "../storage/keys.ts";
@@ -21,7 +22,16 @@ import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf 
 import { describeReport, misfit } from "./contractReport.ts";
 import { requireFolderOf } from "./localFile.ts";
 import { runnable } from "./output.ts";
-import { manifestOf, placeLeft, requireNew, requireWritable, takeAway, writeWhole } from "./sanitizeFile.ts";
+import {
+  manifestOf,
+  placeLeft,
+  requireNew,
+  requireWritable,
+  takeAway,
+  type WholeFile,
+  writeWhole,
+} from "./sanitizeFile.ts";
+import { isArchive, requireFormat } from "./sanitizeFormat.ts";
 import { manifestText } from "./sanitizeManifest.ts";
 import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
@@ -65,6 +75,7 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   const plan = planOf(options, options.labels, counts);
   const surveyed = await survey(source, operatingSystemRandom);
   requireFitting(context, surveyed, options);
+  if (out !== null) requireFormat(out, plan.method, contract, surveyed.kept.inOrder().length);
   const statement = statementOf(plan.all, plan.labels.label, options.delta);
   const compared = comparison(options, plan.method);
   const energy =
@@ -107,7 +118,7 @@ async function finish(context: CommandContext, { out, record, source, surveyed, 
     const { identity } = await readKeys(context.folder);
     const { kept } = surveyed;
     const table = await noisedTable({ source, kept, plan, out, say: output.say });
-    const file = writeWhole(out, csvChunks(table));
+    const file = writeTable(out, table);
     await requireSame(record);
     const { site } = await askSite(context, { ask: "next-decision" }, z.object({ site: SiteName }));
     const about = {
@@ -134,6 +145,14 @@ async function finish(context: CommandContext, { out, record, source, surveyed, 
     if (mayBePaid) throw notNamed(out, charge, cause);
     takeAway(out);
     throw spentInVain(charge, cause);
+  }
+}
+
+function writeTable(out: string, table: Awaited<ReturnType<typeof noisedTable>>): WholeFile {
+  try {
+    return writeWhole(out, isArchive(out) ? npzChunks(table) : csvChunks(table));
+  } finally {
+    table.close();
   }
 }
 

@@ -34,7 +34,7 @@ export function addSanitizeCommand(
 ): void {
   command(program, "sanitize", "noise a whole data set into a file, once, and charge it once (steward)")
     .requiredOption("--in <dataset>", "a registered data set, by its name or path; with --dry-run any path")
-    .option("--out <file>", "a new CSV file; FILE.sanitized.json beside it says how it was made, signed")
+    .option("--out <file>", "a new file: .npz for arrays, else CSV; FILE.sanitized.json beside it is signed")
     .requiredOption("--schema <file>", "study file, or a schema file alone: its columns' public ranges")
     .option("--label-column <name>", "of a schema file alone: the category column that is the label")
     .option("--patient-column <name>", "of a schema file alone: what tells patients apart; else a record is a patient")
@@ -98,5 +98,5 @@ figure for a record: two stewards sign for such a disclosure, and no cap is char
 Examples:
   consilium-site sanitize --in heart --out heart.sanitized.csv --schema study.yaml --method dct-laplace --epsilon 2 \\
     --coefficients 10 --clip 4 --labels randomised:1 --dry-run
-  consilium-site sanitize --in heart --out films.csv --schema films.yaml --method pixel-laplace --epsilon 0.5 \\
+  consilium-site sanitize --in films --out films.npz --schema films.yaml --method pixel-laplace --epsilon 0.5 \\
     --labels dropped --second "Dr. Koch"`;

@@ -22,8 +22,8 @@ export interface Writing {
   readonly say: (line: string) => void;
 }
 
-/** A second pass noises each record that was kept, a block at a time; they come in an order of their own. */
-export async function noisedTable({ source, kept, plan, out, say }: Writing): Promise<NoisedTable> {
+/** A second pass noises each record that was kept; they come in an order of their own, until the table is closed. */
+export async function noisedTable({ source, kept, plan, out, say }: Writing): Promise<NoisedTable & { close(): void }> {
   const { contract } = source;
   const records = kept.inOrder();
   const rules = rulesOf(contract);
@@ -64,19 +64,16 @@ export async function noisedTable({ source, kept, plan, out, say }: Writing): Pr
   const hasLabel = plan.labels.label !== "dropped";
   return {
     ...{ contract, method: plan.method, hasLabel, count: records.length },
-    records: recordsOf(spool, records, hasLabel),
+    records: { [Symbol.iterator]: () => recordsOf(spool, records, hasLabel) },
+    close: () => spool.close(),
   };
 }
 
 function* recordsOf(spool: NoisedSpool, records: ReturnType<KeptRecords["inOrder"]>, hasLabel: boolean) {
-  try {
-    for (const [place, { key, split }] of records.entries()) {
-      const numbers = spool.read(place);
-      const label = hasLabel ? (numbers.at(-1) ?? null) : null;
-      yield { key, split, features: numbers.subarray(0, -1), label };
-    }
-  } finally {
-    spool.close();
+  for (const [place, { key, split }] of records.entries()) {
+    const numbers = spool.read(place);
+    const label = hasLabel ? (numbers.at(-1) ?? null) : null;
+    yield { key, split, features: numbers.subarray(0, -1), label };
   }
 }
 

@@ -69,6 +69,8 @@ async function openSource(source: Source, at: OpenedDatasetFile["at"], reading: 
 async function openBare(path: string): Promise<Connector> {
   const file = resolveFile(path);
   if (startsWith(file, MAGIC.sqlite)) return (await import("./sqlite.ts")).openSqlite(file, {});
+  if (/\.npz$/i.test(file) && startsWith(file, MAGIC.zip))
+    return (await import("./arrayTable.ts")).openArrayTable(file);
   if (startsWith(file, MAGIC.npy) || /\.npz$/i.test(file))
     throw unreadableData(
       "needs-dataset-file",

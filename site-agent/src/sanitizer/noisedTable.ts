@@ -19,7 +19,7 @@ export interface NoisedTable {
   readonly method: SanitizerMethod;
   readonly hasLabel: boolean;
   readonly count: number;
-  /** Once: they are gone with the last. */
+  /** As often as is asked, until the table is closed. */
   readonly records: Iterable<NoisedRecord>;
 }
 

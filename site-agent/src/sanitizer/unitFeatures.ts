@@ -1,15 +1,16 @@
-import { Failure } from "@consilium/shared/failure/failure";
 import type { PublicRules } from "@consilium/shared/sanitizer/patientRecords";
-import type { DataContract } from "@consilium/shared/study/contract";
+import { type DataContract, valueCount } from "@consilium/shared/study/contract";
 import { featureLayout } from "@consilium/shared/study/features";
 
-/** Public ranges of a contract's features: numbers scaled to [−1, 1], a category's places and indicators 0 or 1. */
+/**
+ * Public ranges of a contract's features: numbers, an array's among them, scaled to [−1, 1]; a category's places and
+ * indicators 0 or 1.
+ */
 export function rulesOf(contract: DataContract): PublicRules {
   const { slots, featureCount } = featureLayout(contract);
   const low_C = new Float64Array(featureCount);
   for (const { column, offset } of slots) {
-    if (column.type === "array") throw noArrays(column.name);
-    if (column.type === "number") low_C[offset] = -1;
+    if (column.type !== "category") low_C.fill(-1, offset, offset + valueCount(column));
   }
   return {
     low_C,
@@ -18,13 +19,4 @@ export function rulesOf(contract: DataContract): PublicRules {
     labelValues: contract.label.values.length,
     recordsPerPatient: contract.maxRecordsPerPatient,
   };
-}
-
-function noArrays(column: string): Failure {
-  return new Failure({
-    code: "sanitizer/array-column",
-    kind: "config",
-    what: `Column '${column}' holds an array; a sanitized table has one number in a cell.`,
-    remedy: "Give a study whose columns are numbers and categories: a picture's pixels as columns, for instance.",
-  });
 }

@@ -28,6 +28,7 @@ const plan = planOf(options, labels, counts);
 const { kept } = await survey(source, operatingSystemRandom);
 const table = await noisedTable({ source, kept, plan, out, say: () => undefined });
 writeWhole(out, csvChunks(table)).place();
+table.close();
 const { user, system } = process.cpuUsage(before);
 const peak = peakRssMiB(process.pid) ?? process.resourceUsage().maxRSS / 1024;
 process.stdout.write(`${JSON.stringify({ times: [(user + system) / 1000], peakRssMiB: peak })}\n`);
