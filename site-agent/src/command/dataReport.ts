@@ -10,6 +10,7 @@ import { type LocalReport, reportOf, type SanitizerWishes } from "../report/loca
 import { lookAt } from "../report/look.ts";
 import { reportPage } from "../report/page.ts";
 import { distancePicture } from "../report/plots.ts";
+import { readOrder } from "../sanitizer/columnOrder.ts";
 import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
 
@@ -21,6 +22,8 @@ export interface DataReportOptions extends SanitizerWishes {
   readonly out: string;
   /** The same for the distances alone, as a picture. */
   readonly svg?: string | undefined;
+  /** File with a public order of the columns. */
+  readonly order?: string | undefined;
 }
 
 /** Its owner alone may read it. */
@@ -34,6 +37,7 @@ const SECRET_BYTES = 32;
 export async function reportData(output: Output, options: DataReportOptions): Promise<void> {
   for (const path of [options.out, options.svg]) if (path !== undefined) await requireNew(path);
   const { document } = readStudyFile(options.study);
+  const order = options.order === undefined ? null : await readOrder(options.order);
   output.say("Reading the data twice: once through the contract, once as they are …");
   const connector = await openNamed(options.data, { say: output.say, cache: null });
   let report: LocalReport;
@@ -41,7 +45,7 @@ export async function reportData(output: Output, options: DataReportOptions): Pr
     // A look needs no site: parts drawn with this secret tell how many, not who.
     const secret = operatingSystemRandom.bytes(SECRET_BYTES);
     const contract = await checkContract(connector, document.data, { secret, random: operatingSystemRandom });
-    const look = await lookAt(connector, document.data);
+    const look = await lookAt(connector, document.data, order);
     report = reportOf(document.name, contract, look, options, operatingSystemRandom);
   } finally {
     await connector.close();

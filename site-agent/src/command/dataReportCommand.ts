@@ -6,6 +6,7 @@ interface ReportFlags {
   readonly data: string;
   readonly out: string;
   readonly svg?: string;
+  readonly order?: string;
   readonly coefficients: readonly number[];
   readonly epsilons: readonly number[];
   readonly clipL1?: number;
@@ -21,6 +22,7 @@ export function addDataReport(parent: Command, outputOf: (options: ReportFlags) 
     .requiredOption("--data <path>", "data, or a data set's file")
     .requiredOption("--out <file>", "HTML file to write")
     .option("--svg <file>", "the distances alone, as a picture")
+    .option("--order <file>", "public order of the columns for the DCT: a text file, a name on each line")
     .option("--coefficients <K,…>", "how many coefficients of the DCT to keep", wholes, [10, 50])
     .option("--epsilons <ε,…>", "privacy parameters to try", positives, [1, 5, 10, 50, 100, 200])
     .option(

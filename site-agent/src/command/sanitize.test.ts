@@ -93,6 +93,21 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
     expect(await readdir(root)).not.toContain("out.csv");
   });
 
+  test("[SAN18] another public order of columns keeps another share of energy; none that isn't one is taken", async () => {
+    const energy = () => /Energy kept.*: ([\d.]+) % by 8/.exec(said.join("\n"))?.[1];
+    await sanitized({ isDryRun: true });
+    const own = energy();
+    said = [];
+    const order = join(root, "order.txt");
+    await writeFile(order, "thal\ncp\nslope\nage\nchol\n");
+    await sanitized({ isDryRun: true, order });
+    expect(own).toBeDefined();
+    expect(energy()).toBeDefined();
+    expect(energy()).not.toBe(own);
+    await writeFile(order, "BRCA1\nTP53\n");
+    await expect(sanitized({ isDryRun: true, order })).rejects.toEqual(failing("sanitizer/bad-order"));
+  });
+
   test("records that changed since they were registered are not sanitized, and nothing is spent", async () => {
     const [before, text] = [await ledger(), await readFile(records, "utf8")];
     await writeFile(records, `${text}${text.trimEnd().split("\n").at(-1)}\n`);

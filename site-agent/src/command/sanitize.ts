@@ -12,6 +12,7 @@ import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { contentOf, requireUnchanged } from "../contract/content.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
+import { readOrder } from "../sanitizer/columnOrder.ts";
 import { csvChunks } from "../sanitizer/csvTable.ts";
 import { npzChunks } from "../sanitizer/npzTable.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
@@ -36,6 +37,7 @@ import { manifestText } from "./sanitizeManifest.ts";
 import type { MethodOptions } from "./sanitizeMethod.ts";
 import { largestEpsilon, leftLines, type Plan, planOf, purseOf } from "./sanitizePlan.ts";
 import { type Source, type Survey, survey } from "./sanitizeRead.ts";
+import { changed, noOut, notNamed, secondMissing, spentInVain } from "./sanitizeRefusals.ts";
 import { comparison, foretold } from "./sanitizeReport.ts";
 import { type ColumnRoles, contractIn } from "./sanitizeSchema.ts";
 import { noisedTable } from "./sanitizeWrite.ts";
@@ -69,7 +71,7 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   }
   const source = await sourceOf(context, options, record);
   const { contract } = source;
-  const rules = rulesOf(contract);
+  const rules = rulesOf(contract, source.order ?? null);
   const { labelValues, recordsPerPatient } = rules;
   const counts = { columns: rules.low_C.length, labelValues, recordsPerPatient };
   const plan = planOf(options, options.labels, counts);
@@ -124,6 +126,7 @@ async function finish(context: CommandContext, { out, record, source, surveyed, 
     const about = {
       words,
       contract: source.contract,
+      order: source.order?.digest ?? null,
       plan,
       statement,
       file: file.digest,
@@ -184,16 +187,17 @@ async function registered(
 
 async function sourceOf(
   { folder }: CommandContext,
-  { input, schema, roles, records }: SanitizeOptions,
+  { input, schema, roles, records, order: orderFile }: SanitizeOptions,
   record: DatasetRecord | null,
 ): Promise<Source> {
   const data = contractIn(schema, roles);
   const contract: DataContract = { ...data, maxRecordsPerPatient: records ?? data.maxRecordsPerPatient };
-  if (record === null) return { path: input, contract, secret: operatingSystemRandom.bytes(32) };
+  const order = orderFile === undefined ? null : await readOrder(orderFile);
+  if (record === null) return { path: input, contract, secret: operatingSystemRandom.bytes(32), order };
   await requireUnchanged(record, contract);
   await requireSame(record);
   const { splitKey } = await readKeys(folder);
-  return { path: record.path, contract, secret: splitKey };
+  return { path: record.path, contract, secret: splitKey, order };
 }
 
 /** The bytes that the steward signs for, before they are read and when all was. */
@@ -246,55 +250,4 @@ async function requireSecond(
   }
   const [one, other] = [await sealedKeyOf(folder, steward.as), await sealedKeyOf(folder, second.as)];
   if (one.publicKey === other.publicKey) throw missing;
-}
-
-function noOut(): Failure {
-  return new Failure({
-    code: "sanitizer/no-out",
-    kind: "usage",
-    what: "Without --out there is no file to write.",
-    remedy: "Name a new one with --out FILE, or only look, with --dry-run.",
-  });
-}
-
-function secondMissing(disclosed: readonly string[]): Failure {
-  return new Failure({
-    code: "steward/second-missing",
-    kind: "usage",
-    what: `The ${disclosed.join(" and ")} would leave without a figure for a record: an unprotected disclosure.`,
-    remedy: "Two stewards sign for that: name the other one with --second NAME. Nothing was spent.",
-  });
-}
-
-function changed({ dataset }: DatasetRecord): Failure {
-  return new Failure({
-    code: "data/changed",
-    kind: "config",
-    what: `The file of ${dataset} is not the one that was registered.`,
-    remedy: "Put the registered file back: what is charged once is charged for those very records.",
-  });
-}
-
-function notNamed(out: string, charge: ChargeId, cause: unknown): Failure {
-  return new Failure({
-    code: "sanitizer/not-named",
-    kind: cause instanceof Failure ? cause.kind : "fault",
-    what: `${whyOf(cause)} The charge ${charge} is spent; its file is whole, without its name yet (${out}.partial).`,
-    remedy: "Mend what was amiss and run it again with the same --out: a file that was paid for gets its name first.",
-    cause,
-  });
-}
-
-function whyOf(cause: unknown): string {
-  return cause instanceof Failure ? cause.message : String(cause);
-}
-
-function spentInVain(charge: ChargeId, cause: unknown): Failure {
-  return new Failure({
-    code: "sanitizer/not-written",
-    kind: cause instanceof Failure ? cause.kind : "fault",
-    what: `${whyOf(cause)} The charge ${charge} is spent, and no file was finished for it.`,
-    remedy: "Mend what was amiss and run it again: that is a new charge.",
-    cause,
-  });
 }

@@ -54,6 +54,7 @@ export function addSanitizeCommand(
     .option("--coefficients <number>", "of the cosine transform, kept and noised; else 50 at most", positiveWhole)
     .option("--clip <number>", "public bound of a record's norm: L1 for dct-laplace, else L2", positive)
     .option("--first-clip <number>", "a bound of its own for the first coefficient, which is the mean", positive)
+    .option("--order <file>", "public order of the columns for the cosine transform: a name on each line")
     .addOption(new Option("--sampler <name>", "of dct-metric; else exact").choices(["exact", "floating-point"]))
     .option("--labels <rule>", "randomised:E (charged), public (two stewards sign) or dropped", "randomised:1")
     .option("--dimensions <number>", "of a projection", positiveWhole)
@@ -72,7 +73,8 @@ export function addSanitizeCommand(
       const { labelRuleOf, ownOptions } = await import("./sanitizeMethod.ts");
       const { method, epsilon, second, secondPasswordFile: passwordFile, yes: isSure } = options;
       const { promise, coefficients, clip, firstClip, sampler, dimensions, seed, delta } = options;
-      const own = { promise, coefficients, clip, firstClip, sampler, dimensions, seed, delta };
+      const { order } = options;
+      const own = { promise, coefficients, clip, firstClip, sampler, dimensions, seed, order, delta };
       const { labelColumn, patientColumn, splitColumn } = options;
       await sanitizeData(context(options), {
         ...ownOptions(method, epsilon, own),

@@ -37,6 +37,8 @@ export interface Written {
   readonly site: SiteName;
   readonly words: SanitizeWords;
   readonly contract: DataContract;
+  /** Of the file with the columns' public order; null: as the schema has them. */
+  readonly order: Digest | null;
   readonly plan: Plan;
   readonly statement: SanitizerStatement;
   readonly file: Digest;
@@ -47,7 +49,10 @@ export interface Written {
  * What says of a sanitized file how it was made and what it promises: signed by the site, for whoever holds it. No
  * digest of the source: without noise, it would tell whoever knows all records but one which of two the last one is.
  */
-export function manifestText({ site, words, contract, plan, statement, file, records }: Written, identity: Signer) {
+export function manifestText(
+  { site, words, contract, order, plan, statement, file, records }: Written,
+  identity: Signer,
+) {
   const { charge, dataset, method, labels, recordsPerPatient, disclosed } = words;
   const manifest = {
     kind: "consilium-sanitized",
@@ -60,6 +65,7 @@ export function manifestText({ site, words, contract, plan, statement, file, rec
     contract: digestOfJson(contract),
     columns: { patient: contract.patient ?? null, split: contract.split ?? null, label: contract.label.name },
     method,
+    order,
     labels,
     recordsPerPatient,
     events: plan.all,

@@ -15,6 +15,8 @@ export interface MethodOptions {
   readonly sampler?: "exact" | "floating-point" | undefined;
   readonly dimensions?: number | undefined;
   readonly seed?: number | undefined;
+  /** File with a public order of the columns. */
+  readonly order?: string | undefined;
   /** At which a Gaussian's ε is stated. */
   readonly delta: number;
 }
@@ -32,16 +34,17 @@ const FLAGS = {
   sampler: "--sampler",
   dimensions: "--dimensions",
   seed: "--seed",
+  order: "--order",
   delta: "--delta",
 } as const satisfies Readonly<Record<keyof OwnOptions, string>>;
 const NAMES = [
   ...(["promise", "coefficients", "clip", "firstClip"] as const),
-  ...(["sampler", "dimensions", "seed", "delta"] as const),
+  ...(["sampler", "dimensions", "seed", "order", "delta"] as const),
 ];
 
 const OWN: Readonly<Record<SanitizerMethod["method"], readonly (keyof OwnOptions)[]>> = {
-  "dct-laplace": ["promise", "coefficients", "clip", "firstClip"],
-  "dct-metric": ["promise", "coefficients", "clip", "firstClip", "sampler"],
+  "dct-laplace": ["promise", "coefficients", "clip", "firstClip", "order"],
+  "dct-metric": ["promise", "coefficients", "clip", "firstClip", "order", "sampler"],
   "pixel-laplace": [],
   projection: ["promise", "clip", "dimensions", "seed", "delta"],
 };

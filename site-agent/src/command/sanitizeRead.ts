@@ -6,6 +6,7 @@ import type { ContractReport } from "../contract/prepare.ts";
 import { type ReadRecord, readRecords } from "../contract/read.ts";
 import { Tally } from "../contract/tally.ts";
 import type { SiteSecret } from "../deidentification/patientKey.ts";
+import type { ColumnOrder } from "../sanitizer/columnOrder.ts";
 import { KeptRecords } from "../sanitizer/keptRecords.ts";
 import { partOf } from "../split/keyedHash.ts";
 import { openNamed } from "./localFile.ts";
@@ -19,6 +20,8 @@ export interface Source {
   readonly path: string;
   readonly contract: DataContract;
   readonly secret: SiteSecret;
+  /** Public, of the columns; null: as the schema has them. */
+  readonly order?: ColumnOrder | null;
 }
 
 export interface Survey {

@@ -26,7 +26,7 @@ export interface Writing {
 export async function noisedTable({ source, kept, plan, out, say }: Writing): Promise<NoisedTable & { close(): void }> {
   const { contract } = source;
   const records = kept.inOrder();
-  const rules = rulesOf(contract);
+  const rules = rulesOf(contract, source.order ?? null);
   const width = plan.method.method === "projection" ? plan.method.dimensions : rules.low_C.length;
   // The label's place is beside the numbers.
   const spool = openSpool(out, records.length, width + 1);

@@ -12,6 +12,7 @@ import {
   type RawValue,
 } from "@consilium/shared/study/features";
 import type { Connector } from "../connector/connector.ts";
+import { type ColumnOrder, type ColumnPlaces, placesInOrder } from "../sanitizer/columnOrder.ts";
 
 /** One column of the contract. */
 export interface ColumnLook {
@@ -46,14 +47,18 @@ const PICTURES = 4;
 /** 160 MB as float64; of wider or longer data the first records are drawn from. */
 const NUMBERS_MAX = 20_000_000;
 
-export async function lookAt(connector: Connector, contract: DataContract): Promise<LocalLook> {
+export async function lookAt(
+  connector: Connector,
+  contract: DataContract,
+  order: ColumnOrder | null = null,
+): Promise<LocalLook> {
   const there = new Set(await connector.columns());
   const present = contract.columns.map(({ name }) => name).filter((name) => there.has(name));
   const looker = new Looker(contract, present);
   if (present.length > 0) {
     for await (const rows of connector.rows(present)) for (const row of rows) looker.add(row);
   }
-  return looker.look();
+  return looker.look(order);
 }
 
 class Looker {
@@ -91,7 +96,7 @@ class Looker {
     if (numbers !== null) this.kept.push(numbers);
   }
 
-  look(): LocalLook {
+  look(order: ColumnOrder | null): LocalLook {
     const { records, columns, pictures, width, kept } = this;
     if (width === 0 || kept.length === 0) {
       return { kind: "local-look", records, columns, numbers: null, pictures };
@@ -103,7 +108,10 @@ class Looker {
     const recordStart = Int32Array.from({ length: kept.length + 1 }, (_, r) => r);
     const numbers = {
       records: { values_RC, labels_R: new Int32Array(kept.length), recordStart },
-      rules: rulesOf(this.slots.map(({ column }) => column)),
+      rules: rulesOf(
+        this.slots.map(({ column }) => column),
+        order,
+      ),
     };
     return { kind: "local-look", records, columns, numbers, pictures };
   }
@@ -152,7 +160,17 @@ function isPicture({ shape: [height = 0, width = 0, channels = 0] }: RawArray): 
   return height > 1 && width > 1 && (channels === 1 || channels === 3);
 }
 
-function rulesOf(columns: readonly Column[]): PublicRules {
+/** Numbers alone, one after another. */
+function numericPlaces(columns: readonly Column[]): ColumnPlaces[] {
+  let offset = 0;
+  return columns.filter(isNumeric).map((column) => {
+    const count = valueCount(column);
+    offset += count;
+    return { name: column.name, offset: offset - count, count };
+  });
+}
+
+function rulesOf(columns: readonly Column[], order: ColumnOrder | null): PublicRules {
   const ends = (of: (column: { min: number; max: number }) => number): Float64Array =>
     Float64Array.from(
       columns.flatMap((column) =>
@@ -162,7 +180,7 @@ function rulesOf(columns: readonly Column[]): PublicRules {
   return {
     low_C: ends(({ min }) => min),
     high_C: ends(({ max }) => max),
-    order_C: null,
+    order_C: order === null ? null : placesInOrder(order, numericPlaces(columns)),
     labelValues: 2,
     recordsPerPatient: 1,
   };
