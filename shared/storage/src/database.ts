@@ -1,5 +1,5 @@
 import { chmodSync } from "node:fs";
-import { assert } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import SqliteDatabase from "better-sqlite3";
 import { type Compilable, Kysely, type Migration, Migrator, SqliteDialect } from "kysely";
 import { ledgerMigrations } from "./ledgerMigrations.ts";
@@ -21,7 +21,7 @@ export async function openDatabase<Tables = unknown>(
   path: string,
   migrations: Record<string, Migration>,
 ): Promise<Database<Tables>> {
-  const connection = new SqliteDatabase(path);
+  const connection = openConnection(path);
   keepStatements(connection);
   try {
     if (path !== ":memory:") chmodSync(path, 0o600);
@@ -32,6 +32,24 @@ export async function openDatabase<Tables = unknown>(
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+/** Without its compiled file SQLite can't be loaded: that is told, where the library's words would be a stack. */
+function openConnection(path: string): Connection {
+  try {
+    return new SqliteDatabase(path);
+  } catch (cause) {
+    if (!(cause instanceof Error) || !/bindings file|better_sqlite3\.node|NODE_MODULE_VERSION/.test(cause.message))
+      throw cause;
+    throw new Failure({
+      code: "database/no-binary",
+      kind: "config",
+      what: `SQLite's compiled file for Node ${process.versions.node} is missing or of another version of Node.`,
+      remedy:
+        "Install again with this Node: npm rebuild better-sqlite3. It needs python3, make and g++ where none is fetched.",
+      cause,
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { Failure } from "@consilium/shared/failure/failure";
 import { isAbsent, isArrayValue, parseNumber, type RawValue } from "@consilium/shared/study/features";
 import type { SourceFinding } from "../connector/connector.ts";
 import { PROBLEMS } from "../contract/tally.ts";
@@ -98,7 +99,7 @@ class ColumnTally {
   }
 }
 
-/** `consilium-site data check`: what a file holds, before it is registered. */
+/** `consilium-site data check`: what a file holds, before it is registered; without a record it throws (exit 3). */
 export async function checkData(output: Output, path: string): Promise<void> {
   const description = await describeData(path, output.say);
   const rows = description.columns.map(({ name, type, missing, identifier }) => [
@@ -116,4 +117,14 @@ export async function checkData(output: Output, path: string): Promise<void> {
     ),
     ...(found.length === 0 ? [] : ["", ...table(["column", "count", "what", "what to do"], found)]),
   ]);
+  if (description.rows === 0) throw noRecords(path);
+}
+
+function noRecords(path: string): Failure {
+  return new Failure({
+    code: "data/no-records",
+    kind: "config",
+    what: `${path}: there is not one record to read.`,
+    remedy: "Export it again; of what was left out the table tells why.",
+  });
 }

@@ -53,7 +53,7 @@ export async function preview(context: CommandContext, name: string): Promise<vo
     return { columns: all, rows: await firstRows(connector, shown) };
   });
   const shown = columns.slice(0, PREVIEW_COLUMNS);
-  const cells = rows.map((row) => row.map((value) => String(value ?? "")));
+  const cells = rows.map((row) => row.map(cellText));
   const more = columns.length > shown.length ? [`and ${columns.length - shown.length} columns more`] : [];
   context.output.result({ dataset: wanted, columns, rows }, [...table(shown, cells), ...more]);
 }
@@ -87,6 +87,11 @@ async function firstRows(
 function shownCell(value: RawValue): string | number | null {
   if (isArrayValue(value)) return `${value.shape.join("×")} numbers`;
   return value ?? null;
+}
+
+/** Six digits tell what a column is like; all of them are in the JSON. */
+function cellText(value: string | number | null): string {
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : (value ?? "");
 }
 
 async function withData<T>(path: string, read: (connector: Connector) => Promise<T>): Promise<T> {

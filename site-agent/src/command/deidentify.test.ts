@@ -100,6 +100,17 @@ describe("[DEI5] copies of a folder are whole or not there, with a report that h
     expect(await codeOf(verifyDeidentified(context(), out, undefined))).toBe("data/not-as-reported");
   });
 
+  test("private attributes are one line of the text, each by its tag in the JSON", async () => {
+    const more = [0x00190010, 0x00191001, 0x00291008].map((tag) => textElement(tag, "LO", "Doe"));
+    const dataset = greyImage(2, 2, more);
+    const { from, out } = source({ "one.dcm": writeDicom({ dataset, transferSyntax: EXPLICIT_LITTLE_ENDIAN }) });
+    await deidentify(context(), { folder: from, out, rules: undefined }, running);
+    const text = readFileSync(join(out, "report.txt"), "utf8");
+    expect(text.match(/private/g)).toHaveLength(1);
+    expect(text).toMatch(/private +removed +3 +of 3 tags/);
+    expect(readFileSync(join(out, "report.json"), "utf8")).toContain("(0029,1008)");
+  });
+
   test("rules from a file; a fault of it is told with its line", async () => {
     const { from, out } = source(files);
     const rules = join(folder, "rules.yaml");

@@ -142,6 +142,15 @@ describe("[DAT12] study check, offline", () => {
     expect(lines.join("\n")).toMatch(/sex +206 +records whose value/);
   });
 
+  test("data without a record are told, then refused", async () => {
+    const file = join(folder, "none-at-all.csv");
+    writeFileSync(file, "age,sex\n");
+    const lines: string[] = [];
+    const checked = checkData({ isJson: false, result: (_, told) => lines.push(...told), say: () => {} }, file);
+    await expect(checked).rejects.toMatchObject({ code: "data/no-records", exitCode: 3 });
+    expect(lines[0]).toBe("0 records");
+  });
+
   test("a site that the study doesn't name, a missing study, missing data", async () => {
     await expect(check(heart, cleveland, "nowhere")).rejects.toThrow("has no site 'nowhere'");
     await expect(check(join(folder, "none.yaml"), cleveland)).rejects.toThrow("can't be read");

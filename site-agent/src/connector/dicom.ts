@@ -4,7 +4,7 @@
  * reader.
  */
 import { readFile } from "node:fs/promises";
-import { assert } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import type { RawArray, RawValue } from "@consilium/shared/study/features";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { safeHead, safeObject } from "../deidentification/dicomFile.ts";
@@ -63,7 +63,7 @@ class DicomFolder {
     const recipe = { size, channels, filter, frames, window, deidentify };
     const pictures = places.includes(0) ? await fileReading(this.reading, files.length, recipe) : null;
     const read = inOrder(files, async (file) => {
-      const records = await broken.tried(file, () => this.recordsOf(file, pictures));
+      const records = await broken.tried(file, () => this.orLeftOut(file, this.recordsOf(file, pictures)));
       pictures?.step();
       return (records ?? []).map((record) => places.map((place) => record[place] ?? null));
     });
@@ -74,6 +74,18 @@ class DicomFolder {
 
   findings(): readonly SourceFinding[] {
     return this.leftOut === 0 ? [] : [{ column: this.source.column, problem: "left-out", count: this.leftOut }];
+  }
+
+  /** Archives hold texts about themselves: what is no DICOM file and isn't named like one is left out, and counted. */
+  private async orLeftOut<T>(file: string, records: Promise<readonly T[]>): Promise<readonly T[]> {
+    try {
+      return await records;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "data/not-dicom" || /\.(dcm|dicom|ima)$/i.test(file))
+        throw error;
+      this.leftOut += 1;
+      return [];
+    }
   }
 
   private async recordsOf(file: string, reading: FileReading | null): Promise<readonly (readonly RawValue[])[]> {
@@ -102,8 +114,7 @@ class DicomFolder {
     return keep.map((name) => {
       const [tag] = [...RETAINABLE].find(([, one]) => one.name === name) ?? [];
       const text = tag === undefined ? null : textOf(dataset, tag);
-      // Ages in years are numbers to a study.
-      return text === null ? null : text.replace(/^0*(\d+)Y$/, "$1");
+      return text === null ? null : inYears(text);
     });
   }
 
@@ -119,4 +130,13 @@ class DicomFolder {
       pictures.push(fitted(await pictureOf(object, frame, this.source.window ?? null), this.source));
     return pictures;
   }
+}
+
+/** Of a year in days, weeks, months and years, as ages are written (PS3.5, 6.2). */
+const UNITS_A_YEAR: Readonly<Record<string, number>> = { D: 365.25, W: 365.25 / 7, M: 12, Y: 1 };
+
+/** Whole years, which are numbers to a study; other texts as they are. */
+function inYears(text: string): string {
+  const [, count, unit = ""] = /^(\d+)([DWMY])$/.exec(text) ?? [];
+  return count === undefined ? text : String(Math.floor(Number(count) / (UNITS_A_YEAR[unit] ?? 1)));
 }

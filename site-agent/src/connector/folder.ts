@@ -13,8 +13,10 @@ export async function filesBelow(folder: string): Promise<readonly string[]> {
   const root = await realFolder(folder);
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const files = entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep))
+    .filter((names) => !names.some((name) => name.startsWith(".")))
+    .map((names) => names.join("/"))
     .sort();
   if (files.length > FILES_MAX)
     throw unreadableData("folder-too-large", "The folder holds more files than can be read.", "Split it.");

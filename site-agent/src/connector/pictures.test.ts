@@ -292,15 +292,37 @@ describe("[DAT34] DICOM objects are records only after de-identification", () =>
     expect(values.slice(29_700).some((value) => value > 0)).toBe(true);
   });
 
+  test("a text about the archive is left out and counted, hidden files and folders are not looked at", async () => {
+    const path = dataset(
+      { dicom },
+      { "d/README.md": "films of 2026", "d/.notes/a.dcm": "x", "d/.b.dcm": "x", "d/c": file([patient("A")]) },
+    );
+    const { rows, findings } = await read(path, ["patient"]);
+    expect(rows).toEqual([["A"]]);
+    expect(findings).toMatchObject([{ problem: "left-out", count: 1 }]);
+  });
+
+  test.each([
+    ["064Y", "64"],
+    ["018M", "1"],
+    ["006W", "0"],
+    ["400D", "1"],
+    ["old", null],
+  ])("a patient's age of %s is %s to a study", async (text, years) => {
+    const source = { ...dicom, deidentify: { keep: ["PatientAge"] } };
+    const path = dataset({ dicom: source }, { "d/c": file([patient("A"), textElement(0x00101010, "AS", text)]) });
+    expect((await read(path, ["PatientAge"])).rows).toEqual([[years]]);
+  });
+
   test("what can't be read is named by its code", async () => {
     const path = dataset(
       { dicom },
-      { "d/a": "not DICOM at all", "d/b": readFileSync(vector("MR_truncated.dcm")), "d/c": file([patient("A")]) },
+      { "d/a.dcm": "not DICOM at all", "d/b": readFileSync(vector("MR_truncated.dcm")), "d/c": file([patient("A")]) },
     );
     const failure = await failureOf(read(path));
     if (!(failure instanceof BrokenFiles)) throw failure;
     expect(failure.files).toEqual([
-      { name: "a", code: "not-dicom" },
+      { name: "a.dcm", code: "not-dicom" },
       { name: "b", code: "dicom-truncated" },
     ]);
   });

@@ -23,7 +23,7 @@ export const PROBLEMS = {
   "not-recoded": ["records whose value the data set's file doesn't recode", "List the value there; none is guessed."],
   "not-converted": [
     "records whose value is no number to convert",
-    "Correct them, or recode them in the data set's file.",
+    "Correct them, or recode them in the data set's file. Between mass and amount name the substance: of: cholesterol.",
   ],
   "not-deidentified": [
     "records whose date, age or ZIP code the rules of de-identification can't read",
@@ -37,7 +37,10 @@ export const PROBLEMS = {
   "split-disagrees": ["patients with records in both train and test", "Give all records of a patient the same split."],
   "no-records": ["the file has no records", "Export it again."],
   "out-of-range": ["records outside the public range, clipped to it", "Check the unit; clipping is harmless if rare."],
-  "left-out": ["DICOM files without a usable image", "consilium-site data deidentify tells why, with counts."],
+  "left-out": [
+    "DICOM files without a usable image",
+    "Texts, reports, text in pictures: consilium-site data deidentify tells why, with counts.",
+  ],
   "off-scale": ["records off the scale that the data set's file expects", "Check them; a few are seldom harm."],
   "all-missing": ["no record has a value; all are filled", "Nothing to do if it is not recorded here."],
   "duplicate-records": ["records that repeat an earlier one exactly", "Check the export."],

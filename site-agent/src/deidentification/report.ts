@@ -47,6 +47,8 @@ export const DeidentificationReport = z.union([DicomReport, TableReport]);
 export type DeidentificationReport = z.infer<typeof DeidentificationReport>;
 
 export const PROFILE_NAME = "DICOM PS3.15 2026c, Annex E, Basic Application Level Confidentiality Profile";
+/** The name that `dicomDeidentify.ts` gives to attributes of vendors. */
+const PRIVATE = "private attribute";
 const DOMAIN = "deidentification-report";
 
 /** Adds up what was done, object after object. */
@@ -106,6 +108,17 @@ export function isSignedBy({ statement, signed }: DeidentificationReport, public
   return signed?.publicKey === publicKey && verifyStatement(publicKey, DOMAIN, statement, signed.signature);
 }
 
+function isPublic({ name }: ReportStatement["attributes"][number]): boolean {
+  return name !== PRIVATE;
+}
+
+/** Private attributes are many and have no names: one line for all, each by its tag in the JSON. */
+function privateLine(attributes: ReportStatement["attributes"]): readonly string[] {
+  const ofVendors = attributes.filter((one) => !isPublic(one));
+  const count = ofVendors.reduce((sum, one) => sum + one.count, 0);
+  return count === 0 ? [] : [`private      removed   ${String(count).padStart(8)}  of ${ofVendors.length} tags`];
+}
+
 export function signatureLine(signed: z.infer<typeof Signed>): string {
   return signed === null
     ? "Not signed: no site has its data folder here."
@@ -123,7 +136,10 @@ export function reportLines({ statement, signed }: DicomReport): readonly string
     `Burned-in text: ${typeof rules.burnedIn === "object" ? `${rules.burnedIn.blank.length} rectangles blanked` : rules.burnedIn}.`,
     `Dates: ${rules.dates}; times: ${rules.times}; retained: ${rules.keep.length === 0 ? "nothing" : rules.keep.join(", ")}.`,
     "",
-    ...attributes.map((one) => `${one.tag}  ${one.deed.padEnd(8)}  ${String(one.count).padStart(8)}  ${one.name}`),
+    ...privateLine(attributes),
+    ...attributes
+      .filter(isPublic)
+      .map((one) => `${one.tag}  ${one.deed.padEnd(8)}  ${String(one.count).padStart(8)}  ${one.name}`),
     "",
     `SHA-256 of the output's list: ${statement.output}`,
     signatureLine(signed),
