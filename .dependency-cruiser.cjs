@@ -17,7 +17,7 @@ const SHARED = [
   ["failure", "encoding", "random", "transform"],
   ["event", "signing"],
   ["mechanism", "accountant", "contribution"],
-  ["ledger", "model", "study", "protocol", "metric", "audit", "optimizer", "sanitizer"],
+  ["ledger", "model", "study", "normalisation", "protocol", "metric", "audit", "optimizer", "sanitizer"],
   ["release", "plan"],
 ];
 
@@ -125,7 +125,8 @@ module.exports = {
       severity: "error",
       from: {
         pathNot:
-          "^shared/src/(mechanism/|contribution/stages\\.ts$|audit/contribution\\.ts$|sanitizer/sanitizedPatients\\.ts$)",
+          "^shared/src/(mechanism/|contribution/stages\\.ts$|(audit|normalisation)/contribution\\.ts$|" +
+          "sanitizer/sanitizedPatients\\.ts$)",
       },
       to: { path: "^shared/src/mechanism/charged\\.ts$", dependencyTypesNot: ["type-only"] },
     },

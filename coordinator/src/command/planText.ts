@@ -12,6 +12,7 @@ export function planText(plan: Plan): string {
     headline(plan),
     "",
     ...section("ε after the rounds, at each site", curveTable(plan)),
+    ...(plan.normalisation.length === 0 ? [] : section("Normalisation of columns", plan.normalisation)),
     ...(plan.overlap.length === 0 ? [] : section("A patient at several sites", overlapLines(plan))),
     ...(plan.budgets.length === 0 ? [] : section("Against the sites' caps", budgetTable(plan.budgets))),
     ...section("The largest plan", largestLines(plan)),

@@ -1,4 +1,5 @@
 import type { Part } from "@consilium/shared/ledger/entry";
+import { normalisationLines } from "@consilium/shared/normalisation/lines";
 import { isDpSgd } from "@consilium/shared/study/document";
 import { plannedEpsilons } from "@consilium/shared/study/noise";
 import { type ScheduleEpsilon, scheduleEpsilons } from "@consilium/shared/study/scheduleEpsilon";
@@ -37,6 +38,8 @@ export interface Validation {
   readonly delta: number;
   /** Pretrained weights that it starts from, in words. */
   readonly weights: readonly string[];
+  /** What it learns of its columns' scale, in words. */
+  readonly normalisation: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -55,17 +58,31 @@ export function validate(file: string): Validation {
     cap: epsilon,
     delta,
     weights: weightsLines(document),
+    normalisation: normalisationLines(document),
     warnings: warnings.map(formatFinding),
   };
 }
 
 function describeValidation(validation: Validation): string {
-  const { file, study, digest, noiseMultiplier, noiseWasAuto, epsilon, schedule, cap, delta, weights, warnings } =
-    validation;
+  const {
+    normalisation,
+    file,
+    study,
+    digest,
+    noiseMultiplier,
+    noiseWasAuto,
+    epsilon,
+    schedule,
+    cap,
+    delta,
+    weights,
+    warnings,
+  } = validation;
   return [
     ...warnings,
     `${file} is valid: study ${study}, digest ${digest}`,
     ...(weights.length === 0 ? [] : ["Starts from pretrained weights:", ...weights.map((line) => `  ${line}`)]),
+    ...(normalisation.length === 0 ? [] : ["Normalises columns:", ...normalisation.map((line) => `  ${line}`)]),
     noiseMultiplier === null
       ? "Noise: none on steps, which read sanitized records alone; metrics and the audit read the original ones"
       : `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,

@@ -8,7 +8,7 @@ import { type PartySignedHead, RELEASE_PATHS, readJson, SignedManifest } from "@
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import { siteRecord } from "../storage/consortium.ts";
-import { auditOf, metricsOf, saveRelease } from "../storage/results.ts";
+import { auditOf, metricsOf, normalisationKept, saveRelease } from "../storage/results.ts";
 import { move } from "../study/moves.ts";
 import { approvalsCharged, stopOf } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
@@ -70,6 +70,7 @@ async function writeRelease(
       witnessedHeads: witnessedHeads(world, document),
       audit,
       evaluation: metricsOf(world.sql, document.name).at(-1)?.metric,
+      normalisation: normalisationKept(world.sql, document.name),
       stop: stopOf(world.sql, document) ?? undefined,
       createdAt: world.clock.now().toISOString(),
       softwareVersion: world.softwareVersion,

@@ -1,4 +1,4 @@
-import { type Kysely, type Migration, sql } from "kysely";
+import { type Kysely, type Migration, type RawBuilder, sql } from "kysely";
 
 /** A shipped migration never changes; a new one follows it. */
 export const coordinatorMigrations: Record<string, Migration> = {
@@ -19,7 +19,26 @@ export const coordinatorMigrations: Record<string, Migration> = {
       await db.schema.alterTable("approval").addColumn("counter_offer", "text").execute();
     },
   },
+  "0130-normalisation": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await letRoundsNormalise(db);
+      await db.schema
+        .createTable("normalisation")
+        .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
+        .addColumn("normalisation", "text", (c) => c.notNull())
+        .execute();
+    },
+  },
 };
+
+/** SQLite changes no check of a column: the table is made anew, its rows in their order, which rounds are read in. */
+async function letRoundsNormalise(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable("round").renameTo("round_before").execute();
+  await db.schema.dropIndex("round_open").execute();
+  await createRoundTable(db, sql`purpose in ('normalise', 'train', 'evaluate', 'audit')`);
+  await sql`insert into round select * from round_before order by rowid`.execute(db);
+  await db.schema.dropTable("round_before").execute();
+}
 
 async function createConsortium(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
@@ -113,12 +132,11 @@ async function createStudies(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
-async function createRounds(db: Kysely<unknown>): Promise<void> {
-  const { schema } = db;
+async function createRoundTable({ schema }: Kysely<unknown>, purposes: RawBuilder<unknown>): Promise<void> {
   await schema
     .createTable("round")
     .addColumn("study", "text", (c) => c.notNull().references("study.name"))
-    .addColumn("purpose", "text", (c) => c.notNull().check(sql`purpose in ('train', 'evaluate', 'audit')`))
+    .addColumn("purpose", "text", (c) => c.notNull().check(purposes))
     .addColumn("round", "integer", (c) => c.notNull())
     .addColumn("attempt", "integer", (c) => c.notNull())
     .addColumn("state", "text", (c) => c.notNull().check(sql`state in ('announced', 'committed', 'abandoned')`))
@@ -130,6 +148,11 @@ async function createRounds(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint("round_key", ["study", "purpose", "round", "attempt"])
     .execute();
   await schema.createIndex("round_open").on("round").columns(["study", "state"]).execute();
+}
+
+async function createRounds(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
+  await createRoundTable(db, sql`purpose in ('train', 'evaluate', 'audit')`);
   await schema
     .createTable("model")
     .addColumn("study", "text", (c) => c.notNull().references("study.name"))

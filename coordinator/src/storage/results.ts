@@ -1,6 +1,7 @@
 import { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import type { Evaluation } from "@consilium/shared/metric/evaluation";
+import { Normalisation } from "@consilium/shared/normalisation/columnScales";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import type { Sql } from "./sql.ts";
@@ -27,6 +28,16 @@ export function metricsOf(sql: Sql, study: StudyName): readonly { round: number;
     const { auc, accuracy } = StoredMetric.parse(JSON.parse(metric));
     return { round, metric: auc === undefined ? { accuracy } : { auc, accuracy } };
   });
+}
+
+export function saveNormalisation(sql: Sql, study: StudyName, normalisation: Normalisation): void {
+  sql.run(sql.build.insertInto("normalisation").values({ study, normalisation: canonicalJson(normalisation) }));
+}
+
+/** What the round before training came to; undefined before it, and for studies without one. */
+export function normalisationKept(sql: Sql, study: StudyName): Normalisation | undefined {
+  const row = sql.first(sql.build.selectFrom("normalisation").selectAll().where("study", "=", study));
+  return row === undefined ? undefined : Normalisation.parse(JSON.parse(row.normalisation));
 }
 
 export function saveAudit(sql: Sql, study: StudyName, report: AuditReport, at: string): void {

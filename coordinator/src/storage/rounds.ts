@@ -32,9 +32,10 @@ export interface RoundClosing {
   readonly at: string;
 }
 
-/** In the transaction of its reservations. */
+/** In the transaction of its reservations. The columns' scales stand once, with the study's normalisation. */
 export function insertRound(sql: Sql, spec: RoundSpec, announcedAt: string): void {
   const { study, purpose, round, attempt } = spec.key;
+  const { scales: _, ...kept } = spec;
   sql.run(
     sql.build.insertInto("round").values({
       study,
@@ -42,7 +43,7 @@ export function insertRound(sql: Sql, spec: RoundSpec, announcedAt: string): voi
       round,
       attempt,
       state: "announced",
-      spec: canonicalJson(spec),
+      spec: canonicalJson(kept),
       answers: null,
       result: null,
       announced_at: announcedAt,

@@ -17,6 +17,7 @@ export interface CoordinatorTables {
   credential: CredentialRow;
   round: RoundRow;
   model: ModelRow;
+  normalisation: { study: string; normalisation: string };
   metric: { study: string; round: number; metric: string };
   audit: { study: string; report: string; at: string };
   release: { study: string; manifest: string; path: string; signers: string; at: string };
@@ -72,10 +73,11 @@ export interface CredentialRow {
 /** One attempt of a round. `announced` is written with its reservations, an end with its charges. */
 export interface RoundRow {
   study: string;
-  purpose: "train" | "evaluate" | "audit";
+  purpose: "normalise" | "train" | "evaluate" | "audit";
   round: number;
   attempt: number;
   state: "announced" | "committed" | "abandoned";
+  /** Without the columns' scales, which are the study's in every round after the first. */
   spec: string;
   /** What each cohort site did: JSON object; null while open. */
   answers: string | null;

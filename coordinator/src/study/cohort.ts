@@ -43,7 +43,8 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
   if (scheduled === null) return { kind: "finished" };
   let step = scheduled;
   let able = ableSites(input, step);
-  if (step.purpose === "train" && done !== null && able.size < minSites) {
+  // Before the first step there is no model to audit.
+  if (step.purpose === "train" && done !== null && done.round > 0 && able.size < minSites) {
     // Whoever declined may come back; only an empty purse ends training.
     if (able.size + declined.size < minSites) step = { purpose: "audit", round: done.round };
     able = ableSites(input, step);

@@ -36,6 +36,7 @@ export interface StudyChanges {
   readonly optimizer?: unknown;
   readonly clipping?: unknown;
   readonly earlyStop?: unknown;
+  readonly normalisation?: unknown;
 }
 
 export function smallStudy(changes: StudyChanges = {}): StudyDocument {
@@ -53,6 +54,7 @@ export function smallStudy(changes: StudyChanges = {}): StudyDocument {
       label: { name: "disease", values: [0, 1] },
     },
     model: { preset: "mlp", hidden: [3] },
+    ...(changes.normalisation === undefined ? {} : { normalisation: changes.normalisation }),
     privacy: {
       epsilon,
       delta: 1e-4,

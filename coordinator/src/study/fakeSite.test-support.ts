@@ -5,6 +5,8 @@ import { digestOf } from "@consilium/shared/encoding/digest";
 import { GENESIS_HASH } from "@consilium/shared/ledger/entry";
 import { evaluationShape } from "@consilium/shared/metric/evaluation";
 import { publicUniform } from "@consilium/shared/model/initial";
+import { normalisedColumns } from "@consilium/shared/normalisation/rule";
+import { sumStatistics } from "@consilium/shared/normalisation/statistics";
 import {
   type CoordinatorMessage,
   LEDGER_HEAD_DOMAIN,
@@ -94,6 +96,14 @@ export class FakeSite {
   }
 }
 
+/** Of 400 patients who crowd into a tenth of each column's range: exact, so that a test knows what follows. */
+function sumsOf({ normalisation, data }: StudyDocument): readonly number[] {
+  if (normalisation === undefined) throw new RangeError("a study that is normalised says how");
+  const columns = normalisedColumns(normalisation, data).length;
+  const patients = Array.from({ length: 400 }, (_, i) => new Array<number>(columns).fill(-0.9 + (0.2 * i) / 400));
+  return sumStatistics(normalisation, columns, patients).values;
+}
+
 function contributionBytes(document: StudyDocument, key: RoundKey, site: string, isMalformed: boolean): Uint8Array {
   const random = publicUniform(Number.parseInt(digestOf(canonicalJson({ key, site })).slice(0, 8), 16));
   if (key.purpose === "train") {
@@ -103,6 +113,7 @@ function contributionBytes(document: StudyDocument, key: RoundKey, site: string,
     // All bits set after the last number: its length is right and its content is not.
     return isMalformed ? new Uint8Array(bytes.length).fill(0x80) : bytes;
   }
+  if (key.purpose === "normalise") return Buffer.from(canonicalJson({ purpose: "normalise", sums: sumsOf(document) }));
   const counts = (cells: number): number[] => Array.from({ length: cells }, () => Math.round(60 + random() * 10));
   const { evaluation, audit } = document;
   if (key.purpose === "evaluate") {

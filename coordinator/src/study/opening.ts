@@ -9,7 +9,7 @@ import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { announcementBodies } from "../ledger/bookings.ts";
 import type { ModelRecord } from "../storage/models.ts";
-import { metricsOf } from "../storage/results.ts";
+import { metricsOf, normalisationKept } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
 import { approvalsGiven, findStudy, movesOf, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort, shortages } from "./cohort.ts";
@@ -151,6 +151,7 @@ function reserve(
     model: { digest, bytes },
     ...(update === null ? {} : { update }),
     ...(step.purpose === "train" && roundNorm !== null ? { roundNorm } : {}),
+    ...scalesOf(world.sql, document),
     ...(stop === null ? {} : { stop }),
     answerAfterMs,
     deadlineMs,
@@ -158,6 +159,12 @@ function reserve(
   world.ledger.append(announcementBodies(document, key, cohort));
   insertRound(world.sql, spec, world.clock.now().toISOString());
   return spec;
+}
+
+/** What every round after a study's normalisation announces. */
+export function scalesOf(sql: StudyWorld["sql"], { name }: StudyDocument): Pick<RoundSpec, "scales"> {
+  const kept = normalisationKept(sql, name);
+  return kept === undefined ? {} : { scales: kept.scales };
 }
 
 /** A database put back from an older copy knows fewer attempts than the sites' ledgers, whose charges count. */

@@ -1,6 +1,7 @@
 import type { AuditReport, GateResult } from "@consilium/shared/audit/report";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { type Evaluation, evaluationOf } from "@consilium/shared/metric/evaluation";
+import type { Normalisation } from "@consilium/shared/normalisation/columnScales";
 import type { RoundPurpose } from "@consilium/shared/protocol/messages";
 import { releaseGate, studyAudit } from "@consilium/shared/release/build";
 import type { GuaranteeBasis } from "@consilium/shared/release/guarantee";
@@ -10,10 +11,11 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { fileChunks } from "@consilium/storage/fileChunks";
 import { PooledHistograms } from "../aggregate/pooledHistograms.ts";
+import { PooledStatistics } from "../aggregate/pooledStatistics.ts";
 import type { ModelLine } from "../model/modelLine.ts";
 import type { Accumulator, ContributionSource } from "../round/run.ts";
 import { insertModel, type ModelRecord } from "../storage/models.ts";
-import { saveAudit, saveMetric } from "../storage/results.ts";
+import { saveAudit, saveMetric, saveNormalisation } from "../storage/results.ts";
 import type { ChangeTopic, StudyWorld } from "./world.ts";
 
 /** Confidence of each metric's interval. */
@@ -21,12 +23,14 @@ const METRIC_CONFIDENCE = 0.95;
 
 /** What a round's contributions became. */
 export type Outcome =
+  | { readonly purpose: "normalise"; readonly normalisation: Normalisation }
   | { readonly purpose: "train"; readonly model: ModelRecord }
   | { readonly purpose: "evaluate"; readonly round: number; readonly metric: Evaluation }
   | { readonly purpose: "audit"; readonly report: AuditReport };
 
 /** What looks different to people once an outcome is committed. */
 export const CHANGED_BY: Record<RoundPurpose, readonly ChangeTopic[]> = {
+  normalise: ["budgets", "ledger"],
   train: ["budgets", "ledger"],
   evaluate: ["metrics", "budgets", "ledger"],
   audit: ["audit", "budgets", "ledger"],
@@ -39,16 +43,21 @@ export interface Collector extends Accumulator {
   fold(contributors: readonly SiteName[]): Promise<Outcome>;
 }
 
+/** 65,536 integers of up to 16 characters, in JSON. */
+const STATISTICS_BYTES_MAX = 2 * 1024 * 1024;
 /** Room for the histograms of 8 attacks over 1,000 classes and 200 bins, in JSON. */
 const HISTOGRAMS_BYTES_MAX = 32 * 1024 * 1024;
 
 export function collectorOf(purpose: RoundPurpose, round: number, document: StudyDocument, line: ModelLine): Collector {
+  if (purpose === "normalise") return statisticsCollector(document);
   return purpose === "train" ? sumCollector(line) : histogramCollector(purpose, round, document, line);
 }
 
 /** The digest by which ledger and sites know an outcome. */
 export function resultOf(outcome: Outcome): Digest {
   switch (outcome.purpose) {
+    case "normalise":
+      return digestOfJson(outcome.normalisation);
     case "train":
       return outcome.model.digest;
     case "evaluate":
@@ -61,6 +70,9 @@ export function resultOf(outcome: Outcome): Digest {
 /** Keeps an outcome, in the transaction that commits its charges. */
 export function saveOutcome(world: StudyWorld, study: StudyName, outcome: Outcome): void {
   switch (outcome.purpose) {
+    case "normalise":
+      saveNormalisation(world.sql, study, outcome.normalisation);
+      return;
     case "train":
       insertModel(world.sql, study, outcome.model);
       return;
@@ -97,6 +109,16 @@ function sumCollector(line: ModelLine): Collector {
     add: async (_site, source) =>
       "bytes" in source ? line.sum.add(source.bytes) : line.sum.addChunks(fileChunks(source.path)),
     fold: async (contributors) => ({ purpose: "train", model: await line.step(contributors) }),
+  };
+}
+
+function statisticsCollector(document: StudyDocument): Collector {
+  const pool = new PooledStatistics(document);
+  return {
+    reset: () => pool.reset(),
+    fits: (bytes) => bytes > 0 && bytes <= STATISTICS_BYTES_MAX,
+    add: (site, source) => pool.add(site, source),
+    fold: async (contributors) => ({ purpose: "normalise", normalisation: pool.normalisation(contributors) }),
   };
 }
 

@@ -15,7 +15,7 @@ import { bookAbandon, bookCommit } from "./closing.ts";
 import { Gathering } from "./gathering.ts";
 import { LeftOut } from "./leftOut.ts";
 import { type Motive, move, whyAbandoned } from "./moves.ts";
-import { approvalsOf, openRoundAt } from "./opening.ts";
+import { approvalsOf, openRoundAt, scalesOf } from "./opening.ts";
 import { CHANGED_BY, type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
 import { announce, askAgain, endOf, logFields, tellClosed } from "./telling.ts";
 import { AwaitedUploads } from "./uploads.ts";
@@ -145,7 +145,7 @@ export class StudyRun {
   async #reopen(): Promise<OpenedRound | null> {
     const record = openRound(this.#world.sql, this.name);
     if (record === undefined) return null;
-    this.#current = this.#opened(record.spec);
+    this.#current = this.#opened({ ...record.spec, ...scalesOf(this.#world.sql, this.document) });
     // A deadline that ran while sites come back would cost the round those that are slow to.
     await this.#gathering.wait(record.spec.cohort, this.document.training.minSites);
     return this.#current;

@@ -12,13 +12,14 @@ export interface Pace {
 const HOUR_MS = 3_600_000;
 
 /**
- * How long all exchanges take, one after another: training rounds, evaluations, the audit. A site answers at the
- * signed, public time and never before it; what it sends travels after that.
+ * How long all exchanges take, one after another: normalisation, training rounds, evaluations, the audit. A site
+ * answers at the signed, public time and never before it; what it sends travels after that.
  */
 export function durationOf(document: StudyDocument, traffic: Traffic, pace: Pace): Duration {
   const { rounds, localSteps, answerAfterMs, deadlineMs } = document.training;
   const { stepMs = 0, linkMbit } = pace;
-  const others = Math.floor(rounds / document.evaluation.everyRounds) + 1;
+  const before = document.normalisation === undefined ? 0 : 1;
+  const others = before + Math.floor(rounds / document.evaluation.everyRounds) + 1;
   const exchanges = rounds + others;
   const travelMs = (bytes: number): number => (linkMbit === undefined ? 0 : (8 * bytes) / (1000 * linkMbit));
   const workMs = localSteps * stepMs;

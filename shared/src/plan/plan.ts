@@ -70,6 +70,8 @@ export const Traffic = z.strictObject({
   bitsDown: whole,
   trainUp: bytes,
   trainDown: bytes,
+  /** Columns' statistics, once; 0 without. */
+  normaliseUp: bytes.default(0),
   evaluateUp: bytes,
   auditUp: bytes,
   /** The study's weights file, once, before the first round. */
@@ -128,6 +130,8 @@ export const Plan = z
     sites: z.array(SiteName),
     /** What a patient pays at all sites of a declared group at once, all done. */
     overlap: z.array(OverlapFigure).default([]),
+    /** What it learns of its columns' scale before training, in words; none without normalisation. */
+    normalisation: z.array(z.string()).default([]),
     attacks: z.array(AttackName),
     /** privacy.epsilon and privacy.delta: what the study promises not to pass, at each site and part. */
     cap: z.number(),

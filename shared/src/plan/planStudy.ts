@@ -1,6 +1,7 @@
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { within } from "../ledger/budget.ts";
 import { Part } from "../ledger/entry.ts";
+import { normalisationLines } from "../normalisation/lines.ts";
 import type { DpSgdStudy, StudyDocument } from "../study/document.ts";
 import { eventsOf } from "../study/noise.ts";
 import { overlapFigures } from "../study/overlap.ts";
@@ -64,6 +65,7 @@ export function planStudy(study: StudyDocument, context: PlanContext): Plan {
     expectedBatch: privacy.samplingRate * patients,
     sites: sites.map(({ name }) => name),
     overlap: overlapFigures(document.overlap, () => plannedCurves(document), privacy.delta),
+    normalisation: [...normalisationLines(document)],
     attacks: [...audit.attacks],
     cap: privacy.epsilon,
     delta: privacy.delta,

@@ -3,6 +3,8 @@ import { aggregateBits } from "../contribution/grid.ts";
 import { packedBytes } from "../contribution/pack.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { evaluationShape } from "../metric/evaluation.ts";
+import { normalisedColumns, statisticsCount } from "../normalisation/rule.ts";
+import { STATISTIC_STEPS } from "../normalisation/statistics.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { gridOfStudy, weightsOfStudy } from "../study/network.ts";
 import type { Traffic } from "./plan.ts";
@@ -25,7 +27,8 @@ export function trafficOf(document: StudyDocument): Traffic {
   const auditUp = jsonBytes({ purpose: "audit", attacks });
   const weightsDown = weightsOfStudy(document)?.bytes ?? 0;
   const evaluations = Math.floor(training.rounds / evaluation.everyRounds);
-  const totalUp = training.rounds * trainUp + evaluations * evaluateUp + auditUp;
+  const normaliseUp = statisticsBytes(document, patients);
+  const totalUp = normaliseUp + training.rounds * trainUp + evaluations * evaluateUp + auditUp;
   const totalDown = weightsDown + training.rounds * trainDown;
   return {
     parameters: grid.dimension,
@@ -33,6 +36,7 @@ export function trafficOf(document: StudyDocument): Traffic {
     bitsDown,
     trainUp,
     trainDown,
+    normaliseUp,
     evaluateUp,
     auditUp,
     weightsDown,
@@ -40,6 +44,15 @@ export function trafficOf(document: StudyDocument): Traffic {
     totalDown,
     allSites: sites.length * (totalUp + totalDown),
   };
+}
+
+/** Sums of usual length: patients in each bin, or patients in the steps of a sum. */
+function statisticsBytes({ normalisation, data }: StudyDocument, patients: number): number {
+  if (normalisation === undefined) return 0;
+  const usual =
+    normalisation.by === "quantiles" ? Math.round(patients / normalisation.bins) : patients * STATISTIC_STEPS;
+  const count = statisticsCount(normalisation, normalisedColumns(normalisation, data).length);
+  return jsonBytes({ purpose: "normalise", sums: new Array<number>(count).fill(usual) });
 }
 
 /** One as long as a site's will be, more or less: its patients spread evenly over the bins. */

@@ -8,6 +8,7 @@ import { PrivacyEvent } from "../event/event.ts";
 import { RecordEvent } from "../event/recordEvent.ts";
 import { Refusal } from "../failure/failure.ts";
 import { ChargeId, ConsistencyProof, LedgerHead, UnprotectedDisclosure } from "../ledger/entry.ts";
+import { ColumnScale } from "../normalisation/columnScales.ts";
 import { Approval } from "../study/approval.ts";
 import { CounterOffer } from "../study/counterOffer.ts";
 import { StudyDocument } from "../study/document.ts";
@@ -37,13 +38,16 @@ export const ShownLedgers = z.strictObject({
 });
 export type ShownLedgers = z.infer<typeof ShownLedgers>;
 
-/** What a round is for: one step of training, one noised evaluation, or the audit before release. */
-export const RoundPurpose = z.enum(["train", "evaluate", "audit"]);
+/**
+ * What a round is for: the columns' noised statistics before training, one step of training, one noised evaluation, or
+ * the audit before release.
+ */
+export const RoundPurpose = z.enum(["normalise", "train", "evaluate", "audit"]);
 export type RoundPurpose = z.infer<typeof RoundPurpose>;
 
 /**
  * Names one attempt of one round. `round` counts training steps from 1; an evaluation or audit bears that of its
- * model.
+ * model, normalisation 0.
  */
 export const RoundKey = z.strictObject({
   study: StudyName,
@@ -77,6 +81,8 @@ export const RoundSpec = z.strictObject({
   update: ModelUpdate.optional(),
   /** Norm that a training round clips to, where clipping is adaptive; any that a site takes is as private. */
   roundNorm: ClippingNorm.optional(),
+  /** The columns' scales, in every round after a study's normalisation. */
+  scales: z.array(ColumnScale).min(1).max(1000).optional(),
   /** Of the audit alone: why training ended before its last round, where it did so by the study's early stop. */
   stop: StopReason.optional(),
   answerAfterMs: z.number().positive(),

@@ -8,6 +8,7 @@ import { replay } from "../ledger/replay.ts";
 import { headOf, type LedgerState } from "../ledger/state.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import { modelDigest } from "../model/modelDigest.ts";
+import type { Normalisation } from "../normalisation/columnScales.ts";
 import { LEDGER_HEAD_DOMAIN } from "../protocol/messages.ts";
 import type { SignedRoster } from "../protocol/roster.ts";
 import { type Signer, signStatement } from "../signing/ed25519.ts";
@@ -49,6 +50,8 @@ export interface ReleaseInputs {
   readonly evaluation?: Evaluation | undefined;
   /** Why training ended before its last round, where it did so by the study's early stop. */
   readonly stop?: StopReason | undefined;
+  /** What the round before training came to, where the study asks for one. */
+  readonly normalisation?: Normalisation | undefined;
   readonly createdAt: string;
   readonly softwareVersion: string;
 }
@@ -77,7 +80,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
   refuseUnlessReady(inputs, state, verdict);
   const text = (content: string) => new TextEncoder().encode(content);
   const files = new Map<string, Uint8Array>([
-    [RELEASE_PATHS.model, modelFile(document, inputs)],
+    [RELEASE_PATHS.model, modelFile(document, inputs, inputs.normalisation?.scales)],
     [RELEASE_PATHS.study, jsonBytes(document)],
     [RELEASE_PATHS.privacy, jsonBytes(privacy)],
     [RELEASE_PATHS.privacyText, text(privacyText(privacy))],
@@ -103,6 +106,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     gate: verdict,
     ...(inputs.evaluation === undefined ? {} : { evaluation: inputs.evaluation }),
     ...(inputs.stop === undefined ? {} : { stop: inputs.stop }),
+    ...(inputs.normalisation === undefined ? {} : { normalisation: inputs.normalisation }),
     ledgerHead: head,
     ledgerHeadSignature: signStatement(coordinator, LEDGER_HEAD_DOMAIN, head),
     witnessedHeads: [...inputs.witnessedHeads],

@@ -1,6 +1,7 @@
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import { frozenSlots, parameterCount, sizeOf } from "../model/spec.ts";
+import type { Normalisation } from "../normalisation/columnScales.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { type StopReason, stopText } from "../study/earlyStop.ts";
 import { modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
@@ -17,10 +18,11 @@ export interface CardInput {
   /** The last noised evaluation, if there was one. */
   readonly evaluation?: Evaluation | undefined;
   readonly stop?: StopReason | undefined;
+  readonly normalisation?: Normalisation | undefined;
 }
 
 /** README.md: a model card with Hugging Face front matter. */
-export function modelCard({ document, privacy, audit, gate, evaluation, stop }: CardInput): string {
+export function modelCard({ document, privacy, audit, gate, evaluation, stop, normalisation }: CardInput): string {
   const classes = document.data.label.values.map(String).join(", ");
   return lines(
     ...frontMatter(document),
@@ -57,6 +59,7 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop }: 
       `- Architecture: ${document.model.preset}; predicts \`${plain(document.data.label.name)}\` (${plain(classes)})`,
       `from ${document.data.columns.length} columns named in [study.json](study.json), scaled by the public ranges there.`,
     ),
+    ...scaleLines(document, normalisation),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
     ...startLines(document),
     `- Predict with \`consilium-site predict --release PATH --in FILE --out FILE\`, which verifies first.`,
@@ -91,6 +94,31 @@ function chargedClause({ guarantee, consortium }: PrivacyStatement): string[] {
   return consortium.disjointEpsilon <= guarantee.epsilon
     ? [`Really spent: ε = ${charged}.`]
     : [`Against the sites' caps the same run counts as ε = ${charged}, by a looser accountant: there it is said why.`];
+}
+
+/** For whoever uses the weights elsewhere: each column's scale in the units of its data. */
+function scaleLines({ data }: StudyDocument, normalisation: Normalisation | undefined): string[] {
+  if (normalisation === undefined) return [];
+  const learnt = normalisation.scales.flatMap(({ column: name, centre, spread, from }) => {
+    const column = data.columns.find((known) => known.name === name);
+    if (from === "public-range" || column?.type !== "number") return [];
+    const half = (column.max - column.min) / 2;
+    const [middle, unit] = [column.min + half * (centre + 1), half * spread];
+    return [`  - \`${plain(name)}\`: (value − ${shown(middle)}) / ${shown(unit)}, value clipped to its public range`];
+  });
+  const hidden = normalisation.scales.length - learnt.length;
+  return [
+    sentence(
+      "- Normalised columns, by noised statistics of the training patients (exact figures in the weights' metadata):",
+      `${learnt.length} of ${normalisation.scales.length};`,
+      `${hidden} stayed as their public range scales them, because noise hid their statistics.`,
+    ),
+    ...learnt,
+  ];
+}
+
+function shown(value: number): string {
+  return String(Number(value.toPrecision(4)));
 }
 
 /** Where a pretrained model came from, and what of it was left as it was. */

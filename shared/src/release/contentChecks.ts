@@ -5,6 +5,7 @@ import { promiseMissed } from "../ledger/postProcessing.ts";
 import { headOf, type LedgerState } from "../ledger/state.ts";
 import { isTraining } from "../ledger/tally.ts";
 import { modelDigest } from "../model/modelDigest.ts";
+import { RoundPurpose } from "../protocol/messages.ts";
 import { acceptRoster, EMPTY_ROSTER, type RosterSite } from "../protocol/roster.ts";
 import { verifyStatement } from "../signing/ed25519.ts";
 import { APPROVAL_DOMAIN, type Approval } from "../study/approval.ts";
@@ -20,6 +21,7 @@ import { headHolds } from "./ledgerLines.ts";
 import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest } from "./manifest.ts";
 import { readModelFile } from "./model.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
+import { normalisationHolds } from "./normalisationCheck.ts";
 import { committedCharges, openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { auditText, privacyText } from "./texts.ts";
 
@@ -91,6 +93,13 @@ export const CONTENT_CHECKS: readonly {
     name: "privacy",
     explanation: "Every site's ε, recomputed from the ledger's events, is the one stated.",
     holds: privacyHolds,
+  },
+  {
+    name: "normalisation",
+    explanation:
+      "The columns' scales, recomputed from the noised sums that the ledger's charges produced, are those of the model.",
+    holds: ({ document, manifest, entries, read }) =>
+      normalisationHolds(document, manifest, entries, readModelFile(document, read(RELEASE_PATHS.model))),
   },
   {
     name: "model",
@@ -165,7 +174,7 @@ const SCALE_TOLERANCE = 1e-5;
 
 function chargesHold({ document, state }: Contents): boolean {
   if (openCharges(state, document.name).length > 0) return false;
-  const planned = (["train", "evaluate", "audit"] as const).flatMap((purpose) => plannedCharges(document, purpose));
+  const planned = RoundPurpose.options.flatMap((purpose) => plannedCharges(document, purpose));
   const spent = spentCharges(state, document.name);
   return (
     spent.length > 0 &&
@@ -253,11 +262,17 @@ function auditHolds({ manifest, document, audit }: Contents): boolean {
 }
 
 /** The wording belongs to format version 1: a changed wording is a new format. */
-function textsHold({ manifest: { gate, evaluation, stop }, document, privacy, audit, read }: Contents): boolean {
+function textsHold({
+  manifest: { gate, evaluation, stop, normalisation },
+  document,
+  privacy,
+  audit,
+  read,
+}: Contents): boolean {
   return (
     sameText(privacyText(privacy), read(RELEASE_PATHS.privacyText)) &&
     sameText(auditText(audit, gate), read(RELEASE_PATHS.auditText)) &&
-    sameText(modelCard({ document, privacy, audit, gate, evaluation, stop }), read(RELEASE_PATHS.card))
+    sameText(modelCard({ document, privacy, audit, gate, evaluation, stop, normalisation }), read(RELEASE_PATHS.card))
   );
 }
 

@@ -3,6 +3,7 @@ import { Figure, GateResult, Verdict } from "../audit/report.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { LedgerHead } from "../ledger/entry.ts";
 import { Evaluation } from "../metric/evaluation.ts";
+import { Normalisation } from "../normalisation/columnScales.ts";
 import { SignedRoster } from "../protocol/roster.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
 import { Approval } from "../study/approval.ts";
@@ -52,6 +53,8 @@ export const ReleaseManifest = z.strictObject({
   evaluation: Evaluation.optional(),
   /** Why training ended before its last round, where it did so by the study's early stop. */
   stop: StopReason.optional(),
+  /** Where columns were normalised: the noised sums, and the scales that follow from them. */
+  normalisation: Normalisation.optional(),
   /** The coordinator's head, and heads of sites' own ledgers or their countersignatures of the coordinator's. */
   ledgerHead: LedgerHead,
   ledgerHeadSignature: Signature,

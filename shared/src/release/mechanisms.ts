@@ -14,7 +14,19 @@ export function mechanismsOf(document: StudyDocument): string[] {
     "Audit: one histogram of scores for each attack with discrete Laplace noise,",
     `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
   ];
-  return [training, metrics, audit].map((clauses) => clauses.join(" "));
+  return [...scaling(document), training, metrics, audit].map((clauses) => clauses.join(" "));
+}
+
+/** Nothing where the public ranges alone scale the columns. */
+function scaling({ normalisation }: StudyDocument): readonly (readonly string[])[] {
+  if (normalisation === undefined) return [];
+  return [
+    [
+      `Normalisation: ${normalisation.by === "quantiles" ? "counts in public bins" : "a count, sums and sums of squares"}`,
+      "of the training patients, each of whom counts once, once before training;",
+      `every site adds Gaussian noise of ${normalisation.noiseMultiplier} times what one patient moves them.`,
+    ],
+  ];
 }
 
 const ON_SANITIZED: readonly string[] = [

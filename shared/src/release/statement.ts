@@ -31,6 +31,7 @@ const SiteStatement = z.strictObject({
   dataset: DatasetId,
   /** This study: the maximum over parts, since a patient is in one part. */
   epsilon,
+  /** All Gaussian events: its steps, and the normalisation before them. */
   trainingEpsilon: epsilon,
   parts: z.array(PartStatement),
   /** Everything that any study of the consortium charged to this data set, at the δ of its cap. */
@@ -165,8 +166,12 @@ function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]):
   const { everyRounds } = document.evaluation;
   const last = spent.reduce((latest, { round }) => Math.max(latest, round), 0);
   const evaluations = Math.floor(rounds / everyRounds) - Math.floor(last / everyRounds);
-  const times = { train: Math.max(0, rounds - last), evaluate: Math.max(0, evaluations) };
-  return (["train", "evaluate"] as const).flatMap((purpose) =>
+  const times = {
+    normalise: spent.length === 0 ? 1 : 0,
+    train: Math.max(0, rounds - last),
+    evaluate: Math.max(0, evaluations),
+  };
+  return (["normalise", "train", "evaluate"] as const).flatMap((purpose) =>
     times[purpose] === 0
       ? []
       : plannedCharges(document, purpose).map(({ part, event }) => ({

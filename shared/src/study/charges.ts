@@ -4,7 +4,8 @@ import { PrivacyEvent } from "../event/event.ts";
 import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
 import { discreteLaplaceEvent } from "../mechanism/discreteLaplace.ts";
 import { wideGaussianDistance } from "../mechanism/wideGaussian.ts";
-import type { RoundKey, RoundPurpose } from "../protocol/messages.ts";
+import { normalisationEvent } from "../normalisation/statistics.ts";
+import { type RoundKey, RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
 import { type DpSgdStudy, isDpSgd, type StudyDocument } from "./document.ts";
 import { noisedGridOf } from "./network.ts";
@@ -22,6 +23,10 @@ export interface PlannedCharge {
  */
 export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): readonly PlannedCharge[] {
   switch (purpose) {
+    case "normalise":
+      return document.normalisation === undefined
+        ? []
+        : [{ part: "train", event: normalisationEvent(document.normalisation) }];
     case "train":
       return [{ part: "train", event: trainingEvent(document) }];
     case "evaluate":
@@ -57,13 +62,14 @@ export function plannedEvents(document: StudyDocument): readonly PlannedCharge[]
 }
 
 /**
- * What was done to each part after so many training rounds and the evaluations among them, with or without the audit:
- * each round's charges as one, counted as often as they were made. The study's own are worked out once.
+ * What was done to each part after so many training rounds, the normalisation before them and the evaluations among
+ * them, with or without the audit: each round's charges as one, counted as often as they were made. The study's own are
+ * worked out once.
  */
 export function chargesAfter(document: StudyDocument): (rounds: number, audited: boolean) => readonly PlannedCharge[] {
-  const each = (["train", "evaluate", "audit"] as const).map((purpose) => plannedCharges(document, purpose));
+  const each = RoundPurpose.options.map((purpose) => plannedCharges(document, purpose));
   return (rounds, audited) => {
-    const times = [rounds, Math.floor(rounds / document.evaluation.everyRounds), audited ? 1 : 0];
+    const times = [rounds > 0 ? 1 : 0, rounds, Math.floor(rounds / document.evaluation.everyRounds), audited ? 1 : 0];
     return each.flatMap((charges, purpose) => charges.flatMap((charge) => repeated(charge, times[purpose] ?? 0)));
   };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Clipping } from "../clipping/clipping.ts";
 import { ModelChoice } from "../model/choice.ts";
 import { choiceFaults } from "../model/preset.ts";
+import { NormalisationRule, normalisationFaults } from "../normalisation/rule.ts";
 import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
@@ -191,6 +192,9 @@ export const StudyDocument = z
     purpose: z.string().min(1).max(1000).describe("What the model is for, in words that a steward can judge."),
     data: DataContract,
     model: ModelChoice,
+    normalisation: NormalisationRule.optional().describe(
+      "Scales learnt from noised, charged statistics before training; absent: the public ranges alone.",
+    ),
     privacy: Privacy,
     training: Training,
     evaluation: Evaluation,
@@ -218,6 +222,11 @@ export const StudyDocument = z
       study.data.label.values.length,
     ))
       refuse(["model", ...path], message);
+    if (study.normalisation !== undefined)
+      for (const { path, message } of normalisationFaults(study.normalisation, study.data))
+        refuse(["normalisation", ...path], message);
+    if (study.normalisation !== undefined && study.privacy.mechanism === "sanitized")
+      refuse(["normalisation"], "can't be had with mechanism sanitized: its steps read no original record; remove it");
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)

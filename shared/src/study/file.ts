@@ -84,6 +84,8 @@ export type StudyFile = z.infer<typeof StudyFile>;
 
 /** What to say beside an error at a key. */
 export const STUDY_HINTS: Readonly<Record<string, string>> = {
+  "normalisation.by": "Either mean-and-deviation or quantiles.",
+  "normalisation.noiseMultiplier": "Typical: 2..20.",
   "privacy.epsilon": "Typical: 1..8.",
   "privacy.delta": "Typical: 1e-5; below 1 / patients of the smallest site.",
   "privacy.clippingNorm": "Typical: 0.1..10.",

@@ -3,7 +3,7 @@ import { epsilonOf, epsilonOfEvents } from "../accountant/convert.ts";
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import type { Part } from "../ledger/entry.ts";
-import { plannedEvents } from "./charges.ts";
+import { plannedCharges, plannedEvents } from "./charges.ts";
 import { type DpSgdStudy, StudyDocument } from "./document.ts";
 
 /** What a study's noise has to fit: ε at δ of its training patients, beside what was done to them before. */
@@ -24,15 +24,22 @@ export function plannedEpsilons(document: StudyDocument): Readonly<Record<Part, 
   return { train: cost("train"), validation: cost("validation"), audit: cost("audit") };
 }
 
+/** What is done once to the training patients, before the steps and after them. */
+function besideSteps(document: StudyDocument): readonly PrivacyEvent[] {
+  return [...plannedCharges(document, "normalise"), ...plannedCharges(document, "audit")].flatMap(({ part, event }) =>
+    part === "train" ? [event] : [],
+  );
+}
+
 /**
- * The least σ with which all training rounds and the audit fit the target; the document's own σ is disregarded. Null
- * where no σ is proven, because the sampler's own distance from the Gaussian passes δ; throws `accounting/unaffordable`
- * where what else the study does passes the target.
+ * The least σ with which normalisation, all training rounds and the audit fit the target; the document's own σ is
+ * disregarded. Null where no σ is proven, because the sampler's own distance from the Gaussian passes δ; throws
+ * `accounting/unaffordable` where what else the study does passes the target.
  */
 export function leastNoiseOf(document: DpSgdStudy, target: NoiseTarget): number | null {
   const { samplingRate } = document.privacy;
   const { epsilon, delta, spent = ZERO_CURVE } = target;
-  const fixed = eventsOf(document, "train").filter((event) => event.kind !== "poisson-gaussian");
+  const fixed = besideSteps(document);
   const steps = document.training.rounds * document.training.localSteps;
   return withSamplerDistance(
     document,

@@ -15,17 +15,21 @@ export interface ScheduledRound {
   readonly round: number;
 }
 
+const NORMALISATION: ScheduledRound = { purpose: "normalise", round: 0 };
+
 /** What has been done to each part of a data set already. */
 export type SpentEvents = Readonly<Record<Part, readonly PrivacyEvent[]>>;
 
 export const NOTHING_SPENT: SpentEvents = { train: [], validation: [], audit: [] };
 
 /**
- * Every round in order: training steps 1 … T, an evaluation after each `everyRounds` of them, one audit at the end.
- * `lastRound` < T where the budget ends sooner; then the schedule is the shorter study's.
+ * Every round in order: normalisation where the study asks for it, training steps 1 … T, an evaluation after each
+ * `everyRounds` of them, one audit at the end. `lastRound` < T where the budget ends sooner; then the schedule is the
+ * shorter study's.
  */
 export function scheduleOf(document: StudyDocument, lastRound = document.training.rounds): readonly ScheduledRound[] {
   const schedule: ScheduledRound[] = [];
+  if (document.normalisation !== undefined && lastRound >= 1) schedule.push(NORMALISATION);
   for (let round = 1; round <= Math.min(lastRound, document.training.rounds); round++) {
     schedule.push({ purpose: "train", round });
     if (round % document.evaluation.everyRounds === 0) schedule.push({ purpose: "evaluate", round });
@@ -43,7 +47,7 @@ export function roundAfter(
 ): ScheduledRound | null {
   const last = Math.min(lastRound, document.training.rounds);
   if (last < 1 || done?.purpose === "audit") return null;
-  if (done === null) return { purpose: "train", round: 1 };
+  if (done === null) return document.normalisation === undefined ? { purpose: "train", round: 1 } : NORMALISATION;
   if (done.purpose === "train" && done.round % document.evaluation.everyRounds === 0)
     return { purpose: "evaluate", round: done.round };
   return done.round < last ? { purpose: "train", round: done.round + 1 } : { purpose: "audit", round: done.round };

@@ -1,3 +1,4 @@
+import { swampedText } from "../normalisation/lines.ts";
 import { learningRateAt } from "../optimizer/learningRate.ts";
 import type { StudyDocument } from "./document.ts";
 import type { Finding, Path, YamlSource } from "./yamlSource.ts";
@@ -18,6 +19,13 @@ export function warningsOf(document: StudyDocument, source: YamlSource): readonl
     );
   if (epsilon > 10)
     warn(["privacy", "epsilon"], `ε = ${epsilon} is above 10, where the promise says little`, "Typical: 1..8.");
+  const swamped = swampedText(document);
+  if (swamped !== null)
+    warn(
+      ["normalisation", "noiseMultiplier"],
+      `${swamped}: every column would stay as its public range scales it, and the charge be spent for nothing`,
+      "Name fewer columns, take less noise, or leave normalisation out.",
+    );
   const evaluations = Math.floor(document.training.rounds / document.evaluation.everyRounds);
   const { earlyStop, optimizer, rounds } = document.training;
   if (earlyStop !== undefined && earlyStop.patience >= evaluations)

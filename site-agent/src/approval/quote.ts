@@ -3,6 +3,7 @@ import { CapsInForce } from "@consilium/shared/ledger/cap";
 import { capsInForce } from "@consilium/shared/ledger/capFilter";
 import type { Purse } from "@consilium/shared/ledger/limit";
 import type { LedgerState } from "@consilium/shared/ledger/state";
+import { normalisationLines } from "@consilium/shared/normalisation/lines";
 import { largestPlan } from "@consilium/shared/plan/largestPlan";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -87,7 +88,14 @@ export function leaves(document: StudyDocument): string[] {
   const evaluations = Math.floor(training.rounds / evaluation.everyRounds);
   const { members, nonMembers } = audit.epsilon;
   const contributions = `${training.rounds} contributions of ${bytes} bytes: sums of clipped gradients over a random sample of`;
+  const { normalisation } = document;
   return [
+    ...(normalisation === undefined
+      ? []
+      : [
+          "before training, noised statistics of the training patients, each of whom counts once " +
+            `(Gaussian noise of σ = ${normalisation.noiseMultiplier}): ${normalisationLines(document)[0]}`,
+        ]),
     privacy.mechanism === "dp-sgd"
       ? `${contributions} patients (q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
         (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`)

@@ -4,11 +4,12 @@ import { writeFileAtomically } from "@consilium/certs/files";
 import { startBackend } from "@consilium/engine/backend";
 import { predict as predictProbabilities } from "@consilium/engine/predict";
 import { Failure } from "@consilium/shared/failure/failure";
+import { applyScales, featureScales } from "@consilium/shared/normalisation/columnScales";
 import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
 import { readModelFile } from "@consilium/shared/release/model";
 import { verifyRelease } from "@consilium/shared/release/verify";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { encodeRecord, type FeatureLayout, featureLayout } from "@consilium/shared/study/features";
+import { encodeRecord, type FeatureLayout, featureCount, featureLayout } from "@consilium/shared/study/features";
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Connector, SourceFinding } from "../connector/connector.ts";
 import { PROBLEMS } from "../contract/tally.ts";
@@ -33,7 +34,7 @@ export async function predict(output: Output, options: PredictOptions): Promise<
   const files = await readFolder(options.release);
   await requireVerified(files, await readKey(options.key));
   const document = StudyDocument.parse(JSON.parse(text(files, RELEASE_PATHS.study)));
-  const { spec, ...weights } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
+  const { spec, scales, ...weights } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
   const connector = await openNamed(options.input);
   try {
     const { data } = document;
@@ -42,6 +43,7 @@ export async function predict(output: Output, options: PredictOptions): Promise<
       featureLayout(data),
       data.columns.map(({ name }) => name),
     );
+    applyScales(features, featureCount(data), featureScales(document, scales));
     await startBackend();
     const probabilities = predictProbabilities(spec, weights, features);
     const classes = data.label.values.length;

@@ -1,4 +1,5 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { normalisationLines } from "@consilium/shared/normalisation/lines";
 import { overlapLines } from "@consilium/shared/plan/overlapLines";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
@@ -84,25 +85,30 @@ function writeReport(
   const layers = layerLines(modelSpecOfStudy(document), document.data.maxRecordsPerPatient);
   const sends = leaves(document);
   const weights = weightsLines(document);
+  const normalisation = normalisationLines(document);
   const epsilon = plannedEpsilons(document);
   const overlap = overlapLines(document, site);
-  output.result({ study: document.name, digest, epsilon, overlap, layers, weights, leaves: sends, contract: report }, [
-    `Study ${document.name}, digest ${digest}`,
-    "",
-    "Model, and how each layer's part of a patient's gradient is measured for clipping:",
-    ...layers.map((line) => `  ${line}`),
-    "",
-    ...(weights.length === 0 ? [] : ["Starts from pretrained weights:", ...weights.map((line) => `  ${line}`), ""]),
-    "Leaves this site:",
-    ...sends.map((line) => `  ${line}`),
-    "",
-    `Would cost, of ε = ${document.privacy.epsilon} at δ = ${document.privacy.delta}: training patients ` +
-      `${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
-      `audit hold-out ${epsilonText(epsilon.audit)}`,
-    "",
-    ...(overlap.length === 0 ? [] : ["Patients at several sites:", ...overlap.map((line) => `  ${line}`), ""]),
-    ...describeReport(report),
-  ]);
+  output.result(
+    { study: document.name, digest, epsilon, overlap, layers, weights, normalisation, leaves: sends, contract: report },
+    [
+      `Study ${document.name}, digest ${digest}`,
+      "",
+      "Model, and how each layer's part of a patient's gradient is measured for clipping:",
+      ...layers.map((line) => `  ${line}`),
+      "",
+      ...(weights.length === 0 ? [] : ["Starts from pretrained weights:", ...weights.map((line) => `  ${line}`), ""]),
+      ...(normalisation.length === 0 ? [] : ["Normalises columns:", ...normalisation.map((line) => `  ${line}`), ""]),
+      "Leaves this site:",
+      ...sends.map((line) => `  ${line}`),
+      "",
+      `Would cost, of ε = ${document.privacy.epsilon} at δ = ${document.privacy.delta}: training patients ` +
+        `${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
+        `audit hold-out ${epsilonText(epsilon.audit)}`,
+      "",
+      ...(overlap.length === 0 ? [] : ["Patients at several sites:", ...overlap.map((line) => `  ${line}`), ""]),
+      ...describeReport(report),
+    ],
+  );
 }
 
 async function holdAgainst(

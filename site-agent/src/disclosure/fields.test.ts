@@ -8,6 +8,7 @@ import { PrivacyEvent } from "@consilium/shared/event/event";
 import { RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure, Refusal } from "@consilium/shared/failure/failure";
 import { LedgerHead } from "@consilium/shared/ledger/entry";
+import { NormaliseContribution } from "@consilium/shared/normalisation/contribution";
 import { Header } from "@consilium/shared/protocol/envelope";
 import { Hello, SignedText } from "@consilium/shared/protocol/handshake";
 import { BlobReference, ReplyBody, RoundKey, SiteMessage } from "@consilium/shared/protocol/messages";
@@ -71,6 +72,7 @@ const WIRE: readonly (readonly [string, z.ZodType])[] = [
   ...messagesOf(SiteMessage),
   ...messagesOf(ReplyBody),
   ["enrolment", EnrolmentRequest],
+  ["attachment or upload: normalisation", NormaliseContribution],
   ["attachment or upload: evaluation", EvaluationContribution],
   ["attachment or upload: audit", AuditContribution],
 ];

@@ -95,6 +95,7 @@ export const SENT: Readonly<Record<string, Fields>> = {
     "public",
     ...["v", "site", "secret", "csr", "identityKey", "stewardKey", "identitySignature", "stewardSignature"],
   ),
+  "attachment or upload: normalisation": { purpose: "public", sums: "charged" },
   "attachment or upload: evaluation": { purpose: "public", "histogram → NoisedHistogram": "charged" },
   "attachment or upload: audit": {
     ...all("public", "purpose", "attacks.attack"),

@@ -20,6 +20,7 @@ import { type NoiseBlocks, type PrivateRound, privateRound } from "./privateRoun
 import { privateStep } from "./privateStep.ts";
 import { sanitizedRound } from "./sanitizedRound.ts";
 import { score } from "./score.ts";
+import { noisedStatistics } from "./statistics.ts";
 import { writeDurably } from "./writeDurably.ts";
 
 type Step = Extract<EngineRequest, { type: "step" }>;
@@ -60,6 +61,8 @@ export class Engine {
         return { type: "done" };
       case "step":
         return this.#step(request);
+      case "normalise":
+        return this.#normalise(request);
       case "score":
         return this.#score(request);
       case "abandon":
@@ -159,6 +162,14 @@ export class Engine {
     }
   }
 
+  #normalise({ key, path, rule, places }: Extract<EngineRequest, { type: "normalise" }>): EngineReply {
+    const { source, request } = this.#study(key.study);
+    if (source.kind !== "patients" || request.scales !== undefined) throw notNormalised();
+    const { patients, trainPatients } = source;
+    const noised = noisedStatistics(patients, trainPatients, { rule, places }, this.#parts.random);
+    return { type: "written", ...writeDurably(path, noised) };
+  }
+
   async #score(request: Score): Promise<EngineReply> {
     const { model, source } = await this.#onItsBackend(request.key.study);
     if (source.kind === "random-sums") throw noRecords();
@@ -203,6 +214,15 @@ function notOpen(study: StudyName): Failure {
     kind: "refused",
     what: `The engine has no open study ${study}.`,
     remedy: "Open the study and load its model again: the engine process was started anew.",
+  });
+}
+
+function notNormalised(): Failure {
+  return new Failure({
+    code: "engine/not-normalised",
+    kind: "refused",
+    what: "Columns are normalised once, from original patients' features as their public ranges scale them.",
+    remedy: "Open the study without scales; sanitized records and random sums have none to learn.",
   });
 }
 

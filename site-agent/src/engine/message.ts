@@ -11,6 +11,8 @@ import { PrivacyEvent } from "@consilium/shared/event/event";
 import { Refusal } from "@consilium/shared/failure/failure";
 import { ModelSpec } from "@consilium/shared/model/spec";
 import { StudyWeights } from "@consilium/shared/model/studyWeights";
+import { FeatureScale } from "@consilium/shared/normalisation/columnScales";
+import { NormalisationRule } from "@consilium/shared/normalisation/rule";
 import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
 import { AttackName, Optimizer } from "@consilium/shared/study/document";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
@@ -41,6 +43,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
       z.strictObject({ source: z.literal("sanitized"), path, sanitized: path }),
       z.strictObject({ source: z.literal("random-sums"), seed: z.number().int() }),
     ]),
+    /** What the study's normalisation makes of the prepared features; none before it, and without one. */
+    scales: z.array(FeatureScale).optional(),
     /** The study's weights file, where it has one: what is frozen, and the model before the first step. */
     start: z.strictObject({ path, weights: StudyWeights, seed: z.number().int().nonnegative() }).optional(),
   }),
@@ -72,6 +76,15 @@ export const EngineRequest = z.discriminatedUnion("type", [
     local: LocalSteps.optional(),
     /** Norm that an adaptive round clips to; else the signed one. */
     roundNorm: ClippingNorm.optional(),
+  }),
+  /** Sums each training patient's means once and writes the noised sums to `path`, fsynced: before any scale is known. */
+  z.strictObject({
+    type: z.literal("normalise"),
+    key: RoundKey,
+    path,
+    rule: NormalisationRule,
+    /** Of the normalised columns among a record's features. */
+    places: z.array(z.number().int().nonnegative()).min(1),
   }),
   /** Scores patients with the model in memory and writes noised histograms (canonical JSON) to `path`, fsynced. */
   z.strictObject({

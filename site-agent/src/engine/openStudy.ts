@@ -4,6 +4,7 @@ import type { Grid, NoisedGrid } from "@consilium/shared/contribution/grid";
 import { packedBytes } from "@consilium/shared/contribution/pack";
 import { Failure } from "@consilium/shared/failure/failure";
 import { featureCount, parameterCount } from "@consilium/shared/model/spec";
+import { applyScales } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { readPrepared, readSanitized } from "../contract/preparedFile.ts";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -107,9 +108,10 @@ function openPatients(
   opening: Opening,
 ): PatientSource | SanitizedSource {
   const { request } = opening;
-  const patients = fitting(readPrepared(named.path), request);
+  const patients = scaled(fitting(readPrepared(named.path), request), request);
   if (named.source === "prepared")
     return { kind: "patients", grid: noisedGrid(request.grid), patients, ...trainingOn(patients, opening) };
+  if (request.scales !== undefined) throw unfit("sanitized records are scaled by their public ranges alone");
   if (isNoised(request.grid)) throw unfit("sanitized patients' sums have a grid without noise");
   const sanitized = readSanitized(named.sanitized);
   fitting(sanitized, request);
@@ -119,6 +121,12 @@ function openPatients(
 function fitting(patients: PreparedPatients, { spec, classes }: Open): PreparedPatients {
   if (patients.featureCount !== featureCount(spec)) throw unfit("the prepared patients have other features");
   if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
+  return patients;
+}
+
+/** As the study's normalisation has them; before it, and without one, as they were prepared. */
+function scaled(patients: PreparedPatients, { scales = [] }: Open): PreparedPatients {
+  applyScales(patients.features, patients.featureCount, scales);
   return patients;
 }
 

@@ -2,6 +2,7 @@ import { isReachable } from "@consilium/shared/clipping/adaptiveNorm";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { ConsistencyProof, LedgerHead } from "@consilium/shared/ledger/entry";
 import { verifyConsistency } from "@consilium/shared/ledger/merkle";
+import { scalesFit } from "@consilium/shared/normalisation/columnScales";
 import {
   LEDGER_HEAD_DOMAIN,
   type RoundKey,
@@ -75,6 +76,10 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
   if (!isPlanned(document, key.purpose, key.round)) {
     return refusal("round/not-planned", `The study plans no ${key.purpose} round ${key.round}.`);
   }
+  // Before its normalisation a study has no scales, and without one it never has any.
+  if (key.purpose === "normalise" ? spec.scales !== undefined : !scalesFit(document, spec.scales)) {
+    return refusal("round/scales-not-planned", "The round's scales are not those of the columns that the study names.");
+  }
   if (spec.stop !== undefined && !stopHolds(document, key, spec.stop)) {
     return refusal(
       "round/stop-unfounded",
@@ -112,6 +117,7 @@ function stopHolds({ training, evaluation }: StudyDocument, { purpose, round }: 
 
 /** Whether the study, as signed, has such a round. An evaluation or audit bears the round of its model. */
 function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number): boolean {
+  if (purpose === "normalise") return document.normalisation !== undefined && round === 0;
   const { rounds } = document.training;
   if (round < 1 || round > rounds) return false;
   return purpose !== "evaluate" || round % document.evaluation.everyRounds === 0;

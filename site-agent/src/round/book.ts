@@ -210,6 +210,7 @@ export class Book implements RoundBook {
     const isOnFrozen = dataset !== null && (records.dataset(dataset)?.frozen ?? true);
     const frozen = isOnFrozen ? "dataset" : proposal.frozen ? "study" : null;
     const charges = {
+      normalise: plannedCharges(document, "normalise"),
       train: plannedCharges(document, "train"),
       evaluate: plannedCharges(document, "evaluate"),
       audit: plannedCharges(document, "audit"),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, type Refusal, unreachable } from "@consilium/shared/failure/failure";
+import { normalisedColumns } from "@consilium/shared/normalisation/rule";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -71,6 +72,12 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
   const { evaluation, audit } = document;
   const { key, roundNorm } = spec;
   switch (key.purpose) {
+    case "normalise": {
+      const rule = document.normalisation;
+      assert(rule !== undefined, "a round that the study plans has its rule");
+      const places = normalisedColumns(rule, document.data).map(({ place }) => place);
+      return { type: "normalise", key, path, rule, places };
+    }
     case "train":
       return { type: "step", key, path, local: localStepsOf(document, site), roundNorm };
     case "evaluate": {

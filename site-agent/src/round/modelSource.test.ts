@@ -28,7 +28,7 @@ const document = StudyDocument.parse({
   ...plain,
   model: { preset: "keras", input: [columns], layers, weights: named },
 });
-const charges = { train: [], evaluate: [], audit: [] };
+const charges = { normalise: [], train: [], evaluate: [], audit: [] };
 const standing: StudyStanding = {
   ...{ document, digest: studyDigest(document), dataset, state: "approved", frozen: null },
   ...{ parameterCount: 3, charges },

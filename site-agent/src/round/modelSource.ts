@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { Failure, fromRefusal } from "@consilium/shared/failure/failure";
 import type { StudyWeights } from "@consilium/shared/model/studyWeights";
+import { featureScales } from "@consilium/shared/normalisation/columnScales";
 import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { expectedBatchOf, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
@@ -39,8 +41,8 @@ export class ModelSource {
   /** Nothing here touches a record: opening loads what was prepared when the steward approved. */
   async prepare(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
     const { study } = spec.key;
-    // Approved anew since, of another version or on other patients: what is open is none of this round's.
-    if (this.#held.get(study)?.approved !== approvedAs(standing)) this.forget(study);
+    // Approved anew since, of another version or on other patients; or normalised: what is open is not this round's.
+    if (this.#held.get(study)?.openedAs !== openedAs(spec, standing)) this.forget(study);
     const isFresh = !this.#held.has(study);
     try {
       await this.#bring(spec, standing, aggregate);
@@ -60,15 +62,16 @@ export class ModelSource {
   async #bring(spec: RoundSpec, standing: StudyStanding, aggregate: Uint8Array | undefined): Promise<void> {
     const { study } = spec.key;
     requireSignedStart(spec, standing);
-    if (!this.#held.has(study)) await this.#open(study, standing);
+    if (!this.#held.has(study)) await this.#open(spec, standing);
     if (this.#held.get(study)?.model === spec.model.digest) return;
     const isReplayed = await this.#replay(spec, standing, aggregate);
     if (!isReplayed) await this.#load(study, spec.model);
-    this.#held.set(study, { approved: approvedAs(standing), model: spec.model.digest });
+    this.#held.set(study, { openedAs: openedAs(spec, standing), model: spec.model.digest });
   }
 
-  async #open(study: StudyName, standing: StudyStanding): Promise<void> {
+  async #open(spec: RoundSpec, standing: StudyStanding): Promise<void> {
     const { document } = standing;
+    const { study } = spec.key;
     const reply = await this.#request({
       type: "open",
       study,
@@ -80,12 +83,13 @@ export class ModelSource {
       expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
+      ...(spec.scales === undefined ? {} : { scales: [...featureScales(document, spec.scales)] }),
       ...(await this.#start(document)),
     });
     if (reply.type === "opened") {
       this.#options.logger.info("study-opened", { study, engine: reply.engine, why: reply.why });
     }
-    this.#held.set(study, { approved: approvedAs(standing), model: weightsOfStudy(document)?.initial ?? null });
+    this.#held.set(study, { openedAs: openedAs(spec, standing), model: weightsOfStudy(document)?.initial ?? null });
   }
 
   async #start(document: StudyDocument): Promise<Pick<Extract<EngineRequest, { type: "open" }>, "start">> {
@@ -135,13 +139,13 @@ export class ModelSource {
 }
 
 interface Held {
-  /** Version and data set that the study was opened with. */
-  readonly approved: string;
+  /** Version, data set and scales that the study was opened with. */
+  readonly openedAs: string;
   readonly model: Digest | null;
 }
 
-function approvedAs({ digest, dataset }: StudyStanding): string {
-  return `${digest} ${dataset}`;
+function openedAs({ scales }: RoundSpec, { digest, dataset }: StudyStanding): string {
+  return `${digest} ${dataset} ${scales === undefined ? "" : canonicalJson(scales)}`;
 }
 
 /** The first step starts from the very weights that this site's steward signed. */
