@@ -18,6 +18,7 @@ import { startExactly } from "../gradient/backends.test-support.ts";
 import { sumSensitivity } from "../gradient/clippedSum.ts";
 import { ruleOf, sumOf } from "../gradient/layerCases.test-support.ts";
 import { privateStep } from "./privateStep.ts";
+import { provenEpsilon } from "./provenEpsilon.test-support.ts";
 
 /**
  * Neighbouring data sets through a whole site step (sample → clip → sum → round → noise → pack), many times: how well
@@ -108,58 +109,14 @@ async function measure(broken: Broken = {}): Promise<{ epsilon: number; event: P
   const here = await scoresOf(withOne, 1, broken);
   const gone = await scoresOf(without, 2, broken);
   const epsilon = Math.max(
-    provenEpsilon(here.scores, gone.scores),
+    provenEpsilon(here.scores, gone.scores, DELTA),
     provenEpsilon(
       gone.scores.map((score) => -score),
       here.scores.map((score) => -score),
+      DELTA,
     ),
   );
   return { epsilon, event: here.event };
-}
-
-/** log((TPR − δ) / FPR) of a threshold that was chosen on one half of the scores and is tried on the other. */
-function provenEpsilon(present: Float64Array, absent: Float64Array): number {
-  const half = TRIALS / 2;
-  const above = (scores: Float64Array, threshold: number): number => scores.filter((s) => s >= threshold).length;
-  const bound = (p: Float64Array, a: Float64Array, threshold: number): number => {
-    const truePositives = 1 - upperShare(half - above(p, threshold), half);
-    return Math.log(Math.max(truePositives - DELTA, 1e-9) / upperShare(above(a, threshold), half));
-  };
-  const sorted = present.slice(0, half).sort();
-  const [chosen] = Array.from({ length: 24 }, (_, i) => sorted[Math.floor(half * (1 - 0.75 ** i / 2))] ?? 0)
-    .map((threshold) => ({
-      threshold,
-      epsilon: bound(present.subarray(0, half), absent.subarray(0, half), threshold),
-    }))
-    .sort((a, b) => b.epsilon - a.epsilon);
-  return bound(present.subarray(half), absent.subarray(half), chosen?.threshold ?? 0);
-}
-
-/** Of each of four bounds: two shares, two directions. */
-const FALSE_ALARM = 1e-4 / 4;
-
-/** Clopper & Pearson 1934: the largest share with which so few of `trials` are not too rare. */
-function upperShare(hits: number, trials: number): number {
-  if (hits >= trials) return 1;
-  let [low, high] = [hits / trials, 1];
-  for (let turn = 0; turn < 50; turn++) {
-    const share = (low + high) / 2;
-    if (atMost(hits, trials, share) > FALSE_ALARM) low = share;
-    else high = share;
-  }
-  return high;
-}
-
-/** P(X ≤ hits), X binomial: from its largest term down. */
-function atMost(hits: number, trials: number, share: number): number {
-  let logTerm = hits * Math.log(share) + (trials - hits) * Math.log1p(-share);
-  for (let i = 1; i <= hits; i++) logTerm += Math.log((trials - hits + i) / i);
-  let [sum, term] = [0, Math.exp(logTerm)];
-  for (let k = hits; k >= 0 && term > 1e-20; k--) {
-    sum += term;
-    term *= (k / (trials - k + 1)) * ((1 - share) / share);
-  }
-  return sum;
 }
 
 /** By the accountant that caps are made of, and the least that is known: the ideal Gaussian's loss distribution. */

@@ -78,3 +78,28 @@ test("[CLP4] a site takes no norm that the study's rounds can't come to: 2^10 ti
   for (const times of [1 / 1024, 1, 1024]) expect(refused(times)).toBeUndefined();
   for (const times of [1e-40, 1 / 1025, 1025]) expect(refused(times)).toBe("round/norm-out-of-reach");
 });
+
+test("[NOR6] a site takes scales of the study's own columns, after its normalisation, and nowhere else", () => {
+  const plain = standingOf();
+  const [name] = plain.document.data.columns.flatMap((column) => (column.type === "number" ? [column.name] : []));
+  const normalisation = { by: "quantiles", noiseMultiplier: 4, columns: [name] };
+  const standing = { ...plain, document: StudyDocument.parse({ ...plain.document, normalisation }) };
+  const own = [{ column: name ?? "", centre: 0.5, spread: 0.25, from: "statistics" as const }];
+  const other = own.map((scale) => ({ ...scale, column: "weight" }));
+  const key = (purpose: "normalise" | "train", round: number) =>
+    RoundKey.parse({ study: "heart", purpose, round, attempt: 1 });
+  const [before, first] = [key("normalise", 0), key("train", 1)];
+  expect(refusalOf(standing, { key: before })).toBeUndefined();
+  expect(refusalOf(standing, { key: first, scales: own })).toBeUndefined();
+  expect(refusalOf(plain, { key: first })).toBeUndefined();
+  const refused: readonly (readonly [StudyStanding, Partial<RoundSpec>])[] = [
+    [standing, { key: before, scales: own }],
+    [standing, { key: first }],
+    [standing, { key: first, scales: other }],
+    [standing, { key: first, scales: [...own, ...own] }],
+    [plain, { key: first, scales: own }],
+  ];
+  for (const [of, changes] of refused) expect(refusalOf(of, changes)).toBe("round/scales-not-planned");
+  expect(refusalOf(plain, { key: before })).toBe("round/not-planned");
+  expect(refusalOf(standing, { key: key("normalise", 1) })).toBe("round/not-planned");
+});
