@@ -23,6 +23,7 @@ import { askSite, type CommandContext, decideAs, type StewardOptions, stewardOf 
 import { describeReport, misfit } from "./contractReport.ts";
 import { requireFolderOf } from "./localFile.ts";
 import { runnable } from "./output.ts";
+import { readingOf } from "./pictures.ts";
 import {
   manifestOf,
   placeLeft,
@@ -186,7 +187,7 @@ async function registered(
 }
 
 async function sourceOf(
-  { folder }: CommandContext,
+  context: CommandContext,
   { input, schema, roles, records, order: orderFile }: SanitizeOptions,
   record: DatasetRecord | null,
 ): Promise<Source> {
@@ -196,8 +197,9 @@ async function sourceOf(
   if (record === null) return { path: input, contract, secret: operatingSystemRandom.bytes(32), order };
   await requireUnchanged(record, contract);
   await requireSame(record);
-  const { splitKey } = await readKeys(folder);
-  return { path: record.path, contract, secret: splitKey, order };
+  const { splitKey } = await readKeys(context.folder);
+  const reading = readingOf(context, record.dataset);
+  return { path: record.path, reading, contract, secret: splitKey, order };
 }
 
 /** The bytes that the steward signs for, before they are read and when all was. */

@@ -2,6 +2,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { PatientRecords } from "@consilium/shared/sanitizer/patientRecords";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { featureCount } from "@consilium/shared/study/features";
+import type { Reading } from "../connector/reading.ts";
 import type { ContractReport } from "../contract/prepare.ts";
 import { type ReadRecord, readRecords } from "../contract/read.ts";
 import { Tally } from "../contract/tally.ts";
@@ -18,6 +19,8 @@ const SAMPLE_NUMBERS = 2 ** 20;
 /** Data to be sanitized, and by which rules they are read. */
 export interface Source {
   readonly path: string;
+  /** Where decoded pictures are kept, for they are read twice. */
+  readonly reading?: Reading;
   readonly contract: DataContract;
   readonly secret: SiteSecret;
   /** Public, of the columns; null: as the schema has them. */
@@ -58,11 +61,11 @@ export async function survey(source: Source, random: RandomSource): Promise<Surv
 
 /** Each record in the source's order, `features` borrowed until the next. Returns the rows read. */
 export async function readAll(
-  { path, contract, secret }: Source,
+  { path, reading, contract, secret }: Source,
   tally: Tally,
   take: (record: ReadRecord) => void,
 ): Promise<number> {
-  const connector = await openNamed(path);
+  const connector = await openNamed(path, reading);
   try {
     return await readRecords(connector, contract, secret, tally, take);
   } finally {

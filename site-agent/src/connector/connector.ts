@@ -18,8 +18,10 @@ export interface Connector {
 /** Values, or whole files, that were left out because the data set's own file says nothing of them. */
 export interface SourceFinding {
   readonly column: string;
-  readonly problem: "not-recoded" | "not-converted" | "scale-differs" | "off-scale" | "left-out" | "not-deidentified";
-  /** Records. */
+  readonly problem:
+    | ("not-recoded" | "not-converted" | "scale-differs" | "off-scale")
+    | ("left-out" | "no-visit" | "not-deidentified");
+  /** Records; of `no-visit`, patients. */
   readonly count: number;
 }
 

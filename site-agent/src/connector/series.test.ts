@@ -93,4 +93,15 @@ describe("[DAT20] visits become one record a patient, by public visit names", ()
     const keys = `${long(["a,1,1,1"])}, patients: { file: "${patients}", patient: id }`;
     await expect(read(dataset(keys))).rejects.toMatchObject({ code });
   });
+
+  test("patients of that table who have no visit are left out, and told by their number", async () => {
+    const patients = join(folder, "patients.csv");
+    writeFileSync(patients, "id,arm\na,1\nb,2\nc,1\n");
+    const connector = await openData(dataset(`${long(["a,1,1,1"])}, patients: { file: "${patients}", patient: id }`));
+    const rows: (readonly RawValue[])[] = [];
+    for await (const chunk of connector.rows(await connector.columns())) rows.push(...chunk);
+    expect(rows).toHaveLength(1);
+    expect(connector.findings()).toEqual([{ column: expect.any(String), problem: "no-visit", count: 2 }]);
+    await connector.close();
+  });
 });

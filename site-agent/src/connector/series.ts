@@ -4,7 +4,7 @@
  */
 import { categoryKey } from "@consilium/shared/study/contract";
 import { isAbsent, isArrayValue, parseNumber, type RawValue } from "@consilium/shared/study/features";
-import { type Connector, placesOf, unreadableData } from "./connector.ts";
+import { type Connector, placesOf, type SourceFinding, unreadableData } from "./connector.ts";
 import type { SeriesSource } from "./source.ts";
 
 /** Values of all patients that are held while the table is read: 400,000 patients with 12 visits of 10 values. */
@@ -19,10 +19,17 @@ export async function openSeries(source: SeriesSource, at: (path: string) => str
     const fixed = await readFixed(source, at);
     const visitNames = source.columns.flatMap((name) => source.visits.map((_, i) => `${name}_${i + 1}`));
     const names = [source.patient, ...fixed.names, ...visitNames];
+    let unseen: readonly SourceFinding[] = [];
+    const gathered = async () => {
+      const patients = await gather(visits, source, fixed);
+      const count = [...(fixed.byPatient?.keys() ?? [])].filter((patient) => !patients.has(patient)).length;
+      unseen = count === 0 ? [] : [{ column: source.patient, problem: "no-visit", count }];
+      return patients;
+    };
     return {
       columns: async () => names,
-      rows: (columns) => records(visits, source, fixed, placesOf(names, columns)),
-      findings: () => visits.findings(),
+      rows: (columns) => records(gathered, fixed, placesOf(names, columns)),
+      findings: () => [...visits.findings(), ...unseen],
       close: () => visits.close(),
     };
   } catch (error) {
@@ -61,12 +68,11 @@ async function readFixed({ patients }: SeriesSource, at: (path: string) => strin
 }
 
 async function* records(
-  visits: Connector,
-  source: SeriesSource,
+  gathered: () => Promise<ReadonlyMap<string, Series>>,
   fixed: Fixed,
   places: readonly number[],
 ): AsyncGenerator<readonly (readonly RawValue[])[]> {
-  const patients = await gather(visits, source, fixed);
+  const patients = await gathered();
   let chunk: (readonly RawValue[])[] = [];
   for (const [patient, series] of patients) {
     const record = [patient, ...(fixed.byPatient?.get(patient) ?? []), ...series.values()];

@@ -41,6 +41,10 @@ export const PROBLEMS = {
     "DICOM files without a usable image",
     "Texts, reports, text in pictures: consilium-site data deidentify tells why, with counts.",
   ],
+  "no-visit": [
+    "patients of the table of patients who have no visit, left out",
+    "Check the export of visits; whoever was never seen has nothing to learn from.",
+  ],
   "off-scale": ["records off the scale that the data set's file expects", "Check them; a few are seldom harm."],
   "all-missing": ["no record has a value; all are filled", "Nothing to do if it is not recorded here."],
   "duplicate-records": ["records that repeat an earlier one exactly", "Check the export."],
@@ -60,6 +64,7 @@ export type Problem = keyof typeof PROBLEMS;
 const WARNINGS: ReadonlySet<Problem> = new Set([
   "out-of-range",
   "left-out",
+  "no-visit",
   "off-scale",
   "all-missing",
   "duplicate-records",
