@@ -76,6 +76,11 @@ describe("rules of the protocol", () => {
     tests.flatMap((path) => [...read(path).matchAll(/\[([A-Z]{3}\d+(?:[,;] ?[A-Z]{3}\d+)*)\]/g)]).flatMap(idsOf),
   );
 
+  test("no number is two rules'", () => {
+    const all = [...read("shared/SPEC.md").matchAll(/^- \*\*([A-Z]{3}\d+)\*\*/gm)].map(([, id]) => id);
+    expect(all.filter((id, index) => all.indexOf(id) < index)).toEqual([]);
+  });
+
   test("each is quoted by a test", () => {
     expect([...stated].filter((id) => !quoted.has(id))).toEqual([]);
   });

@@ -96,7 +96,7 @@ async function readBack(out: string) {
 
 const failing = (code: string, text = "") => expect.objectContaining({ code, message: expect.stringContaining(text) });
 
-describe("[SAN16] pictures are sanitized into an archive that the same schema reads", () => {
+describe("[SAN19] pictures are sanitized into an archive that the same schema reads", () => {
   test("pixel by pixel: two stewards sign, the words promise no more than a pixel, noise is that of each pixel", async () => {
     await expect(sanitized({})).rejects.toThrow(failing("steward/second-missing"));
     const second = { ...signing("second"), as: "Dr. Koch" };

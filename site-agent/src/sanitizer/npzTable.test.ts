@@ -48,7 +48,7 @@ const record = (key: string, features: readonly number[], label: number | null):
   features: Float64Array.from(features),
 });
 
-describe("[SAN16] noised records as an archive of arrays, and back through the connector", () => {
+describe("[SAN19] noised records as an archive of arrays, and back through the connector", () => {
   test("arrays, numbers beyond their range, texts of any language, what is missing", async () => {
     const path = written("all.npz", contract, [
       record("Ärztin 💉", [-1, 3, 0, 1, 0, 0.1, 0.9, 0], 1),
