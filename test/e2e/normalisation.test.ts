@@ -1,0 +1,61 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SignedManifest } from "@consilium/shared/release/manifest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Consortium } from "../start/consortium.mjs";
+import { recordsOf, writeStudy } from "../support/studyFile.ts";
+
+const SITES = ["cleveland", "hungarian"];
+const STUDY = "scaled-columns";
+
+describe("[NOR4] normalised columns, with real processes", () => {
+  const folder = mkdtempSync(join(tmpdir(), "consilium-normalised-"));
+  const consortium = new Consortium(folder);
+
+  beforeAll(async () => {
+    await consortium.createCoordinator();
+    for (const name of SITES) {
+      await consortium.enrol(name, { records: recordsOf("heart", name), dataset: "heart", epsilon: 6, delta: 1e-4 });
+      await consortium.startSite(name);
+    }
+    const file = writeStudy("heart", folder, {
+      name: STUDY,
+      sites: SITES,
+      set: {
+        normalisation: { by: "quantiles", noiseMultiplier: 2, bins: 8, columns: ["age", "chol"] },
+        "training.rounds": 10,
+        "training.minSites": 2,
+        "evaluation.every": "5 rounds",
+        "audit.gates.maxAttackAucUpper": 1,
+      },
+    });
+    await consortium.beginStudy(file, STUDY, "heart", SITES);
+  });
+
+  afterAll(async () => {
+    await consortium.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("its release verifies, holds the scales, and predicts with them", async () => {
+    const study = await consortium.reached(STUDY, ["released", "rejected", "paused"]);
+    expect(study.reason).toBe("the audit passed the study's gate");
+    const release = join(consortium.coordinatorFolder, "releases", STUDY);
+    const key = ["--key", consortium.publicKey];
+    const verified = await consortium.processes.run("consilium", ["verify", release, ...key]);
+    expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("ok      normalisation: ") });
+    const read = (name: string): unknown => JSON.parse(readFileSync(join(release, name), "utf8"));
+    const { manifest } = SignedManifest.parse(read("manifest.json"));
+    expect(manifest.normalisation?.contributors).toEqual(SITES);
+    expect(manifest.normalisation?.scales.map(({ column }) => column)).toEqual(["age", "chol"]);
+    expect(manifest.normalisation?.scales.some(({ from }) => from === "statistics")).toBe(true);
+    const out = join(folder, "predicted.csv");
+    const input = recordsOf("heart", "cleveland");
+    const predicted = await consortium.processes.run("consilium-site", [
+      ...["predict", "--release", release, ...key, "--in", input, "--out", out],
+    ]);
+    expect(predicted).toMatchObject({ code: 0 });
+    expect(readFileSync(out, "utf8").split("\n").length).toBeGreaterThan(200);
+  });
+});
