@@ -16,14 +16,16 @@ export function sanitizedLines(
         `patient whose records lie at one site: what made the sanitized records that training read, and ${own}.`,
     "",
     ...twoSites(sanitized, delta),
-    "- That figure is for one patient's records replaced by nothing, while it stays public how many patients there are and " +
-      "how many records each has: whether a person is in a sanitized data set at all is not protected by it.",
+    ...(sanitized.epsilon === null ? [] : [ZERO_OUT]),
     "- Sanitized records, each site's charged once to its data set, for any number of studies:",
     ...sanitized.sites.map(({ site, charge, ...words }) => `  - ${site} (${charge}): ${sanitizingWords(words)}.`),
     ...(sanitized.sites.some(({ disclosure }) => disclosure?.of.includes("labels")) ? [LABELS] : []),
   ];
 }
 
+const ZERO_OUT =
+  "- That figure is for one patient's records replaced by nothing, while it stays public how many patients there are and " +
+  "how many records each has: whether a person is in a sanitized data set at all is not protected by it.";
 const NO_FIGURE = "sites trained it on records whose noise hides no record, for which two stewards each had signed";
 const LABELS =
   "- Where labels left as they were, every figure is for the features of a patient whose labels are known.";

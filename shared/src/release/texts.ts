@@ -31,7 +31,9 @@ export function privacyText(statement: PrivacyStatement): string {
     ...promiseLines(statement),
     "",
     "- Unit: one patient with all of the patient's records.",
-    "- Neighbouring data sets differ by adding or removing one patient.",
+    statement.sanitized === undefined
+      ? "- Neighbouring data sets differ by adding or removing one patient."
+      : "- Of what this study did itself, neighbouring data sets differ by adding or removing one patient.",
     `- Trust: ${TRUST[statement.trust]}.`,
     "- Accountants: Rényi differential privacy (RDP), from the ledger in this folder; privacy loss distributions (PLD),",
     "  from the signed study, where it is said. `consilium verify` computes both again.",

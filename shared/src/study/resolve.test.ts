@@ -32,6 +32,15 @@ function faults(text: string, reference = readReference): readonly string[] {
   throw new Error("expected faults");
 }
 
+const PROMISE = "sanitized: { promise: record, epsilon: 20 }";
+
+/** The heart study on sanitized records, with these keys of its privacy. */
+function onSanitized(keys: string): string {
+  return heart
+    .replace("mechanism: dp-sgd", "mechanism: sanitized")
+    .replace(/ {2}noiseMultiplier: .*\n/, keys === "" ? "" : `  ${keys}\n`);
+}
+
 function warnings(text: string): readonly string[] {
   return resolve(text).warnings.map(formatFinding);
 }
@@ -268,6 +277,35 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
     const found = faults(text);
     if (message === null) expect(found[0]).toContain("privacy.epsilon: must be a number (got nothing)");
     else expect(found).toEqual([`study.yaml:${at(text, place)} ${message}`]);
+  });
+
+  test.each([
+    ["sanitized records without a promise", "", "privacy.sanitized: is missing."],
+    ["noise on their steps", PROMISE + "\n  noiseMultiplier: 2", "privacy.noiseMultiplier: is for mechanism: dp-sgd."],
+    ["a norm that follows a count", `${PROMISE}\n  clipping: { mode: adaptive }`, "privacy.clipping: adaptive follows"],
+    ["no such promise", "sanitized: { promise: none }", "privacy.sanitized.promise: "],
+    ["a promise of nothing", "sanitized: { promise: record, epsilon: 0 }", "privacy.sanitized.epsilon: "],
+  ])("a study on sanitized records: %s", (_, keys, message) => {
+    expect(faults(onSanitized(keys)).join("\n")).toContain(message);
+  });
+
+  test("a study on sanitized records costs its metrics and its audit, and its own ε bounds those", () => {
+    const { document, noiseWasAuto } = resolve(onSanitized(PROMISE));
+    expect(document.privacy).toMatchObject({
+      mechanism: "sanitized",
+      sanitized: { epsilon: 20, labels: "randomised" },
+    });
+    expect(noiseWasAuto).toBe(false);
+    // Three attacks' histograms of members at 0.3 each.
+    expect(plannedEpsilons(document).train).toBeLessThanOrEqual(0.9);
+    const dear = faults(onSanitized(PROMISE).replace("members: 0.3", "members: 3"));
+    expect(dear.join("\n")).toMatch(/audit\.epsilon\.members: 3 histograms would cost the train patients ε = \d/);
+    expect(() => resolve(heart.replace("clippingNorm: 1", `clippingNorm: 1\n  ${PROMISE}`))).toThrow(
+      /privacy\.sanitized: is for mechanism: sanitized/,
+    );
+    expect(() => resolve(heart.replace(/ {2}noiseMultiplier: .*\n/, ""))).toThrow(
+      /privacy\.noiseMultiplier: is missing/,
+    );
   });
 
   test("several faults in the order of the text", () => {
