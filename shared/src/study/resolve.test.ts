@@ -281,7 +281,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
 
   test.each([
     ["sanitized records without a promise", "", "privacy.sanitized: is missing."],
-    ["noise on their steps", PROMISE + "\n  noiseMultiplier: 2", "privacy.noiseMultiplier: is for mechanism: dp-sgd."],
+    ["noise on their steps", `${PROMISE}\n  noiseMultiplier: 2`, "privacy.noiseMultiplier: is for mechanism: dp-sgd."],
     ["a norm that follows a count", `${PROMISE}\n  clipping: { mode: adaptive }`, "privacy.clipping: adaptive follows"],
     ["no such promise", "sanitized: { promise: none }", "privacy.sanitized.promise: "],
     ["a promise of nothing", "sanitized: { promise: record, epsilon: 0 }", "privacy.sanitized.epsilon: "],
