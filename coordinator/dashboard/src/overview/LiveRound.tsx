@@ -31,7 +31,8 @@ export function LiveRound({ study }: { readonly study: StudyDetail }) {
             ) : (
               <>
                 <Text>
-                  {PURPOSE[running.key.purpose]} {running.key.round}, attempt {running.key.attempt}: {running.state}
+                  {PURPOSE[running.key.purpose]} {Math.max(1, running.key.round)}, attempt {running.key.attempt}:{" "}
+                  {running.state}
                 </Text>
                 <Text size="sm" c="dimmed" className="figure">
                   {deadline(Date.parse(running.deadlineAt) - now)}
@@ -51,7 +52,12 @@ export function LiveRound({ study }: { readonly study: StudyDetail }) {
   );
 }
 
-const PURPOSE = { train: "Training round", evaluate: "Evaluation after round", audit: "Audit after round" } as const;
+const PURPOSE = {
+  normalise: "Normalisation before round",
+  train: "Training round",
+  evaluate: "Evaluation after round",
+  audit: "Audit after round",
+} as const;
 
 function deadline(leftMs: number): string {
   return leftMs > 0 ? `late after ${durationText(leftMs)}` : "closing";
