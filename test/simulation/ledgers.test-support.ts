@@ -80,6 +80,7 @@ class LedgerWorld {
   /** Who was put back from an older copy and may lack something that this site did. */
   readonly #restored = new Map<SiteName, "coordinator" | "site">();
   readonly #copies = new Map<string, string[]>();
+  readonly #named = new Map<ChargeId, PrivacyEvent>();
   readonly #caps: ReadonlyMap<SiteName, SiteCaps>;
   readonly #hasStewards: boolean;
   /** Stewards draw from a source of their own: without them a seed is the world that it was before there were any. */
@@ -210,20 +211,20 @@ class LedgerWorld {
     await this.#connected();
     const study = this.#one(STUDIES);
     const part = this.#one(Part.options);
-    const event = this.#one(EVENTS);
+    const drawn = this.#one(EVENTS);
     const cohort = this.#sites.filter((site) => this.#joined(site.name) && site.isConnected && this.#random() < 0.9);
     // Rounds are counted by what the coordinator's database knows: a restored one counts anew.
     const round = this.#coordinator.store.state.charges.size + 1;
-    const charges = cohort.map((site) => ({
-      site,
-      charge: this.#coordinator.freshCharge(study, round, site.name, part),
-    }));
-    const booked = charges.filter(({ site, charge }) =>
+    const charges = cohort.map((site) => {
+      const charge = this.#coordinator.freshCharge(study, round, site.name, part);
+      return { site, charge, event: this.#eventOf(charge, drawn) };
+    });
+    const booked = charges.filter(({ site, charge, event }) =>
       this.#coordinator.announce({ site: site.name, dataset: DATASET, charge, study, part, event, round }),
     );
     this.#count("announced", booked.length);
     this.#count("refused", charges.length - booked.length);
-    for (const { site, charge } of booked) {
+    for (const { site, charge, event } of booked) {
       const shown = this.#coordinator.book.shownTo(site.name);
       if (this.#random() < 0.1) {
         // The link broke on the way: what was shown then is shown again when it is back.
@@ -247,6 +248,16 @@ class LedgerWorld {
         each.isSeen ||= isSpent(site.store.state.charges.get(each.charge));
     }
     await this.#coordinator.delivered();
+  }
+
+  /**
+   * A name stands for one thing for ever, as a signed study's does. It may come again, for the same: where nobody acted
+   * on it, and then an older copy of the coordinator's ledger was put back that didn't have it.
+   */
+  #eventOf(charge: ChargeId, drawn: PrivacyEvent): PrivacyEvent {
+    const event = this.#named.get(charge) ?? drawn;
+    this.#named.set(charge, event);
+    return event;
   }
 
   /** One site's data set is noised, whether a link is there or not; the coordinator is told at once, or later. */
