@@ -133,8 +133,11 @@ function disclosureLines({ signedDisclosures }: PrivacyStatement): string[] {
 }
 
 /** Why the promise is less than what the sites' budgets were charged. */
-function twoFiguresLines({ guarantee, consortium, delta }: PrivacyStatement): string[] {
-  if (guarantee.basis !== "signed-schedule" || consortium.disjointEpsilon <= guarantee.epsilon) return [];
+function twoFiguresLines({ guarantee, consortium, delta, sanitized }: PrivacyStatement): string[] {
+  // What is promised of a study on sanitized records is neither of them.
+  if (guarantee.basis !== "signed-schedule" || sanitized !== undefined) return [];
+  const [promised, charged] = [guarantee.epsilon, consortium.disjointEpsilon];
+  if (charged <= promised || epsilonText(charged) === epsilonText(promised)) return [];
   return [
     "## Two figures for one run",
     "",

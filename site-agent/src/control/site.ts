@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
+import { isDpSgd } from "@consilium/shared/study/document";
 import type { Database } from "@consilium/storage/database";
 import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
@@ -9,7 +10,7 @@ import { Book } from "../round/book.ts";
 import { persistedContribution } from "../round/contribute.ts";
 import type { DecisionOptions } from "../steward/decide.ts";
 import { Attempts } from "../storage/attempts.ts";
-import { type DataFolder, dataFolder, preparedFile, requireJoined } from "../storage/folder.ts";
+import { type DataFolder, dataFolder, preparedFile, requireJoined, sanitizedFile } from "../storage/folder.ts";
 import { readKeys, type SiteKeys } from "../storage/keys.ts";
 import { siteMigrations } from "../storage/migrations.ts";
 import { Records } from "../storage/records.ts";
@@ -62,8 +63,9 @@ function assemble({ folder, config, keys, database, now }: Parts): Site {
   const records = new Records(database.connection);
   const attempts = new Attempts(database.connection);
   const ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
-  const isPrepared: DecisionOptions["isPrepared"] = (digest, dataset) =>
-    existsSync(preparedFile(folder, digest, dataset));
+  const isPrepared: DecisionOptions["isPrepared"] = ({ digest, document }, dataset) =>
+    existsSync(preparedFile(folder, digest, dataset)) &&
+    (isDpSgd(document) || existsSync(sanitizedFile(folder, digest, dataset)));
   const persisted = (key: RoundKey) => persistedContribution(folder.outbox, key);
   return {
     folder,

@@ -1,6 +1,6 @@
 import { isReachable } from "@consilium/shared/clipping/adaptiveNorm";
 import { Failure } from "@consilium/shared/failure/failure";
-import type { ConsistencyProof, LedgerHead } from "@consilium/shared/ledger/entry";
+import type { ChargeId, ConsistencyProof, LedgerHead } from "@consilium/shared/ledger/entry";
 import { verifyConsistency } from "@consilium/shared/ledger/merkle";
 import { scalesFit } from "@consilium/shared/normalisation/columnScales";
 import {
@@ -30,6 +30,8 @@ export interface StudyStanding {
   readonly state: "proposed" | "approved" | "rejected" | "vetoed";
   /** Data set that the steward gave it; null before. */
   readonly dataset: DatasetId | null;
+  /** The charge that made the sanitized records which the approval named; undefined where it named none. */
+  readonly sanitized?: ChargeId | undefined;
   /** What a steward froze: the data set that it uses, or the study itself. */
   readonly frozen: "dataset" | "study" | null;
   /** Values in the model's flat parameter vector. */

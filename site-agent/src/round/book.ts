@@ -206,7 +206,8 @@ export class Book implements RoundBook {
     const { records } = this.#options;
     const proposal = records.proposal(study);
     if (proposal === null) return null;
-    const { document, digest, state, dataset } = proposal;
+    const { document, digest, state, dataset, approval } = proposal;
+    const sanitized = approval?.statement.sanitized;
     const isOnFrozen = dataset !== null && (records.dataset(dataset)?.frozen ?? true);
     const frozen = isOnFrozen ? "dataset" : proposal.frozen ? "study" : null;
     const charges = {
@@ -216,7 +217,7 @@ export class Book implements RoundBook {
       audit: plannedCharges(document, "audit"),
     };
     const parameters = parameterCount(modelSpecOfStudy(document));
-    return { document, digest, state, dataset, frozen, charges, parameterCount: parameters };
+    return { document, digest, state, dataset, sanitized, frozen, charges, parameterCount: parameters };
   }
 }
 

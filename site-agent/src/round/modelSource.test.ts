@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
+import { ChargeId } from "@consilium/shared/ledger/entry";
 import { studyWeights } from "@consilium/shared/model/studyWeights";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -98,4 +99,12 @@ describe("[STU41] the engine starts from the weights file that the steward signe
     expect(requests[0]).toHaveProperty("start");
     expect(downloads).toBe(1);
   });
+});
+
+test("[SAN16] approved anew with other sanitized records, a study is opened anew", async () => {
+  const made = (name: string): StudyStanding => ({ ...standing, sanitized: ChargeId.parse(name) });
+  await source.prepare(round("later", 4), made("sanitize/heart/1"), undefined);
+  await source.prepare(round("later", 4), made("sanitize/heart/1"), undefined);
+  await source.prepare(round("later", 4), made("sanitize/heart/2"), undefined);
+  expect(requests.map(({ type }) => type)).toEqual(["open", "load-model", "open", "load-model"]);
 });

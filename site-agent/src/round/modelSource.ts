@@ -144,8 +144,8 @@ interface Held {
   readonly model: Digest | null;
 }
 
-function openedAs({ scales }: RoundSpec, { digest, dataset }: StudyStanding): string {
-  return `${digest} ${dataset} ${scales === undefined ? "" : canonicalJson(scales)}`;
+function openedAs({ scales }: RoundSpec, { digest, dataset, sanitized }: StudyStanding): string {
+  return `${digest} ${dataset} ${sanitized ?? ""} ${scales === undefined ? "" : canonicalJson(scales)}`;
 }
 
 /** The first step starts from the very weights that this site's steward signed. */

@@ -36,8 +36,8 @@ export interface DecisionOptions {
   readonly records: Records;
   readonly ledger: SiteLedger;
   readonly now: () => Date;
-  /** Whether the patients of a study stand prepared from that data set. */
-  readonly isPrepared: (studyDigest: Digest, dataset: DatasetId) => boolean;
+  /** Whether the patients of a study stand prepared from that data set, and the sanitized ones where it needs such. */
+  readonly isPrepared: (study: Pick<ProposalRecord, "digest" | "document">, dataset: DatasetId) => boolean;
 }
 
 /**
@@ -179,7 +179,7 @@ function approval(
   if (statement.number !== number) throw otherNumber();
   if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
   requireAllowed(policy, proposal.document);
-  if (!isPrepared(proposal.digest, dataset)) throw notPrepared(proposal.study);
+  if (!isPrepared(proposal, dataset)) throw notPrepared(proposal.study);
   requireSameSplit(proposal, record);
   const approved: Approval = {
     statement,
