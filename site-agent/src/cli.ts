@@ -170,7 +170,7 @@ command(dataCommands, "pictures [name]", "decoded pictures that are kept of data
   );
 
 addDataReport(dataCommands, outputOf);
-addSanitizeCommand(program, command, context);
+addSanitizeCommand(program, command, context, stopSignal);
 addDeidentify(dataCommands, command, context, stopSignal);
 addRecordsRelease(dataCommands, command, context);
 

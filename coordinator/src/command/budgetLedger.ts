@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { Failure } from "@consilium/shared/failure/failure";
 import { today } from "@consilium/shared/ledger/capFilter";
-import type { LedgerEntry } from "@consilium/shared/ledger/entry";
+import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
 import { exportLines, inclusionProofs } from "@consilium/shared/ledger/exported";
 import {
   filterEntries,
@@ -11,6 +11,7 @@ import {
   requireKnownNames,
 } from "@consilium/shared/ledger/filter";
 import { replay } from "@consilium/shared/ledger/replay";
+import { sanitizingWords } from "@consilium/shared/ledger/sanitizingWords";
 import { overlapAfter, whatIf } from "@consilium/shared/ledger/whatIf";
 import { systemFailure } from "@consilium/shared/system/errno";
 import { epsilonLeftText, epsilonText } from "@consilium/shared/units/epsilonText";
@@ -55,19 +56,25 @@ async function ledger({ after, proof, ...options }: FilterOptions): Promise<void
   requireKnownNames(entries, options, joinedSites(signed));
   const wanted = filterEntries(entries, options).filter(({ sequence }) => sequence > after);
   const proofs = proof === true ? inclusionProofs(entries, wanted) : null;
-  const rows = wanted.map(({ sequence, at, body }) => [
-    String(sequence),
-    at,
-    body.kind,
-    "charge" in body ? body.charge : "",
-  ]);
+  const rows = wanted.map(({ sequence, at, body }) => [String(sequence), at, body.kind, detailOf(body)]);
   const proved = proofs === null ? {} : { proofs, head: signed.head, key: signed.key };
-  const text = table(["entry", "at", "what", "charge"], rows);
+  const text = table(["entry", "at", "what", "of"], rows);
   const paths = (proofs ?? []).flatMap(({ sequence, size, path }) => [
     `entry ${sequence} of ${size}:`,
     ...path.map((digest) => `  ${digest}`),
   ]);
   print(options.json, { entries: wanted, ...proved }, [text, ...paths].join("\n"));
+}
+
+/** Whose charge it is, or what was decided of whom. */
+function detailOf(body: LedgerBody): string {
+  const dataset = "dataset" in body ? ` on ${body.dataset}` : "";
+  if (body.kind === "reserved" && body.event.kind === "post-processing")
+    return `${body.charge}: post-processing of sanitized records, ε = 0`;
+  if (body.kind === "sanitizing") return `${body.site}, ${body.dataset}: ${body.charge}: ${sanitizingWords(body)}`;
+  if ("charge" in body) return body.charge;
+  if ("site" in body) return `${body.site}${dataset}${"study" in body ? `, ${body.study}` : ""}`;
+  return "study" in body ? body.study : "";
 }
 
 async function exportLedger({ to, ...options }: ClientOptions & LedgerFilter & { to: string }): Promise<void> {

@@ -53,7 +53,7 @@ export function requireDpSgd(document: StudyDocument): DpSgdStudy {
     code: "plan/nothing-to-plan",
     kind: "usage",
     what: `Study ${document.name} trains on sanitized records: its steps have no noise to plan, and cost nothing.`,
-    remedy: "See what its metrics and its audit cost: consilium study validate FILE",
+    remedy: "See what its metrics and its audit cost: consilium validate FILE",
   });
 }
 

@@ -25,7 +25,8 @@ export function sanitizedLines(
 
 const ZERO_OUT =
   "- That figure is for one patient's records replaced by nothing, while it stays public how many patients there are and " +
-  "how many records each has: whether a person is in a sanitized data set at all is not protected by it.";
+  "how many records each has: whether a person is in a sanitized data set at all is not protected by it. Validation and " +
+  "audit patients' records were sanitized too, and charged (the table's last column), but this release didn't read those.";
 const NO_FIGURE = "sites trained it on records whose noise hides no record, for which two stewards each had signed";
 const LABELS =
   "- Where labels left as they were, every figure is for the features of a patient whose labels are known.";

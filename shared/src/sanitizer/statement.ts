@@ -94,7 +94,7 @@ function sentencesOf({
 }
 
 const NO_RECORD =
-  "No figure holds for a record: this is an unprotected disclosure, to be signed by two stewards, and no cap is charged.";
+  "No figure holds for a record: this is an unprotected disclosure, to be signed by two stewards; of its features no cap is charged.";
 const PICTURES =
   "It gives no meaningful protection of who is in the picture, and pictures that a model is asked about are not protected.";
 const COUNTS = "How many records there are, and how many each patient has, is public.";

@@ -233,6 +233,8 @@ export const StudyDocument = z
       refuse(["training", "localSteps"], "must be 1 under distributed: a share of noise doesn't protect inner steps");
     for (const { path, message } of overlapFaults(study)) refuse(["overlap", ...path], message);
     for (const { path, message } of localFaults(study.training)) refuse(["training", ...path], message);
+    if (study.privacy.mechanism === "sanitized" && study.data.patient === undefined && study.data.split === undefined)
+      refuse(["data"], "needs a patient key or a split column: else nothing tells whose sanitized records train");
     if (study.privacy.mechanism === "sanitized" && study.privacy.clipping.mode === "adaptive")
       refuse(["privacy", "clipping"], "adaptive follows a count that needs noise: on sanitized records use another");
     if (study.privacy.clipping.mode === "adaptive" && study.training.localSteps > 1)

@@ -303,6 +303,9 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
     expect(() => resolve(heart.replace("clippingNorm: 1", `clippingNorm: 1\n  ${PROMISE}`))).toThrow(
       /privacy\.sanitized: is for mechanism: sanitized/,
     );
+    expect(() => resolve(onSanitized(PROMISE).replace(", split: split", ""))).toThrow(
+      /data: needs a patient key or a split/,
+    );
     expect(() => resolve(heart.replace(/ {2}noiseMultiplier: .*\n/, ""))).toThrow(
       /privacy\.noiseMultiplier: is missing/,
     );

@@ -59,6 +59,7 @@ export async function deidentify(
   const { report, lines } = await makeWhole(out, async (partial) => {
     const tally = await copyAll(context, source, partial, rules, owner.secret, stop);
     const made = tally.report(rules, owner.signer);
+    if (made.statement.written === 0) throw nothingWritten(made.statement.read);
     const told = reportLines(made);
     await writeWhole(join(partial, REPORT), `${JSON.stringify(made, null, 2)}\n`);
     await writeWhole(join(partial, REPORT_TEXT), `${told.join("\n")}\n`);
@@ -189,6 +190,16 @@ export function interrupted(): Failure {
     kind: "refused",
     what: "Stopped: nothing was written.",
     remedy: "Run the command again.",
+  });
+}
+
+/** A folder in which nothing is would look like a success. */
+function nothingWritten(read: number): Failure {
+  return new Failure({
+    code: "data/nothing-written",
+    kind: "config",
+    what: `Of ${read} files none could be written: none is a DICOM file with a usable image.`,
+    remedy: "Name a folder of DICOM files; pictures in other formats have no attributes to remove.",
   });
 }
 

@@ -139,6 +139,7 @@ async function copyRecords(
       }
       await append(file, hash, lines.join(""));
     }
+    if (written === 0) throw noRecords();
     await file.sync();
   } finally {
     await file.close();
@@ -175,5 +176,14 @@ function nothingLeft(): Failure {
     kind: "config",
     what: "The rules leave no column: each was removed, or looks like an identifier or a text.",
     remedy: "List under keep what somebody looked at: docs/deidentification.md.",
+  });
+}
+
+function noRecords(): Failure {
+  return new Failure({
+    code: "data/nothing-written",
+    kind: "config",
+    what: "There is no record to copy: the table is empty, or none of its records has a patient.",
+    remedy: "Export it again, and check the column that rules name as the patient.",
   });
 }

@@ -150,6 +150,8 @@ const Verified = z.strictObject({ entries: z.number(), head: SignedHead });
 function detail(body: LedgerEntry["body"]): string {
   if (body.kind === "sanitizing") return `${body.charge} on ${body.dataset}: ${sanitizingWords(body)}`;
   if (body.kind === "records-released") return `${body.charge}, by ${body.by.join(" and ")}: ${body.reason}`;
+  if (body.kind === "reserved" && body.event.kind === "post-processing")
+    return `${body.charge}: post-processing of sanitized records, ε = 0`;
   if ("charge" in body) return body.charge;
   if (body.kind === "cap-set") return `${body.dataset}: ε ≤ ${body.epsilon} at δ = ${body.delta}`;
   if (body.kind === "study-cap-set") return `${body.study} on ${body.dataset}: ${body.epsilon ?? "lifted"}`;

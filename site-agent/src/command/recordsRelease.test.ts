@@ -83,7 +83,16 @@ describe("[SAN17] sanitized records leave without keys, by the steward's signatu
     expect(added).toMatchObject([{ kind: "records-released", dataset: "keyed", reason: "for the method group" }]);
     printed = [];
     await verifyRecords(context, at("given"), undefined);
-    expect(printed.join("\n")).toMatch(/The 40 records are those that cleveland signed.*nobody vouched for/);
+    expect(printed.join("\n")).toMatch(/The 40 records are those that cleveland signed, by this site's own key/);
+    const elsewhere = { ...context, folder: { ...context.folder, config: at("no-site.yaml") } };
+    printed = [];
+    await verifyRecords(elsewhere, at("given"), undefined);
+    expect(printed.join("\n")).toContain("nobody vouched for");
+    await writeFile(at("given/more.csv"), "1\n");
+    await expect(verifyRecords(context, at("given"), undefined)).rejects.toEqual(
+      failing("data/not-as-released", "1 files more"),
+    );
+    await rm(at("given/more.csv"));
   });
 
   test("the folder is refused where it is there, the file where it was changed or nobody paid for it", async () => {

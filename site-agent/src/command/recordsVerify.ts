@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
@@ -13,11 +13,13 @@ import {
   SignedRelease,
 } from "../sanitizer/recordsRelease.ts";
 import { RECORDS_DOMAIN } from "../steward/statement.ts";
+import { isJoined } from "../storage/folder.ts";
+import { readKeys } from "../storage/keys.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Whether a folder's records are those that were signed for; throws `data/not-as-released` where they aren't. */
 export async function verifyRecords(
-  { output }: CommandContext,
+  { output, folder: home }: CommandContext,
   folder: string,
   key: string | undefined,
 ): Promise<void> {
@@ -38,10 +40,15 @@ export async function verifyRecords(
   if (forged !== undefined) throw notAsReleased(`${forged.steward}'s signature isn't over these records`);
   if (release.disclosed.length > 0 && new Set(release.signedBy.map(({ publicKey }) => publicKey)).size < 2)
     throw notAsReleased("it is an unprotected disclosure, and two stewards have to sign for that");
-  if (key !== undefined && key !== site.publicKey) throw notAsReleased("another key than the given one signed it");
-  const whose = key === undefined ? `by a key that nobody vouched for here, ${site.publicKey}` : "by the given key";
-  output.result({ folder, ...release.words, signedBy: site.publicKey, isKeyGiven: key !== undefined }, [
-    `The ${release.records} records are those that ${release.words.site} signed, ${whose}.`,
+  const more = (await readdir(folder)).filter((name) => ![CARD_FILE, RECORDS_FILE, RELEASE_FILE].includes(name));
+  if (more.length > 0) throw notAsReleased(`${more.length} files more lie in the folder`);
+  const wanted = key ?? ((await isJoined(home)) ? (await readKeys(home)).identity.publicKey : undefined);
+  if (wanted !== undefined && wanted !== site.publicKey)
+    throw notAsReleased(key === undefined ? "another site signed it" : "another key than the given one signed it");
+  const vouched = key === undefined ? "this site's own key" : "the given key";
+  const whose = wanted === undefined ? `a key that nobody vouched for here, ${site.publicKey}` : vouched;
+  output.result({ folder, ...release.words, signedBy: site.publicKey, isKeyVouchedFor: wanted !== undefined }, [
+    `The ${release.records} records are those that ${release.words.site} signed, by ${whose}.`,
     ...release.promises,
   ]);
 }
@@ -57,7 +64,7 @@ function parsedJson(text: string): unknown {
 function notAsReleased(why: string): Failure {
   return new Failure({
     code: "data/not-as-released",
-    kind: "refused",
+    kind: "fault",
     what: `These are not the records that were signed: ${why}.`,
     remedy: "Ask the site for its own copy of the folder.",
   });

@@ -158,6 +158,18 @@ describe("[SAN11] a data set is noised once, and charged once before that", () =
     );
   });
 
+  test("stopped while it noises, it says that the charge is spent and that there is no file", async () => {
+    const [stop, before] = [new AbortController(), await ledger()];
+    stop.abort();
+    const out = join(root, "stopped.csv");
+    const run = sanitizeData(context, options({ out, epsilon: 0.01, labels: labelRuleOf("dropped") }), stop.signal);
+    await expect(run).rejects.toEqual(
+      failing("sanitizer/not-written", "Somebody stopped it. The charge sanitize/heart/"),
+    );
+    expect((await ledger()).all).toHaveLength(before.all.length + 1);
+    expect((await readdir(root)).filter((name) => name.startsWith("stopped"))).toEqual([]);
+  });
+
   test("the same file again is refused before anything is spent", async () => {
     const before = await ledger();
     await expect(sanitized()).rejects.toThrow(failing("file/exists", "out.csv"));

@@ -12,7 +12,7 @@ import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { contentOf, requireUnchanged } from "../contract/content.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
-import { readOrder } from "../sanitizer/columnOrder.ts";
+import { orderLine, readOrder } from "../sanitizer/columnOrder.ts";
 import { csvChunks } from "../sanitizer/csvTable.ts";
 import { npzChunks } from "../sanitizer/npzTable.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
@@ -60,7 +60,11 @@ export interface SanitizeOptions extends MethodOptions {
   readonly second: StewardOptions | null;
 }
 
-export async function sanitizeData(context: CommandContext, options: SanitizeOptions): Promise<void> {
+export async function sanitizeData(
+  context: CommandContext,
+  options: SanitizeOptions,
+  stop: AbortSignal = new AbortController().signal,
+): Promise<void> {
   const { output } = context;
   const record = await registered(context, options);
   const { out, isDryRun } = options;
@@ -85,6 +89,13 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
     "coefficients" in plan.method
       ? energyKept(surveyed.sample, rules, [plan.method.coefficients, counts.columns])
       : null;
+  if (source.order != null)
+    output.say(
+      orderLine(
+        source.order,
+        contract.columns.map(({ name }) => name),
+      ),
+    );
   for (const line of foretold(statement, compared, energy, options.clip)) output.say(line);
   const purse = record === null ? null : await purseOf(context, record.dataset);
   const largest = () => (purse === null ? null : largestEpsilon(purse, options, options.labels, counts));
@@ -98,7 +109,7 @@ export async function sanitizeData(context: CommandContext, options: SanitizeOpt
   }
   const words = wordsOf(record, plan, recordsPerPatient);
   await signed(context, options, words);
-  await finish(context, { out, record, source, surveyed, plan, statement, words });
+  await finish(context, { out, record, source, surveyed, plan, statement, words, stop });
 }
 
 interface Spent {
@@ -109,10 +120,12 @@ interface Spent {
   readonly plan: Plan;
   readonly statement: ReturnType<typeof statementOf>;
   readonly words: SanitizeWords;
+  readonly stop: AbortSignal;
 }
 
 /** From here on the charge is spent, whatever happens: what fails says so. The file has its name once it is booked. */
-async function finish(context: CommandContext, { out, record, source, surveyed, plan, statement, words }: Spent) {
+async function finish(context: CommandContext, spent: Spent) {
+  const { out, record, source, surveyed, plan, statement, words, stop } = spent;
   const { output } = context;
   const { charge, dataset } = words;
   // An answer that is lost may have been a yes: what may be paid for is kept.
@@ -120,7 +133,7 @@ async function finish(context: CommandContext, { out, record, source, surveyed, 
   try {
     const { identity } = await readKeys(context.folder);
     const { kept } = surveyed;
-    const table = await noisedTable({ source, kept, plan, out, say: output.say });
+    const table = await noisedTable({ source, kept, plan, out, say: output.say, stop });
     const file = writeTable(out, table);
     await requireSame(record);
     const { site } = await askSite(context, { ask: "next-decision" }, z.object({ site: SiteName }));

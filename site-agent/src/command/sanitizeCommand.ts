@@ -31,6 +31,7 @@ export function addSanitizeCommand(
   program: Command,
   command: (parent: Command, nameAndArguments: string, description: string) => Command,
   context: (options: Shared) => CommandContext,
+  stopSignal: () => AbortSignal,
 ): void {
   command(program, "sanitize", "noise a whole data set into a file, once, and charge it once (steward)")
     .requiredOption("--in <dataset>", "a registered data set, by its name or path; with --dry-run any path")
@@ -76,18 +77,22 @@ export function addSanitizeCommand(
       const { order } = options;
       const own = { promise, coefficients, clip, firstClip, sampler, dimensions, seed, order, delta };
       const { labelColumn, patientColumn, splitColumn } = options;
-      await sanitizeData(context(options), {
-        ...ownOptions(method, epsilon, own),
-        input: options.in,
-        out: options.out ?? null,
-        schema: options.schema,
-        roles: { labelColumn, patientColumn, splitColumn },
-        labels: labelRuleOf(options.labels),
-        records: options.records,
-        isDryRun: options.dryRun,
-        steward: stewardFlags(options),
-        second: second === undefined ? null : { as: second, passwordFile, isSure },
-      });
+      await sanitizeData(
+        context(options),
+        {
+          ...ownOptions(method, epsilon, own),
+          input: options.in,
+          out: options.out ?? null,
+          schema: options.schema,
+          roles: { labelColumn, patientColumn, splitColumn },
+          labels: labelRuleOf(options.labels),
+          records: options.records,
+          isDryRun: options.dryRun,
+          steward: stewardFlags(options),
+          second: second === undefined ? null : { as: second, passwordFile, isSure },
+        },
+        stopSignal(),
+      );
     });
 }
 
@@ -95,7 +100,7 @@ const HELP = `
 Which method: dct-laplace and dct-metric keep few coefficients of records whose columns have an order; the table that is
 printed first says which takes less noise for the promise. projection is for columns without one. pixel-laplace hides
 single pixels, never a picture. Public labels, pixel-laplace, dct-metric without --clip or in floating point have no
-figure for a record: two stewards sign for such a disclosure, and no cap is charged for it.
+figure for a record: two stewards sign for such a disclosure, and no cap is charged for what they sign.
 
 Examples:
   consilium-site sanitize --in heart --out heart.sanitized.csv --schema study.yaml --method dct-laplace --epsilon 2 \\

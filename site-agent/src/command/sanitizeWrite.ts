@@ -20,10 +20,19 @@ export interface Writing {
   readonly plan: Plan;
   readonly out: string;
   readonly say: (line: string) => void;
+  /** Aborted where somebody stops it: what is spent stays spent, and that is told. */
+  readonly stop?: AbortSignal;
 }
 
 /** A second pass noises each record that was kept; they come in an order of their own, until the table is closed. */
-export async function noisedTable({ source, kept, plan, out, say }: Writing): Promise<NoisedTable & { close(): void }> {
+export async function noisedTable({
+  source,
+  kept,
+  plan,
+  out,
+  say,
+  stop,
+}: Writing): Promise<NoisedTable & { close(): void }> {
   const { contract } = source;
   const records = kept.inOrder();
   const rules = rulesOf(contract, source.order ?? null);
@@ -47,6 +56,7 @@ export async function noisedTable({ source, kept, plan, out, say }: Writing): Pr
   });
   try {
     await readAll(source, new Tally(), (record) => {
+      if (stop?.aborted === true) throw stopped();
       const place = kept.placeOf(record);
       if (place === null) return;
       noise.add(place, record.features, record.label);
@@ -83,4 +93,13 @@ function openSpool(out: string, records: number, width: number): NoisedSpool {
   } catch (cause) {
     throw cause instanceof Failure ? cause : unwritable(out, cause);
   }
+}
+
+function stopped(): Failure {
+  return new Failure({
+    code: "sanitizer/stopped",
+    kind: "refused",
+    what: "Somebody stopped it.",
+    remedy: "Run the command again.",
+  });
 }

@@ -66,6 +66,8 @@ describe("[DAT5] identifier-like columns, by what their values look like", () =>
     ["device number", many((i) => `00-1b-63-84-45-${10 + i}`)],
     ["date", many((i) => `1980-03-${10 + (i % 20)}`)],
     ["date", many((i) => `${1 + (i % 28)} March 1980`)],
+    ["date", many((i) => `202403${10 + (i % 20)}`)],
+    ["date", many((i) => `03/${10 + (i % 18)}/24`)],
     ["phone", many((i) => `+49 30 12345${i}`)],
     ["account number", many((i) => `DE89 3704 0044 0532 0130 ${10 + i}`)],
     ["unique code", many((i) => `123e4567-e89b-12d3-a456-4266141740${10 + i}`)],
@@ -83,6 +85,8 @@ describe("[DAT5] identifier-like columns, by what their values look like", () =>
     ["codes of a class", many((i) => (i % 2 === 0 ? "claudin-low" : "LumA"))],
     ["scientific numbers", many((i) => `1.5e-${10 + i}`)],
     ["a repeated large count", many(() => "1000000")],
+    ["eight digits that are no day", many(() => "20241399")],
+    ["a count with a point", many((i) => `12.5${i}`)],
     ["nothing", [null, "", " "]],
     ["one odd value among many", [...many((i) => `${i}`), "a@b.example"]],
   ])("%s are no identifiers", (_, values) => {

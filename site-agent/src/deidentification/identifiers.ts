@@ -138,10 +138,11 @@ const NAME_PATTERNS: readonly (readonly [IdentifierKind, RegExp])[] = [
 ];
 
 const MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*";
-/** Year first, year last, `3 March 1980` and `March 3, 1980`; a time of day may follow. */
+/** Year first, year last or of two digits, `20260301`, `3 March 1980` and `March 3, 1980`; a time of day may follow. */
 const DATES = [
   "\\d{4}[-/.]\\d{1,2}[-/.]\\d{1,2}",
-  "\\d{1,2}[-/.]\\d{1,2}[-/.](?:19|20)\\d{2}",
+  "\\d{1,2}[-/.]\\d{1,2}[-/.](?:19|20)?\\d{2}",
+  "(?:19|20)\\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\\d|3[01])",
   `\\d{1,2}[ -]${MONTH}[ -]\\d{2,4}`,
   `${MONTH} \\d{1,2},? \\d{4}`,
 ];

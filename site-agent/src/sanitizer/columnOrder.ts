@@ -28,8 +28,12 @@ export async function readOrder(path: string): Promise<ColumnOrder> {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw badOrder(path, `it names ${twice} twice`);
+  // By its line: what lies in another file than an order may be a record.
+  const seen = new Set<string>();
+  for (const [index, name] of names.entries()) {
+    if (seen.has(name)) throw badOrder(path, `name ${index + 1} of ${names.length} comes twice`);
+    seen.add(name);
+  }
   return { names, digest: digestOf(bytes) };
 }
 
@@ -45,6 +49,16 @@ export function placesInOrder(order: ColumnOrder, columns: readonly ColumnPlaces
     .sort((a, b) => a.rank - b.rank);
   return Int32Array.from(
     sorted.flatMap(({ column: { offset, count } }) => Array.from({ length: count }, (_, i) => offset + i)),
+  );
+}
+
+/** For whoever decides: how much of the order is of these columns. */
+export function orderLine({ names }: ColumnOrder, columns: readonly string[]): string {
+  const known = new Set(columns);
+  const fitting = names.filter((name) => known.has(name)).length;
+  return (
+    `The order names ${fitting} of ${columns.length} columns, the others follow as the schema has them; ` +
+    `${names.length - fitting} of its names are no column's.`
   );
 }
 
