@@ -36,9 +36,8 @@ const EVENTS = [
   { kind: "discrete-laplace", adjacency: "add-remove", sensitivity: 1, scale: 12, count: 2 },
 ].map((event) => PrivacyEvent.parse(event));
 
-/** A step on sanitized records, and the study that takes it. */
+/** A step on sanitized records. */
 const FREE = PrivacyEvent.parse({ kind: "post-processing", adjacency: "add-remove", count: 1 });
-const ON_SANITIZED = StudyName.parse("on-sanitized");
 
 /** What sanitizers do to each patient of a site. */
 const RECORD_EVENTS = [
@@ -251,8 +250,9 @@ class LedgerWorld {
   }
 
   /**
-   * A name stands for one thing for ever, as a signed study's does. It may come again, for the same: where nobody acted
-   * on it, and then an older copy of the coordinator's ledger was put back that didn't have it.
+   * A name stands for one thing for ever: a study's name means one document, whose site approves no other by it
+   * (`requireSameStudy`). It may come again, for the same: where nobody acted on it, and then an older copy of the
+   * coordinator's ledger was put back that didn't have it.
    */
   #eventOf(charge: ChargeId, drawn: PrivacyEvent): PrivacyEvent {
     const event = this.#named.get(charge) ?? drawn;
@@ -282,12 +282,14 @@ class LedgerWorld {
     const made = [...site.store.state.sanitizings.keys()];
     const isMade = made.length > 0 && this.#stewardRandom() < 0.8;
     const sanitized = isMade ? this.#one(made, this.#stewardRandom) : ChargeId.parse("sanitize/nobody/0");
-    const about = { site: site.name, dataset: DATASET, study: ON_SANITIZED };
+    // A study keeps to the records that it was first charged on.
+    const study = StudyName.parse(`on-${sanitized.split("/").slice(1).join("-")}`);
+    const about = { site: site.name, dataset: DATASET, study };
     const digest = "0".repeat(64);
     const approval = { kind: "study-approved", ...about, studyDigest: digest, approval: digest, sanitized };
     for (const { store } of [this.#coordinator, site]) store.append(LedgerBody.parse(approval));
     const round = this.#coordinator.store.state.charges.size + 1;
-    const charge = this.#coordinator.freshCharge(ON_SANITIZED, round, site.name, "train");
+    const charge = this.#coordinator.freshCharge(study, round, site.name, "train");
     const charged = { ...about, charge, part: "train", event: FREE, round } as const;
     const isKnown = this.#coordinator.store.state.sanitizings.has(sanitized);
     const isBooked = this.#coordinator.announce(charged);
@@ -297,7 +299,7 @@ class LedgerWorld {
     if (!isBooked) return;
     const refusal = site.book(this.#coordinator.book.shownTo(site.name), charged);
     if (refusal !== null) return this.#coordinator.declined(site.name, refusal);
-    this.#did(site.name, { charge, study: ON_SANITIZED, part: "train", event: FREE, isSeen: false });
+    this.#did(site.name, { charge, study, part: "train", event: FREE, isSeen: false });
     site.commit(charge);
     this.#coordinator.commit(site.name, charge, site.head());
     for (const deed of this.#deeds.get(site.name) ?? [])

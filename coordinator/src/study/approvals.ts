@@ -12,7 +12,7 @@ import {
   APPROVAL_DOMAIN,
   type Approval,
   type ApprovalStatement,
-  requireSameDataset,
+  requireSameStudy,
 } from "@consilium/shared/study/approval";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { findStudy, repliesTo, type StudyRecord, saveReply } from "../storage/studies.ts";
@@ -35,7 +35,7 @@ export function acceptApproval(world: StudyWorld, site: SiteName, approval: Appr
     );
   }
   const state = world.ledger.state();
-  requireSameDataset(state, statement);
+  requireSameStudy(state, statement);
   requirePromised(state, record.document, statement);
   if (isInForce(world, site, approval)) return;
   const number = requireNewer(state, statement);

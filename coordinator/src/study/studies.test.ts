@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { coarseStep } from "@consilium/shared/contribution/grid";
 import { unpackInto } from "@consilium/shared/contribution/pack";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { applyUpdate, initialState } from "@consilium/shared/optimizer/applyUpdate";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "@consilium/shared/release/manifest";
 import { PrivacyStatement } from "@consilium/shared/release/statement";
 import { verifyRelease } from "@consilium/shared/release/verify";
+import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
@@ -350,6 +352,20 @@ test("[LED1] a reason longer than an entry takes is cut, so that the chain can b
   expect(await store.verify()).toBeGreaterThan(0);
   expect(studies.record("heart").reason).toMatch(/^who was missing, .*…$/);
   expect(movesOf(world.sql, document.name).at(-1)?.reason).toHaveLength(500);
+  await consortium.crash();
+});
+
+test("[STU53] a ledger that knows a study's name by another document takes no approval of this one", async () => {
+  const consortium = await newConsortium();
+  const document = smallStudy({ rounds: 2, minSites: 3 });
+  const site = consortium.site(1);
+  const digest = studyDigest(document);
+  const known = { site: site.name, dataset: "clinic", study: document.name, number: 1 };
+  const other = "ab".repeat(32);
+  consortium.store.append(LedgerBody.parse({ kind: "study-approved", ...known, studyDigest: other, approval: other }));
+  consortium.studies.propose(document, { by: "lead", reason: "proposed" });
+  const reply = await consortium.reply(site, site.approval(document, digest));
+  expect(reply).toMatchObject({ type: "refused", refusal: { code: "approval/another-document" } });
   await consortium.crash();
 });
 

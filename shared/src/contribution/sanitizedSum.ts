@@ -8,7 +8,7 @@ import type { ClippedSum, SanitizedSum } from "./stages.ts";
 /**
  * A sum over sanitized patients alone, on its grid, with nothing added: the records were noised one by one and charged
  * before, and what is computed from them is post-processing (Dwork & Roth 2014, Proposition 2.1). For
- * `site-agent/src/engine/sanitizedStep.ts` alone, whose patients come from a file that only sanitized ones are in.
+ * `site-agent/src/engine/sanitizedRound.ts` alone, whose patients come from a file that only sanitized ones are in.
  */
 export function sanitizedSum(sum: ClippedSum, grid: Grid): SanitizedSum {
   assert(sum.values.length === grid.dimension, "sum and grid have the same dimension");

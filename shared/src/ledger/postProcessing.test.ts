@@ -39,7 +39,7 @@ describe("[LED43] what costs nothing is training on what a sanitizer's charge of
   });
 
   test("a cap below what is spent keeps everything else out, and not what costs nothing", () => {
-    const ledger = new TestLedger(cap(4), sanitizing("s1"), approval("one", "s1"), cap(0.5));
+    const ledger = new TestLedger(cap(4), sanitizing("s1"), committed("s1"), approval("one", "s1"), cap(0.5));
     expect(() => ledger.append(step("one", "histogram", { event: histogramEvent(0.1) }))).toThrow(
       failing("ledger/budget-exceeded"),
     );
@@ -47,17 +47,39 @@ describe("[LED43] what costs nothing is training on what a sanitizer's charge of
   });
 
   test.each<[string, readonly LedgerBody[], LedgerBody]>([
-    ["no approval", [sanitizing("s1")], step("one", "one/1")],
-    ["an approval that names no charge", [sanitizing("s1"), approval("one")], step("one", "one/1")],
-    ["a charge that nobody knows", [sanitizing("s1"), approval("one", "s2")], step("one", "one/1")],
+    ["an unfinished file", [sanitizing("s1"), approval("one", "s1")], step("one", "one/1")],
+    ["no approval", [sanitizing("s1"), committed("s1")], step("one", "one/1")],
+    ["an approval that names no charge", [sanitizing("s1"), committed("s1"), approval("one")], step("one", "one/1")],
+    ["a charge that nobody knows", [sanitizing("s1"), committed("s1"), approval("one", "s2")], step("one", "one/1")],
     ["a round's charge", [reserved("s1", histogramEvent(0.1)), approval("one", "s1")], step("one", "one/1")],
-    ["another study's approval", [sanitizing("s1"), approval("two", "s1")], step("one", "one/1")],
-    ["another data set's charge", [sanitizing("s1", { dataset: "other" })], step("one", "one/1")],
-    ["patients who are not trained on", [sanitizing("s1")], step("one", "one/1", { part: "audit" })],
-  ])("refused: %s", (why, before, free) => {
+    ["another study's approval", [sanitizing("s1"), committed("s1"), approval("two", "s1")], step("one", "one/1")],
+    [
+      "another data set's charge",
+      [sanitizing("s1", { dataset: "other" }), committed("s1"), approval("one", "s1")],
+      step("one", "one/1"),
+    ],
+    [
+      "patients who are not trained on",
+      [sanitizing("s1"), committed("s1"), approval("one", "s1")],
+      step("one", "one/1", { part: "audit" }),
+    ],
+  ])("refused: %s", (_, before, free) => {
     const other = LedgerBody.parse({ ...cap(4), dataset: "other" });
     const ledger = new TestLedger(cap(4), other, ...before);
-    if (before.length === 1 && why !== "no approval") ledger.append(approval("one", "s1"));
     expect(() => ledger.append(free)).toThrow(failing("ledger/not-sanitized"));
+  });
+
+  test("what another ledger told and its site signed counts as whole: nobody here closed its file", () => {
+    const told = { from: "basel", signature: `${"A".repeat(86)}==` };
+    new TestLedger(cap(4), sanitizing("s1", told), approval("one", "s1")).append(step("one", "one/1"));
+  });
+
+  test("a study keeps to the records that it was charged on; before that it may take others", () => {
+    const both = [sanitizing("s1"), committed("s1"), sanitizing("s2"), committed("s2")];
+    const ledger = new TestLedger(cap(9), ...both, approval("one", "s1"), approval("one", "s2"));
+    ledger.append(step("one", "one/1"), acting("one/1"));
+    expect(() => ledger.append(approval("one", "s1"))).toThrow(failing("ledger/sanitized-changed"));
+    expect(() => ledger.append(approval("one"))).toThrow(failing("ledger/sanitized-changed"));
+    ledger.append(approval("one", "s2"), approval("two", "s1"));
   });
 });

@@ -2,22 +2,50 @@ import { Failure } from "../failure/failure.ts";
 import { promiseFault } from "../sanitizer/promise.ts";
 import type { ApprovalStatement } from "../study/approval.ts";
 import type { StudyDocument } from "../study/document.ts";
-import { approvalOf, type LedgerState, type RecordsReleased, type ReservedBody, type SanitizingBody } from "./state.ts";
+import {
+  approvalOf,
+  chargedDataset,
+  type LedgerState,
+  type RecordsReleased,
+  type ReservedBody,
+  type SanitizingBody,
+  type StudyApproved,
+} from "./state.ts";
 
 /**
  * Throws `ledger/not-sanitized` for a charge that claims to cost nothing, unless its site approved the study with a
- * sanitizer's charge of this very data set that the ledger holds: what that one made is all that training reads.
+ * sanitizer's charge of this very data set that the ledger holds: what that one made is all that training reads. That
+ * its file was finished the site's own ledger knows.
  */
 export function requireSanitized(state: LedgerState, { charge, site, dataset, part, study }: ReservedBody): void {
   const named = approvalOf(state, site, study)?.sanitized;
-  const made = named === undefined ? undefined : state.sanitizings.get(named)?.body;
-  if (part === "train" && made?.site === site && made.dataset === dataset) return;
+  const made = named === undefined ? undefined : state.sanitizings.get(named);
+  // Of what another ledger told nobody here closed the file; that site's own ledger did, or has its signature.
+  const isWhole = made?.state === "committed" || made?.body.from !== undefined;
+  if (part === "train" && isWhole && made?.body.site === site && made.body.dataset === dataset) return;
   throw new Failure({
     code: "ledger/not-sanitized",
     kind: "refused",
     what: `Charge ${charge} would cost nothing, and no sanitizer's charge of ${dataset} stands behind it.`,
     remedy: `Approve study ${study} with the sanitized file: consilium-site study approve ${study} --sanitized FILE`,
     fields: { charge, site, dataset, study },
+  });
+}
+
+/**
+ * Throws `ledger/sanitized-changed` where a study that has charges is approved with records of another charge than
+ * before: its model would hang on both, and what is stated of it counts one.
+ */
+export function requireSameSanitized(state: LedgerState, { site, study, sanitized }: StudyApproved): void {
+  const before = approvalOf(state, site, study);
+  if (before === undefined || before.sanitized === sanitized) return;
+  if (chargedDataset(state, site, study) === undefined) return;
+  throw new Failure({
+    code: "ledger/sanitized-changed",
+    kind: "refused",
+    what: `Study ${study} trains at ${site} on what ${before.sanitized ?? "no sanitizer"} made, and was charged so.`,
+    remedy: "Approve it with the same sanitized file again, or have the lead propose a new study for the other one.",
+    fields: { site, study },
   });
 }
 

@@ -9,7 +9,7 @@ import { checkNewer, isOwnRestore } from "./heads.ts";
 import { checkAffordable, checkWholeAffordable } from "./limit.ts";
 import { bytesOf } from "./merkle.ts";
 import { giveNotices } from "./notice.ts";
-import { requireMade, requireSanitized } from "./postProcessing.ts";
+import { requireMade, requireSameSanitized, requireSanitized } from "./postProcessing.ts";
 import {
   type CapSet,
   type Charge,
@@ -81,6 +81,7 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
     case "raise-settled":
       return put(state.raises, body.request, { ...raiseSettledBy(state, body), settled: body });
     case "study-approved":
+      requireSameSanitized(state, body);
       return inOrder(put(state.approvals, `${body.site}/${body.study}`, body), decided(state, body));
     case "reserved":
       return reserve(state, body, entry);

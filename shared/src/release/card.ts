@@ -6,6 +6,7 @@ import type { StudyDocument } from "../study/document.ts";
 import { type StopReason, stopText } from "../study/earlyStop.ts";
 import { modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
 import { epsilonText } from "../units/epsilonText.ts";
+import { aboutWhom } from "./sanitizedText.ts";
 import type { PrivacyStatement } from "./statement.ts";
 import { figureText, lines, plain, sentence } from "./texts.ts";
 
@@ -82,7 +83,8 @@ function promiseLine(privacy: PrivacyStatement): string {
   if (sanitized.epsilon === null)
     return "- **No figure bounds what it tells of a patient**, as sites' stewards signed: see [PRIVACY.md](PRIVACY.md).";
   return sentence(
-    `- (ε, δ) = (${epsilonText(sanitized.epsilon)}, ${delta}) for each patient, sanitized records included,`,
+    `- (ε, δ) = (${epsilonText(sanitized.epsilon)}, ${delta}) for ${aboutWhom(sanitized)}`,
+    "what made the sanitized records included,",
     "under replacing one patient's records by nothing: see [PRIVACY.md](PRIVACY.md).",
   );
 }

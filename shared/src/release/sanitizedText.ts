@@ -12,8 +12,8 @@ export function sanitizedLines(
   return [
     sanitized.epsilon === null
       ? `**No figure bounds what this release tells of a patient**: ${NO_FIGURE}; ${own}.`
-      : `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(sanitized.epsilon)}**, ${delta}) about any one ` +
-        `patient whose records lie at one site: what made the sanitized records that training read, and ${own}.`,
+      : `Whoever holds this release learns at most (ε, δ) = (**${epsilonText(sanitized.epsilon)}**, ${delta}) about ` +
+        `${aboutWhom(sanitized)} whose records lie at one site: what made the sanitized records that training read, and ${own}.`,
     "",
     ...twoSites(sanitized, delta),
     ...(sanitized.epsilon === null ? [] : [ZERO_OUT]),
@@ -21,6 +21,12 @@ export function sanitizedLines(
     ...sanitized.sites.map(({ site, charge, ...words }) => `  - ${site} (${charge}): ${sanitizingWords(words)}.`),
     ...(sanitized.sites.some(({ disclosure }) => disclosure?.of.includes("labels")) ? [LABELS] : []),
   ];
+}
+
+/** Labels that left as they were are no part of any figure. */
+export function aboutWhom({ sites }: SanitizedStatement): string {
+  const arePublic = sites.some(({ disclosure }) => disclosure?.of.includes("labels"));
+  return arePublic ? "the features of any one patient, whose labels are taken as known," : "any one patient";
 }
 
 const ZERO_OUT =

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Failure } from "../failure/failure.ts";
 import { CapsInForce } from "../ledger/cap.ts";
 import { ChargeId } from "../ledger/entry.ts";
-import { chargedDataset, type LedgerState } from "../ledger/state.ts";
+import { approvalOf, chargedDataset, type LedgerState } from "../ledger/state.ts";
 import { DatasetId, Digest, PublicKey, Signature, SiteName, StudyName } from "../units/identity.ts";
 
 /**
@@ -46,10 +46,16 @@ export type Approval = z.infer<typeof Approval>;
 export const APPROVAL_DOMAIN = "study-approval";
 
 /**
- * Throws where a study was charged to one of a site's data sets and is now to use another. A patient in both would be
- * charged for half of what the study does to them: budgets add up within a data set alone.
+ * Throws where an approval makes another study of one that was approved before.
+ *
+ * - A study's name means one document for ever. Charges bear the name, and ledgers are joined by what charges are
+ *   called: one that could stand for two events, after a ledger was put back, might be counted for the lesser.
+ * - Once charged it stays on its data set: a patient in both would be charged for half of what the study does to them,
+ *   for budgets add up within a data set alone.
  */
-export function requireSameDataset(state: LedgerState, { site, study, dataset }: ApprovalStatement): void {
+export function requireSameStudy(state: LedgerState, { site, study, dataset, studyDigest }: ApprovalStatement): void {
+  const known = approvalOf(state, site, study);
+  if (known !== undefined && known.studyDigest !== studyDigest) throw anotherDocument(site, study);
   const charged = chargedDataset(state, site, study);
   if (charged === undefined || charged === dataset) return;
   throw new Failure({
@@ -58,5 +64,15 @@ export function requireSameDataset(state: LedgerState, { site, study, dataset }:
     what: `Study ${study} has been charged to ${charged} at ${site}; it can't go on with ${dataset}.`,
     remedy: `Approve it for ${charged} again, or have the lead propose a new study for ${dataset}.`,
     fields: { site, study, charged, dataset },
+  });
+}
+
+function anotherDocument(site: SiteName, study: StudyName): Failure {
+  return new Failure({
+    code: "approval/another-document",
+    kind: "refused",
+    what: `Study ${study} was approved at ${site} as another document; its name means that one for ever.`,
+    remedy: "Have the lead propose this one by another name.",
+    fields: { site, study },
   });
 }

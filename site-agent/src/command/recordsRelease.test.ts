@@ -2,6 +2,8 @@ import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "@consilium/shared/failure/failure";
+import { DatasetId, SiteName } from "@consilium/shared/units/identity";
+import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSite } from "../control/site.ts";
 import { setCap } from "./budget.ts";
@@ -11,9 +13,11 @@ import { joinedSite } from "./joinedSite.test-support.ts";
 import { releaseRecords } from "./recordsRelease.ts";
 import { verifyRecords } from "./recordsVerify.ts";
 import { sanitizeData } from "./sanitize.ts";
+import { paidFile, sanitizedPatients } from "./sanitizedSource.ts";
 import { labelRuleOf } from "./sanitizeMethod.ts";
 import { add } from "./steward.ts";
 
+const STUDY = fileURLToPath(new URL("../../../shared/studies/heart/study.yaml", import.meta.url));
 const SCHEMA = fileURLToPath(new URL("../../../shared/studies/heart/schema.yaml", import.meta.url));
 /** Two records each. */
 const PATIENTS = 20;
@@ -121,6 +125,21 @@ describe("[SAN17] sanitized records leave without keys, by the steward's signatu
     await expect(verifyRecords(context, at("given"), undefined)).rejects.toEqual(failing("data/not-as-released"));
     await writeFile(file, before);
     await verifyRecords(context, at("given"), undefined);
+  });
+
+  test("[STU52] a file that changed between its digest and its reading prepares nobody", async () => {
+    const { split: _, ...data } = readStudyFile(STUDY).document.data;
+    const contract = { ...data, patient: "who", maxRecordsPerPatient: 2 };
+    const about = { site: SiteName.parse("cleveland"), dataset: DatasetId.parse("keyed") };
+    const paid = await paidFile(context, at("noised.csv"), about);
+    const { patients } = await sanitizedPatients(context, paid, contract);
+    expect(patients.parts.length).toBeGreaterThan(0);
+    const before = await readFile(at("noised.csv"), "utf8");
+    await writeFile(at("noised.csv"), before.replace(/\n[^\n]*\n$/, "\n"));
+    await expect(sanitizedPatients(context, paid, contract)).rejects.toEqual(
+      failing("sanitizer/not-paid-for", "changed while it was read"),
+    );
+    await writeFile(at("noised.csv"), before);
   });
 
   test("another site's key is not this one's", async () => {

@@ -22,7 +22,7 @@ import { registeredDataset } from "./datasets.ts";
 import { freeFolder, makeWhole, writeWhole } from "./freshFolder.ts";
 import { openNamed } from "./localFile.ts";
 import { runnable } from "./output.ts";
-import { type PaidFile, paidFile } from "./sanitizedSource.ts";
+import { type PaidFile, paidFile, requireUntouched } from "./sanitizedSource.ts";
 
 export interface RecordsReleaseOptions {
   readonly dataset: string | undefined;
@@ -52,6 +52,7 @@ export async function releaseRecords(
   const out = await freeFolder(options.out, null);
   const { words, records } = await makeWhole(out, async (partial) => {
     const { digest, records } = await writeRecords(join(partial, RECORDS_FILE), paid);
+    await requireUntouched(paid);
     const words = RecordsWords.parse({ site, dataset, charge: paid.charge, file: digest, reason: options.reason });
     const { signer, sealed } = await stewardOf(context, options.steward, `Hand out the records of ${basename(path)}?`);
     const other = options.second === null ? null : await stewardOf(context, options.second, "Sign for it too?");

@@ -56,10 +56,11 @@ export async function paidFile(
  */
 export async function sanitizedPatients(
   context: CommandContext,
-  { path }: PaidFile,
+  paid: PaidFile,
   contract: DataContract,
 ): Promise<{ patients: PreparedSanitized; report: ContractReport }> {
   if (contract.patient === undefined && contract.split === undefined) throw unmatched();
+  const { path } = paid;
   const { splitKey } = await readKeys(context.folder);
   const connector = await openNamed(path);
   try {
@@ -67,12 +68,19 @@ export async function sanitizedPatients(
       secret: splitKey,
       random: operatingSystemRandom,
     });
+    await requireUntouched(paid);
     return { patients: asSanitized(trainingOnly(patients)), report };
   } catch (error) {
     throw error instanceof ContractViolated ? misfit(path, error) : error;
   } finally {
     await connector.close();
   }
+}
+
+/** Once it was read: what was read is what was paid for, whoever else writes to its folder. */
+export async function requireUntouched({ path, manifest }: PaidFile): Promise<void> {
+  const { digest } = await contentOf(path);
+  if (digest !== manifest.file) throw notPaid(path, "it was changed while it was read");
 }
 
 /** Validation and audit patients' sanitized records are left out: training never sees anything of them. */

@@ -123,7 +123,7 @@ async function prepareSanitized(
   const { sanitizedPatients } = await import("./sanitizedSource.ts");
   const { patients, report } = await sanitizedPatients(context, paid, study.document.data);
   const { writeSanitized } = await import("../contract/preparedFile.ts");
-  writeSanitized(sanitizedFile(context.folder, study.digest, dataset), patients);
+  writeSanitized(sanitizedFile(context.folder, study.digest, dataset, paid.charge), patients);
   context.output.say(
     `Prepared ${patients.parts.length} sanitized training patients of ${report.patients} (these figures stay here); ` +
       `training on them is post-processing of ${paid.charge}.`,

@@ -28,12 +28,13 @@ export function openRounds({ config, book, folder }: Site, around: Around): Roun
     folder: folder.models,
     logger,
     weights: (named) => weights.pathOf(named),
-    patients: ({ document, digest, dataset }) => {
+    patients: ({ document, digest, dataset, sanitized }) => {
       if (randomSums !== undefined) return { source: "random-sums", seed: randomSums };
       assert(dataset !== null, "a study that acts has its data set");
       const path = preparedFile(folder, digest, dataset);
       if (isDpSgd(document)) return { source: "prepared", path };
-      return { source: "sanitized", path, sanitized: sanitizedFile(folder, digest, dataset) };
+      assert(sanitized !== undefined, "a study on sanitized records was approved with some");
+      return { source: "sanitized", path, sanitized: sanitizedFile(folder, digest, dataset, sanitized) };
     },
   });
   return new Rounds({

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
-import { isDpSgd } from "@consilium/shared/study/document";
 import type { Database } from "@consilium/storage/database";
 import { openDatabase } from "@consilium/storage/database";
 import { LedgerStore } from "@consilium/storage/ledgerStore";
@@ -63,9 +62,9 @@ function assemble({ folder, config, keys, database, now }: Parts): Site {
   const records = new Records(database.connection);
   const attempts = new Attempts(database.connection);
   const ledger = new SiteLedger(new LedgerStore(database, { writer: site, signer: identity, now }), identity);
-  const isPrepared: DecisionOptions["isPrepared"] = ({ digest, document }, dataset) =>
-    existsSync(preparedFile(folder, digest, dataset)) &&
-    (isDpSgd(document) || existsSync(sanitizedFile(folder, digest, dataset)));
+  const isPrepared: DecisionOptions["isPrepared"] = ({ studyDigest, dataset, sanitized }) =>
+    existsSync(preparedFile(folder, studyDigest, dataset)) &&
+    (sanitized === undefined || existsSync(sanitizedFile(folder, studyDigest, dataset, sanitized)));
   const persisted = (key: RoundKey) => persistedContribution(folder.outbox, key);
   return {
     folder,

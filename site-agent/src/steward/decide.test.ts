@@ -193,6 +193,25 @@ describe("[STU31] a study is approved only where policy, cap and split allow it"
   });
 });
 
+describe("[STU53] a study's name means one document for ever", () => {
+  test("another one by the name of one that was approved is not, though it was withdrawn and nothing was charged", () => {
+    bench.setCap(100);
+    bench.approve(100);
+    bench.decide({ action: "veto", study: document.name, studyDigest: studyDigest(document), reason: "no" });
+    const other = StudyDocument.parse({ ...document, purpose: "something else" });
+    const digest = studyDigest(other);
+    bench.records.insertProposal(other, digest, signStatement(operator, "any", other), "2026-02-01T00:00:00Z");
+    const cap = Cap.parse({ epsilon: 100, delta: 1e-4 });
+    const of = { site, study: other.name, studyDigest: digest, dataset, cap, steward: "Dr. Bell" };
+    const approval = { ...of, number: bench.records.lastStatementNumber() + 1, disclosures: Disclosure.options };
+    const signature = signStatement(steward, APPROVAL_DOMAIN, approval);
+    expect(() => bench.decide({ action: "approve", approval, signature })).toThrow(
+      expect.objectContaining({ code: "approval/another-document" }),
+    );
+    bench.approve(100);
+  });
+});
+
 describe("[STU35] a study stays with the data set that it was charged to", () => {
   const ward = DatasetId.parse("ward");
   const veto = (): StewardAction => {

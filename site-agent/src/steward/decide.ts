@@ -12,7 +12,7 @@ import {
   type Approval,
   type ApprovalStatement,
   Disclosure,
-  requireSameDataset,
+  requireSameStudy,
 } from "@consilium/shared/study/approval";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -36,8 +36,8 @@ export interface DecisionOptions {
   readonly records: Records;
   readonly ledger: SiteLedger;
   readonly now: () => Date;
-  /** Whether the patients of a study stand prepared from that data set, and the sanitized ones where it needs such. */
-  readonly isPrepared: (study: Pick<ProposalRecord, "digest" | "document">, dataset: DatasetId) => boolean;
+  /** Whether the patients that an approval names stand prepared, and the very sanitized ones where it names such. */
+  readonly isPrepared: (approval: Pick<ApprovalStatement, "studyDigest" | "dataset" | "sanitized">) => boolean;
 }
 
 /**
@@ -179,7 +179,7 @@ function approval(
   if (statement.number !== number) throw otherNumber();
   if (!verifyStatement(steward.publicKey, APPROVAL_DOMAIN, statement, signature)) throw notSigned();
   requireAllowed(policy, proposal.document);
-  if (!isPrepared(proposal, dataset)) throw notPrepared(proposal.study);
+  if (!isPrepared(statement)) throw notPrepared(proposal.study);
   requireSameSplit(proposal, record);
   const approved: Approval = {
     statement,
@@ -194,7 +194,7 @@ function approval(
     check: (state) => {
       const { document } = proposal;
       const cap = capsInForce(state, site, dataset, study);
-      requireSameDataset(state, statement);
+      requireSameStudy(state, statement);
       requirePromised(state, document, statement);
       if (cap === undefined || canonicalJson(cap) !== canonicalJson(statement.cap)) throw capMoved(dataset);
       requireAffordable(state, { site, document, dataset }, plannedEvents(document), today(state, now()));

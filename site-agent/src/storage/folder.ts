@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isThere } from "@consilium/certs/files";
 import { Failure } from "@consilium/shared/failure/failure";
+import type { ChargeId } from "@consilium/shared/ledger/entry";
 import type { DatasetId, Digest } from "@consilium/shared/units/identity";
 
 /** Everything that a site agent keeps: one folder, readable by its own account alone. */
@@ -55,9 +56,9 @@ export function preparedFile(folder: DataFolder, studyDigest: Digest, dataset: D
   return join(folder.prepared, `${studyDigest}.${dataset}.patients`);
 }
 
-/** Sanitized training patients of one study. */
-export function sanitizedFile(folder: DataFolder, studyDigest: Digest, dataset: DatasetId): string {
-  return join(folder.prepared, `${studyDigest}.${dataset}.sanitized`);
+/** Sanitized training patients of one study, as one charge made them: those of another charge are another file. */
+export function sanitizedFile(folder: DataFolder, studyDigest: Digest, dataset: DatasetId, charge: ChargeId): string {
+  return join(folder.prepared, `${studyDigest}.${dataset}.${encodeURIComponent(charge)}.sanitized`);
 }
 
 /** Whether a site joined here: `site.yaml` is written last. A folder of another account is a failure, not absence. */
