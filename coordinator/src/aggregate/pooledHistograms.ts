@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
-import type { NoisedHistogram } from "@consilium/shared/audit/histogram";
+import { auditShape, type NoisedHistogram } from "@consilium/shared/audit/histogram";
 import type { SiteAuditHistograms } from "@consilium/shared/audit/report";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
@@ -68,13 +68,13 @@ export class PooledHistograms {
   }
 
   #auditFault({ attacks }: AuditContribution): string | null {
-    const { audit, data } = this.#document;
+    const { audit } = this.#document;
     const named = attacks.map(({ attack }) => attack).join(",");
     if (named !== audit.attacks.join(",")) return "is not one for each of the study's attacks, in its order";
-    const classes = [1, data.label.values.length];
-    for (const { members, nonMembers } of attacks) {
+    for (const { attack, members, nonMembers } of attacks) {
+      const shape = auditShape(this.#document, attack);
       for (const histogram of [members, nonMembers]) {
-        if (histogram.bins !== audit.bins || !classes.includes(histogram.classes))
+        if (histogram.bins !== shape.bins || histogram.classes !== shape.classes)
           return "has another shape than the study's";
       }
       if (!isScale(members.scale, audit.epsilon.members) || !isScale(nonMembers.scale, audit.epsilon.nonMembers)) {

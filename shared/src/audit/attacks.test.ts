@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { attackScore, binEdges, orderingsOf, patientScore, unitScore } from "./attacks.ts";
+import { attackScore, orderingsOf, patientScore, tiesOf, unitScore } from "./attacks.ts";
 
 const Outputs = z.object({ probs: z.array(z.array(z.number())), labels: z.array(z.number()) });
 const Expected = z.object({
@@ -71,36 +71,57 @@ describe("[AUD1] scores", () => {
   test("the unit scale is public, strictly rising, within [0, 1], and NaN is its lowest value", () => {
     for (const attack of attacks) {
       const units = [0, 1e-12, 0.01, 0.2, 0.5, 0.7, 0.99, 1].map((p) =>
-        unitScore(attack, attackScore(attack, { probabilities: [1 - p, p], label: 1 })),
+        unitScore(attack, attackScore(attack, { probabilities: [1 - p, p], label: 1 }), 2),
       );
       expect(units).toEqual([...units].sort((a, b) => a - b));
       expect(Math.min(...units)).toBeGreaterThanOrEqual(0);
       expect(units.at(-1)).toBe(1);
       expect(new Set(units.slice(2)).size).toBe(6);
-      expect(unitScore(attack, attackScore(attack, { probabilities: [Number.NaN, Number.NaN], label: 1 }))).toBe(0);
+      expect(unitScore(attack, attackScore(attack, { probabilities: [Number.NaN, Number.NaN], label: 1 }), 2)).toBe(0);
     }
   });
 
   test("with two classes all attacks fall on the same unit scale: c²", () => {
     for (const p of [0.03, 0.3, 0.5, 0.77, 0.999]) {
       for (const attack of attacks) {
-        const unit = unitScore(attack, attackScore(attack, { probabilities: [p, 1 - p], label: 0 }));
+        const unit = unitScore(attack, attackScore(attack, { probabilities: [p, 1 - p], label: 0 }), 2);
         expect(Math.abs(unit - p * p)).toBeLessThan(1e-9);
       }
     }
     expect(orderingsOf(attacks, 2)).toEqual([attacks]);
     expect(orderingsOf(attacks, 6)).toEqual([["loss", "confidence"], ["modified-entropy"]]);
     expect(orderingsOf(["modified-entropy"], 3)).toEqual([["modified-entropy"]]);
+    expect(orderingsOf(["entropy", "loss", "correctness"], 2)).toEqual([["loss"], ["entropy"], ["correctness"]]);
+    expect(tiesOf(["correctness"])).toBe("exact");
+    expect(tiesOf(["loss", "confidence"])).toBe("binned");
   });
 
-  test("bin edges bound the unit bins on the attack's own scale", () => {
-    for (const attack of attacks) {
-      const edges = binEdges(attack, 10);
-      expect(edges).toEqual([...edges].sort((a, b) => a - b));
-      edges.slice(1).forEach((edge, index) => {
-        expect(unitScore(attack, edge)).toBeCloseTo((index + 1) / 10, 9);
-      });
-    }
+  test("entropy reads no label, and its unit scale spans [0, 1] for any number of classes", () => {
+    const record = { probabilities: [0.7, 0.2, 0.1], label: 0 };
+    const entropy = -(0.7 * Math.log(0.7) + 0.2 * Math.log(0.2) + 0.1 * Math.log(0.1));
+    expect(attackScore("entropy", record)).toBeCloseTo(-entropy, 12);
+    expect(attackScore("entropy", { ...record, label: 2 })).toBe(attackScore("entropy", record));
+    const unit = (probabilities: number[]) =>
+      unitScore("entropy", attackScore("entropy", { probabilities, label: 0 }), probabilities.length);
+    expect(unit([0.25, 0.25, 0.25, 0.25])).toBeCloseTo(0, 12);
+    expect(unit([1, 0, 0, 0])).toBe(1);
+    expect(unit([0.7, 0.1, 0.1, 0.1])).toBeGreaterThan(unit([0.5, 0.3, 0.1, 0.1]));
+    expect(unit([Number.NaN, 1])).toBe(0);
+  });
+
+  test("correctness is the first of the likeliest classes; of a patient, whether most records are right", () => {
+    const at = (probabilities: number[], label: number) => attackScore("correctness", { probabilities, label });
+    expect([at([0.6, 0.4], 0), at([0.6, 0.4], 1), at([0.5, 0.5], 0), at([0.5, 0.5], 1)]).toEqual([1, 0, 1, 0]);
+    expect(at([Number.NaN, 0.5], 1)).toBeNaN();
+    const [right, wrong] = [
+      { probabilities: [0.9, 0.1], label: 0 },
+      { probabilities: [0.9, 0.1], label: 1 },
+    ];
+    if (right === undefined || wrong === undefined) throw new Error("no record");
+    expect(patientScore("correctness", [right, right, wrong])).toBe(1);
+    expect(patientScore("correctness", [right, wrong])).toBe(0);
+    const undone = patientScore("correctness", [right, { probabilities: [Number.NaN, Number.NaN], label: 0 }]);
+    expect(unitScore("correctness", undone, 2)).toBe(0);
   });
 
   test("a patient's score is the mean over the patient's records", () => {

@@ -4,7 +4,7 @@ import type { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
 import { type Charged, charged } from "../mechanism/charged.ts";
 import type { NoisyHistogram } from "../mechanism/discreteLaplace.ts";
-import { AttackName } from "../study/document.ts";
+import { AttackName } from "../study/audit.ts";
 import { NoisedHistogram } from "./histogram.ts";
 
 /**

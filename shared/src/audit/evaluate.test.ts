@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../encoding/digest.ts";
-import type { AttackName } from "../study/document.ts";
+import type { AttackName } from "../study/audit.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { type AuditInput, auditReportOf } from "./evaluate.ts";
 import { gate } from "./gate.ts";
@@ -76,6 +76,48 @@ describe("[AUD7] the report", () => {
     expect(report.sitesMissing).toEqual(["b"]);
     expect(report.orderings[0]?.perSite.map((entry) => entry.site)).toEqual(["a"]);
     expect(report.orderings[0]?.perClass.map(({ auc }) => auc.state)).toEqual(["resolved", "resolved"]);
+  });
+
+  test("[AUD22] a class's figure is site-matched: sites that see a class differently don't make it look exposed", () => {
+    const cells = (classes: readonly (readonly number[])[]) => ({
+      classes: classes.length,
+      bins: 2,
+      counts: classes.flat(),
+      scale: 1e-3,
+    });
+    const of = (name: string, members: number[], nonMembers: number[]): SiteAuditHistograms => ({
+      site: site(name),
+      attack: "loss",
+      members: cells([members, [500, 700]]),
+      nonMembers: cells([nonMembers, [700, 500]]),
+    });
+    const report = auditReportOf(input([of("a", [100, 900], [10, 90]), of("b", [90, 10], [900, 100])]));
+    const values = report.orderings[0]?.perClass.map(({ auc }) => (auc.state === "resolved" ? auc.value : Number.NaN));
+    expect(values?.[0]).toBeCloseTo(0.5, 9);
+    expect(values?.[1]).toBeCloseTo(0.5 + 0.5 * (7 / 12 - 5 / 12), 9);
+  });
+
+  test("[AUD21] correctness stands beside the scores with two bins of its own, its ties exact", () => {
+    const yes = histograms(["a", "b"], 5000, 5000, 0).flatMap(({ attack, ...own }): SiteAuditHistograms[] =>
+      attack === "loss"
+        ? [
+            {
+              ...own,
+              attack: "correctness",
+              members: { classes: 1, bins: 2, counts: [1000, 4000], scale: 1 },
+              nonMembers: { classes: 1, bins: 2, counts: [2000, 3000], scale: 1 },
+            },
+          ]
+        : [],
+    );
+    const report = AuditReport.parse(auditReportOf(input([...strong.histograms, ...yes])));
+    const auc = report.orderings.find(({ attacks }) => attacks.includes("correctness"))?.auc;
+    expect(auc).toMatchObject({ state: "resolved", halfBin: 0 });
+    expect(auc?.state === "resolved" && auc.value).toBeCloseTo(0.6, 9);
+    const [first, ...rest] = yes;
+    if (first === undefined) throw new Error("no histogram");
+    const odd = { ...first, members: { classes: 1, bins: 3, counts: [1, 2, 3], scale: 1 } };
+    expect(() => auditReportOf(input([odd, ...rest]))).toThrow(/of one attack of the same bins/);
   });
 
   test("refuses histograms that are incomplete, twice there, or of unlike shape", () => {

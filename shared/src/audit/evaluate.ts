@@ -1,7 +1,7 @@
 import { Failure } from "../failure/failure.ts";
-import type { AttackName } from "../study/document.ts";
+import type { AttackName } from "../study/audit.ts";
 import type { SiteName } from "../units/identity.ts";
-import { orderingsOf } from "./attacks.ts";
+import { orderingsOf, type Ties, tiesOf } from "./attacks.ts";
 import { averageCells, cellsOf } from "./histogram.ts";
 import { advantageInterval, aucInterval, type Interval, normalQuantile, simultaneousQuantile } from "./interval.ts";
 import type { AuditReport, Figure, OrderingReport, SiteAuditHistograms } from "./report.ts";
@@ -66,13 +66,16 @@ function orderingReport(
   family: Family,
 ): OrderingReport {
   const z = simultaneousQuantile(family.confidence, family.count);
+  const zOf = (parts: number) => simultaneousQuantile(family.confidence, family.count * parts);
+  const ties = tiesOf(attacks);
   const tailZ = simultaneousQuantile(family.confidence, 4 * family.count * family.fprs.length);
   const bySite = sites.map((site) => stratumOf(histograms, attacks, site));
   const strata = resolvableStrata(bySite);
   const matched = strata.length === 0 ? undefined : distributionsOf(strata);
-  const auc = figure(matched, (distributions) => aucInterval(distributions, z));
-  const pooledAuc = aucOver([mergeStrata(bySite)], z);
+  const auc = figure(matched, (distributions) => aucInterval(distributions, z, ties));
+  const pooledAuc = aucOver([mergeStrata(bySite)], z, ties);
   const classes = histograms[0]?.members.classes ?? 1;
+  const ofClass = (group: number) => sites.map((site) => stratumOf(histograms, attacks, site, group));
   return {
     attacks: [...attacks],
     members: matched?.members ?? 0,
@@ -80,26 +83,19 @@ function orderingReport(
     auc,
     ...(auc.state === "resolved" ? { detectableAuc: detectable(auc, z) } : {}),
     pooledAuc,
-    advantage: figure(matched, (distributions) => advantageInterval(distributions, family.confidence, family.count)),
-    tprAtFpr: family.fprs.map((fpr) => ({ fpr, tpr: tailFigure(matched, fpr, tailZ) })),
-    perSite: sites.map((site, index) => ({ site, auc: aucOver(bySite.slice(index, index + 1), z) })),
-    perClass: classes === 1 ? [] : perClass(histograms, attacks, sites, classes, z),
+    advantage: figure(matched, (distributions) => advantageInterval(distributions, ties, family)),
+    tprAtFpr: family.fprs.map((fpr) => ({ fpr, tpr: tailFigure(matched, fpr, tailZ, ties) })),
+    perSite: sites.map((site, index) => ({
+      site,
+      auc: aucOver(bySite.slice(index, index + 1), zOf(sites.length), ties),
+    })),
+    perClass: (classes === 1 ? [] : [...Array(classes).keys()]).map((group) => ({
+      class: group,
+      auc: aucOver(ofClass(group), zOf(classes), ties),
+    })),
     strata: strata.map((stratum) => sites.filter((site) => stratum.sites.includes(site))),
     roc: matched === undefined ? [] : rocOf(matched),
   };
-}
-
-function perClass(
-  histograms: readonly SiteAuditHistograms[],
-  attacks: readonly AttackName[],
-  sites: readonly SiteName[],
-  classes: number,
-  z: number,
-): OrderingReport["perClass"] {
-  return Array.from({ length: classes }, (_, group) => {
-    const merged = mergeStrata(sites.map((site) => stratumOf(histograms, attacks, site, group)));
-    return { class: group, auc: aucOver([merged], z) };
-  });
 }
 
 /** One site's members and non-members: the attacks' looks averaged; one class, or all together. */
@@ -119,9 +115,9 @@ function stratumOf(
 
 const TOO_FEW = "the noised number of members or of non-members is not 5 noise standard deviations above zero";
 
-function aucOver(strata: readonly Stratum[], z: number): Figure {
+function aucOver(strata: readonly Stratum[], z: number, ties: Ties): Figure {
   const usable = resolvableStrata(strata);
-  return figure(usable.length === 0 ? undefined : distributionsOf(usable), (d) => aucInterval(d, z));
+  return figure(usable.length === 0 ? undefined : distributionsOf(usable), (d) => aucInterval(d, z, ties));
 }
 
 function figure(distributions: Distributions | undefined, interval: (d: Distributions) => Interval): Figure {
@@ -129,9 +125,9 @@ function figure(distributions: Distributions | undefined, interval: (d: Distribu
   return { state: "resolved", ...interval(distributions) };
 }
 
-function tailFigure(distributions: Distributions | undefined, fpr: number, z: number): Figure {
+function tailFigure(distributions: Distributions | undefined, fpr: number, z: number, ties: Ties): Figure {
   if (distributions === undefined) return { state: "not-resolvable", why: TOO_FEW };
-  const rate = tprAtFpr(distributions, fpr, z);
+  const rate = tprAtFpr(distributions, fpr, z, ties);
   return "interval" in rate
     ? { state: "resolved", ...rate.interval }
     : { state: "not-resolvable", why: rate.unresolvable };
@@ -173,8 +169,9 @@ function checkShapes(
   attacks: readonly AttackName[],
 ): void {
   const first = histograms[0]?.members;
-  const alike = histograms.every(({ members, nonMembers }) =>
-    [members, nonMembers].every((own) => own.bins === first?.bins && own.classes === first.classes),
+  const binsOf = new Map(histograms.map(({ attack, members }) => [attack, members.bins]));
+  const alike = histograms.every(({ attack, members, nonMembers }) =>
+    [members, nonMembers].every((own) => own.bins === binsOf.get(attack) && own.classes === first?.classes),
   );
   const named = new Set(histograms.map(({ site, attack }) => `${site} ${attack}`));
   const complete = named.size === histograms.length && named.size === sites.length * attacks.length;
@@ -182,7 +179,7 @@ function checkShapes(
   throw new Failure({
     code: "audit/histograms-incomplete",
     kind: "refused",
-    what: "The audit's histograms are not one for each site and attack, all of the same classes and bins.",
+    what: "The audit's histograms are not one for each site and attack, all of the same classes, and of one attack of the same bins.",
     remedy: "Run the audit round again with every site that takes part in it.",
   });
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   addCells,
   attackHistogram,
+  auditShape,
   averageCells,
   cellsOf,
   countScores,
@@ -31,9 +32,19 @@ describe("[AUD2] a patient moves exactly one count by one", () => {
       { probabilities: [0.2, 0.8], label: 1 },
       { probabilities: [0.9, 0.1], label: 0 },
     ];
-    const { counts, l1Sensitivity } = attackHistogram("confidence", [records], 2, 4);
+    const { counts, l1Sensitivity } = attackHistogram("confidence", [records], 2, { classes: 2, bins: 4 });
     expect(counts).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
     expect(l1Sensitivity).toBe(1);
+  });
+
+  test("the study's shape: classes pooled or apart, and yes or no in two bins", () => {
+    const data = { label: { values: ["a", "b", "c"] } };
+    const of = (classes: "pooled" | "apart", attack: "loss" | "correctness") =>
+      auditShape({ audit: { bins: 20, classes }, data }, attack);
+    expect(of("pooled", "loss")).toEqual({ classes: 1, bins: 20 });
+    expect(of("pooled", "correctness")).toEqual({ classes: 1, bins: 2 });
+    expect(of("apart", "loss")).toEqual({ classes: 3, bins: 20 });
+    expect(of("apart", "correctness")).toEqual({ classes: 3, bins: 2 });
   });
 
   test("bins are equal and closed at the end", () => {

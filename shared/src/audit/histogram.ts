@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AttackName } from "../study/document.ts";
+import type { AttackName, Audit } from "../study/audit.ts";
 import { patientScore, type RecordOutput, unitScore } from "./attacks.ts";
 
 /** Counts that a discrete Laplace mechanism may noise: one patient moves exactly one of them by one. */
@@ -21,12 +21,27 @@ export const NoisedHistogram = z
   .refine(({ classes, bins, counts }) => counts.length === classes * bins, "counts: one for each class and bin");
 export type NoisedHistogram = z.infer<typeof NoisedHistogram>;
 
+/** Shape of a histogram: a count for each class and bin. */
+export const HistogramShape = z.strictObject({
+  classes: z.number().int().min(1).max(1000),
+  bins: z.number().int().min(2).max(1000),
+});
+export type HistogramShape = z.infer<typeof HistogramShape>;
+
+/** What of a study its audit's shapes follow from. */
+interface Shaping {
+  readonly audit: Pick<Audit, "bins" | "classes">;
+  readonly data: { readonly label: { readonly values: readonly unknown[] } };
+}
+
 /**
- * Shape of an audit's histograms, fixed by the study. Classes are pooled: counted apart, the same ε would put as much
- * noise on each class's bins as on all together, and widen the interval that the gate looks at.
+ * Shape of one attack's histograms, fixed by the study: two bins for yes or no. Classes are pooled unless the study
+ * wants them apart: then the same ε puts as much noise on each class's bins as on all together, and widens the interval
+ * that the gate looks at.
  */
-export function auditShape(bins: number): { classes: number; bins: number } {
-  return { classes: 1, bins };
+export function auditShape({ audit, data }: Shaping, attack: AttackName): HistogramShape {
+  const classes = audit.classes === "apart" ? data.label.values.length : 1;
+  return { classes, bins: attack === "correctness" ? 2 : audit.bins };
 }
 
 /** One counted patient: a score in [0, 1] and a class. */
@@ -56,11 +71,11 @@ export function countScores(patients: readonly Counted[], classes: number, bins:
 export function attackHistogram(
   attack: AttackName,
   patients: readonly (readonly RecordOutput[])[],
-  classes: number,
-  bins: number,
+  modelClasses: number,
+  { classes, bins }: HistogramShape,
 ): ScoreHistogram {
   const counted = patients.map((records) => ({
-    unit: unitScore(attack, patientScore(attack, records)),
+    unit: unitScore(attack, patientScore(attack, records), modelClasses),
     group: records[0]?.label ?? 0,
   }));
   return countScores(counted, classes, bins);

@@ -1,3 +1,4 @@
+import type { Ties } from "./attacks.ts";
 import { areaUnderRoc, type Distributions, type Estimate, rateAbove } from "./roc.ts";
 
 /** An interval with its parts, each in the figure's own unit. */
@@ -18,13 +19,14 @@ export function simultaneousQuantile(confidence: number, count: number): number 
   return normalQuantile(1 - (1 - confidence) / (2 * count));
 }
 
-/** Interval of the AUC: noise and sampling at z standard deviations on either side of its half-bin bounds. */
-export function aucInterval(distributions: Distributions, z: number): Interval {
-  const [lost, half, won] = [
-    areaUnderRoc(distributions, 0),
-    areaUnderRoc(distributions, 0.5),
-    areaUnderRoc(distributions, 1),
-  ];
+/**
+ * Interval of the AUC: noise and sampling at z standard deviations on either side of its half-bin bounds, which fall
+ * together where ties are exact.
+ */
+export function aucInterval(distributions: Distributions, z: number, ties: Ties): Interval {
+  const half = areaUnderRoc(distributions, 0.5);
+  const [lost, won] =
+    ties === "exact" ? [half, half] : [areaUnderRoc(distributions, 0), areaUnderRoc(distributions, 1)];
   return {
     low: clamp(Math.min(lost.value, half.value) - z * stdDev(lost)),
     value: clamp(half.value),
@@ -39,18 +41,23 @@ export function aucInterval(distributions: Distributions, z: number): Interval {
  * Advantage (Yeom et al. 2018): the largest TPR − FPR over thresholds. Its value, a maximum of noisy figures, is biased
  * upward; its interval is not: it holds for all thresholds at once, also for those inside a bin.
  */
-export function advantageInterval(distributions: Distributions, confidence: number, orderings: number): Interval {
+export function advantageInterval(
+  distributions: Distributions,
+  ties: Ties,
+  { confidence, count }: { readonly confidence: number; readonly count: number },
+): Interval {
   const bins = distributions.p.length;
-  const z = simultaneousQuantile(confidence, orderings * bins);
+  const z = simultaneousQuantile(confidence, count * bins);
   const edges = Array.from({ length: bins + 1 }, (_, from) => rateAbove(distributions, from));
   const gaps = edges.slice(1, -1).map(({ gap }) => gap);
   const best = gaps.reduce((a, b) => (b.value > a.value ? b : a), NO_GAP);
+  const inBins = edges.slice(1).map((upper, bin) => [edges[bin] ?? upper, upper] as const);
+  const brackets = ties === "exact" ? edges.map((edge) => [edge, edge] as const) : inBins;
   // A threshold inside a bin has at most the TPR of the bin's lower edge and at least the FPR of its upper one.
-  const highs = edges.slice(1).map((upper, bin) => {
-    const lower = edges[bin] ?? upper;
-    return lower.tpr.value - upper.fpr.value + z * Math.max(stdDev(lower.gap), stdDev(upper.gap));
-  });
-  const inside = edges.slice(1).map((upper, bin) => (edges[bin] ?? upper).tpr.value - upper.fpr.value);
+  const highs = brackets.map(
+    ([lower, upper]) => lower.tpr.value - upper.fpr.value + z * Math.max(stdDev(lower.gap), stdDev(upper.gap)),
+  );
+  const inside = brackets.map(([lower, upper]) => lower.tpr.value - upper.fpr.value);
   return {
     low: Math.max(0, ...gaps.map((gap) => gap.value - z * stdDev(gap))),
     value: clamp(best.value),

@@ -1,5 +1,5 @@
-import type { AttackName } from "../study/document.ts";
-import { orderingsOf } from "./attacks.ts";
+import type { AttackName } from "../study/audit.ts";
+import { orderingsOf, tiesOf } from "./attacks.ts";
 import { averageCells, discreteLaplaceVariance } from "./histogram.ts";
 import { aucInterval, normalQuantile, simultaneousQuantile } from "./interval.ts";
 import { distributionsOf } from "./roc.ts";
@@ -40,7 +40,8 @@ export function nullAucUpper(design: AuditDesign, probability: number): { mean: 
   );
   if (strata.length === 0) return null;
   const z = simultaneousQuantile(design.confidence, orderings.length);
-  const { high, samplingStdDev, noiseStdDev } = aucInterval(distributionsOf(strata), z);
+  const ties = orderings.every((ordering) => tiesOf(ordering) === "exact") ? "exact" : "binned";
+  const { high, samplingStdDev, noiseStdDev } = aucInterval(distributionsOf(strata), z, ties);
   const spread = Math.hypot(samplingStdDev, noiseStdDev);
   const tailShare = 1 - (1 - probability) / orderings.length;
   return { mean: high, quantile: Math.min(1, high + normalQuantile(tailShare) * spread) };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AttackName } from "../study/document.ts";
+import { AttackName } from "../study/audit.ts";
 import { Digest, SiteName, StudyName } from "../units/identity.ts";
 import { NoisedHistogram } from "./histogram.ts";
 
@@ -45,6 +45,7 @@ export const OrderingReport = z.strictObject({
   pooledAuc: Figure,
   advantage: Figure,
   tprAtFpr: z.array(z.strictObject({ fpr: rate, tpr: Figure })),
+  /** All of these hold together at the report's confidence; so do all of `perClass`, which are site-matched too. */
   perSite: z.array(z.strictObject({ site: SiteName, auc: Figure })),
   /** Empty where histograms pool the classes. */
   perClass: z.array(z.strictObject({ class: z.number().int().nonnegative(), auc: Figure })),

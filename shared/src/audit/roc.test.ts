@@ -56,6 +56,7 @@ describe("[AUD6] TPR at low FPR only where the tail is populated", () => {
       distributionsOf([{ sites: ["a"], members: flat(5000, variance), nonMembers: flat(nonMembers, variance) }]),
       fpr,
       2.5,
+      "binned",
     );
 
   test("138 non-members say nothing about 1 %, nor does a tail below its noise", () => {
@@ -70,6 +71,27 @@ describe("[AUD6] TPR at low FPR only where the tail is populated", () => {
     expect(rate.interval.low).toBeLessThan(0.05);
     expect(rate.interval.high).toBeGreaterThan(0.05);
     expect(rate.interval.high).toBeLessThan(0.1);
+  });
+
+  test("where ties are exact no threshold lies inside a bin: no share of those who tie stands out alone", () => {
+    const cells = (wrong: number, right: number): Cells => ({ counts: [wrong, right], variance: 1 });
+    const distributions = distributionsOf([
+      { sites: ["a"], members: cells(1000, 4000), nonMembers: cells(2500, 2500) },
+    ]);
+    const high = (ties: "binned" | "exact") => {
+      const rate = tprAtFpr(distributions, 0.1, 2.5, ties);
+      return "interval" in rate ? rate.interval.high : Number.NaN;
+    };
+    expect(high("exact")).toBeLessThan(0.001);
+    expect(high("binned")).toBeGreaterThan(0.8);
+    const exactAuc = aucInterval(distributions, 2.5, "exact");
+    expect(exactAuc.value).toBeCloseTo(0.5 + (0.8 - 0.5) / 2, 12);
+    expect(exactAuc.halfBin).toBe(0);
+    expect(exactAuc.high).toBeLessThan(0.68);
+    expect(aucInterval(distributions, 2.5, "binned").high).toBeGreaterThan(0.85);
+    const advantage = advantageInterval(distributions, "exact", { confidence: 0.95, count: 1 });
+    expect(advantage.value).toBeCloseTo(0.3, 12);
+    expect([advantage.low > 0.26, advantage.high < 0.34, advantage.halfBin]).toEqual([true, true, 0]);
   });
 });
 
@@ -144,7 +166,7 @@ describe("[AUD4] coverage by seeded simulation, nominal 95 %", () => {
     const random = seeded(20260000 + scenario.bins + scenario.looks);
     const truth = logisticAuc(scenario.shift);
     const intervals = Array.from({ length: DRAWS }, () =>
-      aucInterval(distributionsOf(resolvableStrata(simulate(scenario, random))), z),
+      aucInterval(distributionsOf(resolvableStrata(simulate(scenario, random))), z, "binned"),
     );
     const covered = intervals.filter(({ low, high }) => low <= truth && truth <= high).length / DRAWS;
     expect(covered).toBeGreaterThan(0.95 - MONTE_CARLO);
@@ -158,6 +180,35 @@ describe("[AUD4] coverage by seeded simulation, nominal 95 %", () => {
     expect(Math.abs(mean - truth)).toBeLessThan(0.012);
   });
 
+  test("of the AUC and the advantage where scores are a matter of yes or no", () => {
+    const random = seeded(23);
+    const [memberRate, rate] = [0.62, 0.5];
+    const yes = (patients: number, share: number, epsilon: number): Cells => {
+      const right = Array.from({ length: patients }, () => random() < share).filter(Boolean).length;
+      const noise = () => Math.floor(-Math.log(1 - random()) / epsilon) - Math.floor(-Math.log(1 - random()) / epsilon);
+      return {
+        counts: [patients - right + noise(), right + noise()],
+        variance: discreteLaplaceVariance(1 / epsilon),
+      };
+    };
+    const held = { auc: 0, advantage: 0 };
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const strata = SITES.map(({ members, nonMembers }, index) => ({
+        sites: [String(index)],
+        members: yes(members, memberRate, 0.3),
+        nonMembers: yes(nonMembers, rate, 1),
+      }));
+      const distributions = distributionsOf(resolvableStrata(strata));
+      const auc = aucInterval(distributions, z, "exact");
+      const truth = 0.5 + (memberRate - rate) / 2;
+      if (auc.low <= truth && truth <= auc.high) held.auc++;
+      const { low, high } = advantageInterval(distributions, "exact", { confidence: 0.95, count: 1 });
+      if (low <= memberRate - rate && memberRate - rate <= high) held.advantage++;
+    }
+    expect(held.auc / DRAWS).toBeGreaterThan(0.95 - MONTE_CARLO);
+    expect(held.advantage / DRAWS).toBeGreaterThan(0.95 - MONTE_CARLO);
+  });
+
   test("of the AUC and the advantage where sites differ and nothing leaks", () => {
     const random = seeded(7);
     let auc = 0;
@@ -166,9 +217,9 @@ describe("[AUD4] coverage by seeded simulation, nominal 95 %", () => {
       const distributions = distributionsOf(
         resolvableStrata(simulate({ bins: 12, looks: 3, shift: 0, siteShift: 0.5 }, random)),
       );
-      const interval = aucInterval(distributions, z);
+      const interval = aucInterval(distributions, z, "binned");
       if (interval.low <= 0.5 && interval.high >= 0.5) auc++;
-      if (advantageInterval(distributions, 0.95, 1).low === 0) advantage++;
+      if (advantageInterval(distributions, "binned", { confidence: 0.95, count: 1 }).low === 0) advantage++;
     }
     expect(auc / DRAWS).toBeGreaterThan(0.95 - MONTE_CARLO);
     expect(advantage / DRAWS).toBeGreaterThan(0.95 - MONTE_CARLO);
@@ -188,7 +239,7 @@ describe("[AUD4] coverage by seeded simulation, nominal 95 %", () => {
     const random = seeded(11);
     const highs = Array.from({ length: DRAWS }, () => {
       const strata = resolvableStrata(simulate({ bins: 12, looks: 3, shift: 0, siteShift: 0 }, random));
-      return aucInterval(distributionsOf(strata), z).high;
+      return aucInterval(distributionsOf(strata), z, "binned").high;
     }).sort((a, b) => a - b);
     const mean = highs.reduce((a, b) => a + b, 0) / DRAWS;
     expect(Math.abs((planned?.mean ?? 0) - mean)).toBeLessThan(0.006);

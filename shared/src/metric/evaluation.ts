@@ -73,7 +73,7 @@ export function evaluationOf(
 function aucFigure(positives: Cells, negatives: Cells, z: number): Figure {
   if (!isResolvable(positives) || !isResolvable(negatives)) return TOO_FEW;
   const stratum = { sites: [], members: positives, nonMembers: negatives };
-  return { state: "resolved", ...aucInterval(distributionsOf([stratum]), z) };
+  return { state: "resolved", ...aucInterval(distributionsOf([stratum]), z, "binned") };
 }
 
 type Share = readonly [least: number, most: number];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AttackName } from "../study/document.ts";
+import { AttackName } from "../study/audit.ts";
 import { OverlapFigure } from "../study/overlap.ts";
 import { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 

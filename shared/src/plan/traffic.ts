@@ -21,9 +21,14 @@ export function trafficOf(document: StudyDocument): Traffic {
   const patients = Math.max(...sites.map((site) => site.patients));
   const scores = histogram(evaluationShape(data.label.values.length, evaluation.bins), evaluation.epsilon, patients);
   const evaluateUp = jsonBytes({ purpose: "evaluate", histogram: scores });
-  const members = histogram(auditShape(audit.bins), audit.epsilon.members, patients);
-  const nonMembers = histogram(auditShape(audit.bins), audit.epsilon.nonMembers, patients);
-  const attacks = audit.attacks.map((attack) => ({ attack, members, nonMembers }));
+  const attacks = audit.attacks.map((attack) => {
+    const shape = auditShape(document, attack);
+    return {
+      attack,
+      members: histogram(shape, audit.epsilon.members, patients),
+      nonMembers: histogram(shape, audit.epsilon.nonMembers, patients),
+    };
+  });
   const auditUp = jsonBytes({ purpose: "audit", attacks });
   const weightsDown = weightsOfStudy(document)?.bytes ?? 0;
   const evaluations = Math.floor(training.rounds / evaluation.everyRounds);

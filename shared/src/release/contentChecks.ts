@@ -1,3 +1,4 @@
+import { auditShape, type HistogramShape } from "../audit/histogram.ts";
 import type { AuditReport } from "../audit/report.ts";
 import { digestOfJson } from "../encoding/digest.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
@@ -252,13 +253,17 @@ function auditHolds({ manifest, document, audit }: Contents): boolean {
     (own) =>
       approved.has(own.site) &&
       document.audit.attacks.includes(own.attack) &&
-      own.members.bins === document.audit.bins &&
+      [own.members, own.nonMembers].every((histogram) => hasShape(histogram, auditShape(document, own.attack))) &&
       Math.abs(own.members.scale * members - 1) <= SCALE_TOLERANCE &&
       Math.abs(own.nonMembers.scale * nonMembers - 1) <= SCALE_TOLERANCE,
   );
   const complete = again.orderings.flatMap(({ attacks }) => attacks).length === document.audit.attacks.length;
   const summary = { best: audit.best, verdict: audit.verdict };
   return asPlanned && complete && nearlyEqual(again, audit) && nearlyEqual(summary, manifest.audit);
+}
+
+function hasShape(histogram: HistogramShape, shape: HistogramShape): boolean {
+  return histogram.classes === shape.classes && histogram.bins === shape.bins;
 }
 
 /** The wording belongs to format version 1: a changed wording is a new format. */

@@ -5,15 +5,13 @@ import { choiceFaults } from "../model/preset.ts";
 import { NormalisationRule, normalisationFaults } from "../normalisation/rule.ts";
 import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
-import { ClippingNorm, Delta, NoiseMultiplier, SamplingRate } from "../units/privacy.ts";
+import { ClippingNorm, Delta, NoiseMultiplier, PositiveEpsilon, SamplingRate } from "../units/privacy.ts";
+import { Audit } from "./audit.ts";
 import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
 import { Overlap } from "./overlap.ts";
 import { SanitizedPromise } from "./sanitizedPromise.ts";
-
-/** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
-const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
 
 const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
 const decay = z.number().min(0).lt(1);
@@ -43,9 +41,6 @@ export const Optimizer = z.discriminatedUnion("name", [
   }),
 ]);
 export type Optimizer = z.infer<typeof Optimizer>;
-
-export const AttackName = z.enum(["loss", "confidence", "modified-entropy"]);
-export type AttackName = z.infer<typeof AttackName>;
 
 /** `250ms`, `2s`, `10 min`: a duration with its unit; becomes milliseconds. */
 export const DurationMs = z
@@ -146,33 +141,6 @@ export const Evaluation = z.strictObject({
   metrics: z.array(z.enum(["auc", "accuracy"])).min(1),
   epsilon: PositiveEpsilon.describe("Pure ε of each evaluation's histogram, on the validation part."),
   bins: z.number().int().min(2).max(200).default(20).describe("Public bins of the score histogram."),
-});
-
-export const Audit = z.strictObject({
-  attacks: z.array(AttackName).min(1).describe("Membership attacks that every site scores before release."),
-  epsilon: z
-    .strictObject({ members: PositiveEpsilon, nonMembers: PositiveEpsilon })
-    .describe("Pure ε of each attack's histogram: members on the train part, non-members on the audit part."),
-  bins: z.number().int().min(2).max(200).describe("Public bins of each score histogram."),
-  gates: z
-    .strictObject({
-      maxAttackAucUpper: z
-        .number()
-        .min(0.5)
-        .max(1)
-        .describe("A release needs the upper confidence bound of the best attack's AUC at or below this."),
-      maxTprAtFpr: z
-        .strictObject({
-          fpr: z.number().positive().lt(1),
-          tpr: z.number().min(0).max(1),
-          ifUnresolvable: z
-            .enum(["pass", "fail"])
-            .default("fail")
-            .describe("What too few patients to resolve this rate mean for the gate."),
-        })
-        .optional(),
-    })
-    .describe("Declared before training, signed with the study, held against the audit's figures."),
 });
 
 export const StudySite = z.strictObject({

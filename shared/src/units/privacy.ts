@@ -4,6 +4,9 @@ import { z } from "zod";
 export const Epsilon = z.number().nonnegative().brand<"Epsilon">();
 export type Epsilon = z.infer<typeof Epsilon>;
 
+/** A cap or a price above zero: a noised histogram at ε = 0 would be noise alone. */
+export const PositiveEpsilon = z.number().positive().brand<"Epsilon">();
+
 /** Failure probability δ of (ε, δ)-differential privacy. */
 export const Delta = z.number().positive().lt(1).brand<"Delta">();
 export type Delta = z.infer<typeof Delta>;

@@ -317,20 +317,24 @@ describe("[ENG12] scores leave as noised histograms, each patient of the part co
   test("an audit counts training patients as members and the audit part as non-members", async () => {
     const what = {
       purpose: "audit" as const,
-      attacks: ["loss" as const, "modified-entropy" as const],
-      bins: 10,
+      attacks: [
+        { attack: "loss" as const, shape: { classes: 1, bins: 10 } },
+        { attack: "modified-entropy" as const, shape: { classes: 2, bins: 10 } },
+        { attack: "correctness" as const, shape: { classes: 2, bins: 2 } },
+      ],
       epsilon: { members: epsilon, nonMembers: Epsilon.parse(500) },
     };
     const reply = written(await engine.request({ type: "score", key: key(6, "audit"), path: at("a"), what }));
     const { attacks } = AuditContribution.parse(JSON.parse(await readFile(at("a"), "utf8")));
-    expect(attacks.map(({ attack }) => attack)).toEqual(["loss", "modified-entropy"]);
+    expect(attacks.map(({ attack }) => attack)).toEqual(["loss", "modified-entropy", "correctness"]);
+    expect(attacks.map(({ members }) => members.counts.length)).toEqual([10, 20, 4]);
     for (const { members, nonMembers } of attacks) {
       expect(members.counts.reduce((a, b) => a + b, 0)).toBe(200);
       expect(nonMembers.counts.reduce((a, b) => a + b, 0)).toBe(50);
     }
     expect(reply.events).toMatchObject([
-      { scale: attacks[0]?.members.scale, count: 2 },
-      { scale: attacks[0]?.nonMembers.scale, count: 2 },
+      { scale: attacks[0]?.members.scale, count: 3 },
+      { scale: attacks[0]?.nonMembers.scale, count: 3 },
     ]);
   });
 });

@@ -4,6 +4,7 @@
  * beside others.
  */
 
+import { HistogramShape } from "@consilium/shared/audit/histogram";
 import { Clipping } from "@consilium/shared/clipping/clipping";
 import { Grid, NoisedGrid } from "@consilium/shared/contribution/grid";
 import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
@@ -14,7 +15,8 @@ import { StudyWeights } from "@consilium/shared/model/studyWeights";
 import { FeatureScale } from "@consilium/shared/normalisation/columnScales";
 import { NormalisationRule } from "@consilium/shared/normalisation/rule";
 import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
-import { AttackName, Optimizer } from "@consilium/shared/study/document";
+import { AttackName } from "@consilium/shared/study/audit";
+import { Optimizer } from "@consilium/shared/study/document";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { z } from "zod";
@@ -95,8 +97,7 @@ export const EngineRequest = z.discriminatedUnion("type", [
       z.strictObject({ purpose: z.literal("evaluate"), epsilon: Epsilon, bins: z.number().int().min(2) }),
       z.strictObject({
         purpose: z.literal("audit"),
-        attacks: z.array(AttackName).min(1),
-        bins: z.number().int().min(2),
+        attacks: z.array(z.strictObject({ attack: AttackName, shape: HistogramShape })).min(1),
         epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
       }),
     ]),

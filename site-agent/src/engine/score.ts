@@ -2,12 +2,11 @@ import type { Network } from "@consilium/engine/network";
 import { classesOf, predictWith } from "@consilium/engine/predict";
 import type { RecordOutput } from "@consilium/shared/audit/attacks";
 import { encodeAudit, encodeEvaluation, inShape } from "@consilium/shared/audit/contribution";
-import { attackHistogram, auditShape, type ScoreHistogram } from "@consilium/shared/audit/histogram";
+import { attackHistogram, type HistogramShape, type ScoreHistogram } from "@consilium/shared/audit/histogram";
 import type { Charged } from "@consilium/shared/mechanism/charged";
 import { addDiscreteLaplace } from "@consilium/shared/mechanism/discreteLaplace";
 import { evaluationHistogram, evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
-import type { AttackName } from "@consilium/shared/study/document";
 import type { Epsilon } from "@consilium/shared/units/privacy";
 import { PART_CODE, type PreparedPatients } from "../contract/preparedPatients.ts";
 import type { EngineRequest } from "./message.ts";
@@ -28,7 +27,7 @@ export function score(
   random: RandomSource,
 ): Charged<Uint8Array> {
   const classes = classesOf(network.spec);
-  const noised = (histogram: ScoreHistogram, epsilon: Epsilon, shape: { classes: number; bins: number }) =>
+  const noised = (histogram: ScoreHistogram, epsilon: Epsilon, shape: HistogramShape) =>
     inShape(addDiscreteLaplace(histogram, epsilon, random), shape);
   switch (what.purpose) {
     case "evaluate": {
@@ -38,14 +37,15 @@ export function score(
     case "audit": {
       const members = outputsOf(network, patients, "train");
       const nonMembers = outputsOf(network, patients, "audit");
-      const shape = auditShape(what.bins);
-      const look = (attack: AttackName, of: RecordOutput[][], epsilon: Epsilon) =>
-        noised(attackHistogram(attack, of, shape.classes, shape.bins), epsilon, shape);
-      const attacks = what.attacks.map((attack) => ({
-        attack,
-        members: look(attack, members, what.epsilon.members),
-        nonMembers: look(attack, nonMembers, what.epsilon.nonMembers),
-      }));
+      const attacks = what.attacks.map(({ attack, shape }) => {
+        const look = (of: RecordOutput[][], epsilon: Epsilon) =>
+          noised(attackHistogram(attack, of, classes, shape), epsilon, shape);
+        return {
+          attack,
+          members: look(members, what.epsilon.members),
+          nonMembers: look(nonMembers, what.epsilon.nonMembers),
+        };
+      });
       return encodeAudit(attacks);
     }
   }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { auditShape } from "@consilium/shared/audit/histogram";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, type Refusal, unreachable } from "@consilium/shared/failure/failure";
@@ -85,8 +86,9 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
       return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };
     }
     case "audit": {
-      const { attacks, bins, epsilon } = audit;
-      return { type: "score", key, path, what: { purpose: "audit", attacks, bins, epsilon } };
+      const { epsilon } = audit;
+      const attacks = audit.attacks.map((attack) => ({ attack, shape: auditShape(document, attack) }));
+      return { type: "score", key, path, what: { purpose: "audit", attacks, epsilon } };
     }
     default:
       return unreachable(key.purpose);
