@@ -6,6 +6,7 @@
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
+import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { type LedgerEvent, RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure } from "@consilium/shared/failure/failure";
@@ -79,7 +80,6 @@ class LedgerWorld {
   /** Who was put back from an older copy and may lack something that this site did. */
   readonly #restored = new Map<SiteName, "coordinator" | "site">();
   readonly #copies = new Map<string, string[]>();
-  readonly #named = new Map<ChargeId, PrivacyEvent>();
   readonly #caps: ReadonlyMap<SiteName, SiteCaps>;
   readonly #hasStewards: boolean;
   /** Stewards draw from a source of their own: without them a seed is the world that it was before there were any. */
@@ -210,20 +210,20 @@ class LedgerWorld {
     await this.#connected();
     const study = this.#one(STUDIES);
     const part = this.#one(Part.options);
-    const drawn = this.#one(EVENTS);
+    const event = this.#one(EVENTS);
     const cohort = this.#sites.filter((site) => this.#joined(site.name) && site.isConnected && this.#random() < 0.9);
     // Rounds are counted by what the coordinator's database knows: a restored one counts anew.
     const round = this.#coordinator.store.state.charges.size + 1;
-    const charges = cohort.map((site) => {
-      const charge = this.#coordinator.freshCharge(study, round, site.name, part);
-      return { site, charge, event: this.#eventOf(charge, drawn) };
-    });
-    const booked = charges.filter(({ site, charge, event }) =>
+    const charges = cohort.map((site) => ({
+      site,
+      charge: this.#coordinator.freshCharge(study, round, site.name, part),
+    }));
+    const booked = charges.filter(({ site, charge }) =>
       this.#coordinator.announce({ site: site.name, dataset: DATASET, charge, study, part, event, round }),
     );
     this.#count("announced", booked.length);
     this.#count("refused", charges.length - booked.length);
-    for (const { site, charge, event } of booked) {
+    for (const { site, charge } of booked) {
       const shown = this.#coordinator.book.shownTo(site.name);
       if (this.#random() < 0.1) {
         // The link broke on the way: what was shown then is shown again when it is back.
@@ -243,21 +243,9 @@ class LedgerWorld {
       site.commit(charge);
       this.#coordinator.commit(site.name, charge, site.head());
       this.#count("committed", 2);
-      for (const each of this.#deeds.get(site.name) ?? [])
-        each.isSeen ||= isSpent(site.store.state.charges.get(each.charge));
+      for (const each of this.#deeds.get(site.name) ?? []) each.isSeen ||= isCounted(site.store.state, site.name, each);
     }
     await this.#coordinator.delivered();
-  }
-
-  /**
-   * A name stands for one thing for ever: a study's name means one document, whose site approves no other by it
-   * (`requireSameStudy`). It may come again, for the same: where nobody acted on it, and then an older copy of the
-   * coordinator's ledger was put back that didn't have it.
-   */
-  #eventOf(charge: ChargeId, drawn: PrivacyEvent): PrivacyEvent {
-    const event = this.#named.get(charge) ?? drawn;
-    this.#named.set(charge, event);
-    return event;
   }
 
   /** One site's data set is noised, whether a link is there or not; the coordinator is told at once, or later. */
@@ -302,8 +290,7 @@ class LedgerWorld {
     this.#did(site.name, { charge, study, part: "train", event: FREE, isSeen: false });
     site.commit(charge);
     this.#coordinator.commit(site.name, charge, site.head());
-    for (const deed of this.#deeds.get(site.name) ?? [])
-      deed.isSeen ||= isSpent(site.store.state.charges.get(deed.charge));
+    for (const deed of this.#deeds.get(site.name) ?? []) deed.isSeen ||= isCounted(site.store.state, site.name, deed);
   }
 
   async #tellSanitizings(site: SiteSide): Promise<void> {
@@ -422,20 +409,17 @@ class LedgerWorld {
       // A site that was put back, and grew since, is found by its own check of what it is shown, before it acts.
       const isWhole = seen === undefined || holdsHead(there, seen);
       const isJoined = site.isConnected && this.#joined(site.name) && isWhole;
-      if (isJoined && deeds.every(({ charge }) => spentEvent(there, charge) !== null)) this.#restored.delete(site.name);
+      if (isJoined && deeds.every((deed) => isCounted(there, site.name, deed))) this.#restored.delete(site.name);
       const isApart = this.#restored.has(site.name);
-      for (const { charge, event, isSeen } of deeds) {
-        const known = [spentEvent(here, charge), spentEvent(there, charge)].filter((each) => each !== null);
-        this.#hold(known.length > 0, `${charge} is in neither ledger`);
-        if (isJoined) {
-          this.#hold(spentEvent(here, charge) !== null, `${charge} is lost at the coordinator, though both joined`);
-          // What a site did last, and lost before its head was seen, only the coordinator counts: nobody could tell it
-          // from an announcement that never came.
-          this.#hold(known.length === 2 || !isSeen, `${charge} is lost at ${site.name}, though both joined`);
-        }
-        if (!isThorough) continue;
-        const isSame = known.every((each) => canonicalJson(each) === canonicalJson(event));
-        this.#hold(isSame, `${charge} is another event in a ledger`);
+      for (const deed of deeds) {
+        const { charge, isSeen } = deed;
+        const [isHere, isThere] = [here, there].map((state) => isCounted(state, site.name, deed));
+        this.#hold(isHere === true || isThere === true, `${charge} is in neither ledger`);
+        if (!isJoined) continue;
+        this.#hold(isHere === true, `${charge} is lost at the coordinator, though both joined`);
+        // What a site did last, and lost before its head was seen, only the coordinator counts: nobody could tell it
+        // from an announcement that never came.
+        this.#hold(isThere === true || !isSeen, `${charge} is lost at ${site.name}, though both joined`);
       }
       if (isApart || !isJoined || !isThorough) continue;
       const wrong = disagreements(here, there, site.name);
@@ -475,9 +459,14 @@ class LedgerWorld {
   }
 }
 
-/** What a ledger has spent by that name; null where it hasn't. */
-function spentEvent({ charges, sanitizings }: LedgerState, charge: ChargeId): LedgerEvent | null {
-  const whole = sanitizings.get(charge)?.body.events[0];
-  const known = charges.get(charge);
-  return whole ?? (isSpent(known) ? (known?.body.event ?? null) : null);
+/** Whether a ledger counts what was done as spent: a name may stand for two things, each of them counts by itself. */
+function isCounted({ charges, sanitizings }: LedgerState, site: SiteName, { charge, event }: Deed): boolean {
+  const isIt = (other: LedgerEvent | undefined): boolean =>
+    other !== undefined && canonicalJson(other) === canonicalJson(event);
+  if (isIt(sanitizings.get(charge)?.body.events[0])) return true;
+  const names = [charge, ChargeId.parse(`${charge}~${digestOfJson(event).slice(0, 16)}`)];
+  return names.some((name) => {
+    const known = charges.get(name);
+    return isSpent(known) && known?.body.site === site && isIt(known.body.event);
+  });
 }

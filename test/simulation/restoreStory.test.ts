@@ -2,9 +2,11 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PrivacyEvent } from "@consilium/shared/event/event";
+import { disagreements } from "@consilium/shared/ledger/agreement";
 import { CapChange } from "@consilium/shared/ledger/cap";
 import { LedgerBody } from "@consilium/shared/ledger/entry";
 import { isSpent } from "@consilium/shared/ledger/recovery";
+import { reaccount } from "@consilium/shared/ledger/spent";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { Digest, SiteName } from "@consilium/shared/units/identity";
@@ -24,8 +26,9 @@ const event = PrivacyEvent.parse({
   noiseMultiplier: 2.2,
   count: 1,
 });
+const greater = PrivacyEvent.parse({ ...event, noiseMultiplier: 1.5 });
 
-describe("[LED13] a site's copy in which a loss is accepted already, put back after the coordinator counted more", () => {
+describe("older copies put back, on both real sides", () => {
   let folder: string;
   let coordinator: CoordinatorSide;
   let site: SiteSide;
@@ -50,7 +53,7 @@ describe("[LED13] a site's copy in which a loss is accepted already, put back af
     rmSync(folder, { recursive: true });
   });
 
-  test("what was counted since is accepted once more, then the ledgers join", async () => {
+  test("[LED13] a copy in which a loss is accepted already: what was counted since is accepted once more, then they join", async () => {
     site.copyTo(join(folder, "before"));
     expect(round(1)).toBeNull();
     await putBack("before");
@@ -81,13 +84,57 @@ describe("[LED13] a site's copy in which a loss is accepted already, put back af
     expect(round(3)).toBeNull();
   });
 
+  test("[LED44] one name given to two events, before a copy and after it: both count on, each once", async () => {
+    site.copyTo(join(folder, "empty"));
+    coordinator.copyTo(join(folder, "older"));
+    const unheard = announced(1, event);
+    coordinator.copyTo(join(folder, "newer"));
+    await putBackHere("older");
+    expect(announced(1, greater)).toMatchObject({ charge: unheard.charge });
+    expect(done({ ...unheard, event: greater })).toBeNull();
+    const truth = reaccount(site.store.state, name, DATASET, DELTA);
+
+    await putBackHere("newer");
+    expect(coordinator.isApart(name)).toBe(true);
+    expect(coordinator.accept()).toBeNull();
+    await coordinator.delivered();
+    expect(await site.accept()).toMatchObject({ recovered: 0 });
+    await connected();
+    expect([coordinator.isApart(name), site.isApart]).toEqual([false, false]);
+    const { state } = coordinator.store;
+    expect([...state.charges.values()].map((charge) => charge.body.event)).toEqual([event, greater]);
+    expect(reaccount(state, name, DATASET, DELTA)).toBeGreaterThan(truth);
+    expect(disagreements(state, site.store.state, name)).toEqual([]);
+
+    // A site that loses it takes both over, the one under the name that the coordinator gave it; nothing counts twice.
+    const counted = state.charges.size;
+    await putBack("empty");
+    expect(await site.accept()).toMatchObject({ recovered: 2 });
+    await coordinator.delivered();
+    expect(coordinator.accept()).toBeNull();
+    await coordinator.delivered();
+    expect([coordinator.isApart(name), site.isApart]).toEqual([false, false]);
+    expect([...site.store.state.charges.keys()]).toEqual([...coordinator.store.state.charges.keys()]);
+    expect(coordinator.store.state.charges.size).toBe(counted);
+    expect(round(3)).toBeNull();
+  });
+
   /** Announced, booked at the site and done; the code of the site's refusal, where it refuses. */
   function round(number: number): string | null {
+    return done(announced(number, event));
+  }
+
+  function announced(number: number, what: PrivacyEvent) {
     const [study] = STUDIES;
     if (study === undefined) throw new Error("no study");
     const charge = coordinator.freshCharge(study, number, name, "train");
-    const asked = { charge, dataset: DATASET, part: "train", study, round: number, event } as const;
+    const asked = { charge, dataset: DATASET, part: "train", study, round: number, event: what } as const;
     expect(coordinator.announce({ ...asked, site: name })).toBe(true);
+    return asked;
+  }
+
+  function done(asked: ReturnType<typeof announced>): string | null {
+    const { charge } = asked;
     const refusal = site.book(coordinator.book.shownTo(name), asked);
     if (refusal !== null) {
       coordinator.declined(name, refusal);
@@ -100,6 +147,11 @@ describe("[LED13] a site's copy in which a loss is accepted already, put back af
 
   async function putBack(copy: string): Promise<void> {
     await site.crash(() => copyFileSync(join(folder, copy), site.path));
+    await connected();
+  }
+
+  async function putBackHere(copy: string): Promise<void> {
+    await coordinator.crash(() => copyFileSync(join(folder, copy), coordinator.path));
     await connected();
   }
 

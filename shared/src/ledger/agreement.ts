@@ -1,6 +1,7 @@
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import type { SiteName } from "../units/identity.ts";
 import { holdsHead, isSpent } from "./recovery.ts";
+import { sameCharge } from "./sameCharge.ts";
 import type { LedgerState } from "./state.ts";
 
 /**
@@ -20,12 +21,12 @@ export function disagreements(coordinator: LedgerState, own: LedgerState, site: 
   }
   for (const [id, charge] of own.charges) {
     if (charge.body.site !== site || !isSpent(charge)) continue;
-    const theirs = coordinator.charges.get(id);
-    if (theirs === undefined || !isSpent(theirs))
-      sentences.push(`${id} is spent at ${site} and not at the coordinator.`);
-    else if (canonicalJson(theirs.body.event) !== canonicalJson(charge.body.event)) {
-      sentences.push(`${id} is another event at ${site} than at the coordinator.`);
-    }
+    if (isSpent(sameCharge(coordinator.charges, id, charge)?.charge)) continue;
+    sentences.push(
+      isSpent(coordinator.charges.get(id))
+        ? `${id} is another event at ${site} than at the coordinator.`
+        : `${id} is spent at ${site} and not at the coordinator.`,
+    );
   }
   for (const [id, { body }] of own.sanitizings) {
     const theirs = coordinator.sanitizings.get(id);

@@ -1,6 +1,7 @@
-import { Failure } from "../failure/failure.ts";
+import { assert, Failure } from "../failure/failure.ts";
 import type { PartyName, SiteName } from "../units/identity.ts";
 import type { ChainTip, ChargeId, LedgerBody, LedgerEntry, LedgerHead } from "./entry.ts";
+import { nameApart, sameCharge } from "./sameCharge.ts";
 import {
   type CapSet,
   type Charge,
@@ -40,6 +41,7 @@ export function chargesIn(writer: PartyName, entries: readonly LedgerEntry[]): T
  * What to append to our ledger after a restore, of either side, so that the union of both ledgers' charges counts:
  * whatever the other side counts as spent and we don't becomes spent here, cap or no cap. `site` limits it to one
  * site's charges (a site keeps only its own). What is merely reserved there was not acted upon and is not taken over.
+ * A charge is its name and its event: where its name stands here for another event, both count (`nameApart`).
  */
 export function chargesToRecover(own: LedgerState, other: ToldCharges, site?: SiteName): readonly LedgerBody[] {
   return notCounted(own, other, site).map((id): LedgerBody => {
@@ -47,9 +49,13 @@ export function chargesToRecover(own: LedgerState, other: ToldCharges, site?: Si
     // With the site's signature, where it is known.
     if (whole !== undefined) return { ...whole.body, from: other.tip.writer };
     const told = other.charges.get(id);
-    if (told === undefined || own.charges.get(id)?.state === "reserved") return { kind: "acting", charge: id };
+    assert(told !== undefined, "what isn't counted here was told");
+    const same = sameCharge(own.charges, id, told);
+    if (same?.charge.state === "reserved") return { kind: "acting", charge: same.id };
+    const known = own.charges.get(id)?.state ?? "cancelled";
+    const charge = known === "cancelled" ? id : nameApart(id, told);
     // A body made from another `recovered` or `reserved` one has exactly its own fields.
-    const { charge, site: whose, dataset, part, study, round, attempt, event } = told.body;
+    const { site: whose, dataset, part, study, round, attempt, event } = told.body;
     const what = { charge, site: whose, dataset, part, study, round, attempt, event };
     return { kind: "recovered", ...what, from: other.tip.writer };
   });
@@ -64,8 +70,8 @@ export function notCounted(own: ToldCharges, other: ToldCharges, site?: SiteName
     .filter(([id, charge]) => {
       const isAsked = site === undefined || charge.body.site === site;
       const ours = own.charges.get(id);
-      const isSame = ours === undefined || ours.body.site === charge.body.site;
-      return isAsked && isSame && isSpent(charge) && !isSpent(ours);
+      const isWhose = ours === undefined || ours.body.site === charge.body.site;
+      return isAsked && isWhose && isSpent(charge) && !isSpent(sameCharge(own.charges, id, charge)?.charge);
     })
     .map(([id]) => id);
   return [...parts, ...whole];

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { INLINE_BYTES_MAX } from "../protocol/limits.ts";
 import { SiteName } from "../units/identity.ts";
+import { disagreements } from "./agreement.ts";
 import { LedgerBody } from "./entry.ts";
 import {
   acting,
@@ -105,6 +106,43 @@ describe("[LED13] a restore that is accepted", () => {
     expect(notCounted(new TestLedger(cap(4)).state, told)).toEqual(["a"]);
     expect(notCounted(whole.state, told)).toEqual([]);
     expect(notCounted(new TestLedger(cap(4)).state, told, SiteName.parse("geneva"))).toEqual([]);
+  });
+
+  const greater = histogramEvent(0.5);
+
+  test("[LED44] a name that stands for another event here is taken over apart; both sides then count both", () => {
+    const here = new TestLedger(cap(40), reserved("a", step), acting("a"));
+    const there = new TestLedger(cap(40), reserved("a", greater), acting("a"));
+    expect(notCounted(here.state, there.state)).toEqual(["a"]);
+    for (const [own, other] of [
+      [here, there],
+      [there, here],
+      [here, there],
+    ] as const)
+      own.append(...chargesToRecover(own.state, other.state));
+    for (const { state } of [here, there]) {
+      expect([...state.charges.values()].map(({ body }) => body.event)).toEqual(
+        expect.arrayContaining([step, greater]),
+      );
+      expect(state.charges.size).toBe(2);
+    }
+    expect([notCounted(here.state, there.state), notCounted(there.state, here.state)]).toEqual([[], []]);
+    expect(disagreements(here.state, there.state, basel)).toEqual([]);
+    const apart = new TestLedger(cap(40), reserved("a", step), acting("a")).state;
+    const alone = new TestLedger(cap(40), reserved("a", greater), acting("a")).state;
+    expect(disagreements(apart, alone, basel)).toEqual(["a is another event at basel than at the coordinator."]);
+  });
+
+  test("[LED44] what is only reserved here for another event stays so; what is cancelled gives its name", () => {
+    const there = new TestLedger(cap(40), reserved("a", greater), acting("a")).state;
+    const open = new TestLedger(cap(40), reserved("a", step));
+    expect(chargesToRecover(open.state, there)).toMatchObject([
+      { kind: "recovered", charge: expect.stringMatching(/^a~/), event: greater },
+    ]);
+    const same = new TestLedger(cap(40), reserved("a", greater));
+    expect(chargesToRecover(same.state, there)).toEqual([{ kind: "acting", charge: "a" }]);
+    open.append(cancelled("a"));
+    expect(chargesToRecover(open.state, there)).toMatchObject([{ kind: "recovered", charge: "a", event: greater }]);
   });
 
   test("a cap is taken over where it is tighter, never where it would allow more", () => {
