@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AuditReport } from "@consilium/shared/audit/report";
 import { SignedManifest } from "@consilium/shared/release/manifest";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Consortium } from "../start/consortium.mjs";
@@ -28,6 +29,9 @@ describe("[NOR4] normalised columns, with real processes", () => {
         "training.minSites": 2,
         "evaluation.every": "5 rounds",
         "audit.gates.maxAttackAucUpper": 1,
+        "audit.classes": "apart",
+        "audit.attacks": ["loss", "correctness"],
+        "audit.canaries": { count: 20, guesses: 10 },
       },
     });
     await consortium.beginStudy(file, STUDY, "heart", SITES);
@@ -50,6 +54,11 @@ describe("[NOR4] normalised columns, with real processes", () => {
     expect(manifest.normalisation?.contributors).toEqual(SITES);
     expect(manifest.normalisation?.scales.map(({ column }) => column)).toEqual(["age", "chol"]);
     expect(manifest.normalisation?.scales.some(({ from }) => from === "statistics")).toBe(true);
+    const audit = AuditReport.parse(read("audit.json"));
+    expect(audit.canaries).toMatchObject({ count: 40, guesses: 20, delta: expect.any(Number) });
+    expect(audit.orderings.map(({ perClass }) => perClass.length)).toEqual([2, 2]);
+    expect(manifest.gate.rules.map(({ rule }) => rule)).toContain("empirical-epsilon");
+    expect(readFileSync(join(release, "AUDIT.md"), "utf8")).toContain("Of 40 made-up records");
     const out = join(folder, "predicted.csv");
     const input = recordsOf("heart", "cleveland");
     const predicted = await consortium.processes.run("consilium-site", [

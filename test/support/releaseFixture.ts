@@ -147,13 +147,11 @@ const even = (total: number, epsilon: number) => ({
   counts: new Array<number>(10).fill(total / 10),
   scale: 1 / epsilon,
 });
-const audit = studyAudit(
-  document,
-  model,
-  SITES.flatMap(({ site }) =>
+const audit = studyAudit(document, model, {
+  histograms: SITES.flatMap(({ site }) =>
     document.audit.attacks.map((attack) => ({ site, attack, members: even(400, 0.3), nonMembers: even(150, 0.3) })),
   ),
-);
+});
 const head = headOf(replay(COORDINATOR, ledger));
 
 /** Heads of the sites' own ledgers: signed, and silent about the coordinator's. */

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { auditShape } from "@consilium/shared/audit/histogram";
 import { aggregateBits } from "@consilium/shared/contribution/grid";
 import { packIntegers, unpackInto } from "@consilium/shared/contribution/pack";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
@@ -85,5 +86,32 @@ describe("[AUD20] histograms are taken only in the study's own shape and noise",
     const pool = new PooledHistograms(document, "evaluate");
     expect(() => site !== undefined && pool.add(site, content)).toThrow(/contribution of histograms/);
     expect(pool.evaluations()).toEqual([]);
+  });
+
+  test("[CAN3] guesses about canaries only where the study has canaries, and as many as it says", () => {
+    const rule = { count: 50, guesses: 20 };
+    const of = (canaries: typeof rule | undefined, told: object) => {
+      const study = { ...document, audit: { ...document.audit, canaries } };
+      const pool = new PooledHistograms(study, "audit");
+      const attacks = study.audit.attacks.map((attack) => {
+        const shape = auditShape(study, attack);
+        const counts = new Array<number>(shape.classes * shape.bins).fill(3);
+        const { members, nonMembers } = study.audit.epsilon;
+        return {
+          attack,
+          members: { ...shape, counts, scale: 1 / members },
+          nonMembers: { ...shape, counts, scale: 1 / nonMembers },
+        };
+      });
+      if (site !== undefined) pool.add(site, bytes({ purpose: "audit", attacks, ...told }));
+      return pool.audits().canaries;
+    };
+    const told = { canaries: { ...rule, correct: 12 } };
+    expect(of(rule, told)).toEqual([{ site, ...rule, correct: 12 }]);
+    expect(of(undefined, {})).toEqual([]);
+    expect(() => of(undefined, told)).toThrow(/has not the study's canaries/);
+    expect(() => of(rule, {})).toThrow(/has not the study's canaries/);
+    expect(() => of(rule, { canaries: { ...told.canaries, guesses: 30 } })).toThrow(/has not the study's canaries/);
+    expect(() => of(rule, { canaries: { ...told.canaries, correct: 21 } })).toThrow(/can't be read/);
   });
 });

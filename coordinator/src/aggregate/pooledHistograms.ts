@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
-import { auditShape, type NoisedHistogram } from "@consilium/shared/audit/histogram";
-import type { SiteAuditHistograms } from "@consilium/shared/audit/report";
+import { auditShape, isScaleOf, type NoisedHistogram } from "@consilium/shared/audit/histogram";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
 import { evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { RoundPurpose } from "@consilium/shared/protocol/messages";
+import type { SiteAudits } from "@consilium/shared/release/build";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 
@@ -48,11 +48,17 @@ export class PooledHistograms {
     return this.#sorted().flatMap(([, content]) => (content.purpose === "evaluate" ? [content.histogram] : []));
   }
 
-  /** Of an audit: all sites' and attacks' histograms. */
-  audits(): SiteAuditHistograms[] {
-    return this.#sorted().flatMap(([site, content]) =>
-      content.purpose === "audit" ? content.attacks.map((entry) => ({ site, ...entry })) : [],
+  /** Of an audit: all sites' and attacks' histograms, and their guesses about canaries. */
+  audits(): SiteAudits {
+    const audits = this.#sorted().flatMap(([site, content]) =>
+      content.purpose === "audit" ? [{ site, content }] : [],
     );
+    return {
+      histograms: audits.flatMap(({ site, content }) => content.attacks.map((entry) => ({ site, ...entry }))),
+      canaries: audits.flatMap(({ site, content }) =>
+        content.canaries === undefined ? [] : [{ site, ...content.canaries }],
+      ),
+    };
   }
 
   #sorted(): [SiteName, EvaluationContribution | AuditContribution][] {
@@ -64,11 +70,13 @@ export class PooledHistograms {
     const shape = evaluationShape(data.label.values.length, evaluation.bins);
     if (histogram.classes !== shape.classes || histogram.bins !== shape.bins)
       return "has another shape than the study's";
-    return isScale(histogram.scale, evaluation.epsilon) ? null : "has other noise than the study's";
+    return isScaleOf(histogram.scale, evaluation.epsilon) ? null : "has other noise than the study's";
   }
 
-  #auditFault({ attacks }: AuditContribution): string | null {
+  #auditFault({ attacks, canaries }: AuditContribution): string | null {
     const { audit } = this.#document;
+    if (canaries?.count !== audit.canaries?.count || canaries?.guesses !== audit.canaries?.guesses)
+      return "has not the study's canaries";
     const named = attacks.map(({ attack }) => attack).join(",");
     if (named !== audit.attacks.join(",")) return "is not one for each of the study's attacks, in its order";
     for (const { attack, members, nonMembers } of attacks) {
@@ -77,19 +85,12 @@ export class PooledHistograms {
         if (histogram.bins !== shape.bins || histogram.classes !== shape.classes)
           return "has another shape than the study's";
       }
-      if (!isScale(members.scale, audit.epsilon.members) || !isScale(nonMembers.scale, audit.epsilon.nonMembers)) {
+      if (!isScaleOf(members.scale, audit.epsilon.members) || !isScaleOf(nonMembers.scale, audit.epsilon.nonMembers)) {
         return "has other noise than the study's";
       }
     }
     return null;
   }
-}
-
-/** Scales may differ from 1/ε by the last bits that the sampler’s fractions need. */
-const SCALE_TOLERANCE = 1e-5;
-
-function isScale(scale: number, epsilon: number): boolean {
-  return Math.abs(scale * epsilon - 1) <= SCALE_TOLERANCE;
 }
 
 function parseJson(text: string): unknown {

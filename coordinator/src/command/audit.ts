@@ -1,4 +1,4 @@
-import type { Figure } from "@consilium/shared/audit/report";
+import type { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { AuditView } from "../http/views.ts";
@@ -20,6 +20,7 @@ export function registerAudit(program: Command): void {
         view.report.verdict.words,
         ...(view.endedEarly === null ? [] : [view.endedEarly]),
         `strongest attack's AUC: ${figureText(view.report.best)} (${view.report.label})`,
+        ...canaryLines(view.report),
         `ε charged to the patients that pay most, at the site that paid most: ${epsilonText(view.spentEpsilon)} at δ = ${view.delta}`,
         ...claimLines(view),
         "",
@@ -28,6 +29,15 @@ export function registerAudit(program: Command): void {
       print(options.json, view, text.join("\n"));
     },
   );
+}
+
+function canaryLines({ canaries, confidence }: AuditReport): string[] {
+  if (canaries === undefined) return [];
+  const { count, guesses, correct, epsilon, epsilonMax } = canaries;
+  return [
+    `canaries: training's ε is at least ${epsilonText(epsilon)} (${100 * confidence} %): ${correct} of ${guesses} guesses about ` +
+      `${count} made-up records were right; the most that it could have shown is ${epsilonText(epsilonMax)}`,
+  ];
 }
 
 /** What is guaranteed where it isn't what was spent. */

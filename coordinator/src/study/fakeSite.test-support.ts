@@ -126,5 +126,8 @@ function contributionBytes(document: StudyDocument, key: RoundKey, site: string,
     members: { classes: 1, bins: audit.bins, counts: counts(audit.bins), scale: 1 / audit.epsilon.members },
     nonMembers: { classes: 1, bins: audit.bins, counts: counts(audit.bins), scale: 1 / audit.epsilon.nonMembers },
   }));
-  return Buffer.from(canonicalJson({ purpose: "audit", attacks }));
+  const { canaries } = audit;
+  const guesses =
+    canaries === undefined ? {} : { canaries: { ...canaries, correct: Math.floor(canaries.guesses / 2) } };
+  return Buffer.from(canonicalJson({ purpose: "audit", attacks, ...guesses }));
 }

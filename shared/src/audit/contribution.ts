@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CanaryGuesses } from "../canary/guesses.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
@@ -23,6 +24,8 @@ export const AuditContribution = z.strictObject({
   attacks: z
     .array(z.strictObject({ attack: AttackName, members: NoisedHistogram, nonMembers: NoisedHistogram }))
     .min(1),
+  /** Where the study has canaries: made of the released model, made-up records and coins alone. */
+  canaries: CanaryGuesses.optional(),
 });
 export type AuditContribution = z.infer<typeof AuditContribution>;
 
@@ -47,13 +50,17 @@ export interface NoisedAttack {
   readonly nonMembers: Charged<NoisedHistogram>;
 }
 
-/** An audit's bytes: all attacks' looks at the members are one event, and those at the others another. */
-export function encodeAudit(attacks: readonly NoisedAttack[]): Charged<Uint8Array> {
+/**
+ * An audit's bytes: all attacks' looks at the members are one event, and those at the others another. Guesses about
+ * canaries are post-processing of the model that is released, so they are no event.
+ */
+export function encodeAudit(attacks: readonly NoisedAttack[], canaries?: CanaryGuesses): Charged<Uint8Array> {
   const contribution = AuditContribution.parse({
     purpose: "audit",
     attacks: attacks.map(({ attack, members, nonMembers }) => {
       return { attack, members: members.value, nonMembers: nonMembers.value };
     }),
+    ...(canaries === undefined ? {} : { canaries }),
   });
   return charged(Buffer.from(canonicalJson(contribution)), [
     joined(attacks.flatMap(({ members }) => members.events)),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { oneRunEpsilon } from "../canary/oneRun.ts";
 import { digestOf } from "../encoding/digest.ts";
 import type { AttackName } from "../study/audit.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
@@ -146,7 +147,7 @@ describe("[AUD8] the verdict never reads no power as no leakage", () => {
 });
 
 describe("[AUD9] the gate", () => {
-  const base = { minSites: 2, provenEpsilon: 3.7, epsilonCap: 4 };
+  const base = { minSites: 2, provenEpsilon: 3.7, trainingEpsilon: 4, epsilonCap: 4 };
   const rule = (result: ReturnType<typeof gate>, name: string) => result.rules.find((entry) => entry.rule === name);
 
   test("passes a bounded model within its cap", () => {
@@ -170,6 +171,23 @@ describe("[AUD9] the gate", () => {
     const result = gate({ ...base, ...overrides, report: auditReportOf(own), gates: { maxAttackAucUpper: 0.6 } });
     expect(result.passed).toBe(false);
     expect(result.rules.filter(({ passed }) => !passed).map((entry) => entry.rule)).toEqual([broken]);
+  });
+
+  test("[CAN4] canaries that show more than was proven refuse the model; those that show less say so", () => {
+    const canaries = (correct: number) => ({
+      delta: 1e-5,
+      sites: ["b", "a"].map((name) => ({ site: site(name), count: 100, guesses: 50, correct })),
+    });
+    const report = (correct: number) => AuditReport.parse(auditReportOf({ ...strong, canaries: canaries(correct) }));
+    expect(report(40).canaries).toMatchObject({ count: 200, guesses: 100, correct: 80 });
+    expect(report(40).canaries?.sites.map((one) => one.site)).toEqual(["a", "b"]);
+    expect(report(40).canaries?.epsilon).toBe(oneRunEpsilon({ count: 200, guesses: 100, correct: 80 }, 1e-5, 0.95));
+    const of = (correct: number) =>
+      gate({ ...base, trainingEpsilon: 0.5, report: report(correct), gates: { maxAttackAucUpper: 0.6 } });
+    expect(of(26).passed).toBe(true);
+    expect(rule(of(26), "empirical-epsilon")?.found).toContain("52 of 100 guesses about 200 canaries right");
+    expect(rule(of(45), "empirical-epsilon")).toMatchObject({ passed: false });
+    expect(of(45).passed).toBe(false);
   });
 
   test("a TPR that can't be resolved fails unless the study lets it pass", () => {

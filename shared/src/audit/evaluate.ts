@@ -1,10 +1,11 @@
+import { oneRunEpsilon } from "../canary/oneRun.ts";
 import { Failure } from "../failure/failure.ts";
 import type { AttackName } from "../study/audit.ts";
 import type { SiteName } from "../units/identity.ts";
 import { orderingsOf, type Ties, tiesOf } from "./attacks.ts";
 import { averageCells, cellsOf } from "./histogram.ts";
 import { advantageInterval, aucInterval, type Interval, normalQuantile, simultaneousQuantile } from "./interval.ts";
-import type { AuditReport, Figure, OrderingReport, SiteAuditHistograms } from "./report.ts";
+import type { AuditReport, CanaryReport, Figure, OrderingReport, SiteAuditHistograms } from "./report.ts";
 import { type Distributions, distributionsOf, rateAbove } from "./roc.ts";
 import { mergeStrata, resolvableStrata, type Stratum } from "./strata.ts";
 import { tprAtFpr } from "./tpr.ts";
@@ -18,6 +19,8 @@ export type AuditInput = Pick<
   readonly studySites: readonly SiteName[];
   readonly confidence?: number;
   readonly fprs?: readonly number[];
+  /** Where the study has canaries: each site's guesses, and the study's δ. */
+  readonly canaries?: { readonly sites: CanaryReport["sites"]; readonly delta: number };
 };
 
 const AUDIT_CONFIDENCE = 0.95;
@@ -30,7 +33,7 @@ const DETECTION_POWER = 0.8;
  * Throws where a site sent only some of the attacks' histograms, or histograms of unlike shape.
  */
 export function auditReportOf(input: AuditInput): AuditReport {
-  const { studySites, confidence = AUDIT_CONFIDENCE, fprs = AUDIT_FPRS, ...carried } = input;
+  const { studySites, canaries, confidence = AUDIT_CONFIDENCE, fprs = AUDIT_FPRS, ...carried } = input;
   const sites = [...new Set(input.histograms.map(({ site }) => site))].sort();
   const attacks = [...new Set(input.histograms.map(({ attack }) => attack))];
   checkShapes(input.histograms, sites, attacks);
@@ -46,9 +49,23 @@ export function auditReportOf(input: AuditInput): AuditReport {
     sites,
     sitesMissing: studySites.filter((site) => !sites.includes(site)).sort(),
     orderings: reports,
+    ...(canaries === undefined ? {} : { canaries: canaryReport(canaries, confidence) }),
     best,
     verdict: verdictOf(best, reports, { confidence, limit: input.limit }),
     label: "not an ε bound",
+  };
+}
+
+/** Sites' coins are independent, so their guesses are one run's together. */
+function canaryReport({ sites, delta }: NonNullable<AuditInput["canaries"]>, confidence: number): CanaryReport {
+  const sum = (of: "count" | "guesses" | "correct") => sites.reduce((total, site) => total + site[of], 0);
+  const run = { count: sum("count"), guesses: sum("guesses"), correct: sum("correct") };
+  return {
+    sites: [...sites].sort((a, b) => (a.site < b.site ? -1 : 1)),
+    ...run,
+    delta,
+    epsilon: oneRunEpsilon(run, delta, confidence),
+    epsilonMax: oneRunEpsilon({ ...run, correct: run.guesses }, delta, confidence),
   };
 }
 

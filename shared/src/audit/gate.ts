@@ -1,7 +1,7 @@
 import { within } from "../ledger/budget.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { epsilonText } from "../units/epsilonText.ts";
-import type { AuditReport, Figure, GateResult, GateRule } from "./report.ts";
+import type { AuditReport, CanaryReport, Figure, GateResult, GateRule } from "./report.ts";
 
 /** What a gate weighs beside the audit report. */
 export interface GateInput {
@@ -11,6 +11,8 @@ export interface GateInput {
   readonly minSites: number;
   /** Largest ε over sites and parts that the ledger proves for this study, at the study's δ. */
   readonly provenEpsilon: number;
+  /** Largest ε over sites that training alone was charged. */
+  readonly trainingEpsilon: number;
   /** The study's cap on it. */
   readonly epsilonCap: number;
 }
@@ -23,6 +25,7 @@ export function gate(input: GateInput): GateResult {
   const { report, gates } = input;
   const rules = [coverageRule(input), aucRule(report.best, gates.maxAttackAucUpper), epsilonRule(input)];
   if (gates.maxTprAtFpr !== undefined) rules.push(tprRule(report, gates.maxTprAtFpr));
+  if (report.canaries !== undefined) rules.push(canaryRule(report.canaries, input.trainingEpsilon));
   return { passed: rules.every(({ passed }) => passed), rules };
 }
 
@@ -63,6 +66,21 @@ function epsilonRule({ provenEpsilon, epsilonCap }: GateInput): GateRule {
     why: passed
       ? "Even the part of patients that pays most, at any site, stays within the study's cap."
       : "At some site a part of the patients paid more than the study's cap.",
+  };
+}
+
+/** A sound run fails this as often as the report's confidence allows. */
+function canaryRule({ epsilon, count, guesses, correct }: CanaryReport, trainingEpsilon: number): GateRule {
+  const passed = epsilon <= trainingEpsilon;
+  const run = `${correct} of ${guesses} guesses about ${count} canaries right`;
+  return {
+    rule: "empirical-epsilon",
+    required: `lower bound ≤ ε of training = ${epsilonText(trainingEpsilon, 4)}`,
+    found: `ε ≥ ${epsilonText(epsilon, 4)} (${run})`,
+    passed,
+    why: passed
+      ? "What one run of made-up records can show doesn't contradict the proof."
+      : "Made-up records leaked more than was proven: noise, clipping or accounting is not what the study signed.",
   };
 }
 

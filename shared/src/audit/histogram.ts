@@ -88,6 +88,13 @@ export interface Cells {
   readonly variance: number;
 }
 
+/** Scales may differ from 1 / ε by the last bits that the sampler's fractions need. */
+const SCALE_TOLERANCE = 1e-5;
+
+export function isScaleOf(scale: number, epsilon: number): boolean {
+  return Math.abs(scale * epsilon - 1) <= SCALE_TOLERANCE;
+}
+
 /** Where noise is all but absent (ε above 27 a histogram), so that precisions stay finite. */
 const VARIANCE_FLOOR = 1e-12;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CanaryGuesses } from "../canary/guesses.ts";
 import { AttackName } from "../study/audit.ts";
 import { Digest, SiteName, StudyName } from "../units/identity.ts";
 import { NoisedHistogram } from "./histogram.ts";
@@ -67,7 +68,24 @@ export const Verdict = z.strictObject({
 });
 export type Verdict = z.infer<typeof Verdict>;
 
-/** All that the audit of one model says, recomputable from the noised histograms in it. Not a bound on ε. */
+/**
+ * What guesses about canaries prove of ε: of training alone, at this δ, with the report's confidence by itself. Not a
+ * figure of patients: nobody's record is among canaries.
+ */
+export const CanaryReport = z.strictObject({
+  sites: z.array(z.strictObject({ site: SiteName, ...CanaryGuesses.shape })).min(1),
+  count: z.number().int().positive(),
+  guesses: z.number().int().positive(),
+  correct: z.number().int().nonnegative(),
+  delta: z.number().gt(0).lt(1),
+  /** Lower bound. */
+  epsilon: z.number().nonnegative(),
+  /** The bound if every guess had been right: no run of so many guesses shows more. */
+  epsilonMax: z.number().nonnegative(),
+});
+export type CanaryReport = z.infer<typeof CanaryReport>;
+
+/** All that the audit of one model says, recomputable from the noised counts and guesses in it. Its AUCs bound no ε. */
 export const AuditReport = z.strictObject({
   formatVersion: z.literal(1),
   study: StudyName,
@@ -85,6 +103,7 @@ export const AuditReport = z.strictObject({
   sitesMissing: z.array(SiteName),
   histograms: z.array(SiteAuditHistograms),
   orderings: z.array(OrderingReport).min(1),
+  canaries: CanaryReport.optional(),
   /** Largest low, value and high over orderings. */
   best: Figure,
   verdict: Verdict,

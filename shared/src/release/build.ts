@@ -1,6 +1,6 @@
 import { AUDIT_FPRS, auditReportOf } from "../audit/evaluate.ts";
 import { gate } from "../audit/gate.ts";
-import type { AuditReport, GateResult } from "../audit/report.ts";
+import type { AuditReport, CanaryReport, GateResult } from "../audit/report.ts";
 import { digestOf, digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
@@ -17,6 +17,7 @@ import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { StopReason } from "../study/earlyStop.ts";
 import { COORDINATOR, type SiteName, type StudyName } from "../units/identity.ts";
+import { auditText } from "./auditText.ts";
 import { modelCard } from "./card.ts";
 import { ledgerBytes } from "./ledgerLines.ts";
 import {
@@ -29,7 +30,7 @@ import {
 } from "./manifest.ts";
 import { modelFile } from "./model.ts";
 import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
-import { auditText, privacyText } from "./texts.ts";
+import { privacyText } from "./texts.ts";
 
 /** All that a release is made of. */
 export interface ReleaseInputs {
@@ -63,6 +64,7 @@ export function releaseGate(document: StudyDocument, audit: AuditReport, privacy
     gates: document.audit.gates,
     minSites: document.training.minSites,
     provenEpsilon: privacy.guarantee.epsilon,
+    trainingEpsilon: Math.max(0, ...privacy.sites.map((site) => site.trainingEpsilon)),
     epsilonCap: document.privacy.epsilon,
   });
 }
@@ -119,11 +121,17 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
   return files;
 }
 
+/** What the sites sent for an audit. */
+export interface SiteAudits {
+  readonly histograms: AuditReport["histograms"];
+  readonly canaries?: CanaryReport["sites"];
+}
+
 /** Audit report for a study's model: its limits and sites come from the signed document. */
 export function studyAudit(
   document: StudyDocument,
   model: { readonly digest: AuditReport["modelDigest"]; readonly round: number },
-  histograms: AuditReport["histograms"],
+  { histograms, canaries }: SiteAudits,
 ): AuditReport {
   return auditReportOf({
     study: document.name,
@@ -135,6 +143,9 @@ export function studyAudit(
     histograms,
     studySites: document.sites.map(({ name }) => name),
     fprs: auditFprs(document),
+    ...(document.audit.canaries === undefined
+      ? {}
+      : { canaries: { sites: canaries ?? [], delta: document.privacy.delta } }),
   });
 }
 

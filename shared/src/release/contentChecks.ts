@@ -1,4 +1,3 @@
-import { auditShape, type HistogramShape } from "../audit/histogram.ts";
 import type { AuditReport } from "../audit/report.ts";
 import { digestOfJson } from "../encoding/digest.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
@@ -16,7 +15,9 @@ import type { StudyDocument } from "../study/document.ts";
 import { isFounded, stopRound } from "../study/earlyStop.ts";
 import { weightsOfStudy } from "../study/network.ts";
 import type { PublicKey } from "../units/identity.ts";
-import { releaseGate, studyAudit } from "./build.ts";
+import { auditHolds } from "./auditCheck.ts";
+import { auditText } from "./auditText.ts";
+import { releaseGate } from "./build.ts";
 import { modelCard } from "./card.ts";
 import { headHolds } from "./ledgerLines.ts";
 import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest } from "./manifest.ts";
@@ -24,7 +25,7 @@ import { readModelFile } from "./model.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
 import { normalisationHolds } from "./normalisationCheck.ts";
 import { committedCharges, openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
-import { auditText, privacyText } from "./texts.ts";
+import { privacyText } from "./texts.ts";
 
 /** The coordinator's entries, and what they say. */
 export interface Ledger {
@@ -243,27 +244,6 @@ function stopHolds({ manifest: { stop, model }, document, state }: Contents): bo
 
 function privacyHolds({ manifest, document, state, privacy }: Contents): boolean {
   return nearlyEqual(privacyStatementOf(document, state, manifest.approvals), privacy);
-}
-
-function auditHolds({ manifest, document, audit }: Contents): boolean {
-  const again = studyAudit(document, manifest.model, audit.histograms);
-  const { members, nonMembers } = document.audit.epsilon;
-  const approved = new Set(manifest.approvals.map(({ statement }) => statement.site));
-  const asPlanned = audit.histograms.every(
-    (own) =>
-      approved.has(own.site) &&
-      document.audit.attacks.includes(own.attack) &&
-      [own.members, own.nonMembers].every((histogram) => hasShape(histogram, auditShape(document, own.attack))) &&
-      Math.abs(own.members.scale * members - 1) <= SCALE_TOLERANCE &&
-      Math.abs(own.nonMembers.scale * nonMembers - 1) <= SCALE_TOLERANCE,
-  );
-  const complete = again.orderings.flatMap(({ attacks }) => attacks).length === document.audit.attacks.length;
-  const summary = { best: audit.best, verdict: audit.verdict };
-  return asPlanned && complete && nearlyEqual(again, audit) && nearlyEqual(summary, manifest.audit);
-}
-
-function hasShape(histogram: HistogramShape, shape: HistogramShape): boolean {
-  return histogram.classes === shape.classes && histogram.bins === shape.bins;
 }
 
 /** The wording belongs to format version 1: a changed wording is a new format. */

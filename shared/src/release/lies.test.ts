@@ -80,6 +80,14 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(histograms)).toContain("audit");
   });
 
+  test("[CAN4] canaries that the study never had", () => {
+    const site = SITES[0]?.site ?? "";
+    const one = `"correct":3,"count":10,"guesses":10,"site":"${site}"`;
+    const all = `"correct":3,"count":10,"delta":0.00001,"epsilon":0,"epsilonMax":1.05,"guesses":10,"sites":[{${one}}]`;
+    const told = forge({}, RELEASE_PATHS.audit, edit(/,"confidence":/, `,"canaries":{${all}},"confidence":`));
+    expect(failed(told)).toContain("audit");
+  });
+
   test("an early stop that the study doesn't know", () => {
     const stop = { metric: "auc", best: { round: 1, value: 0.9 }, since: [{ round: 3, value: 0.8 }] } as const;
     expect(failed(forge({ stop: { ...stop, since: [...stop.since] } }))).toEqual(["stop"]);

@@ -1,4 +1,4 @@
-import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import type { Figure } from "../audit/report.ts";
 import type { Disclosure } from "../study/approval.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { sanitizedLines } from "./sanitizedText.ts";
@@ -187,52 +187,6 @@ function publicWeightsLines({ publicWeights }: PrivacyStatement): string[] {
   ];
 }
 
-/** AUDIT.md: verdict first, then the tables. */
-export function auditText(report: AuditReport, gate: GateResult): string {
-  const attacks = report.orderings.flatMap((ordering) => [
-    [ordering.attacks.join(", "), "AUC, site-matched", ...cells(ordering.auc)],
-    [ordering.attacks.join(", "), "AUC, pooled", ...cells(ordering.pooledAuc)],
-    [ordering.attacks.join(", "), "advantage", ...cells(ordering.advantage)],
-    ...ordering.tprAtFpr.map(({ fpr, tpr }) => [ordering.attacks.join(", "), `TPR at FPR ${fpr}`, ...cells(tpr)]),
-  ]);
-  const single = report.orderings.flatMap((ordering) => [
-    ...ordering.perSite.map(({ site, auc }) => [ordering.attacks.join(", "), site, ...cells(auc)]),
-    ...ordering.perClass.map((entry) => [ordering.attacks.join(", "), `class ${entry.class}`, ...cells(entry.auc)]),
-  ]);
-  const header = ["low", "value", "high", "s.d. sampling", "s.d. noise", "half bin"];
-  return lines(
-    `# Membership audit: ${report.study}`,
-    "",
-    report.verdict.words,
-    "",
-    `Gate: **${gate.passed ? "passed" : "refused"}**.`,
-    "",
-    table(
-      ["rule", "required", "found", "passed", "why"],
-      gate.rules.map((rule) => [rule.rule, rule.required, rule.found, rule.passed ? "yes" : "no", rule.why]),
-    ),
-    "",
-    "## Attacks",
-    "",
-    sentence(
-      "Each figure is an estimate of what these attacks can do, **not an ε bound**.",
-      "Attacks in one row order records alike: they are one trial.",
-      `The site-matched AUC intervals hold together with probability ${report.confidence};`,
-      "so do those of the advantage, and those of the TPRs.",
-      "They cover which patients were drawn (sampling), the noise on the counts, and the order inside bins (half bin).",
-    ),
-    "",
-    table(["attacks", "figure", ...header], attacks),
-    "",
-    "## Sites and classes",
-    "",
-    "Each by itself, not jointly with the others.",
-    report.sitesMissing.length === 0 ? "" : `Not audited: ${report.sitesMissing.join(", ")}.`,
-    "",
-    table(["attacks", "AUC of", ...header], single),
-  );
-}
-
 export function figureText(figure: Figure): string {
   if (figure.state === "not-resolvable") return `not resolvable (${figure.why})`;
   return `${decimals(figure.value)} (${decimals(figure.low)} to ${decimals(figure.high)})`;
@@ -265,10 +219,4 @@ export function table(header: readonly string[], rows: readonly (readonly string
 /** Study texts must not break out of their cell. */
 function escapeCell(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll("|", "\\|").replaceAll(/\s+/g, " ");
-}
-
-function cells(figure: Figure): string[] {
-  if (figure.state === "not-resolvable") return ["", "not resolvable", "", "", "", figure.why];
-  const { low, value, high, samplingStdDev, noiseStdDev, halfBin } = figure;
-  return [low, value, high, samplingStdDev, noiseStdDev, halfBin].map(decimals);
 }

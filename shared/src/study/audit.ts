@@ -4,6 +4,27 @@ import { PositiveEpsilon } from "../units/privacy.ts";
 export const AttackName = z.enum(["loss", "confidence", "modified-entropy", "entropy", "correctness"]);
 export type AttackName = z.infer<typeof AttackName>;
 
+export const CanaryRule = z
+  .strictObject({
+    count: z
+      .number()
+      .int()
+      .min(2)
+      .max(10_000)
+      .describe(
+        "Made-up records of each site, each a patient of its own, half of which train by fair coins: they cost the " +
+          "model some accuracy, and no patient anything.",
+      ),
+    guesses: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .describe("Of how many the audit guesses whether they trained: the surest half each way. All of them: count."),
+  })
+  .refine(({ count, guesses }) => guesses <= count, { message: "must be ≤ count", path: ["guesses"] });
+export type CanaryRule = z.infer<typeof CanaryRule>;
+
 /** The audit that a study plans: what every site scores, how it is noised, and what a release must pass. */
 export const Audit = z.strictObject({
   attacks: z.array(AttackName).min(1).describe("Membership attacks that every site scores before release."),
@@ -18,6 +39,9 @@ export const Audit = z.strictObject({
       "Count all classes together, or each apart: apart shows which class is the most exposed, and the same ε puts as " +
         "much noise on each class's bins as on all together, so every interval is wider.",
     ),
+  canaries: CanaryRule.optional().describe(
+    "A lower bound on ε from this one training run: made-up records, of which the audit guesses who trained.",
+  ),
   gates: z
     .strictObject({
       maxAttackAucUpper: z

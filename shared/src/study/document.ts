@@ -195,6 +195,8 @@ export const StudyDocument = z
         refuse(["normalisation", ...path], message);
     if (study.normalisation !== undefined && study.privacy.mechanism === "sanitized")
       refuse(["normalisation"], "can't be had with mechanism sanitized: its steps read no original record; remove it");
+    if (study.audit.canaries !== undefined && study.privacy.mechanism === "sanitized")
+      refuse(["audit", "canaries"], "can't be had with mechanism sanitized: no made-up record passes the sanitizer");
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)

@@ -107,6 +107,12 @@ export function leaves(document: StudyDocument): string[] {
     `${evaluations} noised histograms of the model's scores on validation patients, ε = ${evaluation.epsilon} each`,
     `1 audit: ${audit.attacks.length} noised histograms of attack scores, ε = ${members} each on training patients ` +
       `and ${nonMembers} each on audit patients`,
+    ...(audit.canaries === undefined
+      ? []
+      : [
+          `with the audit, how many of ${audit.canaries.guesses} guesses about ${audit.canaries.count} made-up records of ` +
+            "this site were right: made of the released model, those records and this site's coins, of no patient",
+        ]),
     ...(training.earlyStop === undefined
       ? []
       : ["fewer rounds where the noised metric stops rising; the release promises no less than all of them cost"]),

@@ -76,7 +76,7 @@ export async function approve(context: CommandContext, name: string, options: Ap
   const { signer } = await stewardOf(context, options.steward, `Approve ${study.name} on ${dataset.dataset}?`);
   const patients = await prepare(context, study, dataset);
   const { writePrepared } = await import("../contract/preparedFile.ts");
-  writePrepared(preparedFile(folder, study.digest, dataset.dataset), patients);
+  writePrepared(preparedFile(folder, study.digest, dataset.dataset), await withStudyCanaries(patients, study));
   if (paid !== null) await prepareSanitized(context, study, dataset, paid);
   await decideAs(context, signer, ({ site, steward, number }) =>
     signApproval(signer, {
@@ -173,6 +173,16 @@ async function prepare(context: CommandContext, study: StudyDetail, dataset: Dat
   } finally {
     await connector.close();
   }
+}
+
+async function withStudyCanaries(
+  patients: PreparedPatients,
+  { document }: Pick<StudyDetail, "document">,
+): Promise<PreparedPatients> {
+  const { data, audit } = document;
+  if (audit.canaries === undefined) return patients;
+  const { withCanaries } = await import("../contract/canaries.ts");
+  return withCanaries(patients, data, audit.canaries, operatingSystemRandom);
 }
 
 function standing({ state, reason, dataset, refusedBy }: StudySummary): string[] {

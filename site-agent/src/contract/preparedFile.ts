@@ -9,7 +9,7 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync
 import { endianness } from "node:os";
 import { dirname } from "node:path";
 import { assert, Failure } from "@consilium/shared/failure/failure";
-import { asSanitized, type PreparedPatients, type PreparedSanitized } from "./preparedPatients.ts";
+import { asSanitized, PART_CODE, type PreparedPatients, type PreparedSanitized } from "./preparedPatients.ts";
 
 const MAGIC = { prepared: Buffer.from("CONSPP01", "ascii"), sanitized: Buffer.from("CONSSP01", "ascii") } as const;
 type Kind = keyof typeof MAGIC;
@@ -142,8 +142,10 @@ function assertWhole(patients: PreparedPatients): void {
   assert(recordStart.length === parts.length + 1 && recordStart[0] === 0, "each patient has its records' start");
   assert(recordStart[parts.length] === labels.length, "the last patient's records end where the records do");
   assert(
-    parts.every((part, patient) => part <= 2 && (recordStart[patient] ?? 0) < (recordStart[patient + 1] ?? 0)),
-    "each patient has records and one of three parts",
+    parts.every(
+      (part, patient) => part <= PART_CODE.canaryOut && (recordStart[patient] ?? 0) < (recordStart[patient + 1] ?? 0),
+    ),
+    "each patient has records and a part",
   );
 }
 

@@ -10,7 +10,7 @@ export interface PreparedPatients {
   readonly labels: Int32Array;
   /** [patients + 1]: records of patient p are recordStart[p] … recordStart[p + 1] − 1. */
   readonly recordStart: Int32Array;
-  /** [patients]: 0 train, 1 validation, 2 audit. */
+  /** [patients]: as `PART_CODE` has them. */
   readonly parts: Uint8Array;
 }
 
@@ -27,5 +27,14 @@ export function asSanitized(patients: PreparedPatients): PreparedSanitized {
   return patients as PreparedSanitized;
 }
 
-/** Codes in `parts`. */
-export const PART_CODE = { train: 0, validation: 1, audit: 2 } as const;
+/** Codes in `parts`. Canaries are made up, and nobody: one that a coin let in trains as a patient does. */
+export const PART_CODE = { train: 0, validation: 1, audit: 2, canaryIn: 3, canaryOut: 4 } as const;
+export type PartName = keyof typeof PART_CODE;
+
+/** Indices of the patients of some parts, in their order. */
+export function patientsOf({ parts }: Pick<PreparedPatients, "parts">, ...of: readonly PartName[]): Int32Array {
+  const codes = new Set<number>(of.map((part) => PART_CODE[part]));
+  const members: number[] = [];
+  for (const [patient, code] of parts.entries()) if (codes.has(code)) members.push(patient);
+  return Int32Array.from(members);
+}

@@ -98,7 +98,9 @@ export const SENT: Readonly<Record<string, Fields>> = {
   "attachment or upload: normalisation": { purpose: "public", sums: "charged" },
   "attachment or upload: evaluation": { purpose: "public", "histogram → NoisedHistogram": "charged" },
   "attachment or upload: audit": {
-    ...all("public", "purpose", "attacks.attack"),
+    ...all("public", "purpose", "attacks.attack", "canaries.count", "canaries.guesses"),
     ...all("charged", "attacks.members → NoisedHistogram", "attacks.nonMembers → NoisedHistogram"),
+    // Hangs on records through the released model alone, whose rounds were charged.
+    "canaries.correct": "charged",
   },
 };

@@ -5,6 +5,7 @@ import { type Contribution, chargedBytes } from "@consilium/shared/contribution/
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { StudyName } from "@consilium/shared/units/identity";
+import { patientsOf } from "../contract/preparedPatients.ts";
 import type { StudyEngine } from "../device/status.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import {
@@ -165,16 +166,23 @@ export class Engine {
   #normalise({ key, path, rule, places }: Extract<EngineRequest, { type: "normalise" }>): EngineReply {
     const { source, request } = this.#study(key.study);
     if (source.kind !== "patients" || request.scales !== undefined) throw notNormalised();
-    const { patients, trainPatients } = source;
-    const noised = noisedStatistics(patients, trainPatients, { rule, places }, this.#parts.random);
+    const { patients } = source;
+    const noised = noisedStatistics(patients, patientsOf(patients, "train"), { rule, places }, this.#parts.random);
     return { type: "written", ...writeDurably(path, noised) };
   }
 
-  async #score(request: Score): Promise<EngineReply> {
-    const { model, source } = await this.#onItsBackend(request.key.study);
+  async #score({ key, path, what }: Score): Promise<EngineReply> {
+    const { model, source, request } = await this.#onItsBackend(key.study);
     if (source.kind === "random-sums") throw noRecords();
-    const scored = score(model.network(), source.patients, request.what, this.#parts.random);
-    return { type: "written", ...writeDurably(request.path, scored) };
+    const canaries = what.purpose === "audit" ? what.canaries : undefined;
+    const first = canaries === undefined ? null : await model.firstNetwork(canaries.seed, request.start);
+    try {
+      const networks = { released: model.network(), first: () => first ?? model.network() };
+      const scored = score(networks, source.patients, what, this.#parts.random);
+      return { type: "written", ...writeDurably(path, scored) };
+    } finally {
+      first?.dispose();
+    }
   }
 
   /** Requests that compute run one after another (`main.ts`), each from here to its end on one backend. */

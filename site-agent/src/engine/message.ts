@@ -45,6 +45,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
       z.strictObject({ source: z.literal("sanitized"), path, sanitized: path }),
       z.strictObject({ source: z.literal("random-sums"), seed: z.number().int() }),
     ]),
+    /** Canaries among the prepared patients; none without. */
+    canaries: z.number().int().positive().optional(),
     /** What the study's normalisation makes of the prepared features; none before it, and without one. */
     scales: z.array(FeatureScale).optional(),
     /** The study's weights file, where it has one: what is frozen, and the model before the first step. */
@@ -99,6 +101,10 @@ export const EngineRequest = z.discriminatedUnion("type", [
         purpose: z.literal("audit"),
         attacks: z.array(z.strictObject({ attack: AttackName, shape: HistogramShape })).min(1),
         epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
+        /** Of how many canaries to guess; `seed` is the study's, of its first model. */
+        canaries: z
+          .strictObject({ guesses: z.number().int().positive(), seed: z.number().int().nonnegative() })
+          .optional(),
       }),
     ]),
   }),

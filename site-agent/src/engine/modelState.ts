@@ -5,6 +5,7 @@ import { aggregateBits, coarseStep, type Grid } from "@consilium/shared/contribu
 import { packedBytes, unpackInto } from "@consilium/shared/contribution/pack";
 import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
+import { initialParameters } from "@consilium/shared/model/initial";
 import { modelBytes } from "@consilium/shared/model/modelDigest";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { type FrozenPart, NOTHING_FROZEN, openStudyWeights } from "@consilium/shared/model/studyWeights";
@@ -73,6 +74,13 @@ export class ModelState {
     const { parameters, frozen } = openStudyWeights(this.#spec, weights, seed, await readFile(path));
     this.#frozen = { numbers: frozen, digest: weights.frozen };
     this.#replace({ parameters, digest: weights.initial, optimizer: undefined });
+  }
+
+  /** The study's model before its first step, on the device: the caller's, to dispose. */
+  async firstNetwork(seed: number, start: Start | undefined): Promise<Network> {
+    if (start === undefined) return this.networkAt(initialParameters(this.#spec, seed));
+    const file = await readFile(start.path);
+    return this.networkAt(openStudyWeights(this.#spec, start.weights, start.seed, file).parameters);
   }
 
   async load(path: string, digest: Digest): Promise<void> {

@@ -7,7 +7,7 @@ import { featureCount, parameterCount } from "@consilium/shared/model/spec";
 import { applyScales } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { readPrepared, readSanitized } from "../contract/preparedFile.ts";
-import type { PreparedPatients } from "../contract/preparedPatients.ts";
+import { type PreparedPatients, patientsOf } from "../contract/preparedPatients.ts";
 import { chooseEngine, type EngineChoice } from "../device/engineChoice.ts";
 import type { DeviceWorkers } from "../device/workers.ts";
 import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
@@ -15,7 +15,6 @@ import type { NoiseStore } from "../noise/noiseStore.ts";
 import type { EngineRequest } from "./message.ts";
 import { ModelState } from "./modelState.ts";
 import { RandomSums } from "./randomSums.ts";
-import { patientsOf } from "./score.ts";
 import type { EngineSettings } from "./settings.ts";
 import { ownStudyDevice, type StudyDevice, sharedStudyDevice } from "./studyDevice.ts";
 
@@ -27,6 +26,7 @@ export interface PatientSource {
   readonly grid: NoisedGrid;
   /** Whom metrics and the audit score. */
   readonly patients: PreparedPatients;
+  /** Whom steps sample: training patients, and the canaries whose coin let them in. */
   readonly trainPatients: Int32Array;
   /** Holds the patients that steps read. */
   readonly device: StudyDevice;
@@ -114,13 +114,19 @@ function openPatients(
   if (request.scales !== undefined) throw unfit("sanitized records are scaled by their public ranges alone");
   if (isNoised(request.grid)) throw unfit("sanitized patients' sums have a grid without noise");
   const sanitized = readSanitized(named.sanitized);
-  fitting(sanitized, request);
+  fitting(sanitized, request, true);
   return { kind: "sanitized", grid: request.grid, patients, ...trainingOn(sanitized, opening) };
 }
 
-function fitting(patients: PreparedPatients, { spec, classes }: Open): PreparedPatients {
+function fitting(
+  patients: PreparedPatients,
+  { spec, classes, canaries: wanted = 0 }: Open,
+  isSanitized = false,
+): PreparedPatients {
   if (patients.featureCount !== featureCount(spec)) throw unfit("the prepared patients have other features");
   if (patients.labels.some((label) => label < 0 || label >= classes)) throw unfit("a label is outside the contract");
+  const canaries = patientsOf(patients, "canaryIn", "canaryOut").length;
+  if (canaries !== (isSanitized ? 0 : wanted)) throw unfit("the prepared patients have not the study's canaries");
   return patients;
 }
 
@@ -135,7 +141,7 @@ function trainingOn(
   patients: PreparedPatients,
   { request, model, choice: { engine }, parts: { workers, settings } }: Opening,
 ): Pick<PatientSource, "trainPatients" | "device"> {
-  const trainPatients = patientsOf(patients, "train");
+  const trainPatients = patientsOf(patients, "train", "canaryIn");
   if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
   const parts = { request, model, patients, memoryMiB: settings.memoryMiB, engine };
   return { trainPatients, device: workers === null ? ownStudyDevice(parts) : sharedStudyDevice(parts, workers) };

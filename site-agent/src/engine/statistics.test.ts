@@ -5,9 +5,8 @@ import { NormalisationRule } from "@consilium/shared/normalisation/rule";
 import { STATISTIC_STEPS } from "@consilium/shared/normalisation/statistics";
 import { aesCtrStream } from "@consilium/shared/random/aesCtrStream";
 import { describe, expect, test } from "vitest";
-import { PART_CODE, type PreparedPatients } from "../contract/preparedPatients.ts";
+import { PART_CODE, type PreparedPatients, patientsOf } from "../contract/preparedPatients.ts";
 import { provenEpsilon } from "./provenEpsilon.test-support.ts";
-import { patientsOf } from "./score.ts";
 import { noisedStatistics } from "./statistics.ts";
 
 const fixed = (seed: number) =>

@@ -88,7 +88,10 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
     case "audit": {
       const { epsilon } = audit;
       const attacks = audit.attacks.map((attack) => ({ attack, shape: auditShape(document, attack) }));
-      return { type: "score", key, path, what: { purpose: "audit", attacks, epsilon } };
+      const { canaries } = audit;
+      const guessing =
+        canaries === undefined ? {} : { canaries: { guesses: canaries.guesses, seed: document.training.initialSeed } };
+      return { type: "score", key, path, what: { purpose: "audit", attacks, epsilon, ...guessing } };
     }
     default:
       return unreachable(key.purpose);

@@ -83,6 +83,7 @@ export class ModelSource {
       expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
+      ...(document.audit.canaries === undefined ? {} : { canaries: document.audit.canaries.count }),
       ...(spec.scales === undefined ? {} : { scales: [...featureScales(document, spec.scales)] }),
       ...(await this.#start(document)),
     });

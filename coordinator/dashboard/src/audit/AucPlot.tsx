@@ -38,12 +38,15 @@ export function AucPlot({ report }: { readonly report: AuditReport }) {
 }
 
 function rowsOf(report: AuditReport): readonly Row[] {
-  return report.orderings.flatMap(({ attacks, auc, pooledAuc, perSite }) => {
-    const name = attacks.join(", ");
+  return report.orderings.flatMap(({ attacks, auc, pooledAuc, perSite, perClass }) => {
+    const name = attacks.length > 1 ? `${attacks[0]} and alike` : attacks.join(", ");
+    // Names tell rows apart: of several orderings each row says whose it is.
+    const of = report.orderings.length > 1 ? `${attacks[0]}: ` : "";
     return [
-      { name: attacks.length > 1 ? `${attacks[0]} and alike` : name, figure: auc, decisive: true },
-      { name: "sites pooled as they are", figure: pooledAuc, decisive: false },
-      ...perSite.map(({ site, auc: figure }) => ({ name: `at ${site}`, figure, decisive: false })),
+      { name, figure: auc, decisive: true },
+      { name: `${of}sites pooled as they are`, figure: pooledAuc, decisive: false },
+      ...perSite.map(({ site, auc: figure }) => ({ name: `${of}at ${site}`, figure, decisive: false })),
+      ...perClass.map((one) => ({ name: `${of}class ${one.class}`, figure: one.auc, decisive: false })),
     ];
   });
 }

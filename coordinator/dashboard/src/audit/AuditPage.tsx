@@ -5,6 +5,7 @@ import { PageHead } from "@consilium/page/shell/PageHead";
 import { Answer, Empty, State } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
 import { Why } from "@consilium/page/why/Why";
+import type { CanaryReport } from "@consilium/shared/audit/report";
 import { Card, Grid, Group, Stack, Text, Title } from "@mantine/core";
 import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
 import { useAudit, useReleases, useStudy } from "../live/queries.ts";
@@ -83,6 +84,19 @@ function Findings({ audit }: { readonly audit: AuditView }) {
   );
 }
 
+/** What one run of made-up records shows, beside what is proven. */
+function Canaries({ canaries, confidence }: { readonly canaries: CanaryReport; readonly confidence: number }) {
+  const { count, guesses, correct, epsilon, epsilonMax } = canaries;
+  return (
+    <Text>
+      Canaries show ε ≥ <span className="figure">{epsilonText(epsilon)}</span> of training (
+      {(confidence * 100).toFixed(0)} %): {correct} of {guesses} guesses about {count} made-up records were right. The
+      most that it could have shown is <span className="figure">{epsilonText(epsilonMax)}</span>; a low figure is no
+      proof.
+    </Text>
+  );
+}
+
 const CLAIM: Readonly<Record<Exclude<AuditView["claimedBy"], "spent">, string>> = {
   "signed-schedule": "as signed, by PLD",
   "signed-maximum": "with all signed rounds and repeats",
@@ -135,6 +149,7 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
             </Text>
           </Stack>
         </Group>
+        {report.canaries !== undefined && <Canaries canaries={report.canaries} confidence={report.confidence} />}
         <Text size="sm" c="dimmed">
           Audited {instantText(auditedAt)}, model <span className="hash">{report.modelDigest.slice(0, 12)}…</span> after
           round {report.round}

@@ -1,0 +1,39 @@
+import { auditShape, type HistogramShape, isScaleOf } from "../audit/histogram.ts";
+import { studyAudit } from "./build.ts";
+import type { Contents } from "./contentChecks.ts";
+import { nearlyEqual } from "./nearlyEqual.ts";
+
+/** Whether the report is what follows from noised counts in the signed study's shape, of sites that approved. */
+export function auditHolds({ manifest, document, audit }: Contents): boolean {
+  const again = studyAudit(document, manifest.model, {
+    histograms: audit.histograms,
+    canaries: audit.canaries?.sites ?? [],
+  });
+  const { members, nonMembers } = document.audit.epsilon;
+  const approved = new Set(manifest.approvals.map(({ statement }) => statement.site));
+  const asPlanned = audit.histograms.every(
+    (own) =>
+      approved.has(own.site) &&
+      document.audit.attacks.includes(own.attack) &&
+      [own.members, own.nonMembers].every((histogram) => hasShape(histogram, auditShape(document, own.attack))) &&
+      isScaleOf(own.members.scale, members) &&
+      isScaleOf(own.nonMembers.scale, nonMembers),
+  );
+  const rule = document.audit.canaries;
+  const guessed = audit.canaries?.sites ?? [];
+  const asRuled = guessed.every(
+    ({ site, count, guesses, correct }) =>
+      audit.sites.includes(site) && count === rule?.count && guesses === rule.guesses && correct <= guesses,
+  );
+  const eachSite = rule === undefined ? 0 : audit.sites.length;
+  const isOfEach = guessed.length === eachSite && new Set(guessed.map(({ site }) => site)).size === eachSite;
+  const complete = again.orderings.flatMap(({ attacks }) => attacks).length === document.audit.attacks.length;
+  const summary = { best: audit.best, verdict: audit.verdict };
+  return (
+    asPlanned && asRuled && isOfEach && complete && nearlyEqual(again, audit) && nearlyEqual(summary, manifest.audit)
+  );
+}
+
+function hasShape(histogram: HistogramShape, shape: HistogramShape): boolean {
+  return histogram.classes === shape.classes && histogram.bins === shape.bins;
+}

@@ -1,0 +1,80 @@
+import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import { epsilonText } from "../units/epsilonText.ts";
+import { decimals, lines, sentence, table } from "./texts.ts";
+
+/** AUDIT.md: verdict first, then the tables. */
+export function auditText(report: AuditReport, gate: GateResult): string {
+  const attacks = report.orderings.flatMap((ordering) => [
+    [ordering.attacks.join(", "), "AUC, site-matched", ...cells(ordering.auc)],
+    [ordering.attacks.join(", "), "AUC, pooled", ...cells(ordering.pooledAuc)],
+    [ordering.attacks.join(", "), "advantage", ...cells(ordering.advantage)],
+    ...ordering.tprAtFpr.map(({ fpr, tpr }) => [ordering.attacks.join(", "), `TPR at FPR ${fpr}`, ...cells(tpr)]),
+  ]);
+  const single = report.orderings.flatMap((ordering) => [
+    ...ordering.perSite.map(({ site, auc }) => [ordering.attacks.join(", "), site, ...cells(auc)]),
+    ...ordering.perClass.map((entry) => [ordering.attacks.join(", "), `class ${entry.class}`, ...cells(entry.auc)]),
+  ]);
+  const header = ["low", "value", "high", "s.d. sampling", "s.d. noise", "half bin"];
+  return lines(
+    `# Membership audit: ${report.study}`,
+    "",
+    report.verdict.words,
+    "",
+    `Gate: **${gate.passed ? "passed" : "refused"}**.`,
+    "",
+    table(
+      ["rule", "required", "found", "passed", "why"],
+      gate.rules.map((rule) => [rule.rule, rule.required, rule.found, rule.passed ? "yes" : "no", rule.why]),
+    ),
+    "",
+    "## Attacks",
+    "",
+    sentence(
+      "Each figure is an estimate of what these attacks can do, **not an ε bound**.",
+      "Attacks in one row order records alike: they are one trial.",
+      `The site-matched AUC intervals hold together with probability ${report.confidence};`,
+      "so do those of the advantage, and those of the TPRs.",
+      "They cover which patients were drawn (sampling), the noise on the counts, and the order inside bins (half bin).",
+    ),
+    "",
+    table(["attacks", "figure", ...header], attacks),
+    "",
+    "## Sites and classes",
+    "",
+    "The sites' intervals hold together, and so do the classes', which are site-matched.",
+    report.sitesMissing.length === 0 ? "" : `Not audited: ${report.sitesMissing.join(", ")}.`,
+    "",
+    table(["attacks", "AUC of", ...header], single),
+    ...canaryLines(report),
+  );
+}
+
+function canaryLines({ canaries, confidence }: AuditReport): readonly string[] {
+  if (canaries === undefined) return [];
+  const { sites, count, guesses, correct, delta, epsilon, epsilonMax } = canaries;
+  return [
+    "",
+    "## Canaries",
+    "",
+    sentence(
+      `Of ${count} made-up records, each of which trained or not by a fair coin, the audit guessed ${guesses} coins`,
+      `and was right ${correct} times: training's ε is at least ${epsilonText(epsilon, 4)} at δ = ${delta}, with probability`,
+      `${confidence} over coins and noise (Steinke, Nasr & Jagielski 2023, Theorem 5.2).`,
+    ),
+    sentence(
+      `Had every guess been right, it would have shown ${epsilonText(epsilonMax, 4)}: what lies above no such run can see.`,
+      "A low figure is no proof of privacy; the proof is the ledger's.",
+    ),
+    "",
+    table(
+      ["site", "canaries", "guesses", "right"],
+      sites.map((one) => [one.site, one.count, one.guesses, one.correct].map(String)),
+    ),
+  ];
+}
+
+function cells(figure: Figure): string[] {
+  if (figure.state === "not-resolvable") return ["", "not resolvable", "", "", "", figure.why];
+  const { low, value, high, samplingStdDev, noiseStdDev, halfBin } = figure;
+  return [low, value, high, samplingStdDev, noiseStdDev, halfBin].map(decimals);
+}
