@@ -1,4 +1,5 @@
 /** Small multiples of lines, as an SVG file that needs nothing else and follows light and dark. */
+import { escaped } from "./escaped.ts";
 
 export interface Point {
   readonly x: number;
@@ -162,10 +163,4 @@ export function logTicks(values: readonly number[]): number[] {
 
 function numeral(value: number): string {
   return value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
-}
-
-/** Text for SVG and HTML, in an attribute too. */
-export function escaped(content: string): string {
-  const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return content.replace(/[&<>"]/g, (character) => entities[character] ?? character);
 }

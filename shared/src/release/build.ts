@@ -17,6 +17,7 @@ import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { StopReason } from "../study/earlyStop.ts";
 import { COORDINATOR, type SiteName, type StudyName } from "../units/identity.ts";
+import { auditPage } from "./auditPage.ts";
 import { auditText } from "./auditText.ts";
 import { modelCard } from "./card.ts";
 import { ledgerBytes } from "./ledgerLines.ts";
@@ -88,6 +89,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.privacyText, text(privacyText(privacy))],
     [RELEASE_PATHS.audit, jsonBytes(audit)],
     [RELEASE_PATHS.auditText, text(auditText(audit, verdict))],
+    [RELEASE_PATHS.auditPage, text(auditPage(audit, verdict, privacy))],
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
     [RELEASE_PATHS.card, text(modelCard({ ...inputs, privacy, gate: verdict }))],
   ]);

@@ -16,6 +16,7 @@ import { isFounded, stopRound } from "../study/earlyStop.ts";
 import { weightsOfStudy } from "../study/network.ts";
 import type { PublicKey } from "../units/identity.ts";
 import { auditHolds } from "./auditCheck.ts";
+import { auditPage } from "./auditPage.ts";
 import { auditText } from "./auditText.ts";
 import { releaseGate } from "./build.ts";
 import { modelCard } from "./card.ts";
@@ -257,6 +258,7 @@ function textsHold({
   return (
     sameText(privacyText(privacy), read(RELEASE_PATHS.privacyText)) &&
     sameText(auditText(audit, gate), read(RELEASE_PATHS.auditText)) &&
+    sameText(auditPage(audit, gate, privacy), read(RELEASE_PATHS.auditPage)) &&
     sameText(modelCard({ document, privacy, audit, gate, evaluation, stop, normalisation }), read(RELEASE_PATHS.card))
   );
 }

@@ -62,7 +62,7 @@ const FILES_OF_CHECK: Readonly<Record<string, string>> = {
   model: `${RELEASE_PATHS.model} against ${RELEASE_PATHS.manifest}`,
   audit: `${RELEASE_PATHS.audit} against ${RELEASE_PATHS.study} and ${RELEASE_PATHS.manifest}`,
   gate: `${RELEASE_PATHS.audit} against the gate in ${RELEASE_PATHS.study}`,
-  texts: [RELEASE_PATHS.privacyText, RELEASE_PATHS.auditText, RELEASE_PATHS.card].join(", "),
+  texts: [RELEASE_PATHS.privacyText, RELEASE_PATHS.auditText, RELEASE_PATHS.auditPage, RELEASE_PATHS.card].join(", "),
 };
 
 export function whereChecked(name: string): string {

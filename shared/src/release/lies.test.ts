@@ -115,6 +115,8 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
   test("a soothing text", () => {
     const files = forge({}, RELEASE_PATHS.card, edit(/Limits/, "No limits"));
     expect(failed(files)).toEqual(["texts"]);
+    const page = forge({}, RELEASE_PATHS.auditPage, edit(/coin toss/, "sure thing"));
+    expect(failed(page)).toEqual(["texts"]);
   });
 
   test("a charge left out of the ledger, or an entry altered", () => {

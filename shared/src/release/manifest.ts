@@ -19,6 +19,7 @@ export const RELEASE_PATHS = {
   privacyText: "PRIVACY.md",
   audit: "audit.json",
   auditText: "AUDIT.md",
+  auditPage: "audit.html",
   ledger: "ledger.jsonl",
   card: "README.md",
 } as const;

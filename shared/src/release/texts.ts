@@ -75,6 +75,11 @@ export function privacyText(statement: PrivacyStatement): string {
   );
 }
 
+/** The same as plain text. */
+export function promiseText(statement: PrivacyStatement): string {
+  return promiseLines(statement).join(" ").replaceAll("**", "").replaceAll(/\s+/g, " ").trim();
+}
+
 /** The one figure to remember. */
 function promiseLines(statement: PrivacyStatement): string[] {
   const { guarantee, delta, sanitized } = statement;

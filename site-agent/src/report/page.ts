@@ -1,11 +1,12 @@
 /** A data set's report as one HTML file that needs nothing else and asks for nothing. */
-import { escaped, linePlotSvg } from "@consilium/shared/plot/linePlot";
+import { htmlPage, htmlSection, htmlTable } from "@consilium/shared/html/page";
+import { escaped } from "@consilium/shared/plot/escaped";
+import { linePlotSvg } from "@consilium/shared/plot/linePlot";
 import { PROBLEMS } from "../contract/tally.ts";
 import type { LocalReport, SanitizerLook } from "./localReport.ts";
 import type { ColumnLook } from "./look.ts";
 import { type PictureRow, pngOf } from "./pictures.ts";
 import { distancePicture, energyPanel, spectrumPanel } from "./plots.ts";
-import { STYLE } from "./style.ts";
 
 /** Rows of the table of columns; of more columns those with most amiss. */
 const COLUMNS_SHOWN = 200;
@@ -13,22 +14,14 @@ const COLUMNS_SHOWN = 200;
 export async function reportPage(report: LocalReport, madeAt: Date): Promise<string> {
   const { study, contract, look, sanitizers, pictures } = report;
   const title = `Data for ${study}`;
-  return [
-    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>`,
-    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body><main>`,
-    `<h1>${escaped(title)}</h1>`,
+  return htmlPage(title, [
     `<p class="keep">Exact figures of patients' records, made at this site on ${madeAt.toISOString().slice(0, 10)}. ` +
       "Nothing of it was noised or charged: keep it here, and pass nothing of it on.</p>",
-    section("The contract", contractHtml(contract)),
-    section("Columns", columnsHtml(look.columns, look.records)),
-    ...(sanitizers === null ? [] : [section("Sanitized records", sanitizersHtml(sanitizers))]),
-    ...(pictures.length === 0 ? [] : [section("Pictures", await picturesHtml(pictures))]),
-    "</main></body></html>\n",
-  ].join("\n");
-}
-
-function section(title: string, html: string): string {
-  return `<section><h2>${escaped(title)}</h2>\n${html}\n</section>`;
+    htmlSection("The contract", contractHtml(contract)),
+    htmlSection("Columns", columnsHtml(look.columns, look.records)),
+    ...(sanitizers === null ? [] : [htmlSection("Sanitized records", sanitizersHtml(sanitizers))]),
+    ...(pictures.length === 0 ? [] : [htmlSection("Pictures", await picturesHtml(pictures))]),
+  ]);
 }
 
 function contractHtml({ records, patients, parts, violations }: LocalReport["contract"]): string {
@@ -39,7 +32,7 @@ function contractHtml({ records, patients, parts, violations }: LocalReport["con
     const [what, remedy] = PROBLEMS[problem];
     return [severity, column ?? "", String(count), what, remedy].map(escaped);
   });
-  return `<p>${counts}</p>${table(["", "column", "count", "what", "what to do"], rows)}`;
+  return `<p>${counts}</p>${htmlTable(["", "column", "count", "what", "what to do"], rows)}`;
 }
 
 /** All, or of many those with most amiss. */
@@ -67,7 +60,7 @@ function columnsHtml(columns: readonly ColumnLook[], records: number): string {
   const more = columns.length - shown.length;
   const note = more === 0 ? "" : `<p>Of ${columns.length} columns the ${shown.length} with most amiss.</p>`;
   const head = ["column", "public range", "missing", "clipped", "unusable", "values"];
-  return `${note}${table(head, rows)}<p class="quiet">Bars: numbers by tenths of the public range, records by category.</p>`;
+  return `${note}${htmlTable(head, rows)}<p class="quiet">Bars: numbers by tenths of the public range, records by category.</p>`;
 }
 
 export function rangeText({ column }: ColumnLook): string {
@@ -140,11 +133,4 @@ async function picturesHtml(rows: readonly PictureRow[]): Promise<string> {
   const whole = `By composition a whole picture of ${pixels} numbers comes to ε = ${pixels} at β = 1: `;
   const words = `${whole}that is no meaningful protection of who is in it, however it looks.`;
   return `${figures.join("\n")}<p>${words}</p>`;
-}
-
-/** Cells are HTML. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const heads = head.map((cell) => `<th scope="col">${cell}</th>`).join("");
-  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("\n");
-  return `<div class="wide" tabindex="0"><table><thead><tr>${heads}</tr></thead><tbody>${body}</tbody></table></div>`;
 }

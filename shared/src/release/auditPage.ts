@@ -1,0 +1,136 @@
+import { aucPlotSvg, orderingName, rocPlotSvg } from "../audit/plots.ts";
+import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import { htmlPage, htmlSection, htmlTable } from "../html/page.ts";
+import { escaped } from "../plot/escaped.ts";
+import { epsilonText } from "../units/epsilonText.ts";
+import type { PrivacyStatement } from "./statement.ts";
+import { decimals, figureText, promiseText } from "./texts.ts";
+
+/**
+ * The audit as one page that needs nothing else: verdict first, claimed ε beside what attacks and canaries show, then
+ * pictures and tables. A pure function, so that `verify` makes it again.
+ */
+export function auditPage(report: AuditReport, gate: GateResult, privacy: PrivacyStatement): string {
+  return htmlPage(`Membership audit: ${report.study}`, [
+    `<p>${gate.passed ? '<span class="good">Passed</span>' : '<span class="bad">Refused</span>'} by the gate that every ` +
+      `site signed before training. ${escaped(report.verdict.words)}</p>`,
+    headline(report, privacy),
+    `<p>${escaped(promiseText(privacy))}</p>`,
+    htmlSection("Gate", gateHtml(gate)),
+    htmlSection("How well members are told from non-members", aucHtml(report)),
+    htmlSection("Attacks", attacksHtml(report)),
+    ...canariesHtml(report),
+    htmlSection("What this rests on", basisHtml(report)),
+  ]);
+}
+
+function headline({ best, confidence, canaries }: AuditReport, { guarantee, delta }: PrivacyStatement): string {
+  const percent = `${Number((100 * confidence).toPrecision(4))} %`;
+  const figures = [
+    [
+      "Claimed ε",
+      epsilonText(guarantee.epsilon, 4),
+      `δ = ${delta}, for one patient at one site: proven, whatever the attack`,
+    ],
+    [
+      "Best attack's AUC",
+      best.state === "resolved" ? decimals(best.value) : "–",
+      best.state === "resolved"
+        ? `${decimals(best.low)} to ${decimals(best.high)} (${percent}), not an ε bound; 0.5 is a coin toss`
+        : `not resolvable: ${best.why}`,
+    ],
+    ...(canaries === undefined
+      ? []
+      : [
+          [
+            "ε shown by canaries",
+            `≥ ${epsilonText(canaries.epsilon, 3)}`,
+            `${percent}; could have shown ${epsilonText(canaries.epsilonMax, 3)} at most`,
+          ],
+        ]),
+  ];
+  const cells = figures.map(
+    ([name = "", value = "", note = ""]) =>
+      `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}<small>${escaped(note)}</small></dd></div>`,
+  );
+  return `<dl class="figures">${cells.join("\n")}</dl>`;
+}
+
+function gateHtml({ rules }: GateResult): string {
+  return htmlTable(
+    ["", "rule", "found", "required", "why"],
+    rules.map(({ rule, found, required, passed, why }) => [
+      passed ? '<span class="good">passed</span>' : '<span class="bad">failed</span>',
+      ...[rule, found, required, why].map(escaped),
+    ]),
+  );
+}
+
+function aucHtml(report: AuditReport): string {
+  const exposed = report.orderings.flatMap((ordering) => {
+    const resolved = ordering.perClass.flatMap(({ class: index, auc }) =>
+      auc.state === "resolved" ? [{ index, value: auc.value }] : [],
+    );
+    const [most] = resolved.sort((a, b) => b.value - a.value);
+    return most === undefined
+      ? []
+      : [`By ${orderingName(ordering)} the most exposed class is ${most.index}: AUC ${decimals(most.value)}.`];
+  });
+  return [
+    "<h3>AUC, with the gate's limit</h3>",
+    aucPlotSvg(report),
+    '<p class="quiet">Bold rows decide: non-members are weighted to the members\' mix of sites. The others inform.</p>',
+    ...exposed.map((text) => `<p>${escaped(text)}</p>`),
+    rocPlotSvg(report) ?? "<p>No ROC can be told: too few patients, or too much noise.</p>",
+    '<p class="quiet">TPR: share of members found; FPR: share of non-members taken for members.</p>',
+  ].join("\n");
+}
+
+function attacksHtml({ orderings, confidence }: AuditReport): string {
+  const rows = orderings.flatMap((ordering) => {
+    const of = (name: string, figure: Figure): string[] => [ordering.attacks.join(", "), name, figureText(figure)];
+    return [
+      of("AUC, site-matched", ordering.auc),
+      of("AUC, sites pooled", ordering.pooledAuc),
+      of("advantage", ordering.advantage),
+      ...ordering.tprAtFpr.map(({ fpr, tpr }) => of(`TPR at FPR ${fpr}`, tpr)),
+    ].map((cells) => cells.map(escaped));
+  });
+  const note =
+    `Intervals of one kind hold together with probability ${confidence}; they cover which patients were drawn, the noise ` +
+    "on the counts and the order inside bins. What can't be told is called so: too little to see is not nothing to see.";
+  return `${htmlTable(["attacks", "figure", "value (interval)"], rows)}<p class="quiet">${escaped(note)}</p>`;
+}
+
+function canariesHtml({ canaries }: AuditReport): string[] {
+  if (canaries === undefined) return [];
+  const { count, guesses, correct, delta, epsilon, epsilonMax, sites } = canaries;
+  const words =
+    `${correct} of ${guesses} guesses about ${count} made-up records, each of which trained or not by a fair coin, were right: ` +
+    `training's ε is at least ${epsilonText(epsilon, 4)} at δ = ${delta}. Had all been right, it would have shown ` +
+    `${epsilonText(epsilonMax, 4)}. A low figure is no proof of privacy; the proof is the ledger's.`;
+  const rows = sites.map((one) => [one.site, one.count, one.guesses, one.correct].map((cell) => escaped(String(cell))));
+  return [
+    htmlSection("Canaries", `<p>${escaped(words)}</p>${htmlTable(["site", "canaries", "guesses", "right"], rows)}`),
+  ];
+}
+
+function basisHtml(report: AuditReport): string {
+  const [first] = report.orderings;
+  const rows = [
+    ["model", `<code>${report.modelDigest}</code>, after round ${report.round}`],
+    ["study", `<code>${report.studyDigest}</code>`],
+    ["sites", escaped(report.sites.join(", "))],
+    ["sites that sent nothing", escaped(report.sitesMissing.join(", ") || "none")],
+    [
+      "members, non-members",
+      `about ${Math.round(first?.members ?? 0)} and ${Math.round(first?.nonMembers ?? 0)}, noised`,
+    ],
+  ];
+  const sources = [
+    "Each site scored its own patients with the released model and sent noised counts; no score left it.",
+    "Loss: Yeom et al. 2018. Confidence, entropies, correctness: Song & Mittal 2021. Canaries: Steinke, Nasr & Jagielski 2023.",
+    "consilium verify computes every figure of this page again from the counts beside it.",
+  ];
+  return `${htmlTable(["", ""], rows)}${sources.map((text) => `<p class="quiet">${escaped(text)}</p>`).join("\n")}`;
+}
