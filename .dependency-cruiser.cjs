@@ -13,11 +13,24 @@ const PAGES = "^((coordinator|site-agent)/dashboard|shared/page)/";
 
 /** Folders of shared/src from the left to the right: one may import only those that stand before it. */
 const SHARED = [
-  ["units", "plot"],
+  ["units", "plot", "distribution"],
   ["failure", "encoding", "random", "transform"],
   ["event", "signing"],
   ["mechanism", "accountant", "contribution"],
-  ["ledger", "model", "study", "normalisation", "protocol", "metric", "audit", "optimizer", "sanitizer"],
+  [
+    "ledger",
+    "model",
+    "study",
+    "normalisation",
+    "protocol",
+    "metric",
+    "audit",
+    "attack",
+    "canary",
+    "epsilonBound",
+    "optimizer",
+    "sanitizer",
+  ],
   ["release", "plan"],
 ];
 

@@ -2,6 +2,7 @@ import type { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { AuditView } from "../http/views.ts";
+import { registerAuditStats } from "./auditStats.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { print, table } from "./output.ts";
 
@@ -29,6 +30,7 @@ export function registerAudit(program: Command): void {
       print(options.json, view, text.join("\n"));
     },
   );
+  registerAuditStats(audit);
 }
 
 function canaryLines({ canaries, confidence }: AuditReport): string[] {
