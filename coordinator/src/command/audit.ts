@@ -2,6 +2,7 @@ import type { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { AuditView } from "../http/views.ts";
+import { registerAuditRun } from "./auditRun.ts";
 import { registerAuditStats } from "./auditStats.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { print, table } from "./output.ts";
@@ -31,6 +32,7 @@ export function registerAudit(program: Command): void {
     },
   );
   registerAuditStats(audit);
+  registerAuditRun(audit);
 }
 
 function canaryLines({ canaries, confidence }: AuditReport): string[] {

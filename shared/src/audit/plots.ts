@@ -2,8 +2,11 @@ import { type IntervalRow, intervalPlotSvg } from "../plot/intervalPlot.ts";
 import { type Line, linePlotSvg, type Point, STYLES } from "../plot/linePlot.ts";
 import type { AuditReport, Figure, OrderingReport } from "./report.ts";
 
+/** What of an audit is drawn. */
+export type Shown = Pick<AuditReport, "orderings" | "limit">;
+
 /** Every AUC with its interval, against a coin toss and the gate's limit: the gate's own, then those that inform. */
-export function aucPlotSvg(report: AuditReport): string {
+export function aucPlotSvg(report: Shown): string {
   const rows = report.orderings.flatMap((ordering): readonly IntervalRow[] => {
     const name = orderingName(ordering);
     const informing = (what: string, figure: Figure) => ({
@@ -13,7 +16,7 @@ export function aucPlotSvg(report: AuditReport): string {
     });
     return [
       { name, interval: intervalOf(ordering.auc), isDecisive: true },
-      informing("  sites pooled as they are", ordering.pooledAuc),
+      ...(ordering.perSite.length > 0 ? [informing("  sites pooled as they are", ordering.pooledAuc)] : []),
       ...ordering.perSite.map(({ site, auc }) => informing(`  at ${site}`, auc)),
       ...ordering.perClass.map((one) => informing(`  class ${one.class}`, one.auc)),
     ];
@@ -30,7 +33,7 @@ export function aucPlotSvg(report: AuditReport): string {
 }
 
 /** ROC of each ordering, site-matched, on linear and on logarithmic axes; null where none can be told. */
-export function rocPlotSvg(report: AuditReport): string | null {
+export function rocPlotSvg(report: Pick<Shown, "orderings">): string | null {
   const curves = report.orderings.filter(({ roc }) => roc.length > 0).map(curveOf);
   if (curves.length === 0) return null;
   const lines = curves.length < STYLES ? [...curves, COIN_TOSS] : curves;

@@ -7,7 +7,7 @@ import type { Figure, OrderingReport, Verdict } from "./report.ts";
 export function verdictOf(
   best: Figure,
   orderings: readonly OrderingReport[],
-  { confidence, limit }: { confidence: number; limit: number },
+  { confidence, limit, counts }: { confidence: number; limit: number; counts: "noised" | "exact" },
 ): Verdict {
   if (best.state === "not-resolvable") {
     return verdict(
@@ -23,13 +23,17 @@ export function verdictOf(
     `The strongest attack tried has AUC ${round(best.value)}`,
     `(${percent} interval ${round(best.low)} to ${round(best.high)}; 0.5 is guessing)`,
   ].join(" ");
-  const basis = `It rests on about ${members} members and ${nonMembers} non-members, by noised counts.`;
+  const basis =
+    counts === "noised"
+      ? `It rests on about ${members} members and ${nonMembers} non-members, by noised counts.`
+      : `It rests on ${members} members and ${nonMembers} non-members, exactly counted.`;
+  const allowed = `${counts === "noised" ? "the study's" : "the"} limit of ${limit}`;
   const seen = Math.max(...orderings.map(({ detectableAuc }) => detectableAuc ?? 1));
   const power = `A leak that gives an attacker an AUC below ${round(seen)} would probably not have been seen.`;
   const scope = "It speaks of the attacks tried only and is not a bound on ε.";
   const within = best.high <= limit;
   if (best.low > 0.5) {
-    const against = within ? `within the study's limit of ${limit}` : `beyond the study's limit of ${limit}, or may be`;
+    const against = within ? `within ${allowed}` : `beyond ${allowed}, or may be`;
     const leak = "Membership leaks: members can be told from non-members better than by chance.";
     return verdict("leakage", leak, `${interval}, ${against}.`, basis, scope);
   }
@@ -37,7 +41,7 @@ export function verdictOf(
     const bound = `Leakage above an AUC of ${round(best.high)} is ruled out at ${percent} confidence for the attacks tried.`;
     return verdict("bounded", bound, `${interval}.`, basis, power, scope);
   }
-  const weak = `Too weak to tell: leakage above the study's limit of ${limit} can't be ruled out, nor was it seen.`;
+  const weak = `Too weak to tell: leakage above ${allowed} can't be ruled out, nor was it seen.`;
   return verdict("no-power", weak, `${interval}.`, basis, power, scope);
 }
 

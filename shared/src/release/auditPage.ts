@@ -1,10 +1,11 @@
-import { aucPlotSvg, orderingName, rocPlotSvg } from "../audit/plots.ts";
-import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import { decimals } from "../audit/figureText.ts";
+import { attacksHtml, aucHtml } from "../audit/html.ts";
+import type { AuditReport, GateResult } from "../audit/report.ts";
 import { htmlPage, htmlSection, htmlTable } from "../html/page.ts";
 import { escaped } from "../plot/escaped.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { PrivacyStatement } from "./statement.ts";
-import { decimals, figureText, promiseText } from "./texts.ts";
+import { promiseText } from "./texts.ts";
 
 /**
  * The audit as one page that needs nothing else: verdict first, claimed ε beside what attacks and canaries show, then
@@ -64,42 +65,6 @@ function gateHtml({ rules }: GateResult): string {
       ...[rule, found, required, why].map(escaped),
     ]),
   );
-}
-
-function aucHtml(report: AuditReport): string {
-  const exposed = report.orderings.flatMap((ordering) => {
-    const resolved = ordering.perClass.flatMap(({ class: index, auc }) =>
-      auc.state === "resolved" ? [{ index, value: auc.value }] : [],
-    );
-    const [most] = resolved.sort((a, b) => b.value - a.value);
-    return most === undefined
-      ? []
-      : [`By ${orderingName(ordering)} the most exposed class is ${most.index}: AUC ${decimals(most.value)}.`];
-  });
-  return [
-    "<h3>AUC, with the gate's limit</h3>",
-    aucPlotSvg(report),
-    '<p class="quiet">Bold rows decide: non-members are weighted to the members\' mix of sites. The others inform.</p>',
-    ...exposed.map((text) => `<p>${escaped(text)}</p>`),
-    rocPlotSvg(report) ?? "<p>No ROC can be told: too few patients, or too much noise.</p>",
-    '<p class="quiet">TPR: share of members found; FPR: share of non-members taken for members.</p>',
-  ].join("\n");
-}
-
-function attacksHtml({ orderings, confidence }: AuditReport): string {
-  const rows = orderings.flatMap((ordering) => {
-    const of = (name: string, figure: Figure): string[] => [ordering.attacks.join(", "), name, figureText(figure)];
-    return [
-      of("AUC, site-matched", ordering.auc),
-      of("AUC, sites pooled", ordering.pooledAuc),
-      of("advantage", ordering.advantage),
-      ...ordering.tprAtFpr.map(({ fpr, tpr }) => of(`TPR at FPR ${fpr}`, tpr)),
-    ].map((cells) => cells.map(escaped));
-  });
-  const note =
-    `Intervals of one kind hold together with probability ${confidence}; they cover which patients were drawn, the noise ` +
-    "on the counts and the order inside bins. What can't be told is called so: too little to see is not nothing to see.";
-  return `${htmlTable(["attacks", "figure", "value (interval)"], rows)}<p class="quiet">${escaped(note)}</p>`;
 }
 
 function canariesHtml({ canaries }: AuditReport): string[] {

@@ -1,6 +1,7 @@
+import { decimals } from "../audit/figureText.ts";
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
 import { epsilonText } from "../units/epsilonText.ts";
-import { decimals, lines, sentence, table } from "./texts.ts";
+import { lines, sentence, table } from "./texts.ts";
 
 /** AUDIT.md: verdict first, then the tables. */
 export function auditText(report: AuditReport, gate: GateResult): string {

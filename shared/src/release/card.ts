@@ -1,3 +1,4 @@
+import { figureText } from "../audit/figureText.ts";
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import type { Evaluation } from "../metric/evaluation.ts";
 import { frozenSlots, parameterCount, sizeOf } from "../model/spec.ts";
@@ -8,7 +9,7 @@ import { modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { aboutWhom } from "./sanitizedText.ts";
 import type { PrivacyStatement } from "./statement.ts";
-import { figureText, lines, plain, sentence } from "./texts.ts";
+import { lines, plain, sentence } from "./texts.ts";
 
 /** What a model card tells. */
 export interface CardInput {

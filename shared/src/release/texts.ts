@@ -1,4 +1,3 @@
-import type { Figure } from "../audit/report.ts";
 import type { Disclosure } from "../study/approval.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { sanitizedLines } from "./sanitizedText.ts";
@@ -190,15 +189,6 @@ function publicWeightsLines({ publicWeights }: PrivacyStatement): string[] {
       "which the study's proposer declared public. What they tell of anyone they were trained on is not counted here.",
     ),
   ];
-}
-
-export function figureText(figure: Figure): string {
-  if (figure.state === "not-resolvable") return `not resolvable (${figure.why})`;
-  return `${decimals(figure.value)} (${decimals(figure.low)} to ${decimals(figure.high)})`;
-}
-
-export function decimals(value: number): string {
-  return value.toFixed(3);
 }
 
 /** Clauses of one paragraph. */

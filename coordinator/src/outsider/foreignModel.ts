@@ -1,0 +1,145 @@
+/** A model that an auditor was given: a release's, or one from elsewhere as Keras or TF.js writes it. */
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "@consilium/shared/failure/failure";
+import { readKeras } from "@consilium/shared/model/keras";
+import { modelSpecOf } from "@consilium/shared/model/preset";
+import { featureCount as inputCount, type ModelSpec } from "@consilium/shared/model/spec";
+import { kerasNames } from "@consilium/shared/model/weightNames";
+import { readWeights, type Weights } from "@consilium/shared/model/weights";
+import { applyScales, featureScales } from "@consilium/shared/normalisation/columnScales";
+import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
+import { readModelFile } from "@consilium/shared/release/model";
+import { StudyDocument } from "@consilium/shared/study/document";
+import { encodeValue, featureLayout, parseNumber } from "@consilium/shared/study/features";
+import { type Encoding, unusable } from "./recordTable.ts";
+
+export interface ForeignModel {
+  readonly name: string;
+  readonly spec: ModelSpec;
+  readonly weights: Weights;
+  /** How the columns of a table become its features; `columns` are those of the members' file. */
+  encodingOf(columns: readonly string[], label: string | undefined): Encoding;
+  /** What is done to all features at last, in place. */
+  scale(features: Float32Array): void;
+}
+
+export interface ModelFiles {
+  /** A release's folder, or a Keras or TF.js `model.json`. */
+  readonly model: string;
+  /** Safetensors with the numbers of a `model.json`. */
+  readonly weights?: string | undefined;
+  /** Of a `model.json`, whose last layer may leave it open. */
+  readonly classes?: number | undefined;
+}
+
+export function openForeignModel({ model, weights, classes }: ModelFiles): ForeignModel {
+  if (isFolder(model)) return releasedModel(model);
+  if (/\.onnx$/i.test(model))
+    throw unusable(
+      model,
+      "is ONNX, which isn't read in this version",
+      "Export it as Keras JSON with its weights as safetensors.",
+    );
+  if (weights === undefined)
+    throw new Failure({
+      code: "audit/weights-missing",
+      kind: "usage",
+      what: `${model} is no release's folder, and no weights are named.`,
+      remedy: "Name a release's folder, or a Keras or TF.js model.json with --weights FILE.safetensors.",
+    });
+  return kerasModel(model, weights, classes);
+}
+
+/** As it predicts: its study's contract, public ranges and scales. Whether it verifies is `consilium verify`'s. */
+function releasedModel(folder: string): ForeignModel {
+  const parsed = StudyDocument.safeParse(jsonIn(join(folder, RELEASE_PATHS.study)));
+  if (!parsed.success) throw unusable(join(folder, RELEASE_PATHS.study), "is no study", "Get the release again.");
+  const document = parsed.data;
+  const { spec, scales, ...weights } = readModelFile(document, bytesOf(join(folder, RELEASE_PATHS.model)));
+  const layout = featureLayout(document.data);
+  return {
+    name: document.name,
+    spec,
+    weights,
+    encodingOf: (_columns, label = document.data.label.name) => ({
+      width: layout.featureCount,
+      label,
+      classes: document.data.label.values,
+      encode: (row, out) => {
+        for (const slot of layout.slots) {
+          const text = row[slot.column.name];
+          const fault = encodeValue(slot, text === "" ? null : text, out, slot.offset);
+          if (fault !== null) throw unusableCell(slot.column.name, fault);
+        }
+      },
+    }),
+    scale: (features) => applyScales(features, layout.featureCount, featureScales(document, scales)),
+  };
+}
+
+/** Takes numbers as they stand: whatever its authors did to them before, whoever audits does too. */
+function kerasModel(path: string, weightsPath: string, classes: number | undefined): ForeignModel {
+  const { input, layers, outputs, naming } = readKeras(new TextDecoder().decode(bytesOf(path)), { hasWeights: true });
+  const choice = { preset: "keras", input, layers } as const;
+  const spec = modelSpecOf(choice, 0, classes ?? Math.max(2, outputs));
+  const weights = readWeights(spec, bytesOf(weightsPath), { names: kerasNames(naming), fresh: [], seed: 0 });
+  const width = inputCount(spec);
+  return {
+    name: path.split(/[\\/]/).at(-1) ?? path,
+    spec,
+    weights,
+    encodingOf: (columns, label = "label") => {
+      const features = columns.filter((column) => column !== label);
+      if (features.length !== width)
+        throw unusable(
+          "The members' file",
+          `has ${features.length} columns beside ${label}, and the model takes ${width} numbers`,
+          "Give each of the model's inputs a column, in its order, and name the label: --label COLUMN.",
+        );
+      return {
+        width,
+        label,
+        classes: null,
+        encode: (row, out) => {
+          for (const [place, column] of features.entries()) {
+            const number = parseNumber(row[column] ?? "");
+            if (number === null) throw unusableCell(column, "not-a-number");
+            out[place] = number;
+          }
+        },
+      };
+    },
+    scale: () => undefined,
+  };
+}
+
+function unusableCell(column: string, fault: string): Failure {
+  return new Failure({
+    code: "audit/cell-unusable",
+    kind: "config",
+    what: `Column ${column}: ${fault.replaceAll("-", " ")}.`,
+    remedy: "Give records as the model takes them.",
+  });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function bytesOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch {
+    throw unusable(path, "is not there or can't be read", "Name a file that this account may read.");
+  }
+}
+
+function jsonIn(path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytesOf(path)));
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw unusable(path, "is no JSON", "Get the release again.");
+  }
+}
