@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { Command } from "commander";
 import { answerStatistics, type StatisticsAnswers, type SummaryAnswer } from "./auditStatsAnswers.ts";
 import { Statistics } from "./auditStatsInput.ts";
+import { parseJson, readSource, sourceName } from "./jsonSource.ts";
 import { hint, print, table } from "./output.ts";
 
 const PARTS = Object.keys(Statistics.shape);
@@ -45,7 +44,7 @@ All conventions: docs/audits.md.`;
 
 /** Reads the parts. Throws `config/bad-statistics`, naming each fault's place, where they are not as they should be. */
 export function readStatistics(source: string, name: string): { statistics: Statistics; ignored: readonly string[] } {
-  const parsed = Statistics.safeParse(parseJson(source, name));
+  const parsed = Statistics.safeParse(parseJson(source, name, BAD_JSON));
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${pathText(path)}: ${message}`);
     const shown = issues.length > ISSUES_MAX ? [...issues.slice(0, ISSUES_MAX), "…"] : issues;
@@ -59,6 +58,8 @@ export function readStatistics(source: string, name: string): { statistics: Stat
   return { statistics: parsed.data, ignored };
 }
 
+const BAD_JSON =
+  "Write figures as JSON; NaN and Infinity are no JSON: leave such records out or find where they come from.";
 const ISSUES_MAX = 10;
 /** What stands beside the inputs of a part and is read. */
 const READ_KEYS = ["num_classes", "inputs"];
@@ -113,41 +114,6 @@ function rowsTable(rows: readonly Readonly<Record<string, number | null>>[]): st
     names,
     rows.map((row) => names.map((name) => cell(row[name]))),
   );
-}
-
-async function readSource(name: string): Promise<string> {
-  if (name === "-") return text(process.stdin);
-  try {
-    return await readFile(name, "utf8");
-  } catch (cause) {
-    throw new Failure({
-      code: "usage/unreadable-file",
-      kind: "usage",
-      what: `${name} can't be read.`,
-      remedy: "Give the path of a readable file after --from, or - for standard input.",
-      cause,
-    });
-  }
-}
-
-function parseJson(source: string, name: string): unknown {
-  try {
-    return JSON.parse(source);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "it can't be parsed";
-    throw new Failure({
-      code: "config/bad-json",
-      kind: "config",
-      what: `${sourceName(name)} is no JSON: ${reason}.`,
-      remedy:
-        "Write figures as JSON; NaN and Infinity are no JSON: leave such records out or find where they come from.",
-      cause,
-    });
-  }
-}
-
-function sourceName(name: string): string {
-  return name === "-" ? "Standard input" : name;
 }
 
 /** `lira.inputs.shadow_phi[3]` */

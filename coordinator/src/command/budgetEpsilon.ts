@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
 import { pldEpsilon } from "@consilium/shared/accountant/pld";
 import type { PricedEvent } from "@consilium/shared/event/pricedEvent";
@@ -8,6 +6,7 @@ import { epsilonText } from "@consilium/shared/units/epsilonText";
 import { Delta } from "@consilium/shared/units/privacy";
 import type { Command } from "commander";
 import { z } from "zod";
+import { parseJson, readSource, sourceName } from "./jsonSource.ts";
 import { eventOf, MECHANISMS, PlannedSegment } from "./plannedSegment.ts";
 
 /** One question: what these segments cost together at δ. */
@@ -51,7 +50,7 @@ export function registerBudgetEpsilon(budget: Command): void {
  * should be.
  */
 export function readPlans(source: string, name: string): Plan[] {
-  const content = parseJson(source, name);
+  const content = parseJson(source, name, BAD_JSON);
   refuseUnknownMechanisms(content);
   const parsed = Plans.safeParse(content);
   if (parsed.success) return parsed.data;
@@ -86,6 +85,7 @@ const Mechanisms = z.array(z.looseObject({ segments: z.array(z.looseObject({ mec
 const ISSUES_MAX = 10;
 const EXAMPLE =
   '{"delta":1e-5,"segments":[{"mechanism":"poisson-gaussian","samplingRate":0.01,"noiseMultiplier":1,"steps":1000}]}';
+const BAD_JSON = `Write a list of plans, each ${EXAMPLE}`;
 
 export function epsilonOfPlan({ delta, segments }: Plan): PlanEpsilon {
   const events = segments.flatMap((segment) => eventOf(segment) ?? []);
@@ -118,40 +118,6 @@ function describeAnswers(plans: readonly Plan[], answers: readonly PlanEpsilon[]
       return `plan ${index}: ${shown.length === 0 ? "no finite ε" : shown.join(", ")} at δ = ${delta}\n`;
     })
     .join("");
-}
-
-async function readSource(name: string): Promise<string> {
-  if (name === "-") return text(process.stdin);
-  try {
-    return await readFile(name, "utf8");
-  } catch (cause) {
-    throw new Failure({
-      code: "usage/unreadable-file",
-      kind: "usage",
-      what: `${name} can't be read.`,
-      remedy: "Give the path of a readable file after --from, or - for standard input.",
-      cause,
-    });
-  }
-}
-
-function parseJson(source: string, name: string): unknown {
-  try {
-    return JSON.parse(source);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "it can't be parsed";
-    throw new Failure({
-      code: "config/bad-json",
-      kind: "config",
-      what: `${sourceName(name)} is no JSON: ${reason}.`,
-      remedy: `Write a list of plans, each ${EXAMPLE}`,
-      cause,
-    });
-  }
-}
-
-function sourceName(name: string): string {
-  return name === "-" ? "Standard input" : name;
 }
 
 /** `[0].segments[2].noiseMultiplier` */
