@@ -72,6 +72,34 @@ describe("[AUD25] a learned attack", () => {
     expect(aucOf(learnAttack(shadow, { hidden: 0, steps: 150 }, seeded(3)), target)).toBeGreaterThan(0.6);
   });
 
+  test("its features are sorted probabilities, loss and label, on the shadow split's own scale; a constant one on its own", () => {
+    const output = (first: number, label: number): RecordOutput => ({ probabilities: [first, 1 - first], label });
+    const split = { members: [output(0.9, 0), output(0.2, 1)], nonMembers: [output(0.4, 1), output(0.7, 1)] };
+    const { means, stdDevs } = learnAttack(split, { hidden: 0, steps: 0 }, seeded(1));
+    const columns = [
+      [0.9, 0.8, 0.6, 0.7],
+      [0.1, 0.2, 0.4, 0.3],
+      [0.9, 0.8, 0.6, 0.3].map((confidence) => -Math.log(confidence)),
+      [1, 0, 0, 0],
+      [0, 1, 1, 1],
+    ];
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    columns.forEach((values, column) => {
+      const centre = mean(values);
+      expect(means[column]).toBeCloseTo(centre, 12);
+      expect(stdDevs[column]).toBeCloseTo(Math.sqrt(mean(values.map((value) => (value - centre) ** 2))), 12);
+    });
+    const same = { members: [output(0.9, 0)], nonMembers: [output(0.9, 0)] };
+    expect(learnAttack(same, { hidden: 0, steps: 0 }, seeded(1)).stdDevs).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  test("Adam's first step moves each weight by its rate, whatever the slope's size", () => {
+    const [before, after] = [0, 1].map((steps) => learnAttack(shadow, { hidden: 2, steps }, seeded(3)).parameters);
+    before?.forEach((weight, index) => {
+      expect(Math.abs(Math.abs(weight - (after?.[index] ?? Number.NaN)) - 0.02)).toBeLessThan(1e-5);
+    });
+  });
+
   test("the same source gives the same attack, another one another", () => {
     const few = { hidden: 3, steps: 5 };
     const [a, b, c] = [3, 3, 4].map((seed) => learnAttack(shadow, few, seeded(seed)).parameters);

@@ -104,17 +104,39 @@ describe("[AUD24] estimates that assume a Gaussian mechanism", () => {
     return sum;
   }
 
-  test.each([
+  const pairs = [
     [1, 1],
     [1, 1.3],
     [-0.7, 0.6],
     [0, 2],
+    [0, 0.4],
     [0.5, 1 + 1e-9],
-  ])("N(%d, %d²) against N(0, 1): ε is where the summed δ is the given one", (mean, stdDev) => {
-    const delta = 1e-3;
-    const epsilon = epsilonApart({ mean, stdDev }, { mean: 0, stdDev: 1 }, delta);
-    const back = slowDelta(-mean / stdDev, 1 / stdDev, epsilon);
-    expect(Math.abs(Math.max(slowDelta(mean, stdDev, epsilon), back) - delta)).toBeLessThan(1e-6);
+  ] as const;
+  const deltas = [1e-3, 0.05, 0.2];
+  test.each(pairs.flatMap(([mean, stdDev]) => deltas.map((delta) => [mean, stdDev, delta] as const)))(
+    "N(%d, %d²) against N(0, 1) at δ = %d: ε is where the summed δ of one side is the given one, and the other's is no more",
+    (mean, stdDev, delta) => {
+      const epsilon = epsilonApart({ mean, stdDev }, { mean: 0, stdDev: 1 }, delta);
+      const reached = Math.max(slowDelta(mean, stdDev, epsilon), slowDelta(-mean / stdDev, 1 / stdDev, epsilon));
+      if (epsilon === 0) expect(reached).toBeLessThanOrEqual(delta);
+      else expect(Math.abs(reached - delta)).toBeLessThan(1e-6);
+    },
+  );
+
+  test("where both lie, and in what unit, changes nothing; nor which is the first", () => {
+    const distribution = fc.record({
+      mean: fc.double({ min: -3, max: 3, noNaN: true }),
+      stdDev: fc.double({ min: 0.3, max: 2, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(distribution, distribution, fc.constantFrom(...deltas), (one, other, delta) => {
+        const moved = ({ mean, stdDev }: typeof one) => ({ mean: 3 * mean + 4, stdDev: 3 * stdDev });
+        const epsilon = epsilonApart(one, other, delta);
+        fc.pre(epsilon < 100);
+        expect(Math.abs(epsilonApart(moved(one), moved(other), delta) - epsilon)).toBeLessThan(1e-7);
+        expect(epsilonApart(other, one, delta)).toBe(epsilon);
+      }),
+    );
   });
 
   test("the same distribution, or one that δ covers, is ε = 0", () => {
