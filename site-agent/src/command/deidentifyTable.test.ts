@@ -172,6 +172,19 @@ describe("[DEI7] a copy of a table, with a signed report", () => {
     expect(await codeOf(verifyDeidentified(site.context, out, undefined))).toBe("data/not-as-reported");
   });
 
+  test.each<[string, (i: number) => string | number, string | null]>([
+    ["some remarks among numbers", (i) => (i < 3 ? `ask Dr Meier bed ${i}` : i), "text that is no list of codes"],
+    ["one remark among numbers", (i) => (i === 7 ? "sister of Jane Doe" : i), "text that is no list of codes"],
+    ["one address among codes", (i) => (i === 7 ? "jane@doe.org" : `grade ${i % 2}`), "e-mail"],
+    ["one date among numbers", (i) => (i === 7 ? "2026-03-01" : i), "date"],
+    ["a code that many records have, among numbers", (i) => (i % 4 === 0 ? "> 100" : i), null],
+  ])("an unlisted column of %s", async (_, cell, why) => {
+    const lines = ["age,crp", ...Array.from({ length: 400 }, (_, i) => `40,${cell(i)}`)];
+    const { names, report } = await copied(source({}, lines.join("\n")));
+    expect(report.statement.columns[1]).toMatchObject({ name: "crp", deed: why === null ? "kept" : "removed", why });
+    expect(names).toEqual(why === null ? ["age", "crp"] : ["age"]);
+  });
+
   test("rules of a file of their own, for a plain table; two of them are refused", async () => {
     const { path, out } = source(undefined);
     const rules = join(folder, "rules.yaml");

@@ -34,6 +34,13 @@ export function identifierByName(column: string): IdentifierKind | null {
   return null;
 }
 
+/** Kind that one value looks like by itself; `null` when it looks like none. */
+export function identifierByValue(value: string): IdentifierKind | null {
+  const text = value.slice(0, LOOKED_AT).trim();
+  if (isFreeText(text)) return "free text";
+  return VALUE_PATTERNS.find(([, pattern]) => pattern.test(text))?.[0] ?? null;
+}
+
 /** What a column's values look like; fed with all of them, it keeps counts and a bounded set of the distinct ones. */
 export class IdentifierScan {
   private seen = 0;
@@ -53,8 +60,8 @@ export class IdentifierScan {
     this.seen += 1;
     // Most values of a contract are short numbers, which no pattern matches.
     if (text.length < 6) return;
-    const kind = isFreeText(text) ? "free text" : VALUE_PATTERNS.find(([, pattern]) => pattern.test(text))?.[0];
-    if (kind !== undefined) this.hits.set(kind, (this.hits.get(kind) ?? 0) + 1);
+    const kind = identifierByValue(text);
+    if (kind !== null) this.hits.set(kind, (this.hits.get(kind) ?? 0) + 1);
     if (isLongCode(text)) {
       this.codes += 1;
       if (this.distinct.size < DISTINCT_MAX) this.distinct.add(text);
