@@ -16,7 +16,8 @@ import { EXPLICIT_LITTLE_ENDIAN } from "../dicom/transferSyntax.ts";
 import { writeDicom } from "../dicom/write.ts";
 import { dataFolder } from "../storage/folder.ts";
 import type { CommandContext } from "./context.ts";
-import { deidentify, verifyDeidentified } from "./deidentify.ts";
+import { deidentify } from "./deidentify.ts";
+import { verifyDeidentified } from "./deidentifyVerify.ts";
 import { outputTo } from "./output.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "consilium-deidentify-"));

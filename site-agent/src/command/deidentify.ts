@@ -2,7 +2,6 @@
  * `consilium-site data deidentify`: copies of a folder's DICOM files, whole or not at all, with a report of what was
  * done.
  */
-import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
@@ -15,13 +14,7 @@ import { fileIn, filesBelow, realFolder } from "../connector/folder.ts";
 import { safeObject } from "../deidentification/dicomFile.ts";
 import { DicomRules } from "../deidentification/dicomRules.ts";
 import { hashPatientKey, type SiteSecret } from "../deidentification/patientKey.ts";
-import {
-  DeidentificationReport,
-  DeidentificationTally,
-  isSignedBy,
-  outputDigest,
-  reportLines,
-} from "../deidentification/report.ts";
+import { DeidentificationTally, reportLines, textOfReport } from "../deidentification/report.ts";
 import { TAG, textOf } from "../dicom/dataset.ts";
 import { writeDicom } from "../dicom/write.ts";
 import { isJoined } from "../storage/folder.ts";
@@ -56,46 +49,18 @@ export async function deidentify(
   const source = await realFolder(options.folder);
   const out = await freeFolder(options.out, source);
   const owner = await ownerOf(context);
-  const { report, lines } = await makeWhole(out, async (partial) => {
+  const report = await makeWhole(out, async (partial) => {
     const tally = await copyAll(context, source, partial, rules, owner.secret, stop);
     const made = tally.report(rules, owner.signer);
     if (made.statement.written === 0) throw nothingWritten(made.statement.read);
-    const told = reportLines(made);
     await writeWhole(join(partial, REPORT), `${JSON.stringify(made, null, 2)}\n`);
-    await writeWhole(join(partial, REPORT_TEXT), `${told.join("\n")}\n`);
-    return { report: made, lines: told };
+    await writeWhole(join(partial, REPORT_TEXT), textOfReport(made));
+    return made;
   });
-  output.result({ out, ...report }, [...lines, "", `Written to ${out}; ${REPORT} and ${REPORT_TEXT} are there too.`]);
-}
-
-/** `consilium-site data verify FOLDER`: whether the files are those of the report, and whose signature it bears. */
-export async function verifyDeidentified(
-  context: CommandContext,
-  folder: string,
-  key: string | undefined,
-): Promise<void> {
-  const root = await realFolder(folder);
-  const text = await readFile(join(root, REPORT), "utf8").catch(() => {
-    throw unverified("there is no report.json");
-  });
-  const report = DeidentificationReport.parse(JSON.parse(text));
-  const written = new Map<string, string>();
-  for (const path of await filesBelow(root)) {
-    if (path === REPORT || path === REPORT_TEXT) continue;
-    written.set(
-      path,
-      createHash("sha256")
-        .update(await readFile(await fileIn(root, path)))
-        .digest("hex"),
-    );
-  }
-  if (outputDigest(written) !== report.statement.output) throw unverified("a file was altered, added or removed");
-  const wanted =
-    key ?? ((await isJoined(context.folder)) ? (await readKeys(context.folder)).identity.publicKey : undefined);
-  if (wanted !== undefined && !isSignedBy(report, wanted)) throw unverified("the signature isn't the site's");
-  const who = wanted === undefined ? "no key was given, so the signature was not checked" : `signed by ${wanted}`;
-  context.output.result({ folder: root, files: written.size, signedBy: wanted ?? null }, [
-    `The ${written.size} files are those of the report; ${who}.`,
+  output.result({ out, ...report }, [
+    ...reportLines(report),
+    "",
+    `Written to ${out}; ${REPORT} and ${REPORT_TEXT} are there too.`,
   ]);
 }
 
@@ -200,14 +165,5 @@ function nothingWritten(read: number): Failure {
     kind: "config",
     what: `Of ${read} files none could be written: none is a DICOM file with a usable image.`,
     remedy: "Name a folder of DICOM files; pictures in other formats have no attributes to remove.",
-  });
-}
-
-function unverified(why: string): Failure {
-  return new Failure({
-    code: "data/not-as-reported",
-    kind: "fault",
-    what: `The folder is not as its report says: ${why}.`,
-    remedy: "De-identify again, and compare the key with the site's own.",
   });
 }

@@ -56,7 +56,7 @@ Rules of DICOM files:
         const { verifyRecords } = await import("./recordsVerify.ts");
         return verifyRecords(context(options), folder, options.key);
       }
-      const { verifyDeidentified } = await import("./deidentify.ts");
+      const { verifyDeidentified } = await import("./deidentifyVerify.ts");
       await verifyDeidentified(context(options), folder, options.key);
     });
 }

@@ -9,8 +9,8 @@ import { deidentifiedRows, plansOf } from "../connector/deidentified.ts";
 import { readDatasetFile } from "../connector/open.ts";
 import { ColumnLook } from "../deidentification/columnLook.ts";
 import { hashPatientKey } from "../deidentification/patientKey.ts";
-import { outputDigest, signatureLine, signedBy, type TableReport } from "../deidentification/report.ts";
-import { columnReport, TableStatement, tableLines } from "../deidentification/tableReport.ts";
+import { outputDigest, reportLines, signedBy, type TableReport, textOfReport } from "../deidentification/report.ts";
+import { columnReport, TableStatement } from "../deidentification/tableReport.ts";
 import { type ColumnPlan, ColumnWork, TableRules } from "../deidentification/tableRules.ts";
 import type { CommandContext } from "./context.ts";
 import {
@@ -54,11 +54,11 @@ export async function deidentifyTable(
       const copied = await copyRecords(connector, work, { rules, owner, path: join(partial, RECORDS), stop });
       const made = reportOf(rules, work, copied, owner);
       await writeWhole(join(partial, REPORT), `${JSON.stringify(made, null, 2)}\n`);
-      await writeWhole(join(partial, REPORT_TEXT), `${linesOf(made).join("\n")}\n`);
+      await writeWhole(join(partial, REPORT_TEXT), textOfReport(made));
       return made;
     });
     output.result({ out, ...report }, [
-      ...linesOf(report),
+      ...reportLines(report),
       "",
       `Written to ${out}: ${RECORDS}, ${REPORT}, ${REPORT_TEXT}.`,
     ]);
@@ -80,10 +80,6 @@ function reportOf(rules: TableRules, work: readonly ColumnWork[], copied: Copied
     output: outputDigest(new Map([[RECORDS, digest]])),
   });
   return { statement, signed: signedBy(signer, statement) };
-}
-
-function linesOf({ statement, signed }: TableReport): readonly string[] {
-  return [...tableLines(statement), signatureLine(signed)];
 }
 
 /** Looks at all values of the columns that no rule lists: those that are no numbers or codes are removed too. */

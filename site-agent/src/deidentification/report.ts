@@ -9,7 +9,7 @@ import { z } from "zod";
 import { tagText } from "../dicom/dataset.ts";
 import type { AttributeDeed } from "./dicomDeidentify.ts";
 import { DicomRules, REFUSALS } from "./dicomRules.ts";
-import { TableStatement } from "./tableReport.ts";
+import { TableStatement, tableLines } from "./tableReport.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -119,14 +119,23 @@ function privateLine(attributes: ReportStatement["attributes"]): readonly string
   return count === 0 ? [] : [`private      removed   ${String(count).padStart(8)}  of ${ofVendors.length} tags`];
 }
 
-export function signatureLine(signed: z.infer<typeof Signed>): string {
+function signatureLine(signed: z.infer<typeof Signed>): string {
   return signed === null
     ? "Not signed: no site has its data folder here."
     : `Signed by the site's key ${signed.publicKey}`;
 }
 
-/** The report for people. */
-export function reportLines({ statement, signed }: DicomReport): readonly string[] {
+/** The report as a text file. */
+export function textOfReport(report: DeidentificationReport): string {
+  return `${reportLines(report).join("\n")}\n`;
+}
+
+/** The report for people: it follows from what is signed. */
+export function reportLines({ statement, signed }: DeidentificationReport): readonly string[] {
+  return "profile" in statement ? dicomLines(statement, signed) : [...tableLines(statement), signatureLine(signed)];
+}
+
+function dicomLines(statement: ReportStatement, signed: z.infer<typeof Signed>): readonly string[] {
   const { read, written, dropped, patients, rules, attributes, uidsReplaced } = statement;
   const reasons: Readonly<Record<string, string>> = REFUSALS;
   return [
