@@ -134,32 +134,35 @@ describe("[DEI2] only listed attributes stay, in their plain form", () => {
       expect(dataset.get(tag)).toEqual(given.get(tag));
   });
 
-  test("tables end with their last entry, and units are the standard's own", () => {
-    const words = (tag: number, vr: string, values: readonly number[], more = "") => {
-      const value = {
-        kind: "bytes",
-        bytes: Buffer.concat([Buffer.from(Uint16Array.from(values).buffer), bytes(more)]),
+  test.each(["US", "OW"])(
+    "tables end with their last entry, written as %s too, and units are the standard's own",
+    (vr) => {
+      const words = (tag: number, kind: string, values: readonly number[], more = "") => {
+        const value = {
+          kind: "bytes",
+          bytes: Buffer.concat([Buffer.from(Uint16Array.from(values).buffer), bytes(more)]),
+        };
+        return { tag, vr: kind, value: { kind: "bytes", bytes: value.bytes } } satisfies DicomElement;
       };
-      return { tag, vr, value: { kind: "bytes", bytes: value.bytes } } satisfies DicomElement;
-    };
-    const table = (descriptor: number, data: number) => [
-      words(descriptor, "US", [2, 0, 16]),
-      words(data, data === 0x00283006 ? "US" : "OW", [7, 9], "Doe^John"),
-    ];
-    const nested = [datasetOf(table(0x00283002, 0x00283006))];
-    const given = [
-      ...table(0x00281101, 0x00281201),
-      words(0x00281202, "OW", [], "no descriptor"),
-      { tag: 0x00283010, vr: "SQ", value: { kind: "items", items: nested } } satisfies DicomElement,
-    ];
-    const { dataset } = clean(greyImage(2, 2, given)).object;
-    const [window] = itemsOf(dataset, 0x00283010);
-    const cut = Buffer.from([7, 0, 9, 0]);
-    expect([bytesOf(dataset, 0x00281201), window && bytesOf(window, 0x00283006)]).toEqual([cut, cut]);
-    expect(dataset.has(0x00281202)).toBe(false);
-    const unit = (text: string) => clean(greyImage(2, 2, [textElement(0x00281054, "LO", text)])).object.dataset;
-    expect([unit("HU ").has(0x00281054), unit("DOE.JOHN-1955").has(0x00281054)]).toEqual([true, false]);
-  });
+      const table = (descriptor: number, data: number) => [
+        words(descriptor, "US", [2, 0, 16]),
+        words(data, data === 0x00283006 ? vr : "OW", [7, 9], "Doe^John"),
+      ];
+      const nested = [datasetOf(table(0x00283002, 0x00283006))];
+      const given = [
+        ...table(0x00281101, 0x00281201),
+        words(0x00281202, "OW", [], "no descriptor"),
+        { tag: 0x00283010, vr: "SQ", value: { kind: "items", items: nested } } satisfies DicomElement,
+      ];
+      const { dataset } = clean(greyImage(2, 2, given)).object;
+      const [window] = itemsOf(dataset, 0x00283010);
+      const cut = Buffer.from([7, 0, 9, 0]);
+      expect([bytesOf(dataset, 0x00281201), window && bytesOf(window, 0x00283006)]).toEqual([cut, cut]);
+      expect(dataset.has(0x00281202)).toBe(false);
+      const unit = (text: string) => clean(greyImage(2, 2, [textElement(0x00281054, "LO", text)])).object.dataset;
+      expect([unit("HU ").has(0x00281054), unit("DOE.JOHN-1955").has(0x00281054)]).toEqual([true, false]);
+    },
+  );
 
   test("bits that pixels don't use, and bytes behind them, are no hiding place", () => {
     const pixels = Buffer.from([0xff, 0xf0, 0x01, 0x80, ...bytes("Doe^John")]);

@@ -147,7 +147,7 @@ class Deidentifier {
       if (listed.vr !== "SQ") return this.remove(tag, listed.name);
       return { tag, vr: "SQ", value: { kind: "items", items: value.items.map((item) => this.dataset(item)) } };
     }
-    const isKind = vr === listed.vr || (isShort(vr) && isShort(listed.vr)) || (isBytes(vr) && isBytes(listed.vr));
+    const isKind = vr === listed.vr || (isShort(vr) && isShort(listed.vr)) || (isBytes(vr) && hasBytes(tag, listed.vr));
     if (!isKind || value.kind !== "bytes") return this.remove(tag, listed.name);
     if (isBinary(vr)) {
       const fits = value.bytes.length <= NUMBERS_BYTES_MAX || TABLES.has(tag);
@@ -249,6 +249,8 @@ function latin1(bytes: Uint8Array): string {
 
 const isShort = (vr: string): boolean => vr === "US" || vr === "SS";
 const isBytes = (vr: string): boolean => vr === "OB" || vr === "OW";
+/** LUT Data (0028,3006) is "US or OW" (PS3.6, 6), and most writers take the second. */
+const hasBytes = (tag: number, listed: string): boolean => isBytes(listed) || tag === 0x00283006;
 const isBinary = (vr: string): boolean => isShort(vr) || isBytes(vr) || ["AT", "FD", "FL", "SL", "UL"].includes(vr);
 
 /** The object's own patient identifier; `null` where it has none. */
