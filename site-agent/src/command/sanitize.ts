@@ -14,6 +14,7 @@ import { contentOf, requireUnchanged } from "../contract/content.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { orderLine, readOrder } from "../sanitizer/columnOrder.ts";
 import { csvChunks } from "../sanitizer/csvTable.ts";
+import type { ForeseenTable } from "../sanitizer/noisedTable.ts";
 import { npzChunks } from "../sanitizer/npzTable.ts";
 import { rulesOf } from "../sanitizer/unitFeatures.ts";
 import { DISCLOSURE_DOMAIN, SanitizeWords } from "../steward/statement.ts";
@@ -82,7 +83,7 @@ export async function sanitizeData(
   const plan = planOf(options, options.labels, counts);
   const surveyed = await survey(source, operatingSystemRandom);
   requireFitting(context, surveyed, options);
-  if (out !== null) requireFormat(out, plan.method, contract, surveyed.kept.inOrder().length);
+  if (out !== null) requireFormat(out, foreseen(plan, contract, surveyed));
   const statement = statementOf(plan.all, plan.labels.label, options.delta);
   const compared = comparison(options, plan.method);
   const energy =
@@ -225,6 +226,11 @@ function requireFitting({ output }: CommandContext, { report }: Survey, { input,
   if (!report.violated) return;
   for (const line of describeReport(report)) output.say(line);
   throw misfit(report, `consilium-site sanitize --in ${input} --schema ${schema} …`);
+}
+
+function foreseen({ method, labels }: Plan, contract: DataContract, { kept }: Survey): ForeseenTable {
+  const records = kept.inOrder();
+  return { contract, method, hasLabel: labels.label !== "dropped", count: records.length, records };
 }
 
 function wordsOf({ dataset, content }: DatasetRecord, plan: Plan, recordsPerPatient: number): SanitizeWords {

@@ -1,7 +1,5 @@
 import { Failure } from "@consilium/shared/failure/failure";
-import type { SanitizerMethod } from "@consilium/shared/sanitizer/method";
-import type { DataContract } from "@consilium/shared/study/contract";
-import { featureCount } from "@consilium/shared/study/features";
+import type { ForeseenTable } from "../sanitizer/noisedTable.ts";
 import { requireNpz } from "../sanitizer/npzTable.ts";
 
 /** An archive of arrays; any other file is CSV. */
@@ -10,19 +8,15 @@ export function isArchive(out: string): boolean {
 }
 
 /** Refuses a file that couldn't hold what is to be written, before anything is paid. */
-export function requireFormat(out: string, method: SanitizerMethod, contract: DataContract, records: number): void {
-  const isProjection = method.method === "projection";
+export function requireFormat(out: string, table: ForeseenTable): void {
   if (isArchive(out)) {
-    const [columns, numbers] = isProjection
-      ? [method.dimensions, method.dimensions]
-      : [contract.columns.length, featureCount(contract)];
-    requireNpz(columns, numbers, records);
+    requireNpz(table);
     return;
   }
   const other = /\.(parquet|npy|gz|zip|json|xlsx?)$/i.exec(out)?.[0];
   if (other !== undefined) throw unknownFormat(`A ${other} file is not written.`);
-  const array = contract.columns.find(({ type }) => type === "array");
-  if (array === undefined || isProjection) return;
+  const array = table.contract.columns.find(({ type }) => type === "array");
+  if (array === undefined || table.method.method === "projection") return;
   throw unknownFormat(`Column '${array.name}' holds arrays, and a cell of a CSV file holds none.`);
 }
 

@@ -8,7 +8,8 @@ import { type Connector, placesOf, unreadableData } from "./connector.ts";
 import { type NpyHeader, numberReader, parseNpyHeader, readNames } from "./npy.ts";
 import { type ArrayBytes, arraysIn, pieces, startOf } from "./numpyArrays.ts";
 
-const COLUMN_BYTES_MAX = 256 * 2 ** 20;
+/** Of a column, which is held while it is read. */
+export const COLUMN_BYTES_MAX = 256 * 2 ** 20;
 /** Numbers of arrays handed on at once, or one record's. */
 const CHUNK_NUMBERS = 2 ** 18;
 

@@ -23,6 +23,11 @@ export interface NoisedTable {
   readonly records: Iterable<NoisedRecord>;
 }
 
+/** What a table will be like, before anything is noised: of its records the keys alone. */
+export type ForeseenTable = Omit<NoisedTable, "records"> & {
+  readonly records: Iterable<Pick<NoisedRecord, "key">>;
+};
+
 /** One column of the file: the contract's with its place among the noised numbers, or a projection's own number. */
 export type NoisedColumn =
   | { readonly name: string; readonly slot: FeatureSlot }

@@ -104,11 +104,38 @@ describe("[SAN19] noised records as an archive of arrays, and back through the c
     }
   });
 
-  test("what no archive holds is refused before", () => {
-    expect(() => requireNpz(1000, 1000, 1000)).not.toThrow();
-    expect(() => requireNpz(1001, 1001, 1)).toThrow(expect.objectContaining({ code: "sanitizer/archive-too-large" }));
-    expect(() => requireNpz(1, 150_528, 7200)).toThrow(
-      expect.objectContaining({ code: "sanitizer/archive-too-large" }),
+  const foreseen = (columns: readonly object[], count: number, key: string | null = null) => {
+    const label = { name: "sick", values: ["no", "yes"] };
+    const of = DataContract.parse({ columns, label, ...(key === null ? {} : { patient: "who" }) });
+    return { contract: of, method, hasLabel: true, count, records: [{ key }] };
+  };
+  const numbers = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ name: `n${i}`, type: "number", min: 0, max: 1 }));
+  const film = { name: "film", type: "array", shape: [224, 224, 3], min: 0, max: 255 };
+  const said = (values: readonly string[]) =>
+    Array.from({ length: 40 }, (_, i) => ({ name: `said${i}`, type: "category", values }));
+  const HALF = 2 ** 20;
+
+  test.each([
+    ["1,001 columns", numbers(1001), 1, null, "these are 1001"],
+    ["pictures of more than 4 GiB", [film], 7200, null, "4 GiB at most"],
+    [
+      "texts of more, whose noised places are none",
+      said(["no", "a long answer ".repeat(2)]),
+      HALF,
+      null,
+      "4 GiB at most",
+    ],
+    ["keys of more than a reader holds", numbers(1), 2 * HALF, "k".repeat(36), "'who' takes 301990016"],
+  ])("%s: refused before anything is paid", (_, columns, count, key, text) => {
+    expect(() => requireNpz(foreseen(columns, count, key))).toThrow(
+      expect.objectContaining({ code: "sanitizer/archive-too-large", message: expect.stringContaining(text) }),
     );
+  });
+
+  test("less than that is not refused", () => {
+    expect(() => requireNpz(foreseen(numbers(1000), 1000))).not.toThrow();
+    expect(() => requireNpz(foreseen([film], 7000))).not.toThrow();
+    expect(() => requireNpz(foreseen(said(["no", "yes"]), HALF, "k".repeat(36)))).not.toThrow();
   });
 });

@@ -1,6 +1,8 @@
 import { crc32 } from "node:zlib";
 import { assert, Failure } from "@consilium/shared/failure/failure";
+import { COLUMN_BYTES_MAX } from "../connector/arrayTable.ts";
 import {
+  type ForeseenTable,
   isMissing,
   largestPlace,
   type NoisedColumn,
@@ -16,6 +18,8 @@ const CHUNK_BYTES = 16 * 2 ** 20;
 /** A zip archive's figures have 32 bits. */
 const ARCHIVE_BYTES_MAX = 2 ** 32 - 2;
 const COLUMNS_MAX = 1000;
+/** More than what stands around an array: its name twice, of 200 characters at most, and the records of its place. */
+const MEMBER_EXTRA_BYTES = 2048;
 const FLOAT_BYTES = 4;
 /** UTF-32, as NumPy keeps texts. */
 const POINT_BYTES = 4;
@@ -23,6 +27,8 @@ const POINT_BYTES = 4;
 /** One array of the archive, its records along the first side. */
 interface Member {
   readonly name: string;
+  /** A column, which readers hold; others are streamed. */
+  readonly isPlain: boolean;
   /** Magic, version and header of the array. */
   readonly start: Uint8Array;
   readonly recordBytes: number;
@@ -52,7 +58,7 @@ export function* npzChunks(table: NoisedTable): Generator<Uint8Array> {
         sum = crc32(piece, sum);
         yield piece;
       }
-      const bytes = member.start.length + member.recordBytes * table.count;
+      const bytes = arrayBytes(member, table.count);
       yield descriptor(sum, bytes);
       entries.push(directoryEntry(`${member.name}.npy`, { sum, bytes, offset }));
       offset += local.length + bytes + DESCRIPTOR_BYTES;
@@ -63,19 +69,28 @@ export function* npzChunks(table: NoisedTable): Generator<Uint8Array> {
   yield endRecord(entries.length, directory.length, offset);
 }
 
-/** Before anything is paid: whether such an archive can be written. */
-export function requireNpz(columns: number, recordNumbers: number, records: number): void {
-  const bytes = records * recordNumbers * FLOAT_BYTES;
-  if (columns <= COLUMNS_MAX && bytes < ARCHIVE_BYTES_MAX * 0.99) return;
-  throw new Failure({
+/** Before anything is paid: whether such an archive can be written, and read again. */
+export function requireNpz(table: ForeseenTable): void {
+  const columns = noisedColumns(table).length;
+  if (columns > COLUMNS_MAX) throw tooLarge(`${COLUMNS_MAX} columns at most; these are ${columns}`);
+  const members = membersOf(table);
+  const wide = members.find((member) => member.isPlain && arrayBytes(member, table.count) > COLUMN_BYTES_MAX);
+  if (wide !== undefined)
+    throw tooLarge(`plain columns of ${COLUMN_BYTES_MAX} bytes; '${wide.name}' takes ${arrayBytes(wide, table.count)}`);
+  const bytes = members.reduce((sum, member) => sum + arrayBytes(member, table.count) + MEMBER_EXTRA_BYTES, 0);
+  if (bytes > ARCHIVE_BYTES_MAX) throw tooLarge(`4 GiB at most; these are ${bytes} bytes`);
+}
+
+function tooLarge(holds: string): Failure {
+  return new Failure({
     code: "sanitizer/archive-too-large",
     kind: "usage",
-    what: `An .npz archive holds ${COLUMNS_MAX} columns and 4 GiB at most; these are ${columns} and ${bytes} bytes.`,
+    what: `An .npz archive holds ${holds}.`,
     remedy: "Write a .csv file where all columns are plain, else split the data set, or use smaller pictures.",
   });
 }
 
-function membersOf(table: NoisedTable): readonly Member[] {
+function membersOf(table: ForeseenTable): readonly Member[] {
   const { contract, hasLabel, count, records } = table;
   const { patient, split, label } = contract;
   const texts = (name: string, values: readonly string[], of: (record: NoisedRecord) => string): Member =>
@@ -117,6 +132,7 @@ function numberMember(
   const width = shape.slice(1).reduce((product, side) => product * side, 1);
   return {
     name,
+    isPlain: shape.length === 1,
     start: npyStart("<f4", shape),
     recordBytes: FLOAT_BYTES * width,
     write: ({ features }, view, from) => {
@@ -135,6 +151,7 @@ function textMember(
   const points = values.reduce((most, value) => Math.max(most, [...value].length), 1);
   return {
     name,
+    isPlain: true,
     start: npyStart(`<U${points}`, [count]),
     recordBytes: POINT_BYTES * points,
     write: (record, view, from) => {
@@ -161,6 +178,10 @@ function groupsOf(members: readonly Member[], count: number): readonly (readonly
     }
   }
   return groups;
+}
+
+function arrayBytes(member: Member, count: number): number {
+  return member.start.length + bodyBytes(member, count);
 }
 
 function bodyBytes(member: Member | undefined, count: number): number {
