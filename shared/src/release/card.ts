@@ -84,7 +84,7 @@ function promiseLine(privacy: PrivacyStatement): string {
   if (sanitized.epsilon === null)
     return "- **No figure bounds what it tells of a patient**, as sites' stewards signed: see [PRIVACY.md](PRIVACY.md).";
   return sentence(
-    `- (ε, δ) = (${epsilonText(sanitized.epsilon)}, ${delta}) for ${aboutWhom(sanitized)}`,
+    `- (ε, δ) = (${epsilonText(sanitized.epsilon)}, ${delta}) for ${aboutWhom(sanitized).replace(/,?$/, ",")}`,
     "what made the sanitized records included,",
     "under replacing one patient's records by nothing: see [PRIVACY.md](PRIVACY.md).",
   );

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { appendFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,7 @@ import { DatasetId, SiteName } from "@consilium/shared/units/identity";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSite } from "../control/site.ts";
-import { setCap } from "./budget.ts";
+import { freeze, setCap } from "./budget.ts";
 import type { CommandContext } from "./context.ts";
 import { register } from "./datasets.ts";
 import { joinedSite } from "./joinedSite.test-support.ts";
@@ -103,6 +104,29 @@ describe("[SAN17] sanitized records leave without keys, by the steward's signatu
     await expect(release("noised.csv", "given")).rejects.toEqual(failing("file/unwritable", "is there already"));
     await expect(release("keyed.csv", "raw")).rejects.toEqual(failing("sanitizer/not-paid-for"));
     expect(await readdir(root)).not.toContain("raw");
+  });
+
+  test("a file that is changed once its digest was taken is not handed out, and no entry says so", async () => {
+    const before = await readFile(at("noised.csv"), "utf8");
+    const entries = await ledgerBodies();
+    const say = (line: string): void => {
+      if (line.startsWith("Patients' keys")) writeFileSync(at("noised.csv"), before.replace(/\n[^\n]*\n$/, "\n"));
+    };
+    const meddled = releaseRecords({ ...context, output: { ...context.output, say } }, at("noised.csv"), {
+      ...{ dataset: "keyed", out: at("meddled"), reason: "for nobody", steward: signing("right"), second: null },
+    });
+    await expect(meddled).rejects.toEqual(failing("sanitizer/not-paid-for", "changed while it was read"));
+    await writeFile(at("noised.csv"), before);
+    expect((await readdir(root)).filter((name) => name.includes("meddled"))).toEqual([]);
+    expect(await ledgerBodies()).toEqual(entries);
+  });
+
+  test("nothing of a frozen data set is handed out until a steward ends that", async () => {
+    const reason = "somebody asks";
+    await freeze(context, "keyed", { off: false, reason, steward: signing("right") });
+    await expect(release("noised.csv", "frozen")).rejects.toEqual(failing("data/frozen"));
+    await freeze(context, "keyed", { off: true, reason, steward: signing("right") });
+    expect((await readdir(root)).filter((name) => name.includes("frozen"))).toEqual([]);
   });
 
   test("labels that left as they were take two stewards, at the ledger too", async () => {

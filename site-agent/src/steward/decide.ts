@@ -105,7 +105,7 @@ function effectOf(
       return sanitizeEffect(decision, requireDataset(records, decision.dataset), { site, stewards }, { by, statement });
     }
     case "release-records":
-      return recordsEffect(decision, options, { by, statement });
+      return recordsEffect(decision, requireDataset(records, decision.words.dataset), options, { by, statement });
     case "counter-offer":
       return counterOffer(options, decision);
     case "freeze": {

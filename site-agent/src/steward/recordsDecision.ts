@@ -3,7 +3,9 @@ import type { StewardName } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import type { DatasetRecord } from "../storage/records.ts";
 import type { Effect } from "./effect.ts";
+import { requireThawed } from "./sanitizeDecision.ts";
 import { type KnownSteward, RECORDS_DOMAIN, type StewardAction } from "./statement.ts";
 
 type Release = Extract<StewardAction, { action: "release-records" }>;
@@ -21,10 +23,12 @@ interface Site {
  */
 export function recordsEffect(
   { words, signature, second }: Release,
+  record: DatasetRecord,
   { site, records, ledger }: Site,
   { by, statement }: { readonly by: StewardName; readonly statement: Digest },
 ): Effect {
   const { dataset, charge, file, reason } = words;
+  requireThawed(record);
   const isSigned = (name: StewardName | undefined, signed: Release["signature"] | undefined): boolean => {
     const steward = records.stewards().find((one) => one.name === name);
     return (

@@ -23,7 +23,7 @@ export function sanitizeEffect(
 ): Effect {
   const { second, action: _, ...words } = decision;
   const { charge, dataset, content, events, disclosed } = words;
-  if (record.frozen) throw frozen(dataset);
+  requireThawed(record);
   if (record.content !== content) throw changed(dataset);
   requireOwnEvents(words);
   if (disclosed.length > 0) requireSecond(words, second, by, stewards);
@@ -82,8 +82,10 @@ function requireSecond(
   });
 }
 
-function frozen(dataset: string): Failure {
-  return new Failure({
+/** Nothing is made of a frozen data set, and nothing that was made of it leaves. */
+export function requireThawed({ dataset, frozen }: Pick<DatasetRecord, "dataset" | "frozen">): void {
+  if (!frozen) return;
+  throw new Failure({
     code: "data/frozen",
     kind: "refused",
     what: `Data set ${dataset} is frozen: it takes part in nothing.`,
