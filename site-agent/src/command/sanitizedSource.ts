@@ -78,8 +78,8 @@ export async function sanitizedPatients(
 }
 
 /**
- * Once it was read: a file that was changed, or replaced, meanwhile is refused. It stays the site's own word: whoever may
- * write to its folder could put another there and the first one back in between.
+ * Once it was read: a file that was changed, or replaced, meanwhile is refused. It stays the site's own word: whoever
+ * may write to its folder could put another there and the first one back in between.
  */
 export async function requireUntouched({ path, manifest }: PaidFile): Promise<void> {
   const { digest } = await contentOf(path);
