@@ -65,9 +65,15 @@ export function releaseGate(document: StudyDocument, audit: AuditReport, privacy
     gates: document.audit.gates,
     minSites: document.training.minSites,
     provenEpsilon: privacy.guarantee.epsilon,
-    trainingEpsilon: Math.max(0, ...privacy.sites.map((site) => site.trainingEpsilon)),
+    trainingEpsilon: provenOfTraining(privacy),
     epsilonCap: document.privacy.epsilon,
   });
+}
+
+/** Of the site that paid most; where a metric could end training early, no less than what is guaranteed then. */
+function provenOfTraining({ sites, guarantee: { basis, epsilon } }: PrivacyStatement): number {
+  const couldStop = basis === "signed-maximum" || basis === "filter";
+  return Math.max(couldStop ? epsilon : 0, ...sites.map(({ trainingEpsilon }) => trainingEpsilon));
 }
 
 /**

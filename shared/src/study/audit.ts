@@ -25,6 +25,17 @@ export const CanaryRule = z
   .refine(({ count, guesses }) => guesses <= count, { message: "must be ≤ count", path: ["guesses"] });
 export type CanaryRule = z.infer<typeof CanaryRule>;
 
+/** Numbers that a site's canaries may hold: 400 MB of them are read and kept beside its patients. */
+const CANARY_NUMBERS_MAX = 100_000_000;
+
+/** Why a study can't have these canaries; null where it can. */
+export function canaryFault(count: number, features: number, isOnSanitized: boolean): string | null {
+  if (isOnSanitized) return "can't be had with mechanism sanitized: no made-up record passes the sanitizer";
+  if (count * features <= CANARY_NUMBERS_MAX) return null;
+  const most = Math.floor(CANARY_NUMBERS_MAX / features);
+  return `may hold ${CANARY_NUMBERS_MAX} numbers at each site: with ${features} features at most ${most} canaries (got ${count})`;
+}
+
 /** The audit that a study plans: what every site scores, how it is noised, and what a release must pass. */
 export const Audit = z.strictObject({
   attacks: z.array(AttackName).min(1).describe("Membership attacks that every site scores before release."),

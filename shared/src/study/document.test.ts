@@ -28,4 +28,26 @@ describe("[STU34] a document promises only what this version does", () => {
     expect(faultsOf({ earlyStop: { ...earlyStop, metric: "accuracy" } })).toEqual(["training.earlyStop.metric"]);
     expect(faultsOf({ localSteps: 3, local }, "distributed")).toEqual(["privacy.trust", "training.localSteps"]);
   });
+
+  test("[CAN2] canaries fit a site's memory, and train on records that pass no sanitizer", () => {
+    const faultsOf = (count: number, guesses: number, columns: object[] = document.data.columns, mechanism = {}) => {
+      const audit = { ...document.audit, canaries: { count, guesses } };
+      const privacy = { ...document.privacy, ...mechanism };
+      const changed = { ...document, audit, privacy, data: { ...document.data, columns } };
+      return (StudyDocument.safeParse(changed).error?.issues ?? []).map(({ message }) => message);
+    };
+    const film = { name: "film", type: "array", shape: [224, 224, 1], min: 0, max: 255, missing: "refuse" };
+    expect(faultsOf(100, 100)).toEqual([]);
+    expect(faultsOf(1990, 10, [film])).toEqual([]);
+    expect(faultsOf(2000, 10, [film])).toEqual([
+      "may hold 100000000 numbers at each site: with 50176 features at most 1992 canaries (got 2000)",
+    ]);
+    expect(faultsOf(10, 11)).toEqual(["must be ≤ count"]);
+    const onSanitized = {
+      mechanism: "sanitized",
+      noiseMultiplier: undefined,
+      sanitized: { promise: "record", epsilon: 4, labels: "randomised" },
+    };
+    expect(faultsOf(100, 100, undefined, onSanitized).join()).toContain("no made-up record passes the sanitizer");
+  });
 });

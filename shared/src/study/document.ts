@@ -6,7 +6,7 @@ import { NormalisationRule, normalisationFaults } from "../normalisation/rule.ts
 import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, PositiveEpsilon, SamplingRate } from "../units/privacy.ts";
-import { Audit } from "./audit.ts";
+import { Audit, canaryFault } from "./audit.ts";
 import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
@@ -195,8 +195,10 @@ export const StudyDocument = z
         refuse(["normalisation", ...path], message);
     if (study.normalisation !== undefined && study.privacy.mechanism === "sanitized")
       refuse(["normalisation"], "can't be had with mechanism sanitized: its steps read no original record; remove it");
-    if (study.audit.canaries !== undefined && study.privacy.mechanism === "sanitized")
-      refuse(["audit", "canaries"], "can't be had with mechanism sanitized: no made-up record passes the sanitizer");
+    const { canaries } = study.audit;
+    const isOnSanitized = study.privacy.mechanism === "sanitized";
+    const fault = canaries && canaryFault(canaries.count, featureCount(study.data), isOnSanitized);
+    if (typeof fault === "string") refuse(["audit", "canaries"], fault);
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)
