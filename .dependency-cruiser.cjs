@@ -31,6 +31,7 @@ const SHARED = [
     "optimizer",
     "sanitizer",
   ],
+  ["modelFormat"],
   ["release", "plan"],
 ];
 

@@ -1,10 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startBackend } from "@consilium/engine/backend";
 import { AuditReport } from "@consilium/shared/audit/report";
-import { SignedManifest } from "@consilium/shared/release/manifest";
+import { RELEASE_PATHS, SignedManifest } from "@consilium/shared/release/manifest";
+import { StudyDocument } from "@consilium/shared/study/document";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Consortium } from "../start/consortium.mjs";
+import { answersOfOnnx, answersOfTfjs } from "../support/otherRuntimes.ts";
+import { rawFeatures } from "../support/rawFeatures.ts";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian"];
@@ -65,6 +69,21 @@ describe("[NOR4] normalised columns, with real processes", () => {
       ...["predict", "--release", release, ...key, "--in", input, "--out", out],
     ]);
     expect(predicted).toMatchObject({ code: 0 });
-    expect(readFileSync(out, "utf8").split("\n").length).toBeGreaterThan(200);
+    const [header = "", ...rows] = readFileSync(out, "utf8").trim().split("\n");
+    expect(rows.length).toBeGreaterThan(200);
+    const columns = header.split(",").flatMap((name, i) => (name.startsWith("p_") ? [i] : []));
+    const expected = rows.flatMap((row) => columns.map((i) => Number(row.split(",")[i])));
+    const { data } = StudyDocument.parse(read("study.json"));
+    const raw = rawFeatures(data, readFileSync(input, "utf8"));
+    const width = raw.length / rows.length;
+    await startBackend("wasm");
+    const bytes = (path: string) => new Uint8Array(readFileSync(join(release, path)));
+    const onnx = await answersOfOnnx(bytes(RELEASE_PATHS.onnx), raw, width);
+    const { tfjs, tfjsWeights } = RELEASE_PATHS;
+    const graph = await answersOfTfjs(bytes(tfjs), bytes(tfjsWeights), raw, width);
+    for (const answered of [onnx, graph]) {
+      const apart = expected.map((value, i) => Math.abs(value - (answered[i] ?? Number.NaN)));
+      expect(Math.max(...apart)).toBeLessThan(1e-5);
+    }
   });
 });

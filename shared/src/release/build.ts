@@ -16,10 +16,12 @@ import type { Approval } from "../study/approval.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { StopReason } from "../study/earlyStop.ts";
+import { modelSpecOfStudy } from "../study/network.ts";
 import { COORDINATOR, type SiteName, type StudyName } from "../units/identity.ts";
 import { auditPage } from "./auditPage.ts";
 import { auditText } from "./auditText.ts";
 import { modelCard } from "./card.ts";
+import { formatFiles } from "./formats.ts";
 import { ledgerBytes } from "./ledgerLines.ts";
 import {
   jsonBytes,
@@ -90,6 +92,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
   const text = (content: string) => new TextEncoder().encode(content);
   const files = new Map<string, Uint8Array>([
     [RELEASE_PATHS.model, modelFile(document, inputs, inputs.normalisation?.scales)],
+    ...formatFiles(document, { ...inputs, spec: modelSpecOfStudy(document), scales: inputs.normalisation?.scales }),
     [RELEASE_PATHS.study, jsonBytes(document)],
     [RELEASE_PATHS.privacy, jsonBytes(privacy)],
     [RELEASE_PATHS.privacyText, text(privacyText(privacy))],

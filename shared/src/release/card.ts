@@ -63,6 +63,7 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop, no
     ),
     ...scaleLines(document, normalisation),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
+    ...FORMAT_LINES,
     ...startLines(document),
     `- Predict with \`consilium-site predict --release PATH --in FILE --out FILE\`, which verifies first.`,
     "",
@@ -72,6 +73,20 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop, no
     "- It holds for patients like those of the sites that trained it; hold it against your own before use.",
   );
 }
+
+/** What the other formats take and give. */
+const FORMAT_LINES = [
+  sentence(
+    "- The same parameters for other runtimes: [model/model.onnx](model/model.onnx) (operator set 13) and",
+    "[model/tfjs/model.json](model/tfjs/model.json) (a TF.js graph model).",
+    "Both take `features`, [records, inputs] in float32, and give `probabilities`, [records, classes].",
+  ),
+  sentence(
+    "  Inputs stand in the order of the study's columns, in their own units: numbers and arrays as they are, for clipping",
+    "and scaling are inside; 1 at a category's value and 0 at its others; a missing value as its fill.",
+    "Each file's metadata (`input`, `output`) name every place.",
+  ),
+];
 
 function promiseLine(privacy: PrivacyStatement): string {
   const { sanitized, guarantee, delta } = privacy;

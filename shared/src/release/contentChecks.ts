@@ -20,6 +20,7 @@ import { auditPage } from "./auditPage.ts";
 import { auditText } from "./auditText.ts";
 import { releaseGate } from "./build.ts";
 import { modelCard } from "./card.ts";
+import { formatsHold } from "./formats.ts";
 import { headHolds } from "./ledgerLines.ts";
 import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest } from "./manifest.ts";
 import { readModelFile } from "./model.ts";
@@ -109,6 +110,11 @@ export const CONTENT_CHECKS: readonly {
     explanation:
       "The model is the study's network with the parameters that were audited, and the frozen ones that every site signed.",
     holds: modelHolds,
+  },
+  {
+    name: "formats",
+    explanation: "ONNX and TF.js files, written again from the safetensors file, are those of the release to the bit.",
+    holds: ({ document, read }) => formatsHold(document, readModelFile(document, read(RELEASE_PATHS.model)), read),
   },
   {
     name: "audit",

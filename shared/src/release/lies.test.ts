@@ -204,9 +204,20 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     expect(failed(resign(new Map(release), () => ({ approvals: [second] })))).toContain("approvals");
   });
 
+  test.each([RELEASE_PATHS.onnx, RELEASE_PATHS.tfjs, RELEASE_PATHS.tfjsWeights])(
+    "[REL9] %s with one altered bit, anywhere",
+    (path) => {
+      const { length } = release.get(path) ?? new Uint8Array();
+      for (let position = 0; position < length; position += Math.ceil(length / 20)) {
+        const flip = (bytes: Uint8Array) => bytes.with(position, (bytes[position] ?? 0) ^ 1);
+        expect(failed(forge({}, path, flip))).toEqual(["formats"]);
+      }
+    },
+  );
+
   test("another model, a roster that isn't signed, a gate that didn't pass", () => {
     const flip = (bytes: Uint8Array) => bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1);
-    expect(failed(forge({}, RELEASE_PATHS.model, flip))).toEqual(["model"]);
+    expect(failed(forge({}, RELEASE_PATHS.model, flip))).toEqual(["model", "formats"]);
     const unsigned = { ...roster, signature: lead.sign("another roster") };
     expect(failed(forge({ roster: unsigned }))).toEqual(["roster"]);
     const refused = resign(new Map(release), ({ gate }) => ({ gate: { ...gate, passed: false } }));

@@ -3,6 +3,7 @@ import { Figure, GateResult, Verdict } from "../audit/report.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { LedgerHead } from "../ledger/entry.ts";
 import { Evaluation } from "../metric/evaluation.ts";
+import { TFJS_WEIGHTS } from "../modelFormat/tfjs.ts";
 import { Normalisation } from "../normalisation/columnScales.ts";
 import { SignedRoster } from "../protocol/roster.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
@@ -14,6 +15,9 @@ import { COORDINATOR, Digest, PartyName, PublicKey, Signature, StudyName } from 
 export const RELEASE_PATHS = {
   manifest: "manifest.json",
   model: "model/model.safetensors",
+  onnx: "model/model.onnx",
+  tfjs: "model/tfjs/model.json",
+  tfjsWeights: `model/tfjs/${TFJS_WEIGHTS}`,
   study: "study.json",
   privacy: "privacy.json",
   privacyText: "PRIVACY.md",
