@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { ReleaseList, type ReleaseView } from "../http/views.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
+import { registerReleasePack } from "./releasePack.ts";
 
 export function registerRelease(program: Command): void {
   const release = program.command("release").description("models that left the consortium");
@@ -26,6 +27,7 @@ export function registerRelease(program: Command): void {
       if (options.json !== true) hint(`next: consilium verify ${path} --key ${options.data}/consortium.pub`);
     },
   );
+  registerReleasePack(release);
 }
 
 function rowOf({ study, releasedAt, path }: ReleaseView): string[] {

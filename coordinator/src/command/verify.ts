@@ -1,39 +1,27 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { readFileSync } from "node:fs";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import { type Verification, verifyRelease } from "@consilium/shared/release/verify";
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Command } from "commander";
+import { releaseFiles } from "../release/releaseFiles.ts";
 import { print } from "./output.ts";
-
-/** A release has nine files; whoever adds thousands wants something else. */
-const FILES_MAX = 1000;
 
 export function registerVerify(program: Command): void {
   program
     .command("verify")
     .description("check a release offline, with the consortium's public key alone")
-    .argument("<path>", "the release's folder")
+    .argument("<path>", "the release's folder, or its .tar")
     .requiredOption("--key <key>", "the public key, or a file that holds it")
     .option("--json", "print the result as JSON")
     .action((path: string, options: { key: string; json?: boolean }) => {
-      const verification = verifyFolder(path, publicKeyOf(options.key));
+      const verification = verifyFiles(path, publicKeyOf(options.key));
       print(options.json, verification, textOf(verification));
       if (!verification.verified) process.exitCode = exitCodeOf(verification);
     });
 }
 
-export function verifyFolder(path: string, key: PublicKey): Verification {
-  if (!isFolder(path)) {
-    throw new Failure({
-      code: "verify/no-folder",
-      kind: "usage",
-      what: `${path} is no folder.`,
-      remedy: "Name a release's folder: the one with manifest.json in it.",
-    });
-  }
-  const listing = filesIn(path);
-  const read = (file: string): Uint8Array | null => (listing.includes(file) ? readFileSync(join(path, file)) : null);
+function verifyFiles(path: string, key: PublicKey): Verification {
+  const { read, listing } = releaseFiles(path);
   return verifyRelease(read, listing, key);
 }
 
@@ -77,16 +65,4 @@ function readText(path: string): string | null {
   } catch {
     return null; // The caller says what a key must be.
   }
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-/** Everything below a folder, with forward slashes; links and devices count as files, so that they are refused. */
-function filesIn(folder: string): string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => !entry.isDirectory());
-  if (files.length > FILES_MAX) throw new RangeError(`verify: more than ${FILES_MAX} files`);
-  return files.map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"));
 }
