@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { HOUR_MS } from "@consilium/certs/authority";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { noticeFields } from "@consilium/shared/ledger/notice";
@@ -26,6 +27,7 @@ import { StudyCosts } from "./http/studyCosts.ts";
 import { WeightsRoom } from "./http/weights.ts";
 import { ledgerBook } from "./ledger/ledgerBook.ts";
 import { Restores } from "./ledger/restores.ts";
+import { installedSbom } from "./release/installedPackages.ts";
 import { handlersOf, type Parties } from "./socket/handlers.ts";
 import { type AgentServer, openAgentServer } from "./socket/server.ts";
 import type { AgentHandlers } from "./socket/serverOptions.ts";
@@ -108,6 +110,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     gatherMs: config.gatherMs,
     releasesFolder: paths.releases,
     softwareVersion: SOFTWARE_VERSION,
+    sbom: installedSbom(fileURLToPath(new URL("..", import.meta.url)), SOFTWARE_VERSION),
   };
   const studies = new Studies(world);
   const restores = new Restores({

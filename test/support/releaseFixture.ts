@@ -10,6 +10,7 @@ import { parameterCount } from "@consilium/shared/model/spec";
 import { LEDGER_HEAD_DOMAIN, type RoundPurpose } from "@consilium/shared/protocol/messages";
 import { signRoster } from "@consilium/shared/protocol/roster";
 import { type ReleaseInputs, studyAudit } from "@consilium/shared/release/build";
+import { sbomOf } from "@consilium/shared/release/sbom";
 import { type Verification, verifyRelease } from "@consilium/shared/release/verify";
 import { type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, Approval } from "@consilium/shared/study/approval";
@@ -176,6 +177,7 @@ export const inputs: ReleaseInputs = {
   audit,
   createdAt: "2026-01-02T00:00:00Z",
   softwareVersion: "0.1.0",
+  sbom: sbomOf({ name: "coordinator", version: "0.1.0", license: "Apache-2.0", isOwn: true, runsWith: [] }, []),
 };
 
 export function verify(files: ReadonlyMap<string, Uint8Array>, key = lead.publicKey): Verification {

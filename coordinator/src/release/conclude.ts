@@ -74,6 +74,7 @@ async function writeRelease(
       stop: stopOf(world.sql, document) ?? undefined,
       createdAt: world.clock.now().toISOString(),
       softwareVersion: world.softwareVersion,
+      sbom: world.sbom,
     },
     world.signer,
   );

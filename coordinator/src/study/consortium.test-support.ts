@@ -1,4 +1,5 @@
 /** A consortium for tests: real database, ledger, files and signatures; sites that answer through a link in memory. */
+
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import {
   type SiteMessage,
 } from "@consilium/shared/protocol/messages";
 import { EMPTY_ROSTER, signRoster, withSite } from "@consilium/shared/protocol/roster";
+import { sbomOf } from "@consilium/shared/release/sbom";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { SiteName } from "@consilium/shared/units/identity";
@@ -135,6 +137,7 @@ export class Consortium {
       gatherMs: 50,
       releasesFolder: join(folder, "releases"),
       softwareVersion: "0.0.0-test",
+      sbom: sbomOf({ name: "test", version: "0.0.0-test", license: undefined, isOwn: true, runsWith: [] }, []),
     };
     this.studies = new Studies(this.world);
   }

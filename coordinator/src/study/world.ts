@@ -3,6 +3,7 @@ import type { LedgerBody, LedgerEntry, LedgerHead } from "@consilium/shared/ledg
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import type { CoordinatorMessage, ReplyBody, ShownLedgers, SignedHead } from "@consilium/shared/protocol/messages";
 import type { SignedRoster } from "@consilium/shared/protocol/roster";
+import type { Sbom } from "@consilium/shared/release/sbom";
 import type { Signer } from "@consilium/shared/signing/ed25519";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -81,4 +82,6 @@ export interface StudyWorld {
   readonly gatherMs: number;
   readonly releasesFolder: string;
   readonly softwareVersion: string;
+  /** What this program runs with, as releases tell it. */
+  readonly sbom: Sbom;
 }

@@ -32,6 +32,7 @@ import {
   signManifest,
 } from "./manifest.ts";
 import { modelFile } from "./model.ts";
+import type { Sbom } from "./sbom.ts";
 import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { privacyText } from "./texts.ts";
 
@@ -58,6 +59,8 @@ export interface ReleaseInputs {
   readonly normalisation?: Normalisation | undefined;
   readonly createdAt: string;
   readonly softwareVersion: string;
+  /** What the coordinator that builds it runs with. */
+  readonly sbom: Sbom;
 }
 
 /** What the gate says of a model, from its report and privacy statement: the same before release and in `verify`. */
@@ -100,6 +103,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.auditText, text(auditText(audit, verdict))],
     [RELEASE_PATHS.auditPage, text(auditPage(audit, verdict, privacy))],
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
+    [RELEASE_PATHS.sbom, jsonBytes(inputs.sbom)],
     [RELEASE_PATHS.card, text(modelCard({ ...inputs, privacy, gate: verdict }))],
   ]);
   const head = headOf(state);

@@ -22,10 +22,11 @@ import { releaseGate } from "./build.ts";
 import { modelCard } from "./card.ts";
 import { formatsHold } from "./formats.ts";
 import { headHolds } from "./ledgerLines.ts";
-import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest } from "./manifest.ts";
+import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest, readJson } from "./manifest.ts";
 import { readModelFile } from "./model.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
 import { normalisationHolds } from "./normalisationCheck.ts";
+import { Sbom } from "./sbom.ts";
 import { committedCharges, openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { privacyText } from "./texts.ts";
 
@@ -115,6 +116,12 @@ export const CONTENT_CHECKS: readonly {
     name: "formats",
     explanation: "ONNX and TF.js files, written again from the safetensors file, are those of the release to the bit.",
     holds: ({ document, read }) => formatsHold(document, readModelFile(document, read(RELEASE_PATHS.model)), read),
+  },
+  {
+    name: "software",
+    explanation: "The bill of materials is complete in itself and of the software version that the manifest names.",
+    holds: ({ manifest, read }) =>
+      readJson(read(RELEASE_PATHS.sbom), Sbom)?.metadata.component.version === manifest.softwareVersion,
   },
   {
     name: "audit",

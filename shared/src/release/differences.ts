@@ -61,6 +61,7 @@ const FILES_OF_CHECK: Readonly<Record<string, string>> = {
   privacy: `${RELEASE_PATHS.privacy} against ${RELEASE_PATHS.ledger}`,
   model: `${RELEASE_PATHS.model} against ${RELEASE_PATHS.manifest}`,
   formats: `${[RELEASE_PATHS.onnx, RELEASE_PATHS.tfjs, RELEASE_PATHS.tfjsWeights].join(", ")} against ${RELEASE_PATHS.model}`,
+  software: `${RELEASE_PATHS.sbom} against ${RELEASE_PATHS.manifest}`,
   audit: `${RELEASE_PATHS.audit} against ${RELEASE_PATHS.study} and ${RELEASE_PATHS.manifest}`,
   gate: `${RELEASE_PATHS.audit} against the gate in ${RELEASE_PATHS.study}`,
   texts: [RELEASE_PATHS.privacyText, RELEASE_PATHS.auditText, RELEASE_PATHS.auditPage, RELEASE_PATHS.card].join(", "),

@@ -215,6 +215,13 @@ describe("[REL4] a lie that the coordinator itself signed is refused", () => {
     },
   );
 
+  test("[REL11] another version's bill of materials, or one that is no bill", () => {
+    const path = RELEASE_PATHS.sbom;
+    expect(failed(forge({}, path, edit(/"version":"0\.1\.0"/, '"version":"0.1.1"')))).toEqual(["software"]);
+    expect(failed(forge({}, path, edit(/"dependencies":\[.*\]/, '"dependencies":[]')))).toEqual(["software"]);
+    expect(failed(forge({}, path, () => new Uint8Array()))).toEqual(["software"]);
+  });
+
   test("another model, a roster that isn't signed, a gate that didn't pass", () => {
     const flip = (bytes: Uint8Array) => bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1);
     expect(failed(forge({}, RELEASE_PATHS.model, flip))).toEqual(["model", "formats"]);

@@ -26,6 +26,7 @@ export const RELEASE_PATHS = {
   auditPage: "audit.html",
   ledger: "ledger.jsonl",
   card: "README.md",
+  sbom: "sbom.cdx.json",
 } as const;
 
 /** Paths of the files that the manifest names: all but itself, sorted. */
