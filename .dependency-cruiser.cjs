@@ -106,6 +106,13 @@ module.exports = {
     neverAcross("shared", "(coordinator|site-agent|certs)", "shared is what both sides agree on; it knows neither."),
     neverAcross("certs", "(coordinator|site-agent)", "certs stands below both sides."),
     {
+      name: "nothing-imports-the-simulation",
+      comment: "It holds both sides of a consortium: what imported it would too.",
+      severity: "error",
+      from: { path: "^(shared|certs|coordinator|site-agent)/" },
+      to: { path: "^(node_modules/@consilium/)?simulation/" },
+    },
+    {
       name: "shared-src-below-its-workspaces",
       comment: "The engine and the storage are built on shared, not the reverse.",
       severity: "error",
@@ -184,7 +191,7 @@ module.exports = {
       name: "tests-stay-tests",
       comment: "A test's parts are never part of the product.",
       severity: "error",
-      from: { path: "^(shared|certs|coordinator|site-agent)/", pathNot: "\\.test\\.tsx?$" },
+      from: { path: "^(shared|certs|coordinator|site-agent|simulation)/", pathNot: "\\.test\\.tsx?$" },
       to: { path: "(^test/|\\.test\\.tsx?$)" },
     },
     ...apart,

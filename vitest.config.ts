@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "{shared,certs,coordinator,site-agent}/**/src/**/*.test.ts",
+            "{shared,certs,coordinator,site-agent,simulation}/**/src/**/*.test.ts",
             "test/*.test.ts",
             "test/{bench,contract,simulation,privacy}/**/*.test.ts",
           ],

@@ -13,7 +13,7 @@ const REPOSITORY_BYTES_MAX = 60 * 1024 * 1024;
 
 /** A function without a home lacks a concept; a file named so is where such functions gather. */
 const BANNED_NAMES = /^(utils?|helpers?|common|misc|types|index|lib|stuff)$/i;
-const RULE_ID = /\b(?:HND|RND|LED|ACC|AUD|STU|ENG|DAT|DEI|REL|CRT|SAN)\d+\b/g;
+const RULE_ID = /\b(?:HND|RND|LED|ACC|AUD|STU|ENG|DAT|DEI|REL|CRT|SAN|CAN|SIM)\d+\b/g;
 
 const files = trackedFiles();
 const code = files.filter((path) => /\.(ts|tsx|mjs|cjs|js)$/.test(path));
@@ -94,6 +94,7 @@ describe("rules of the protocol", () => {
     expect([...kinds].sort()).toEqual([
       "ACC",
       "AUD",
+      "CAN",
       "CRT",
       "DAT",
       "DEI",
@@ -103,6 +104,7 @@ describe("rules of the protocol", () => {
       "REL",
       "RND",
       "SAN",
+      "SIM",
       "STU",
     ]);
   });

@@ -4,13 +4,12 @@ import type { Server } from "node:net";
 import { join } from "node:path";
 import { validityOf } from "@consilium/certs/renewal";
 import { enginesFolder } from "@consilium/engine/nativeEngine";
-import { Failure, type Refusal, toRefusal, unreachable } from "@consilium/shared/failure/failure";
-import type { CoordinatorMessage, ReplyBody } from "@consilium/shared/protocol/messages";
+import { Failure, type Refusal, toRefusal } from "@consilium/shared/failure/failure";
 import { fromLevel, jsonLinesLogger, type Logger } from "@consilium/shared/system/logger";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
-import { takeHeldAnswers } from "./approval/heldAnswers.ts";
-import { requireGenuine, weightsNeeded } from "./approval/proposals.ts";
+import { weightsNeeded } from "./approval/proposals.ts";
 import { answer } from "./control/answer.ts";
+import { type Listeners, takeMessage } from "./control/messages.ts";
 import type { AgentStatus, ControlRequest } from "./control/request.ts";
 import { openRounds } from "./control/rounds.ts";
 import { openSite, type Site } from "./control/site.ts";
@@ -18,7 +17,6 @@ import { listen } from "./control/socket.ts";
 import { readyWith } from "./disclosure/outgoing.ts";
 import { EngineProcess } from "./engine/supervise.ts";
 import { Restore } from "./ledger/restore.ts";
-import { takeHeldSanitizings } from "./ledger/sanitizings.ts";
 import { contributionFile } from "./round/contribute.ts";
 import type { RoundLink } from "./round/ports.ts";
 import type { Rounds } from "./round/run.ts";
@@ -38,8 +36,6 @@ export interface AgentOptions {
   /** For the bench of rounds alone, which no command reaches: no record is read, sums are drawn from this seed. */
   readonly randomSums?: number;
 }
-
-const ACCEPTED: ReplyBody = { type: "accepted" };
 
 /** Runs until `signal` is aborted or a command says stop; resolves when everything is closed. */
 export async function runAgent(options: AgentOptions): Promise<void> {
@@ -182,7 +178,7 @@ class Agent {
       credentials: () => readTls(folder),
       ready: () => readyWith(ledger.head(), this.#rounds.held(), ledger.forgone()),
       handlers: {
-        onMessage: (message, attachment) => this.#onMessage(message, attachment),
+        onMessage: (message, attachment) => takeMessage(this.#site, this.#listeners(), message, attachment),
         onConnected: () => this.#onConnected(),
         onDisconnected: (reason, refusal) => {
           this.#lastRefusal = refusal ?? null;
@@ -194,6 +190,10 @@ class Agent {
     });
   }
 
+  #listeners(): Listeners {
+    return { rounds: this.#rounds, restore: this.#restore, logger: this.#logger };
+  }
+
   #onConnected(): void {
     this.#lastRefusal = null;
     this.#logger.info("link-up");
@@ -203,45 +203,6 @@ class Agent {
       this.#tell();
       this.#weights.fetchAhead(weightsNeeded(this.#site.records.proposals()));
     });
-  }
-
-  async #onMessage(message: CoordinatorMessage, attachment: Uint8Array | undefined): Promise<ReplyBody> {
-    const { config, records, book, now } = this.#site;
-    switch (message.type) {
-      case "study-proposed":
-        requireGenuine(message, config.name, config.coordinator.key);
-        records.insertProposal(message.document, message.digest, message.proposal, now().toISOString());
-        book.forget();
-        this.#logger.info("study-proposed", { study: message.document.name, digest: message.digest });
-        return ACCEPTED;
-      case "study-moved":
-        records.setProgress(message.study, message.state);
-        return ACCEPTED;
-      case "round-announced":
-        return this.#rounds.onAnnounced(message, attachment);
-      case "contribution-wanted":
-        return this.#rounds.onWanted(message.key);
-      case "round-closed":
-        return this.#rounds.onClosed(message);
-      case "release-published":
-        records.setProgress(message.study, "released");
-        this.#logger.info("release-published", { study: message.study, manifest: message.manifest });
-        return ACCEPTED;
-      case "answers-held":
-        takeHeldAnswers(records, config.name, message).map((study) => this.#logger.warn("refusal-restored", { study }));
-        book.forget();
-        return ACCEPTED;
-      case "sanitizings-held":
-        takeHeldSanitizings(this.#site, message.charges, this.#logger);
-        return ACCEPTED;
-      case "ledgers-differ":
-      case "ledger-wanted":
-      case "ledger-told":
-        this.#restore.onMessage(message, attachment);
-        return ACCEPTED;
-      default:
-        return unreachable(message);
-    }
   }
 
   async #answer(request: ControlRequest): Promise<unknown> {

@@ -137,7 +137,7 @@ function onPath(name) {
 }
 
 async function compile() {
-  const sources = ["shared", "certs", "coordinator", "site-agent", "test"];
+  const sources = ["shared", "certs", "coordinator", "site-agent", "simulation", "test"];
   const settings = ["package-lock.json", "tsconfig.base.json", "tsconfig.json"];
   const kernels = "shared/kernel";
   await compileStep({
@@ -152,7 +152,7 @@ async function compile() {
     title: "Compiling TypeScript (about half a minute)",
     stamp: join(modules, ".consilium-compiled"),
     digest: contentDigest([...settings, ...sources], (path) => /(\.ts|tsconfig\.json|package\.json)$/.test(path)),
-    outputs: ["shared/dist", "shared/kernel/dist/instance.js", "certs/dist", "coordinator/dist", "site-agent/dist"],
+    outputs: ["shared/dist", "shared/kernel/dist/instance.js", "certs/dist", ...PROGRAMS.map((name) => `${name}/dist`)],
     command: [process.execPath, [tool.tsc, "--build"]],
   });
   for (const [name, folder] of PAGES) {
@@ -165,6 +165,9 @@ async function compile() {
     });
   }
 }
+
+/** Packages that run. */
+const PROGRAMS = ["coordinator", "site-agent", "simulation"];
 
 /** What a browser shows, by the program that serves it. */
 const PAGES = [

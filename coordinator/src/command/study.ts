@@ -6,6 +6,7 @@ import { WeightsReceipt, weightsPath } from "../http/weights.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { hint, print, table } from "./output.ts";
 import { registerStudyRevise } from "./studyRevise.ts";
+import { registerStudySweep } from "./studySweep.ts";
 import { howToResume, watchStudy } from "./watch.ts";
 
 export function registerStudy(program: Command): void {
@@ -21,6 +22,7 @@ export function registerStudy(program: Command): void {
       .action((name: string, options: ClientOptions & { reason: string }) => act(name, action, options));
   }
   registerStudyRevise(study);
+  registerStudySweep(study);
   withClientOptions(
     study.command("watch").description("follow a study to its end; exits 6 where the gate refused").argument("<study>"),
   ).action(async (name: string, options: ClientOptions) => {

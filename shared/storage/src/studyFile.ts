@@ -4,16 +4,21 @@ import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
 import { PRETRAINED_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import { LeadsOutside } from "@consilium/shared/study/reference";
-import { type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
+import { type ResolvedStudy, resolveStudy, type StudyText } from "@consilium/shared/study/resolve";
 
 /**
  * Reads a study file and the files beside or below it that it names, links followed, and resolves them to the signed
  * document. Throws a Failure for a file that can't be read and `InvalidStudy` for one that can't become a study.
  */
 export function readStudyFile(path: string): ResolvedStudy {
-  return resolveStudy({
-    file: path,
-    text: readText(path),
+  return resolveStudy({ file: path, text: readText(path), ...studyReferences(path) });
+}
+
+/** How the files beside or below a study's file are read, links followed. */
+export function studyReferences(
+  path: string,
+): Pick<StudyText, "readReference"> & Required<Pick<StudyText, "readBytes">> {
+  return {
     readReference: (reference) => readFileSync(besideStudy(path, reference), "utf8"),
     readBytes: (reference) => {
       const target = besideStudy(path, reference);
@@ -21,7 +26,7 @@ export function readStudyFile(path: string): ResolvedStudy {
       if (size > PRETRAINED_BYTES_MAX) throw tooLarge(reference, size);
       return readFileSync(target);
     },
-  });
+  };
 }
 
 function besideStudy(path: string, reference: string): string {

@@ -3,7 +3,7 @@ import { isDpSgd } from "@consilium/shared/study/document";
 import type { Logger } from "@consilium/shared/system/logger";
 import { systemMonotonicClock } from "../round/clock.ts";
 import { ModelSource } from "../round/modelSource.ts";
-import type { RoundEngine, RoundLink } from "../round/ports.ts";
+import type { MonotonicClock, RoundEngine, RoundLink } from "../round/ports.ts";
 import { Rounds } from "../round/run.ts";
 import type { WeightsFolder } from "../round/weightsFolder.ts";
 import { preparedFile, sanitizedFile } from "../storage/folder.ts";
@@ -16,12 +16,14 @@ interface Around {
   readonly link: RoundLink;
   readonly logger: Logger;
   /** For the bench of rounds alone: no record is read, sums are drawn from this seed. */
-  readonly randomSums: number | undefined;
+  readonly randomSums?: number | undefined;
+  /** The process's own unless told: a simulation doesn't wait for a study's public times. */
+  readonly clock?: MonotonicClock;
 }
 
 /** This site's rounds, on its own database, engine and link. */
 export function openRounds({ config, book, folder }: Site, around: Around): Rounds {
-  const { engine, weights, link, logger, randomSums } = around;
+  const { engine, weights, link, logger, randomSums, clock = systemMonotonicClock } = around;
   const models = new ModelSource({
     engine,
     link,
@@ -44,7 +46,7 @@ export function openRounds({ config, book, folder }: Site, around: Around): Roun
     engine,
     models,
     link,
-    clock: systemMonotonicClock,
+    clock,
     logger,
     outbox: folder.outbox,
   });

@@ -18,7 +18,7 @@ import { Records } from "../storage/records.ts";
 export interface Site {
   readonly folder: DataFolder;
   readonly config: SiteConfig;
-  readonly keys: SiteKeys;
+  readonly keys: Pick<SiteKeys, "identity" | "splitKey" | "ca">;
   readonly records: Records;
   readonly attempts: Attempts;
   readonly ledger: SiteLedger;
@@ -41,22 +41,24 @@ export async function openSite(path: string, { environment, now }: Surroundings)
   const keys = await readKeys(folder);
   const database = await openDatabase(folder.database, siteMigrations);
   try {
-    return assemble({ folder, config, keys, database, now });
+    return siteOn({ folder, config, keys, database, now });
   } catch (error) {
     database.close();
     throw error;
   }
 }
 
-interface Parts {
+/** What a site is made of. */
+export interface SiteParts {
   readonly folder: DataFolder;
   readonly config: SiteConfig;
-  readonly keys: SiteKeys;
+  readonly keys: Pick<SiteKeys, "identity" | "splitKey" | "ca">;
   readonly database: Database;
   readonly now: () => Date;
 }
 
-function assemble({ folder, config, keys, database, now }: Parts): Site {
+/** A site on what is open already; closing it closes the database. */
+export function siteOn({ folder, config, keys, database, now }: SiteParts): Site {
   const { identity } = keys;
   const site = config.name;
   const records = new Records(database.connection);

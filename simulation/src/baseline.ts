@@ -1,0 +1,81 @@
+/**
+ * Training without privacy, to compare with: the study's model, optimizer and Poisson batches, no clipping, no noise.
+ * For a simulation's own records alone: no study can ask for it, and nothing of it is charged or released.
+ */
+import { type Backend, useBackend } from "@consilium/engine/backend";
+import { loadNetwork } from "@consilium/engine/network";
+import { clipRuleOf } from "@consilium/shared/clipping/clipping";
+import { clipRounding } from "@consilium/shared/contribution/grid";
+import { initialParameters } from "@consilium/shared/model/initial";
+import { openStudyWeights } from "@consilium/shared/model/studyWeights";
+import type { Weights } from "@consilium/shared/model/weights";
+import { initialState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { expectedBatchOf, modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
+import { ClippingNorm } from "@consilium/shared/units/privacy";
+import { poissonSample } from "@consilium/site-agent/batch/poissonSampler";
+import { type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
+import { clippedSum } from "@consilium/site-agent/gradient/clippedSum";
+import { SumBuffer } from "@consilium/site-agent/gradient/sumBuffer";
+
+export interface BaselineOptions {
+  readonly document: StudyDocument;
+  readonly weights: Uint8Array | null;
+  /** Whose patients train it together: all sites' for the pooled model, one's for a local one. */
+  readonly sites: readonly PreparedPatients[];
+  readonly backend: Backend;
+  readonly random: RandomSource;
+}
+
+/** No patient's gradient is as long. */
+const UNCLIPPED = ClippingNorm.parse(1e9);
+/** Sums become integers, as the optimizer takes them, on a grid this much finer than the largest of them. */
+const LEVELS = 2 ** 30;
+
+/** The model after all of the study's steps. With local steps (FedAvg) as many steps are taken on all sites' sums. */
+export async function trainOpenly({ document, weights, sites, backend, random }: BaselineOptions): Promise<Weights> {
+  await useBackend(backend.name);
+  const spec = modelSpecOfStudy(document);
+  const { parameters, frozen } = startOf(document, weights);
+  const { samplingRate } = document.privacy;
+  const { optimizer, rounds, localSteps } = document.training;
+  const rule = clipRuleOf({ clipping: { mode: "flat" }, clippingNorm: UNCLIPPED });
+  const everyone = sites.map((patients) => ({ patients, train: patientsOf(patients, "train") }));
+  const divisor = samplingRate * everyone.reduce((sum, { train }) => sum + train.length, 0);
+  const rounding = clipRounding(parameters.length, expectedBatchOf(document));
+  const buffer = new SumBuffer(parameters.length);
+  let state = initialState(optimizer, parameters.length);
+  for (let step = 0; step < rounds * localSteps; step++) {
+    const network = loadNetwork(spec, parameters, frozen);
+    const total = new Float64Array(parameters.length);
+    try {
+      for (const { patients, train } of everyone) {
+        const batch = poissonSample(train, samplingRate, random);
+        const { values } = clippedSum(network, patients, batch, { rule, clipRounding: rounding }, buffer);
+        for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + (values[i] ?? 0);
+      }
+    } finally {
+      network.dispose();
+    }
+    const { integers, unit } = quantised(total);
+    const update = new UpdateByParts(optimizer, state, parameters, unit / divisor, parameters);
+    update.push(integers);
+    state = update.finish();
+  }
+  return { parameters, frozen };
+}
+
+function startOf(document: StudyDocument, weights: Uint8Array | null): Weights {
+  const spec = modelSpecOfStudy(document);
+  const { initialSeed } = document.training;
+  const named = weightsOfStudy(document);
+  if (named !== undefined) return openStudyWeights(spec, named, initialSeed, weights ?? new Uint8Array(0));
+  return { parameters: initialParameters(spec, initialSeed), frozen: new Float32Array(0) };
+}
+
+function quantised(values: Float64Array): { integers: Int32Array; unit: number } {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const unit = largest === 0 ? 1 : largest / LEVELS;
+  return { integers: Int32Array.from(values, (value) => Math.round(value / unit)), unit };
+}

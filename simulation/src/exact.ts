@@ -1,0 +1,103 @@
+/** Figures that only a simulation has: the model on every site's records, exactly. */
+import { predict } from "@consilium/engine/predict";
+import { summarise } from "@consilium/shared/attack/summary";
+import type { RecordOutput } from "@consilium/shared/audit/attacks";
+import { exactAudit } from "@consilium/shared/audit/exactAudit";
+import type { Figure } from "@consilium/shared/audit/report";
+import type { ModelSpec } from "@consilium/shared/model/spec";
+import type { Weights } from "@consilium/shared/model/weights";
+import { applyScales, type FeatureScale } from "@consilium/shared/normalisation/columnScales";
+import type { AttackName } from "@consilium/shared/study/audit";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { type PartName, type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
+import type { RunResult } from "./result.ts";
+
+export interface TrainedModel {
+  readonly spec: ModelSpec;
+  readonly weights: Weights;
+  readonly scales: readonly FeatureScale[];
+}
+
+/** What the study fixes of its figures. */
+export interface Asked {
+  readonly classes: number;
+  readonly attacks: readonly AttackName[];
+  /** The study's gate. */
+  readonly limit: number;
+}
+
+/** Attacks and metrics on all sites' records together, each site's by its model: the same one, or its own. */
+export function exactFigures(
+  { classes, attacks, limit }: Asked,
+  sites: readonly { readonly model: TrainedModel; readonly patients: PreparedPatients }[],
+): RunResult["exact"] {
+  const of = (...parts: PartName[]): RecordOutput[] =>
+    sites.flatMap(({ model, patients }) => outputsOf(model, classes, patients, parts));
+  const [train, audit, held] = [of("train"), of("audit"), of("validation", "audit")];
+  const isAudited = train.length > 0 && audit.length > 0;
+  const report = isAudited ? exactAudit({ members: train, nonMembers: audit, classes, attacks, limit }) : null;
+  return {
+    train: metricsOf(train, classes),
+    held: metricsOf(held, classes),
+    attacks: (report?.orderings ?? []).map((ordering) => ({
+      attacks: [...ordering.attacks],
+      auc: rateOf(ordering.auc) ?? 0,
+      advantage: rateOf(ordering.advantage) ?? 0,
+      tprAtOnePercentFpr: rateOf(ordering.tprAtFpr.find(({ fpr }) => fpr === 0.01)?.tpr),
+    })),
+    bestAttackAuc: report === null ? null : rateOf(report.best),
+  };
+}
+
+export function askedBy({ data, audit }: StudyDocument): Asked {
+  return { classes: data.label.values.length, attacks: audit.attacks, limit: audit.gates.maxAttackAucUpper };
+}
+
+function rateOf(figure: Figure | undefined): number | null {
+  return figure?.state === "resolved" ? figure.value : null;
+}
+
+function metricsOf(outputs: readonly RecordOutput[], classes: number): RunResult["exact"]["train"] {
+  if (outputs.length === 0) return { patients: 0, accuracy: null, auc: null };
+  const right = outputs.filter(({ probabilities, label }) => label === likeliest(probabilities)).length;
+  const scoresOf = (wanted: number): number[] =>
+    outputs.flatMap(({ probabilities, label }) => (label === wanted ? [probabilities[1] ?? Number.NaN] : []));
+  const [positives, negatives] = [scoresOf(1), scoresOf(0)];
+  const isBinary = classes === 2 && positives.length > 0 && negatives.length > 0;
+  return {
+    patients: outputs.length,
+    accuracy: right / outputs.length,
+    auc: isBinary ? summarise(positives, negatives).auc : null,
+  };
+}
+
+function likeliest(probabilities: ArrayLike<number>): number {
+  let best = 0;
+  for (let label = 1; label < probabilities.length; label++)
+    if ((probabilities[label] ?? 0) > (probabilities[best] ?? 0)) best = label;
+  return best;
+}
+
+/** Every record of these parts, as the model sees it. */
+function outputsOf(
+  { spec, weights, scales }: TrainedModel,
+  classes: number,
+  patients: PreparedPatients,
+  parts: PartName[],
+): RecordOutput[] {
+  const { featureCount: width, recordStart, labels } = patients;
+  const records = [...patientsOf(patients, ...parts)].flatMap((patient) => {
+    const first = recordStart[patient] ?? 0;
+    return Array.from({ length: (recordStart[patient + 1] ?? 0) - first }, (_, index) => first + index);
+  });
+  const features = new Float32Array(records.length * width);
+  records.forEach((record, row) => {
+    features.set(patients.features.subarray(record * width, (record + 1) * width), row * width);
+  });
+  applyScales(features, width, scales);
+  const probabilities = predict(spec, weights, features);
+  return records.map((record, row) => ({
+    probabilities: probabilities.subarray(row * classes, (row + 1) * classes),
+    label: labels[record] ?? 0,
+  }));
+}

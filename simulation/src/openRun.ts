@@ -1,0 +1,114 @@
+/** A run without privacy beside a study's: trained openly, held against the same audit and the same gate. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
+import { loadNetwork } from "@consilium/engine/network";
+import { AuditContribution } from "@consilium/shared/audit/contribution";
+import { gate } from "@consilium/shared/audit/gate";
+import { auditShape } from "@consilium/shared/audit/histogram";
+import type { AuditReport } from "@consilium/shared/audit/report";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
+import type { Weights } from "@consilium/shared/model/weights";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import { studyAudit } from "@consilium/shared/release/build";
+import { jsonBytes } from "@consilium/shared/release/manifest";
+import { studyDigest } from "@consilium/shared/study/digest";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import { modelSpecOfStudy } from "@consilium/shared/study/network";
+import type { SiteName } from "@consilium/shared/units/identity";
+import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
+import { score } from "@consilium/site-agent/engine/score";
+import { trainOpenly } from "./baseline.ts";
+import { askedBy, exactFigures } from "./exact.ts";
+import { patientsOfSite, recordsOf, splitKeyOf } from "./records.ts";
+import { RunResult } from "./result.ts";
+import { brokenRules, intervalOf, type RunOptions } from "./run.ts";
+
+interface SiteModel {
+  readonly name: SiteName;
+  readonly patients: PreparedPatients;
+  readonly weights: Weights;
+}
+
+/** `pooled`: one model of all sites' patients; `local`: each site's own, of its patients alone. */
+export async function simulateOpenly(options: RunOptions, who: "pooled" | "local"): Promise<RunResult> {
+  const { document, folder } = options;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const started = performance.now();
+  const sites = await trained(options, who);
+  const seconds = Math.round(performance.now() - started) / 1000;
+  const audit = auditOf(document, sites, options.random);
+  const spec = modelSpecOfStudy(document);
+  const verdict = gate({
+    ...{ report: audit, gates: document.audit.gates, minSites: document.training.minSites },
+    // Nothing is proven of it, so that no cap holds.
+    ...{ provenEpsilon: Number.POSITIVE_INFINITY, trainingEpsilon: Number.POSITIVE_INFINITY },
+    epsilonCap: document.privacy.epsilon,
+  });
+  const result = RunResult.parse({
+    ...{ formatVersion: 1, study: document.name, studyDigest: studyDigest(document), state: "not-private" },
+    ...{ reason: null, rounds: document.training.rounds, seconds, epsilon: null, delta: document.privacy.delta },
+    ...{ recordEpsilon: null, sites: [] },
+    noised: {
+      ...{ auc: null, accuracy: null, bestAttackAuc: intervalOf(audit.best), gatePassed: verdict.passed },
+    },
+    limit: document.audit.gates.maxAttackAucUpper,
+    broken: brokenRules(verdict),
+    exact: exactFigures(
+      askedBy(document),
+      sites.map(({ weights, patients }) => ({ model: { spec, weights, scales: [] }, patients })),
+    ),
+    ...{ ledger: null, softwareVersion: SOFTWARE_VERSION },
+  });
+  await writeFileAtomically(join(folder, "study.json"), jsonBytes(document), PUBLIC_FILE_MODE);
+  await writeFileAtomically(join(folder, "audit.json"), jsonBytes(audit), PUBLIC_FILE_MODE);
+  await writeFileAtomically(join(folder, "result.json"), jsonBytes(result), PUBLIC_FILE_MODE);
+  return result;
+}
+
+async function trained(options: RunOptions, who: "pooled" | "local"): Promise<readonly SiteModel[]> {
+  const { document, records, repetition, random, onProgress = () => {} } = options;
+  const sites: { name: SiteName; patients: PreparedPatients }[] = [];
+  for (const { name } of document.sites) {
+    const from = { path: recordsOf(records, name), splitKey: splitKeyOf(repetition, name), random };
+    sites.push({ name, patients: await patientsOfSite(document, name, from) });
+  }
+  const together = async (members: readonly PreparedPatients[]): Promise<Weights> => {
+    const weights = await trainOpenly({ ...options, sites: members });
+    onProgress();
+    return weights;
+  };
+  if (who === "pooled") {
+    const weights = await together(sites.map(({ patients }) => patients));
+    return sites.map((site) => ({ ...site, weights }));
+  }
+  const own: SiteModel[] = [];
+  for (const site of sites) own.push({ ...site, weights: await together([site.patients]) });
+  return own;
+}
+
+/** The study's own audit, by the code that sites run, with its noise. */
+function auditOf(document: StudyDocument, sites: readonly SiteModel[], random: RandomSource): AuditReport {
+  const spec = modelSpecOfStudy(document);
+  const { attacks, epsilon } = document.audit;
+  const shapes = attacks.map((attack) => ({ attack, shape: auditShape(document, attack) }));
+  const histograms = sites.flatMap(({ name, patients, weights }) => {
+    const network = loadNetwork(spec, weights.parameters, weights.frozen);
+    try {
+      const networks = { released: network, first: () => network };
+      const scored = score(networks, patients, { purpose: "audit", attacks: shapes, epsilon }, random);
+      const told = AuditContribution.parse(JSON.parse(Buffer.from(scored.value).toString("utf8")));
+      return told.attacks.map((attack) => ({ site: name, ...attack }));
+    } finally {
+      network.dispose();
+    }
+  });
+  const [first] = sites;
+  const digest = modelDigest(first?.weights.parameters ?? new Float32Array(0));
+  const { canaries, ...audit } = document.audit;
+  // Canaries test a proof, and there is none.
+  const report = studyAudit({ ...document, audit }, { digest, round: document.training.rounds }, { histograms });
+  return { ...report, studyDigest: studyDigest(document) };
+}

@@ -1,0 +1,176 @@
+/** One study from proposal to release or refusal, at simulated sites, and what it came to. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import { auditOf, metricsOf, normalisationKept } from "@consilium/coordinator/storage/results";
+import { approvalsCharged } from "@consilium/coordinator/study/opening";
+import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
+import type { Backend } from "@consilium/engine/backend";
+import type { Figure, GateResult } from "@consilium/shared/audit/report";
+import { featureScales } from "@consilium/shared/normalisation/columnScales";
+import type { RandomSource } from "@consilium/shared/random/randomSource";
+import { releaseGate } from "@consilium/shared/release/build";
+import { ledgerBytes } from "@consilium/shared/release/ledgerLines";
+import { jsonBytes } from "@consilium/shared/release/manifest";
+import { type PrivacyStatement, privacyStatementOf, spentCharges } from "@consilium/shared/release/statement";
+import { studyDigest } from "@consilium/shared/study/digest";
+import type { StudyDocument } from "@consilium/shared/study/document";
+import type { Logger } from "@consilium/shared/system/logger";
+import type { SiteName } from "@consilium/shared/units/identity";
+import { SimulatedCoordinator } from "./coordinator.ts";
+import { askedBy, exactFigures } from "./exact.ts";
+import { recordsOf, splitKeyOf } from "./records.ts";
+import { type Interval, RunResult } from "./result.ts";
+import { SimulatedSite } from "./site.ts";
+import { labelEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
+
+export interface RunOptions {
+  readonly document: StudyDocument;
+  /** The weights file that the study names. */
+  readonly weights: Uint8Array | null;
+  /** Each site's table, or its data set's file. */
+  readonly records: ReadonlyMap<SiteName, string>;
+  /** Patients are split by it; noise and samples are drawn anew whatever it is. */
+  readonly repetition: number;
+  /** What every site does to its data set beforehand; `schema`: the study's file. */
+  readonly sanitize?: { readonly rule: SanitizeRule; readonly schema: string };
+  /** Made anew: databases while it runs; its result, study, audit and ledger afterwards. */
+  readonly folder: string;
+  readonly backend: Backend;
+  readonly random: RandomSource;
+  readonly logger?: Logger;
+  readonly onProgress?: () => void;
+}
+
+const SILENT: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Databases, keys and records go; what shows how the result came about stays. */
+export async function simulate(options: RunOptions): Promise<RunResult> {
+  const { document, folder, random, logger = SILENT, onProgress } = options;
+  const work = join(folder, "work");
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(work, { recursive: true });
+  const started = performance.now();
+  const progress = onProgress === undefined ? {} : { onProgress };
+  const coordinator = await SimulatedCoordinator.open({
+    ...{ folder: join(work, "coordinator"), random, logger },
+    ...progress,
+  });
+  const sites: SimulatedSite[] = [];
+  try {
+    for (const { name } of document.sites) {
+      const site = await openSite(name, coordinator, options);
+      sites.push(site);
+      coordinator.join(site);
+    }
+    const state = await coordinator.carryOut(document, options.weights);
+    const seconds = (performance.now() - started) / 1000;
+    const result = await resultOf(coordinator, sites, options, { state, seconds });
+    await keep(folder, coordinator, document, result);
+    return result;
+  } finally {
+    await Promise.all(sites.map((site) => site.close()));
+    await coordinator.close();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function openSite(name: SiteName, { side, world }: SimulatedCoordinator, options: RunOptions): Promise<SimulatedSite> {
+  const { records, folder, backend, random, repetition, sanitize } = options;
+  return SimulatedSite.open({
+    ...{ name, folder: join(folder, "work", "sites", name), records: recordsOf(records, name), coordinator: side },
+    ...{ splitKey: splitKeyOf(repetition, name), backend, random, logger: world.logger },
+    ...(sanitize === undefined ? {} : { sanitize }),
+  });
+}
+
+async function resultOf(
+  coordinator: SimulatedCoordinator,
+  sites: readonly SimulatedSite[],
+  { document, sanitize }: RunOptions,
+  { state, seconds }: { readonly state: string; readonly seconds: number },
+): Promise<RunResult> {
+  const { world } = coordinator;
+  const { name } = document;
+  const isCharged = spentCharges(world.ledger.state(), name).length > 0;
+  const privacy = isCharged ? privacyStatementOf(document, world.ledger.state(), approvalsCharged(world, name)) : null;
+  const { head } = world.ledger.head();
+  return RunResult.parse({
+    formatVersion: 1,
+    study: name,
+    studyDigest: studyDigest(document),
+    state,
+    reason: coordinator.reason(name),
+    seconds: Math.round(seconds * 1000) / 1000,
+    epsilon: privacy?.guarantee.epsilon ?? null,
+    delta: document.privacy.delta,
+    recordEpsilon: recordEpsilonOf(sanitize?.rule),
+    sites: (privacy?.sites ?? []).map(({ site, epsilon, trainingEpsilon }) => ({ site, epsilon, trainingEpsilon })),
+    ...(await figuresOf(coordinator, sites, document, privacy)),
+    ledger: { sequence: head.sequence, hash: head.hash },
+    softwareVersion: SOFTWARE_VERSION,
+  });
+}
+
+/** Of a whole record's worst case, where the method was asked for that; a metric promise has no such figure here. */
+function recordEpsilonOf(rule: SanitizeRule | undefined): number | null {
+  if (rule === undefined || rule.promise === "metric") return null;
+  return rule.epsilon + labelEpsilonOf(rule);
+}
+
+/** The study's own noised figures, and beside them the exact ones. */
+async function figuresOf(
+  coordinator: SimulatedCoordinator,
+  sites: readonly SimulatedSite[],
+  document: StudyDocument,
+  privacy: PrivacyStatement | null,
+): Promise<Pick<RunResult, "rounds" | "noised" | "limit" | "broken" | "exact">> {
+  const { sql } = coordinator.world;
+  const line = await coordinator.model(document);
+  const metric = metricsOf(sql, document.name).at(-1)?.metric;
+  const audit = auditOf(sql, document.name)?.report;
+  const gate = audit === undefined || privacy === null ? null : releaseGate(document, audit, privacy);
+  const scales = featureScales(document, normalisationKept(sql, document.name)?.scales);
+  const model = { spec: line.spec, weights: line, scales };
+  const exact = exactFigures(
+    askedBy(document),
+    sites.flatMap(({ patients }) => (patients === null ? [] : [{ model, patients }])),
+  );
+  return {
+    rounds: line.newest.version,
+    noised: {
+      auc: intervalOf(metric?.auc),
+      accuracy: intervalOf(metric?.accuracy),
+      bestAttackAuc: intervalOf(audit?.best),
+      gatePassed: gate?.passed ?? false,
+    },
+    limit: document.audit.gates.maxAttackAucUpper,
+    broken: brokenRules(gate),
+    exact,
+  };
+}
+
+export function brokenRules(gate: GateResult | null): string[] {
+  const broken = gate?.rules.filter(({ passed }) => !passed) ?? [];
+  return broken.map(({ rule, found, required }) => `${rule}: ${found}, required ${required}`);
+}
+
+export function intervalOf(figure: Figure | undefined): Interval {
+  if (figure?.state !== "resolved") return null;
+  const { low, value, high } = figure;
+  return { low, value, high };
+}
+
+/** The result last: where it stands, the rest does. */
+async function keep(
+  folder: string,
+  { world }: SimulatedCoordinator,
+  document: StudyDocument,
+  result: RunResult,
+): Promise<void> {
+  const audit = auditOf(world.sql, document.name)?.report;
+  await writeFileAtomically(join(folder, "study.json"), jsonBytes(document), PUBLIC_FILE_MODE);
+  await writeFileAtomically(join(folder, "ledger.jsonl"), ledgerBytes(world.ledger.entries()), PUBLIC_FILE_MODE);
+  if (audit !== undefined) await writeFileAtomically(join(folder, "audit.json"), jsonBytes(audit), PUBLIC_FILE_MODE);
+  await writeFileAtomically(join(folder, "result.json"), jsonBytes(result), PUBLIC_FILE_MODE);
+}

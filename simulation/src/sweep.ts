@@ -1,0 +1,159 @@
+/** All runs of a sweep, a few processes at a time; what was run before is not run again. */
+import { type ChildProcess, fork } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
+import { assert } from "@consilium/shared/failure/failure";
+import { keyFile, keyOf, type Order, recordPaths, resultKept, WorkerReply } from "./order.ts";
+import { type Point, pointsOf, studyAt } from "./points.ts";
+import type { RunResult } from "./result.ts";
+import type { Sweep } from "./sweepFile.ts";
+
+export interface SweepOptions {
+  readonly sweep: Sweep;
+  readonly out: string;
+  /** Processes at once. */
+  readonly jobs: number;
+  /** Points whose id holds this text. */
+  readonly only: string | undefined;
+  /** Called at every step forward. */
+  readonly onProgress: (progress: SweepProgress) => void;
+}
+
+export interface SweepProgress {
+  readonly runs: number;
+  readonly done: number;
+  /** Of those, results that were there already. */
+  readonly kept: number;
+  readonly failed: number;
+  /** Runs under way, and how many steps each has made. */
+  readonly running: ReadonlyMap<string, number>;
+}
+
+/** A point with whatever its runs came to. */
+export interface PointResult {
+  readonly point: Point;
+  readonly runs: readonly { readonly repetition: number; readonly folder: string; readonly result: RunResult }[];
+  readonly failures: readonly { readonly repetition: number; readonly why: string }[];
+}
+
+/** Every study is resolved before any is run: a fault in the last point is found at once. */
+export async function runSweep(options: SweepOptions): Promise<readonly PointResult[]> {
+  const { sweep, out, only } = options;
+  const points = pointsOf(sweep).filter(({ id }) => only === undefined || id.includes(only));
+  const orders = await ordersOf(sweep, points, resolve(out));
+  const failures = await carryOutAll(options, orders);
+  return points.map((point) => {
+    const own = orders.filter((order) => order.point === point);
+    return {
+      point,
+      runs: own.flatMap((order) => {
+        const result = resultKept(order);
+        return result === null ? [] : [{ repetition: order.repetition, folder: order.folder, result }];
+      }),
+      failures: own.flatMap((order) => {
+        const why = failures.get(order);
+        return why === undefined ? [] : [{ repetition: order.repetition, why }];
+      }),
+    };
+  });
+}
+
+async function ordersOf(sweep: Sweep, points: readonly Point[], out: string): Promise<readonly Order[]> {
+  const orders: Order[] = [];
+  for (const point of points) {
+    const study = studyAt(sweep, point);
+    const records = recordPaths(
+      sweep,
+      study.document.sites.map(({ name }) => name),
+    );
+    for (let repetition = 1; repetition <= sweep.file.repetitions; repetition++) {
+      const key = await keyOf({ study, point, repetition }, records, SOFTWARE_VERSION);
+      orders.push({ point, study, repetition, key, folder: join(out, "runs", `${point.id}-r${repetition}`) });
+    }
+  }
+  return orders;
+}
+
+/** Resolves to why runs failed: the others are carried out all the same. */
+async function carryOutAll(
+  { sweep, jobs, onProgress }: SweepOptions,
+  orders: readonly Order[],
+): Promise<ReadonlyMap<Order, string>> {
+  const waiting = orders.filter((order) => resultKept(order) === null);
+  const failures = new Map<Order, string>();
+  const running = new Map<string, number>();
+  const [runs, kept] = [orders.length, orders.length - waiting.length];
+  let done = kept;
+  const tell = (): void => onProgress({ runs, done, kept, failed: failures.size, running });
+  tell();
+  const serve = async (): Promise<void> => {
+    const worker = new Worker(sweep.path);
+    try {
+      for (let order = waiting.shift(); order !== undefined; order = waiting.shift()) {
+        const name = `${order.point.id}-r${order.repetition}`;
+        running.set(name, 0);
+        tell();
+        const why = await worker.carryOut(order, () => {
+          running.set(name, (running.get(name) ?? 0) + 1);
+          tell();
+        });
+        running.delete(name);
+        if (why === null) writeFileSync(keyFile(order.folder), `${order.key}\n`);
+        else failures.set(order, why);
+        done += 1;
+        tell();
+      }
+    } finally {
+      worker.stop();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, waiting.length) }, serve));
+  return failures;
+}
+
+/** A process that carries out one order after another, started again where it ended. */
+class Worker {
+  readonly #sweepPath: string;
+  #child: ChildProcess | null = null;
+
+  constructor(sweepPath: string) {
+    this.#sweepPath = sweepPath;
+  }
+
+  /** Null, or why it failed. */
+  carryOut({ point, repetition, folder }: Order, onStep: () => void): Promise<string | null> {
+    const child = this.#running();
+    return new Promise((settle) => {
+      const ended = (why: string | null): void => {
+        child.off("message", hear);
+        child.off("exit", lost);
+        settle(why);
+      };
+      const hear = (message: unknown): void => {
+        const reply = WorkerReply.parse(message);
+        if (reply.type === "progress") onStep();
+        else ended(reply.type === "done" ? null : reply.why);
+      };
+      const lost = (code: number | null, signal: string | null): void => {
+        this.#child = null;
+        ended(`its process ended by itself (${signal ?? `code ${code}`}); memory may have run out`);
+      };
+      child.on("message", hear);
+      child.on("exit", lost);
+      child.send({ id: point.id, repetition, folder });
+    });
+  }
+
+  stop(): void {
+    this.#child?.removeAllListeners("exit");
+    this.#child?.kill();
+  }
+
+  #running(): ChildProcess {
+    const file = new URL("./worker.js", import.meta.url);
+    this.#child ??= fork(file, [this.#sweepPath], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    assert(this.#child.connected, "a worker that runs can be told");
+    return this.#child;
+  }
+}

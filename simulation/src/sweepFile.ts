@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { errnoOf } from "@consilium/shared/failure/errno";
+import { Failure } from "@consilium/shared/failure/failure";
+import { parseSource } from "@consilium/shared/study/issues";
+import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
+import { SiteName } from "@consilium/shared/units/identity";
+import { z } from "zod";
+import { Measure } from "./measure.ts";
+
+const text = z.string().trim().min(1).max(300);
+/** `privacy.noiseMultiplier`: where a value stands in the study's file. */
+const StudyPath = z.string().regex(/^[A-Za-z]+(\.[A-Za-z]+|\.\d+)*$/, "must be a path such as privacy.noiseMultiplier");
+const Changes = z.record(StudyPath, z.unknown());
+
+export const Trainer = z
+  .enum(["study", "pooled", "local"])
+  .describe(
+    "study: the study as its sites would run it. pooled: all records together, without privacy. local: each site by " +
+      "itself, without privacy.",
+  );
+export type Trainer = z.infer<typeof Trainer>;
+
+const Axis = z.strictObject({
+  name: text.describe("The column's name in tables and plots."),
+  path: StudyPath.describe("Where in the study's file it stands; `sanitize.epsilon`: in the variant's sanitizing."),
+  values: z.array(z.unknown()).min(1).max(100),
+});
+export type Axis = z.infer<typeof Axis>;
+
+export const SanitizeRule = z
+  .strictObject({
+    method: z.enum(["dct-laplace", "dct-metric", "projection"]),
+    epsilon: z.number().positive(),
+    promise: z.enum(["record", "metric"]).optional(),
+    coefficients: z.number().int().positive().optional(),
+    clip: z.number().positive().optional(),
+    firstClip: z.number().positive().optional(),
+    dimensions: z.number().int().positive().optional(),
+    labels: z.string().default("randomised:1").describe("randomised:E, or public, which leaves labels unprotected."),
+  })
+  .describe("What consilium-site sanitize is told at every site, before the study is approved there.");
+export type SanitizeRule = z.infer<typeof SanitizeRule>;
+
+/** ε of answering the labels at random; nothing where they leave as they are, unprotected. */
+export function labelEpsilonOf({ labels }: SanitizeRule): number {
+  const epsilon = Number(labels.split(":")[1] ?? 0);
+  return Number.isFinite(epsilon) ? epsilon : 0;
+}
+
+const VariantRule = z.strictObject({
+  name: text,
+  train: Trainer.default("study"),
+  set: Changes.default({}).describe("Changes of the study's file for this variant."),
+  sanitize: SanitizeRule.optional(),
+  vary: z.boolean().default(true).describe("Whether the grid of `vary` is run for it; false: one run, as it stands."),
+});
+
+const Plot = z.strictObject({
+  title: text,
+  x: text.describe("A column of `vary`, or a figure such as epsilon."),
+  y: z.array(Measure).min(1).max(4),
+  by: text.optional().describe("A column of `vary` or `variant`: a line for each of its values."),
+  logX: z.boolean().default(false),
+});
+export type Plot = z.infer<typeof Plot>;
+
+/** A grid of one study: what is changed, how often each is run, what is drawn. */
+export const SweepFile = z.strictObject({
+  apiVersion: z.literal("consilium/v1"),
+  kind: z.literal("Sweep"),
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and hyphens"),
+  question: text.describe("What the sweep is to answer; stands at the head of its page."),
+  study: z.string().default("./study.yaml").describe("The study's file, relative to this one."),
+  records: z
+    .record(SiteName, z.string())
+    .default({})
+    .describe("Each site's table or data set's file; data/SITE.csv beside the study where none is named."),
+  repetitions: z.number().int().min(1).max(100).default(1).describe("Runs of each point, on another split each."),
+  set: Changes.default({}).describe("Changes of the study's file for every run."),
+  vary: z.array(Axis).max(4).default([]).describe("The grid: every combination of these values is run."),
+  variants: z
+    .array(VariantRule)
+    .min(1)
+    .max(20)
+    .default([{ name: "study", train: "study", set: {}, vary: true }]),
+  plots: z.array(Plot).max(12).default([]),
+  notes: z.array(z.string().min(1).max(2000)).max(20).default([]).describe("Paragraphs below the figures."),
+});
+export type SweepFile = z.infer<typeof SweepFile>;
+
+export interface Sweep {
+  readonly path: string;
+  readonly file: SweepFile;
+  readonly studyPath: string;
+  readonly studyText: string;
+}
+
+/** Throws a Failure that names every fault with its place. */
+export function readSweep(path: string): Sweep {
+  const source = openYaml(path, textAt(path, "A sweep's file"));
+  const { value, findings } = parseSource(source, SweepFile);
+  if (value === null) throw invalid(findings.map(formatFinding));
+  const columns = new Set([...value.vary.map(({ name }) => name), "variant"]);
+  const unknown = value.plots.flatMap(({ x, by }, at) => [
+    ...(columns.has(x) || Measure.safeParse(x).success ? [] : [`plots[${at}].x: no column or figure is called ${x}`]),
+    ...(by === undefined || columns.has(by) ? [] : [`plots[${at}].by: no column is called ${by}`]),
+  ]);
+  if (unknown.length > 0) throw invalid(unknown.map((what) => `${path} ${what}. Columns: ${[...columns].join(", ")}.`));
+  const studyPath = resolve(dirname(path), value.study);
+  return { path, file: value, studyPath, studyText: textAt(studyPath, "The sweep's study") };
+}
+
+function textAt(path: string, what: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new Failure({
+      code: "sweep/unreadable",
+      kind: "usage",
+      what: `${what}, ${path}, can't be read (${errnoOf(cause)}).`,
+      remedy: "Check the path.",
+      cause,
+    });
+  }
+}
+
+function invalid(lines: readonly string[]): Failure {
+  return new Failure({
+    code: "sweep/invalid",
+    kind: "config",
+    what: lines.join("\n"),
+    remedy: "Mend what each line names; consilium study sweep --help shows a whole file.",
+  });
+}
