@@ -20,6 +20,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { sbomOf } from "@consilium/shared/release/sbom";
 import { newSeed, type Signer, signerOf } from "@consilium/shared/signing/ed25519";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { OWN_LINE } from "@consilium/shared/study/modelLines";
 import type { Logger } from "@consilium/shared/system/logger";
 import { COORDINATOR, type Digest, type SiteName, type StudyName } from "@consilium/shared/units/identity";
 import { openDatabase } from "@consilium/storage/database";
@@ -145,7 +146,11 @@ export class SimulatedCoordinator {
 
   /** The newest model, whether it was released or not. */
   model(document: StudyDocument): Promise<ModelLine> {
-    return ModelLine.open(document, this.world, lineSinceCheckpoint(this.world.sql, document.name));
+    return ModelLine.open(
+      document,
+      this.world,
+      lineSinceCheckpoint(this.world.sql, { study: document.name, line: OWN_LINE }),
+    );
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Figure } from "@consilium/shared/audit/report";
 import type { ModelSpec } from "@consilium/shared/model/spec";
 import type { Weights } from "@consilium/shared/model/weights";
 import { applyScales, type FeatureScale } from "@consilium/shared/normalisation/columnScales";
-import type { AttackName } from "@consilium/shared/study/audit";
+import { isReferenceAttack, type OutputAttack } from "@consilium/shared/study/audit";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { type PartName, type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import type { RunResult } from "./result.ts";
@@ -21,7 +21,8 @@ export interface TrainedModel {
 /** What the study fixes of its figures. */
 export interface Asked {
   readonly classes: number;
-  readonly attacks: readonly AttackName[];
+  /** Of the study's, those that need no reference models: an open run has none. */
+  readonly attacks: readonly OutputAttack[];
   /** The study's gate. */
   readonly limit: number;
 }
@@ -34,7 +35,7 @@ export function exactFigures(
   const of = (...parts: PartName[]): RecordOutput[] =>
     sites.flatMap(({ model, patients }) => outputsOf(model, classes, patients, parts));
   const [train, audit, held] = [of("train"), of("audit"), of("validation", "audit")];
-  const isAudited = train.length > 0 && audit.length > 0;
+  const isAudited = train.length > 0 && audit.length > 0 && attacks.length > 0;
   const report = isAudited ? exactAudit({ members: train, nonMembers: audit, classes, attacks, limit }) : null;
   return {
     train: metricsOf(train, classes),
@@ -50,7 +51,11 @@ export function exactFigures(
 }
 
 export function askedBy({ data, audit }: StudyDocument): Asked {
-  return { classes: data.label.values.length, attacks: audit.attacks, limit: audit.gates.maxAttackAucUpper };
+  return { classes: data.label.values.length, attacks: outputAttacks(audit), limit: audit.gates.maxAttackAucUpper };
+}
+
+export function outputAttacks({ attacks }: StudyDocument["audit"]): readonly OutputAttack[] {
+  return attacks.flatMap((attack) => (isReferenceAttack(attack) ? [] : [attack]));
 }
 
 function rateOf(figure: Figure | undefined): number | null {

@@ -8,6 +8,7 @@ import { AuditContribution } from "@consilium/shared/audit/contribution";
 import { gate } from "@consilium/shared/audit/gate";
 import { auditShape } from "@consilium/shared/audit/histogram";
 import type { AuditReport } from "@consilium/shared/audit/report";
+import { Failure } from "@consilium/shared/failure/failure";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import type { Weights } from "@consilium/shared/model/weights";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
@@ -20,7 +21,7 @@ import type { SiteName } from "@consilium/shared/units/identity";
 import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
 import { score } from "@consilium/site-agent/engine/score";
 import { trainOpenly } from "./baseline.ts";
-import { askedBy, exactFigures } from "./exact.ts";
+import { askedBy, exactFigures, outputAttacks } from "./exact.ts";
 import { patientsOfSite, recordsOf, splitKeyOf } from "./records.ts";
 import { RunResult } from "./result.ts";
 import { brokenRules, intervalOf, type RunOptions } from "./run.ts";
@@ -92,12 +93,14 @@ async function trained(options: RunOptions, who: "pooled" | "local"): Promise<re
 /** The study's own audit, by the code that sites run, with its noise. */
 function auditOf(document: StudyDocument, sites: readonly SiteModel[], random: RandomSource): AuditReport {
   const spec = modelSpecOfStudy(document);
-  const { attacks, epsilon } = document.audit;
+  const { epsilon } = document.audit;
+  const attacks = outputAttacks(document.audit);
+  if (attacks.length === 0) throw noAttack(document);
   const shapes = attacks.map((attack) => ({ attack, shape: auditShape(document, attack) }));
   const histograms = sites.flatMap(({ name, patients, weights }) => {
     const network = loadNetwork(spec, weights.parameters, weights.frozen);
     try {
-      const networks = { released: network, first: () => network };
+      const networks = { released: network, first: () => network, references: [] };
       const scored = score(networks, patients, { purpose: "audit", attacks: shapes, epsilon }, random);
       const told = AuditContribution.parse(JSON.parse(Buffer.from(scored.value).toString("utf8")));
       return told.attacks.map((attack) => ({ site: name, ...attack }));
@@ -107,8 +110,18 @@ function auditOf(document: StudyDocument, sites: readonly SiteModel[], random: R
   });
   const [first] = sites;
   const digest = modelDigest(first?.weights.parameters ?? new Float32Array(0));
-  const { canaries, ...audit } = document.audit;
-  // Canaries test a proof, and there is none.
-  const report = studyAudit({ ...document, audit }, { digest, round: document.training.rounds }, { histograms });
+  const { canaries, references, ...audit } = document.audit;
+  // Canaries test a proof, and there is none; reference models are trained with noise alone.
+  const open = { ...audit, attacks: [...attacks] };
+  const report = studyAudit({ ...document, audit: open }, { digest, round: document.training.rounds }, { histograms });
   return { ...report, studyDigest: studyDigest(document) };
+}
+
+function noAttack({ name }: StudyDocument): Failure {
+  return new Failure({
+    code: "sweep/no-open-attack",
+    kind: "config",
+    what: `All attacks of ${name} need reference models, which a run without privacy has none of.`,
+    remedy: "Add an attack on outputs alone to audit.attacks, such as loss, or leave this variant out.",
+  });
 }

@@ -7,8 +7,9 @@ import { unpackInto } from "@consilium/shared/contribution/pack";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { requireDpSgd } from "@consilium/shared/plan/variant";
 import { decodeFrame, Header } from "@consilium/shared/protocol/envelope";
-import { SiteMessage } from "@consilium/shared/protocol/messages";
+import { type RoundPurpose, SiteMessage } from "@consilium/shared/protocol/messages";
 import { verifySignature } from "@consilium/shared/signing/ed25519";
+import { referenceStudy } from "@consilium/shared/study/modelLines";
 import { noisedGridOf } from "@consilium/shared/study/network";
 import { resolveStudy } from "@consilium/shared/study/resolve";
 import { COORDINATOR } from "@consilium/shared/units/identity";
@@ -21,6 +22,7 @@ import { recordsOf, writeStudy } from "../support/studyFile.ts";
 const SITES = ["cleveland", "hungarian"];
 const STUDY = "wire";
 const ROUNDS = 12;
+const REFERENCES = { models: 2, rounds: 6, noiseMultiplier: 1.5, samplingRate: 0.1 };
 
 /** Values that stand in the records alone: no message may hold them in any form that a leak could take. */
 const SENTINEL_TEXT = `canary${randomBytes(6).toString("hex")}`;
@@ -29,7 +31,7 @@ describe("[HND4] what crosses the wire, decrypted", () => {
   const folder = mkdtempSync(join(tmpdir(), "consilium-wire-"));
   const consortium = new Consortium(folder);
   let recordings: Recording[] = [];
-  let grid: NoisedGrid | undefined;
+  let grids: Readonly<Record<"train" | "reference", NoisedGrid>> | undefined;
   let stopProxy = async (): Promise<void> => undefined;
 
   beforeAll(async () => {
@@ -55,10 +57,17 @@ describe("[HND4] what crosses the wire, decrypted", () => {
         // Small batches and small steps: what differs between two contributions of a site is then the noise.
         "privacy.samplingRate": 0.05,
         "training.optimizer.learningRate": 0.01,
+        data: {
+          ...{ schema: "./schema.yaml", label: "label" },
+          shares: { train: 0.7, validation: 0.1, audit: 0.1, reference: 0.1 },
+        },
+        "audit.attacks": ["loss", "relative-membership", "likelihood-ratio"],
+        "audit.references": REFERENCES,
       },
     });
     const readReference = (name: string): string => readFileSync(join(folder, name), "utf8");
-    grid = noisedGridOf(requireDpSgd(resolveStudy({ file, text: readFileSync(file, "utf8"), readReference }).document));
+    const document = requireDpSgd(resolveStudy({ file, text: readFileSync(file, "utf8"), readReference }).document);
+    grids = { train: noisedGridOf(document), reference: noisedGridOf(referenceStudy(document, 1)) };
     await consortium.beginStudy(file, STUDY, "heart", SITES);
     await consortium.reached(STUDY, ["released", "rejected"]);
   });
@@ -104,20 +113,24 @@ describe("[HND4] what crosses the wire, decrypted", () => {
     }
   });
 
-  test("[ENG14] no un-noised value: contributions differ by what σ says, no less and not much more", () => {
-    const ofStudy = grid;
-    if (ofStudy === undefined) throw new Error("the study has a grid");
-    const variances = SITES.flatMap((site) => {
-      const steps = contributionsOf(recordings, site, ofStudy);
-      expect(steps).toHaveLength(ROUNDS);
-      return Array.from({ length: steps[0]?.length ?? 0 }, (_, at) => varianceOf(steps.map((step) => step[at] ?? 0)));
-    });
-    const ratio = meanOf(variances) / (noiseStdDev(ofStudy) / 2 ** ofStudy.coarseShift) ** 2;
-    // 2 sites × 14 parameters × 11 degrees of freedom: noise alone gives 1 ± 0.08. Ten patients of norm ≤ 1 add 0.15 at
-    // most, the model's small steps a little. Without noise the ratio is below 0.2; with half of σ, below 0.45.
-    expect(ratio).toBeGreaterThan(0.6);
-    expect(ratio).toBeLessThan(1.8);
-  });
+  test.each(["train", "reference"] as const)(
+    "[ENG14] no un-noised value in steps of %s: they differ by σ",
+    (purpose) => {
+      const ofStudy = grids?.[purpose];
+      if (ofStudy === undefined) throw new Error("the study has a grid");
+      const variances = SITES.flatMap((site) => {
+        const steps = contributionsOf(recordings, site, purpose, ofStudy);
+        expect(steps).toHaveLength(ROUNDS);
+        return Array.from({ length: steps[0]?.length ?? 0 }, (_, at) => varianceOf(steps.map((step) => step[at] ?? 0)));
+      });
+      const ratio = meanOf(variances) / (noiseStdDev(ofStudy) / 2 ** ofStudy.coarseShift) ** 2;
+      // 2 sites × 14 parameters × 11 degrees of freedom: noise alone gives 1 ± 0.08. Ten patients of norm ≤ 1 add
+      // 0.15 at most (three of a reference part's, against a smaller σ, 0.1), the model's small steps a little. Without
+      // noise the ratio is below 0.2; with half of σ, below 0.45.
+      expect(ratio).toBeGreaterThan(0.6);
+      expect(ratio).toBeLessThan(1.8);
+    },
+  );
 
   test("the sites' own paths, column names outside the contract and host name stay at home", () => {
     const wire = Buffer.concat(recordings.flatMap(({ sent }) => unmasked(sent)));
@@ -125,8 +138,13 @@ describe("[HND4] what crosses the wire, decrypted", () => {
   });
 });
 
-/** A site's training contributions as they crossed the wire, unpacked, in coarse steps. */
-function contributionsOf(recordings: readonly Recording[], site: string, grid: NoisedGrid): Int32Array[] {
+/** A site's steps as they crossed the wire, unpacked, in coarse steps. */
+function contributionsOf(
+  recordings: readonly Recording[],
+  site: string,
+  purpose: RoundPurpose,
+  grid: NoisedGrid,
+): Int32Array[] {
   const messages = recordings
     .filter((recording) => recording.site === site)
     .flatMap(({ sent }) => webSocketMessages(Buffer.concat(sent)) ?? []);
@@ -135,7 +153,7 @@ function contributionsOf(recordings: readonly Recording[], site: string, grid: N
     const envelope = decodeFrame(data);
     if (typeof envelope === "string" || envelope.attachment === undefined) return [];
     const message = SiteMessage.parse(JSON.parse(envelope.body));
-    if (message.type !== "contribution" || message.key.purpose !== "train") return [];
+    if (message.type !== "contribution" || message.key.purpose !== purpose) return [];
     const values = new Int32Array(grid.dimension);
     unpackInto(values, grid.bits, envelope.attachment);
     return [values];

@@ -64,8 +64,9 @@ function above(epsilon: PartEpsilons, cap: number): string {
 
 function headline(plan: Plan): string {
   const { study, rounds, localSteps, samplingRate, noiseMultiplier, noiseWasAuto, cap, delta } = plan;
-  const of = ({ train, validation, audit }: PartEpsilons): string =>
-    `ε = ${shown(train)} for training patients, ${shown(validation)} for validation, ${shown(audit)} for the audit hold-out`;
+  const of = ({ train, validation, audit, reference }: PartEpsilons): string =>
+    `ε = ${shown(train)} for training patients, ${shown(validation)} for validation, ` +
+    `${shown(audit)} for the audit hold-out${reference === 0 ? "" : `, ${shown(reference)} for the reference part`}`;
   const steps = localSteps === 1 ? "" : ` of ${localSteps} steps`;
   const auto = noiseWasAuto ? " (the least that fits)" : "";
   const verdict = plan.fits ? "" : " It would NOT be accepted: it passes its own privacy.epsilon.";

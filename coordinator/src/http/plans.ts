@@ -1,5 +1,5 @@
 import { bookedUnder, type CapFilter, capFilters, today } from "@consilium/shared/ledger/capFilter";
-import type { Part } from "@consilium/shared/ledger/entry";
+import { ofEachPart, type Part } from "@consilium/shared/ledger/entry";
 import type { LedgerState } from "@consilium/shared/ledger/state";
 import { Plan } from "@consilium/shared/plan/plan";
 import type { SiteBudget } from "@consilium/shared/plan/planStudy";
@@ -104,7 +104,7 @@ export function budgetsOf({ name: study, sites }: StudyDocument, state: LedgerSt
     .map(({ site, dataset, epsilon, delta }) => {
       const under = (filter: Pick<CapFilter, "study" | "period">) => {
         const booked = (part: Part) => bookedUnder(state, filter, { site, dataset, part }, day);
-        return { train: booked("train"), validation: booked("validation"), audit: booked("audit") };
+        return ofEachPart(booked);
       };
       const filters = capFilters(state, site, dataset, study);
       const periods = filters.filter(({ of }) => of === "period");

@@ -21,7 +21,7 @@ export const coordinatorMigrations: Record<string, Migration> = {
   },
   "0130-normalisation": {
     async up(db: Kysely<unknown>): Promise<void> {
-      await letRoundsNormalise(db);
+      await makeRoundsAnew(db, sql`purpose in ('normalise', 'train', 'evaluate', 'audit')`);
       await db.schema
         .createTable("normalisation")
         .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
@@ -29,15 +29,43 @@ export const coordinatorMigrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "0140-reference-models": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await makeRoundsAnew(db, sql`purpose in ('normalise', 'reference', 'train', 'evaluate', 'audit')`);
+      await numberLinesOfModels(db);
+    },
+  },
 };
 
 /** SQLite changes no check of a column: the table is made anew, its rows in their order, which rounds are read in. */
-async function letRoundsNormalise(db: Kysely<unknown>): Promise<void> {
+async function makeRoundsAnew(db: Kysely<unknown>, purposes: RawBuilder<unknown>): Promise<void> {
   await db.schema.alterTable("round").renameTo("round_before").execute();
   await db.schema.dropIndex("round_open").execute();
-  await createRoundTable(db, sql`purpose in ('normalise', 'train', 'evaluate', 'audit')`);
+  await createRoundTable(db, purposes);
   await sql`insert into round select * from round_before order by rowid`.execute(db);
   await db.schema.dropTable("round_before").execute();
+}
+
+/** Nor does it change a primary key. What was there is each study's own line. */
+async function numberLinesOfModels(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db;
+  await schema.alterTable("model").renameTo("model_before").execute();
+  await schema
+    .createTable("model")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("line", "integer", (c) => c.notNull())
+    .addColumn("version", "integer", (c) => c.notNull())
+    .addColumn("digest", "text", (c) => c.notNull())
+    .addColumn("bytes", "integer", (c) => c.notNull())
+    .addColumn("lineage", "text")
+    .addColumn("aggregate", "blob")
+    .addColumn("checkpoint", "text")
+    .addColumn("round_norm", "real")
+    .addPrimaryKeyConstraint("model_key", ["study", "line", "version"])
+    .execute();
+  await sql`insert into model
+    select study, 0, version, digest, bytes, lineage, aggregate, checkpoint, round_norm from model_before`.execute(db);
+  await schema.dropTable("model_before").execute();
 }
 
 async function createConsortium(db: Kysely<unknown>): Promise<void> {

@@ -1,5 +1,6 @@
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { ModelUpdate } from "@consilium/shared/protocol/messages";
+import { type LineNumber, OWN_LINE } from "@consilium/shared/study/modelLines";
 import { Digest, type StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
 import type { Sql } from "./sql.ts";
@@ -19,10 +20,17 @@ export interface ModelRecord {
   readonly roundNorm: ClippingNorm | null;
 }
 
-export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): void {
+/** Versions of a study's line of models: its own, or one of its audit's reference models. */
+export interface LineOf {
+  readonly study: StudyName;
+  readonly line: LineNumber;
+}
+
+export function insertModel(sql: Sql, { study, line }: LineOf, model: ModelRecord): void {
   sql.run(
     sql.build.insertInto("model").values({
       study,
+      line,
       version: model.version,
       digest: model.digest,
       bytes: model.bytes,
@@ -34,11 +42,12 @@ export function insertModel(sql: Sql, study: StudyName, model: ModelRecord): voi
   );
 }
 
-export function latestModel(sql: Sql, study: StudyName): ModelRecord | undefined {
+export function latestModel(sql: Sql, study: StudyName, line = OWN_LINE): ModelRecord | undefined {
   const query = sql.build
     .selectFrom("model")
     .selectAll()
     .where("study", "=", study)
+    .where("line", "=", line)
     .orderBy("version", "desc")
     .limit(1);
   const row = sql.first(query);
@@ -51,7 +60,7 @@ export function latestModel(sql: Sql, study: StudyName): ModelRecord | undefined
  */
 export function lineSinceCheckpoint(
   sql: Sql,
-  study: StudyName,
+  { study, line }: LineOf,
   upTo = Number.MAX_SAFE_INTEGER,
 ): readonly ModelRecord[] {
   const from = sql.first(
@@ -59,6 +68,7 @@ export function lineSinceCheckpoint(
       .selectFrom("model")
       .select(({ fn }) => fn.max("version").as("version"))
       .where("study", "=", study)
+      .where("line", "=", line)
       .where("checkpoint", "is not", null)
       .where("version", "<=", upTo),
   );
@@ -66,29 +76,31 @@ export function lineSinceCheckpoint(
     .selectFrom("model")
     .selectAll()
     .where("study", "=", study)
+    .where("line", "=", line)
     .where("version", ">=", from?.version ?? 0)
     .orderBy("version");
   return sql.all(query).map(recordOf);
 }
 
-export function markCheckpoint(sql: Sql, study: StudyName, version: number, state: Digest): void {
+export function markCheckpoint(sql: Sql, { study, line }: LineOf, version: number, state: Digest): void {
   const query = sql.build.updateTable("model").set({ checkpoint: state }).where("study", "=", study);
-  sql.run(query.where("version", "=", version));
+  sql.run(query.where("line", "=", line).where("version", "=", version));
 }
 
 /**
  * Forgets what only versions before this one need: their aggregates and checkpoints; digests and lineage stay.
  * Returns the names of files that no row needs now.
  */
-export function forgetBefore(sql: Sql, study: StudyName, version: number): readonly Digest[] {
+export function forgetBefore(sql: Sql, of: LineOf, version: number): readonly Digest[] {
   // Whatever is older than the checkpoint before was forgotten with that one.
-  const line = lineSinceCheckpoint(sql, study, version - 1);
+  const versions = lineSinceCheckpoint(sql, of, version - 1);
   const change = sql.build.updateTable("model").set({ aggregate: null, checkpoint: null });
-  const first = line[0]?.version ?? 0;
-  sql.run(change.where("study", "=", study).where("version", ">=", first).where("version", "<", version));
-  const needed = new Set(line.filter((model) => model.version >= version).flatMap(filesOf));
+  const first = versions[0]?.version ?? 0;
+  const ofLine = change.where("study", "=", of.study).where("line", "=", of.line);
+  sql.run(ofLine.where("version", ">=", first).where("version", "<", version));
+  const needed = new Set(versions.filter((model) => model.version >= version).flatMap(filesOf));
   // An aggregate in the database may stand in a file too: written for a site that asked for it.
-  return line
+  return versions
     .filter((model) => model.version < version)
     .flatMap((model) => filesOf({ ...model, aggregate: null }))
     .filter((digest) => !needed.has(digest));

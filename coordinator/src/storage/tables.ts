@@ -73,7 +73,7 @@ export interface CredentialRow {
 /** One attempt of a round. `announced` is written with its reservations, an end with its charges. */
 export interface RoundRow {
   study: string;
-  purpose: "normalise" | "train" | "evaluate" | "audit";
+  purpose: "normalise" | "reference" | "train" | "evaluate" | "audit";
   round: number;
   attempt: number;
   state: "announced" | "committed" | "abandoned";
@@ -86,9 +86,13 @@ export interface RoundRow {
   closed_at: string | null;
 }
 
-/** A model version. Version 0 is the initial model; version r is replayed from r − 1 by its aggregate. */
+/**
+ * A model version of a line: 0 is the study's own, 1 … K its audit's reference models. Version 0 is the initial model;
+ * version r is replayed from r − 1 by its aggregate.
+ */
 export interface ModelRow {
   study: string;
+  line: number;
   version: number;
   digest: string;
   bytes: number;

@@ -44,7 +44,7 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
   let step = scheduled;
   let able = ableSites(input, step);
   // Before the first step there is no model to audit.
-  if (step.purpose === "train" && done !== null && done.round > 0 && able.size < minSites) {
+  if (step.purpose === "train" && step.round > 1 && done !== null && able.size < minSites) {
     // Whoever declined may come back; only an empty purse ends training.
     if (able.size + declined.size < minSites) step = { purpose: "audit", round: done.round };
     able = ableSites(input, step);

@@ -39,6 +39,8 @@ export interface StudyChanges {
   readonly clipping?: unknown;
   readonly earlyStop?: unknown;
   readonly normalisation?: unknown;
+  /** Then the audit tries the attacks that need them too. */
+  readonly references?: unknown;
 }
 
 export function smallStudy(changes: StudyChanges = {}): StudyDocument {
@@ -54,6 +56,9 @@ export function smallStudy(changes: StudyChanges = {}): StudyDocument {
         { name: "chol", type: "number", min: 80, max: 500 },
       ],
       label: { name: "disease", values: [0, 1] },
+      ...(changes.references === undefined
+        ? {}
+        : { shares: { train: 0.5, validation: 0.1, audit: 0.2, reference: 0.2 } }),
     },
     model: { preset: "mlp", hidden: [3] },
     ...(changes.normalisation === undefined ? {} : { normalisation: changes.normalisation }),
@@ -76,7 +81,9 @@ export function smallStudy(changes: StudyChanges = {}): StudyDocument {
     },
     evaluation: { everyRounds: 5, metrics: ["auc", "accuracy"], epsilon: 1 },
     audit: {
-      attacks: ["loss"],
+      ...(changes.references === undefined
+        ? { attacks: ["loss"] }
+        : { attacks: ["loss", "relative-membership", "likelihood-ratio"], references: changes.references }),
       epsilon: { members: 2, nonMembers: 2 },
       bins: 10,
       gates: { maxAttackAucUpper },

@@ -18,6 +18,7 @@ import { type Signer, signerOf, signStatement } from "@consilium/shared/signing/
 import { APPROVAL_DOMAIN, ApprovalStatement } from "@consilium/shared/study/approval";
 import { chargeId } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { lineDocument, placeOf } from "@consilium/shared/study/modelLines";
 import { gridOfStudy } from "@consilium/shared/study/network";
 import { DatasetId, type Digest, type SiteName } from "@consilium/shared/units/identity";
 import { chargesOf } from "../ledger/bookings.ts";
@@ -106,8 +107,8 @@ function sumsOf({ normalisation, data }: StudyDocument): readonly number[] {
 
 function contributionBytes(document: StudyDocument, key: RoundKey, site: string, isMalformed: boolean): Uint8Array {
   const random = publicUniform(Number.parseInt(digestOf(canonicalJson({ key, site })).slice(0, 8), 16));
-  if (key.purpose === "train") {
-    const grid = gridOfStudy(document);
+  if (key.purpose === "train" || key.purpose === "reference") {
+    const grid = gridOfStudy(lineDocument(document, placeOf(document, key).line));
     const values = Int32Array.from({ length: grid.dimension }, () => Math.round((random() - 0.5) * 40));
     const bytes = packIntegers(values, grid.bits);
     // All bits set after the last number: its length is right and its content is not.

@@ -13,6 +13,7 @@ import { metricsOf, normalisationKept } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
 import { approvalsGiven, findStudy, movesOf, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort, shortages } from "./cohort.ts";
+import { finishedReferences } from "./lines.ts";
 import { BY_SCHEDULE, type Motive, move } from "./moves.ts";
 import type { LedgerBook, StudyWorld } from "./world.ts";
 
@@ -139,6 +140,7 @@ function reserve(
   const { step, cohort } = choice;
   const { digest, bytes, update, roundNorm } = model;
   const { answerAfterMs, deadlineMs } = document.training;
+  const isStep = step.purpose === "train" || step.purpose === "reference";
   const key: RoundKey = {
     study: document.name,
     ...step,
@@ -150,15 +152,21 @@ function reserve(
     cohort: [...cohort.keys()],
     model: { digest, bytes },
     ...(update === null ? {} : { update }),
-    ...(step.purpose === "train" && roundNorm !== null ? { roundNorm } : {}),
+    ...(isStep && roundNorm !== null ? { roundNorm } : {}),
     ...scalesOf(world.sql, document),
     ...(stop === null ? {} : { stop }),
+    ...(step.purpose === "audit" ? referencesOf(world.sql, document) : {}),
     answerAfterMs,
     deadlineMs,
   };
   world.ledger.append(announcementBodies(document, key, cohort));
   insertRound(world.sql, spec, world.clock.now().toISOString());
   return spec;
+}
+
+function referencesOf(sql: StudyWorld["sql"], document: StudyDocument): Pick<RoundSpec, "references"> {
+  const references = finishedReferences(sql, document);
+  return references.length === 0 ? {} : { references };
 }
 
 /** What every round after a study's normalisation announces. */

@@ -14,8 +14,9 @@ import { PooledHistograms } from "../aggregate/pooledHistograms.ts";
 import { PooledStatistics } from "../aggregate/pooledStatistics.ts";
 import type { ModelLine } from "../model/modelLine.ts";
 import type { Accumulator, ContributionSource } from "../round/run.ts";
-import { insertModel, type ModelRecord } from "../storage/models.ts";
+import { insertModel } from "../storage/models.ts";
 import { saveAudit, saveMetric, saveNormalisation } from "../storage/results.ts";
+import type { ModelLines, Stepped } from "./lines.ts";
 import type { ChangeTopic, StudyWorld } from "./world.ts";
 
 /** Confidence of each metric's interval. */
@@ -24,13 +25,14 @@ const METRIC_CONFIDENCE = 0.95;
 /** What a round's contributions became. */
 export type Outcome =
   | { readonly purpose: "normalise"; readonly normalisation: Normalisation }
-  | { readonly purpose: "train"; readonly model: ModelRecord }
+  | ({ readonly purpose: "train" | "reference" } & Stepped)
   | { readonly purpose: "evaluate"; readonly round: number; readonly metric: Evaluation }
   | { readonly purpose: "audit"; readonly report: AuditReport };
 
 /** What looks different to people once an outcome is committed. */
 export const CHANGED_BY: Record<RoundPurpose, readonly ChangeTopic[]> = {
   normalise: ["budgets", "ledger"],
+  reference: ["budgets", "ledger"],
   train: ["budgets", "ledger"],
   evaluate: ["metrics", "budgets", "ledger"],
   audit: ["audit", "budgets", "ledger"],
@@ -48,9 +50,15 @@ const STATISTICS_BYTES_MAX = 2 * 1024 * 1024;
 /** Room for the histograms of 8 attacks over 1,000 classes and 200 bins, in JSON. */
 const HISTOGRAMS_BYTES_MAX = 32 * 1024 * 1024;
 
-export function collectorOf(purpose: RoundPurpose, round: number, document: StudyDocument, line: ModelLine): Collector {
+export function collectorOf(
+  purpose: RoundPurpose,
+  round: number,
+  document: StudyDocument,
+  lines: ModelLines,
+): Collector {
   if (purpose === "normalise") return statisticsCollector(document);
-  return purpose === "train" ? sumCollector(line) : histogramCollector(purpose, round, document, line);
+  if (purpose === "train" || purpose === "reference") return sumCollector(purpose, lines);
+  return histogramCollector(purpose, round, document, lines.current);
 }
 
 /** The digest by which ledger and sites know an outcome. */
@@ -59,6 +67,7 @@ export function resultOf(outcome: Outcome): Digest {
     case "normalise":
       return digestOfJson(outcome.normalisation);
     case "train":
+    case "reference":
       return outcome.model.digest;
     case "evaluate":
       return digestOfJson(outcome.metric);
@@ -74,7 +83,8 @@ export function saveOutcome(world: StudyWorld, study: StudyName, outcome: Outcom
       saveNormalisation(world.sql, study, outcome.normalisation);
       return;
     case "train":
-      insertModel(world.sql, study, outcome.model);
+    case "reference":
+      insertModel(world.sql, { study, line: outcome.line }, outcome.model);
       return;
     case "evaluate":
       saveMetric(world.sql, study, outcome.round, outcome.metric);
@@ -102,13 +112,14 @@ export function gateOf(
   };
 }
 
-function sumCollector(line: ModelLine): Collector {
+function sumCollector(purpose: "train" | "reference", lines: ModelLines): Collector {
+  const line = lines.current;
   return {
     reset: () => line.sum.reset(),
     fits: (bytes) => bytes === line.sum.contributionBytes,
     add: async (_site, source) =>
       "bytes" in source ? line.sum.add(source.bytes) : line.sum.addChunks(fileChunks(source.path)),
-    fold: async (contributors) => ({ purpose: "train", model: await line.step(contributors) }),
+    fold: async (contributors) => ({ purpose, ...(await lines.step(contributors)) }),
   };
 }
 

@@ -4,16 +4,15 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { removeFile } from "@consilium/storage/removeFile";
-import { CHECKPOINT_EVERY, ModelLine } from "../model/modelLine.ts";
 import { concludeStudy } from "../release/conclude.ts";
 import { type RoundPorts, RoundRun } from "../round/run.ts";
 import type { Abandoned, Committed } from "../round/state.ts";
-import { forgetBefore, insertModel, lineSinceCheckpoint, markCheckpoint } from "../storage/models.ts";
 import { lastCommitted, openRound } from "../storage/rounds.ts";
 import { findStudy } from "../storage/studies.ts";
 import { bookAbandon, bookCommit } from "./closing.ts";
 import { Gathering } from "./gathering.ts";
 import { LeftOut } from "./leftOut.ts";
+import { ModelLines } from "./lines.ts";
 import { type Motive, move, whyAbandoned } from "./moves.ts";
 import { approvalsOf, openRoundAt, scalesOf } from "./opening.ts";
 import { CHANGED_BY, type Collector, collectorOf, type Outcome, resultOf } from "./outcome.ts";
@@ -43,7 +42,7 @@ export class StudyRun {
   readonly name: StudyName;
   readonly #world: StudyWorld;
   readonly #digest: Digest;
-  readonly #line: ModelLine;
+  readonly #lines: ModelLines;
   readonly #gathering: Gathering;
   readonly leftOut = new LeftOut();
   #current: OpenedRound | null = null;
@@ -57,15 +56,14 @@ export class StudyRun {
   #isFrozen = false;
   /** Paused, in this life of the study: nothing may be opened any more. */
   #isHalted = false;
-  #checkpointing: Promise<void> = Promise.resolve();
   #concluding: Promise<void> = Promise.resolve();
 
-  private constructor(world: StudyWorld, document: StudyDocument, digest: Digest, line: ModelLine) {
+  private constructor(world: StudyWorld, document: StudyDocument, digest: Digest, lines: ModelLines) {
     this.#world = world;
     this.document = document;
     this.name = document.name;
     this.#digest = digest;
-    this.#line = line;
+    this.#lines = lines;
     this.#gathering = new Gathering(world.clock, world.gatherMs, (site) => world.link.isConnected(site));
     this.#done = lastCommitted(world.sql, document.name) ?? null;
   }
@@ -74,10 +72,8 @@ export class StudyRun {
   static async open(world: StudyWorld, study: StudyName): Promise<StudyRun> {
     const record = findStudy(world.sql, study);
     assert(record !== undefined, "a study that runs exists");
-    const rows = lineSinceCheckpoint(world.sql, study);
-    const line = await ModelLine.open(record.document, world, rows);
-    if (rows.length === 0) world.sql.transaction(() => insertModel(world.sql, study, line.newest));
-    return new StudyRun(world, record.document, record.digest, line);
+    const lines = await ModelLines.open(world, record.document, lastCommitted(world.sql, study) ?? null);
+    return new StudyRun(world, record.document, record.digest, lines);
   }
 
   get current(): OpenedRound | null {
@@ -116,7 +112,7 @@ export class StudyRun {
     this.#gathering.giveUp();
     this.#current?.run.freeze();
     // What has begun to write files ends before the database closes.
-    await Promise.allSettled([this.#checkpointing, this.#concluding]);
+    await Promise.allSettled([this.#lines.settled(), this.#concluding]);
   }
 
   siteLost(site: SiteName): void {
@@ -129,16 +125,13 @@ export class StudyRun {
     this.#gathering.arrived();
     const current = this.#current;
     if (current === null || current.run.round.state !== "collecting" || !current.run.round.cohort.has(site)) return;
-    announce(this.#world, current.spec, this.#line.newest.aggregate, [site]);
+    announce(this.#world, current.spec, this.#lines.current.newest.aggregate, [site]);
     current.run.siteReturned(site);
   }
 
-  /** File of a blob that sites of this study may fetch: the newest model and the aggregate that made it. */
-  async fileOf(digest: Digest): Promise<string | undefined> {
-    const { update, aggregate } = this.#line.newest;
-    if (update?.aggregate.digest !== digest) return this.#line.fileOf(digest);
-    if (aggregate !== null && !(await this.#world.blobs.has(digest))) await this.#world.blobs.write([aggregate]);
-    return this.#world.blobs.pathOf(digest);
+  /** File of a blob that sites of this study may fetch. */
+  fileOf(digest: Digest): Promise<string | undefined> {
+    return this.#lines.fileOf(digest);
   }
 
   /** The attempt that an earlier process announced: the same cohort, the same charges, a sum from zero. */
@@ -155,7 +148,7 @@ export class StudyRun {
   async #openNext(): Promise<OpenedRound | null> {
     const { minSites, onDropout } = this.document.training;
     if (this.#done?.purpose === "audit") {
-      this.#concluding = concludeStudy(this.#world, this.document, this.#line);
+      this.#concluding = concludeStudy(this.#world, this.document, this.#lines.current);
       await this.#concluding;
       return null;
     }
@@ -187,7 +180,7 @@ export class StudyRun {
       done: this.#done,
       declined: this.leftOut.sites,
       isNews: (short: string) => this.leftOut.isNews(short),
-      model: this.#line.newest,
+      model: this.#lines.current.newest,
     };
     const wanted = this.#pauseWanted;
     const opening =
@@ -202,7 +195,7 @@ export class StudyRun {
   #opened(spec: RoundSpec): OpenedRound {
     const { minSites, onDropout } = this.document.training;
     const { purpose, round } = spec.key;
-    const collector = collectorOf(purpose, round, this.document, this.#line);
+    const collector = collectorOf(purpose, round, this.document, this.#lines);
     const heads = new Map<SiteName, SignedHead>();
     const plan = { key: spec.key, cohort: new Set(spec.cohort), minSites, onDropout };
     const uploads = new AwaitedUploads(this.#world.link);
@@ -227,7 +220,7 @@ export class StudyRun {
     const closing = { document: this.document, spec, heads };
     return {
       accumulator: collector,
-      announce: (sites) => announce(world, spec, this.#line.newest.aggregate, sites, this.#ended),
+      announce: (sites) => announce(world, spec, this.#lines.current.newest.aggregate, sites, this.#ended),
       askAgain: (site) => askAgain(world, spec.key, site),
       moved: ({ state, key }) => world.logger.info(`round-${state}`, logFields(key)),
       notice: ({ notice, sites }) => {
@@ -254,12 +247,13 @@ export class StudyRun {
     assert(outcome !== null, "a round is folded before it is committed");
     const opening = this.#world.sql.transaction(() => {
       bookCommit(this.#world, closing, outcome, result);
+      this.#lines.goOn();
       this.#done = { purpose: spec.key.purpose, round: spec.key.round };
       return this.#isFrozen ? null : this.#tryOpen();
     });
     this.#next = opening?.kind === "opened" ? this.#opened(opening.spec) : null;
     this.#outcome = null;
-    if (outcome.purpose === "train" && outcome.model.version % CHECKPOINT_EVERY === 0) this.#startCheckpoint();
+    if (outcome.purpose === "train" || outcome.purpose === "reference") this.#lines.committed(outcome);
     for (const topic of CHANGED_BY[outcome.purpose]) this.#world.changed(topic, this.name);
   }
 
@@ -268,24 +262,6 @@ export class StudyRun {
     const left = [...round.cohort].filter((site) => this.#next?.run.round.cohort.has(site) !== true);
     tellClosed(this.#world, this.#ended, left);
     this.#world.changed("round", this.name);
-  }
-
-  /** In the background: the next step waits only if it comes before the files are written. */
-  #startCheckpoint(): void {
-    const { sql, blobs, logger } = this.#world;
-    this.#checkpointing = this.#checkpointing.then(async () => {
-      try {
-        const { version, state } = await this.#line.checkpoint();
-        const unneeded = sql.transaction(() => {
-          markCheckpoint(sql, this.name, version, state);
-          return forgetBefore(sql, this.name, version);
-        });
-        for (const digest of unneeded) await blobs.remove(digest);
-      } catch (error) {
-        // The aggregates since the last checkpoint are all there: a restart only has more to replay.
-        logger.error("checkpoint-failed", { study: this.name, why: error instanceof Error ? error.name : "unknown" });
-      }
-    });
   }
 
   #afterAbandoned(round: Abandoned, refusals: OpenedRound["refusals"]): void {

@@ -1,4 +1,4 @@
-import { AttackName } from "../study/audit.ts";
+import { AttackName, type OutputAttack } from "../study/audit.ts";
 
 /** A released model's output on one record, beside the label that the record bears. */
 export interface RecordOutput {
@@ -20,7 +20,7 @@ const LOG_FLOOR = 1e-30;
  * - `correctness`: 1 where the likeliest class is the label (the first of equals), else 0; the same, eq. 4.
  * NaN where the output is.
  */
-export function attackScore(attack: AttackName, output: RecordOutput): number {
+export function attackScore(attack: OutputAttack, output: RecordOutput): number {
   switch (attack) {
     case "loss":
       return log(trueClass(output));
@@ -39,7 +39,7 @@ export function attackScore(attack: AttackName, output: RecordOutput): number {
  * One score a patient, so that each patient counts once: the mean over the patient's records (at least one); of
  * correctness, whether most of them are right: it stays a matter of yes or no.
  */
-export function patientScore(attack: AttackName, records: readonly RecordOutput[]): number {
+export function patientScore(attack: OutputAttack, records: readonly RecordOutput[]): number {
   const mean = records.reduce((sum, record) => sum + attackScore(attack, record), 0) / records.length;
   return attack === "correctness" && mean >= 0 ? Number(mean > 0.5) : mean;
 }
@@ -51,12 +51,12 @@ export function patientScore(attack: AttackName, records: readonly RecordOutput[
  * NaN becomes 0: an output that is no number must not change what a site sends but by one count.
  * Entropy has no confidence: e^−H, which lies in [1 / classes, 1], is spread over [0, 1]. Correctness is 0 or 1.
  */
-export function unitScore(attack: AttackName, score: number, classes: number): number {
+export function unitScore(attack: OutputAttack, score: number, classes: number): number {
   const unit = rawUnit(attack, score, classes);
   return unit > 0 ? Math.min(1, unit) : 0;
 }
 
-function rawUnit(attack: AttackName, score: number, classes: number): number {
+function rawUnit(attack: OutputAttack, score: number, classes: number): number {
   switch (attack) {
     case "confidence":
       return score ** 2;
@@ -74,9 +74,12 @@ function rawUnit(attack: AttackName, score: number, classes: number): number {
 /**
  * Attacks that order all records alike have one ROC: their histograms are looks at the same counts, so their noise may
  * be averaged and they are one trial, not several. The loss is a function of the confidence; with two classes the
- * modified entropy is too (−2(1 − c) ln c, falling in c). Entropy and correctness order records in their own ways.
+ * modified entropy is too (−2(1 − c) ln c, falling in c). All others order records in their own ways.
  */
-export function orderingsOf(attacks: readonly AttackName[], classes: number): readonly (readonly AttackName[])[] {
+export function orderingsOf<Name extends AttackName>(
+  attacks: readonly Name[],
+  classes: number,
+): readonly (readonly Name[])[] {
   const orderingOf = (attack: AttackName): AttackName =>
     attack === "loss" || (attack === "modified-entropy" && classes === 2) ? "confidence" : attack;
   const orderings = AttackName.options.map((name) => attacks.filter((attack) => orderingOf(attack) === name));

@@ -1,4 +1,4 @@
-import { AttackName } from "../study/audit.ts";
+import { OutputAttack } from "../study/audit.ts";
 import { orderingsOf, patientScore, type RecordOutput, tiesOf } from "./attacks.ts";
 import { AUDIT_CONFIDENCE, AUDIT_FPRS } from "./evaluate.ts";
 import type { Cells } from "./histogram.ts";
@@ -15,7 +15,7 @@ export interface ExactInput {
   readonly nonMembers: readonly RecordOutput[];
   /** Classes that the model tells apart. */
   readonly classes: number;
-  readonly attacks?: readonly AttackName[];
+  readonly attacks?: readonly OutputAttack[];
   /** Upper AUC that whoever asks would allow. */
   readonly limit: number;
   readonly confidence?: number;
@@ -33,7 +33,7 @@ const BINS_MAX = 1000;
 
 /** Deterministic. Needs at least one member and one non-member. Each record counts by itself. */
 export function exactAudit({ members, nonMembers, classes, limit, ...more }: ExactInput): ExactAudit {
-  const { attacks = AttackName.options, confidence = AUDIT_CONFIDENCE } = more;
+  const { attacks = OutputAttack.options, confidence = AUDIT_CONFIDENCE } = more;
   const orderings = orderingsOf(attacks, classes);
   const family: Family = { confidence, fprs: AUDIT_FPRS, count: orderings.length };
   const reports = orderings.map((ordering) => orderingOf(ordering, { members, nonMembers }, classes, family));
@@ -55,7 +55,12 @@ const NOBODY: Figure = { state: "not-resolvable", why: "there is no member of it
 
 type Records = Pick<ExactInput, "members" | "nonMembers">;
 
-function orderingOf(attacks: readonly AttackName[], records: Records, classes: number, family: Family): OrderingReport {
+function orderingOf(
+  attacks: readonly OutputAttack[],
+  records: Records,
+  classes: number,
+  family: Family,
+): OrderingReport {
   const ties = tiesOf(attacks);
   const all = counted(attacks, records);
   const figures = orderingFigures(distributionsOf([all]), ties, family);
@@ -79,7 +84,7 @@ function orderingOf(attacks: readonly AttackName[], records: Records, classes: n
 }
 
 /** Attacks of one ordering rank all records alike: the first one's scores stand for all. */
-function counted([attack = "loss"]: readonly AttackName[], { members, nonMembers }: Records): Stratum {
+function counted([attack = "loss"]: readonly OutputAttack[], { members, nonMembers }: Records): Stratum {
   const scoreOf = (record: RecordOutput): number => {
     const score = patientScore(attack, [record]);
     // An output that is no number says nothing for membership.

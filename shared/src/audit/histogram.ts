@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AttackName, Audit } from "../study/audit.ts";
+import type { AttackName, Audit, OutputAttack } from "../study/audit.ts";
 import { patientScore, type RecordOutput, unitScore } from "./attacks.ts";
 
 /** Counts that a discrete Laplace mechanism may noise: one patient moves exactly one of them by one. */
@@ -69,7 +69,7 @@ export function countScores(patients: readonly Counted[], classes: number, bins:
  * the class of its first record. Scores depend on the model and that patient alone, so the sensitivity is 1.
  */
 export function attackHistogram(
-  attack: AttackName,
+  attack: OutputAttack,
   patients: readonly (readonly RecordOutput[])[],
   modelClasses: number,
   { classes, bins }: HistogramShape,

@@ -7,9 +7,15 @@ import { CapChange, Period } from "./cap.ts";
 
 /**
  * Parts of a site's patients, split by a keyed hash; a patient is in exactly one, so charges never add across parts.
+ * `reference` trains an audit's reference models and nothing else; most studies have none there.
  */
-export const Part = z.enum(["train", "validation", "audit"]);
+export const Part = z.enum(["train", "validation", "audit", "reference"]);
 export type Part = z.infer<typeof Part>;
+
+/** Something of each part. */
+export function ofEachPart<T>(of: (part: Part) => T): Record<Part, T> {
+  return { train: of("train"), validation: of("validation"), audit: of("audit"), reference: of("reference") };
+}
 
 /** One attempt of one thing done to one site's data set, for instance `heart/r12.1/train/cleveland`. */
 export const ChargeId = z.string().min(1).max(200).brand<"ChargeId">();

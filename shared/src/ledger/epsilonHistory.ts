@@ -6,11 +6,11 @@ import type { LedgerEvent } from "../event/recordEvent.ts";
 import { type DatasetId, type SiteName, StudyName } from "../units/identity.ts";
 import { Epsilon } from "../units/privacy.ts";
 import type { ChargeLog, SpentCharge } from "./chargeLog.ts";
-import type { Part } from "./entry.ts";
+import { ofEachPart, type Part } from "./entry.ts";
 import { isTraining } from "./tally.ts";
 
 /** What a charge was for, as people ask it. */
-export const ChargePurpose = z.enum(["training", "evaluation", "audit", "sanitizing"]);
+export const ChargePurpose = z.enum(["training", "evaluation", "audit", "references", "sanitizing"]);
 export type ChargePurpose = z.infer<typeof ChargePurpose>;
 
 const count = z.number().int().nonnegative();
@@ -77,7 +77,7 @@ export function historyIn(
   };
   if (part !== undefined) return of(part);
   const height = ({ history }: ReturnType<typeof of>) => history.epsilon ?? Number.POSITIVE_INFINITY;
-  const { train, ...others } = { train: of("train"), validation: of("validation"), audit: of("audit") };
+  const { train, ...others } = ofEachPart(of);
   return Object.values(others).reduce((most, one) => (height(one) > height(most) ? one : most), train);
 }
 
@@ -161,6 +161,7 @@ function groupOf(groups: Map<string, Group>, charge: SpentCharge): Group {
 function purposeOf({ part, study, events }: SpentCharge): ChargePurpose {
   if (study === null) return "sanitizing";
   if (part === "train") return events.some(isTraining) ? "training" : "audit";
+  if (part === "reference") return "references";
   return part === "validation" ? "evaluation" : "audit";
 }
 

@@ -2,7 +2,7 @@ import { epsilonOf } from "../accountant/convert.ts";
 import { zeroOutCurve, zeroOutCurveOf } from "../accountant/zeroOut.ts";
 import type { DatasetId, SiteName, StudyName } from "../units/identity.ts";
 import { bookedCurve } from "./budget.ts";
-import { Part } from "./entry.ts";
+import { ofEachPart, Part } from "./entry.ts";
 import { accountOf, capOf, type LedgerState, studiesOn } from "./state.ts";
 import { NOTHING_TALLIED, stepsOf } from "./tally.ts";
 
@@ -47,7 +47,7 @@ export function spendingOf(state: LedgerState, site: SiteName, dataset: DatasetI
   const { delta } = cap;
   const spentOn = (part: Part) => accountOf(state, site, dataset, part)?.spent ?? NOTHING_TALLIED;
   const partEpsilon = (part: Part): number => epsilonOf(zeroOutCurve(spentOn(part)), delta);
-  const parts = { train: partEpsilon("train"), validation: partEpsilon("validation"), audit: partEpsilon("audit") };
+  const parts = ofEachPart(partEpsilon);
   return {
     site,
     dataset,

@@ -27,10 +27,13 @@ function fillGlorot(parameters: Float32Array, slot: ParameterSlot, next: () => n
 
 /**
  * Uniforms in [0, 1) from a public seed: xoshiro128** (Blackman & Vigna 2021) started from SHA-256.
- * For initial weights alone: whatever protects a patient comes from a `RandomSource`.
+ * For initial weights and an audit's made-up records alone: whatever protects a patient comes from a `RandomSource`.
  */
-export function publicUniform(seed: number): () => number {
-  const start = createHash("sha256").update(`consilium/v1 initial-weights ${seed}`).digest();
+export function publicUniform(
+  seed: number,
+  use: "initial-weights" | "audit-population" = "initial-weights",
+): () => number {
+  const start = createHash("sha256").update(`consilium/v1 ${use} ${seed}`).digest();
   let a = start.readInt32LE(0);
   let b = start.readInt32LE(4);
   let c = start.readInt32LE(8);

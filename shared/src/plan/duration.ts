@@ -1,4 +1,5 @@
 import type { StudyDocument } from "../study/document.ts";
+import { referenceRounds } from "../study/modelLines.ts";
 import type { Duration, Traffic } from "./plan.ts";
 
 /** What the author knows of the slowest site. */
@@ -12,19 +13,21 @@ export interface Pace {
 const HOUR_MS = 3_600_000;
 
 /**
- * How long all exchanges take, one after another: normalisation, training rounds, evaluations, the audit. A site
- * answers at the signed, public time and never before it; what it sends travels after that.
+ * How long all exchanges take, one after another: normalisation, steps of reference models, training rounds,
+ * evaluations, the audit. A site answers at the signed, public time and never before it; what it sends travels after
+ * that.
  */
 export function durationOf(document: StudyDocument, traffic: Traffic, pace: Pace): Duration {
   const { rounds, localSteps, answerAfterMs, deadlineMs } = document.training;
   const { stepMs = 0, linkMbit } = pace;
   const before = document.normalisation === undefined ? 0 : 1;
   const others = before + Math.floor(rounds / document.evaluation.everyRounds) + 1;
-  const exchanges = rounds + others;
+  const steps = referenceRounds(document) + rounds;
+  const exchanges = steps + others;
   const travelMs = (bytes: number): number => (linkMbit === undefined ? 0 : (8 * bytes) / (1000 * linkMbit));
   const workMs = localSteps * stepMs;
   const roundMs = Math.max(answerAfterMs, travelMs(traffic.trainDown) + workMs) + travelMs(traffic.trainUp);
-  const expectedMs = travelMs(traffic.weightsDown) + rounds * roundMs + others * answerAfterMs;
+  const expectedMs = travelMs(traffic.weightsDown) + steps * roundMs + others * answerAfterMs;
   const isKnown = pace.stepMs !== undefined || linkMbit !== undefined;
   return {
     exchanges,

@@ -1,13 +1,13 @@
 import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
-import { Part } from "../ledger/entry.ts";
+import { ofEachPart, Part } from "../ledger/entry.ts";
 import { chargesAfter } from "../study/charges.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { CurvePoint, PartEpsilons } from "./plan.ts";
 
 /** What was done to each part of a data set before, by its cost. */
 export type SpentCurves = Readonly<Record<Part, RdpCurve>>;
-export const NOTHING_BEFORE: SpentCurves = { train: ZERO_CURVE, validation: ZERO_CURVE, audit: ZERO_CURVE };
+export const NOTHING_BEFORE: SpentCurves = ofEachPart(() => ZERO_CURVE);
 
 /** More points than a plot has columns of pixels tell nobody more. */
 const POINTS_MAX = 120;
@@ -40,7 +40,7 @@ export function epsilonsAfter(
       const own = charges.flatMap((charge) => (charge.part === part ? [curveOf(charge.event)] : []));
       return bounded(epsilonOf(own.reduce(addCurves, spent[part]), delta));
     };
-    return { train: cost("train"), validation: cost("validation"), audit: cost("audit") };
+    return ofEachPart(cost);
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RdpCurve } from "../accountant/rdp.ts";
 import { bookedUnder } from "../ledger/capFilter.ts";
-import type { Part } from "../ledger/entry.ts";
+import { ofEachPart, type Part } from "../ledger/entry.ts";
 import { limitsOn, limitText, type Passed, type Purse } from "../ledger/limit.ts";
 import type { LedgerState } from "../ledger/state.ts";
 import { isDpSgd, type StudyDocument } from "../study/document.ts";
@@ -29,7 +29,7 @@ function limitsBeside(state: LedgerState, purse: Purse, day: number): readonly L
   return limitsOn(state, purse).map((limit): Limit => {
     const { epsilon, delta } = limit;
     const spent = (part: Part): RdpCurve => bookedUnder(state, limit, { site, dataset, part }, day);
-    return { epsilon, delta, spent: { train: spent("train"), validation: spent("validation"), audit: spent("audit") } };
+    return { epsilon, delta, spent: ofEachPart(spent) };
   });
 }
 
@@ -59,4 +59,5 @@ const PATIENTS_OF: Readonly<Record<Passed["part"], string>> = {
   train: "training patients",
   validation: "validation patients",
   audit: "audit hold-out's patients",
+  reference: "reference part's patients",
 };

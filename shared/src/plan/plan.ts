@@ -12,7 +12,13 @@ const whole = z.number().int().nonnegative();
 const bytes = whole;
 
 /** ε of each part of a site's patients: a patient is in one part alone, so parts never add. */
-export const PartEpsilons = z.strictObject({ train: epsilon, validation: epsilon, audit: epsilon });
+export const PartEpsilons = z.strictObject({
+  train: epsilon,
+  validation: epsilon,
+  audit: epsilon,
+  /** 0 where the study has no reference models. */
+  reference: epsilon.default(0),
+});
 export type PartEpsilons = z.infer<typeof PartEpsilons>;
 
 /** After a training round with the evaluations until then; the last point has the audit too. */
@@ -72,6 +78,9 @@ export const Traffic = z.strictObject({
   trainDown: bytes,
   /** Columns' statistics, once; 0 without. */
   normaliseUp: bytes.default(0),
+  /** Steps of reference models, and those models themselves, in all; 0 without. */
+  referencesUp: bytes.default(0),
+  referencesDown: bytes.default(0),
   evaluateUp: bytes,
   auditUp: bytes,
   /** The study's weights file, once, before the first round. */

@@ -123,7 +123,7 @@ describe("[STU50] a plan's ε is what the study's charges cost, one by one", () 
     expect(over?.before).toBeCloseTo(epsilonOfEvents(spent, 1e-5), 9);
     expect(over?.after).toBeCloseTo(epsilonOfEvents([...spent, ...all], 1e-5), 9);
     expect(over?.fits).toBe(false);
-    const before = { train: spent, validation: [], audit: [] };
+    const before = { train: spent, validation: [], audit: [], reference: [] };
     expect(over?.rounds).toBe(lastAffordableRound(document, 4, 1e-5, before));
     expect(own?.rounds).toBe(lastAffordableRound(document, 3.5, 1e-5));
     expect(underBudgets?.rounds).toBe(Math.min(over?.rounds ?? 0, own?.rounds ?? 0));

@@ -1,6 +1,6 @@
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { within } from "../ledger/budget.ts";
-import { Part } from "../ledger/entry.ts";
+import { ofEachPart, Part } from "../ledger/entry.ts";
 import { normalisationLines } from "../normalisation/lines.ts";
 import type { DpSgdStudy, StudyDocument } from "../study/document.ts";
 import { eventsOf } from "../study/noise.ts";
@@ -46,7 +46,7 @@ export function planStudy(study: StudyDocument, context: PlanContext): Plan {
   const document = requireDpSgd(study);
   const { privacy, training, sites, audit } = document;
   const curve = epsilonCurve(document, privacy.delta);
-  const epsilon = curve.at(-1)?.epsilon ?? { train: null, validation: null, audit: null };
+  const epsilon = curve.at(-1)?.epsilon ?? ofEachPart(() => null);
   const traffic = trafficOf(document);
   const patients = sites.reduce((total, site) => total + site.patients, 0);
   const total = largest(epsilon);
@@ -85,9 +85,9 @@ export function planStudy(study: StudyDocument, context: PlanContext): Plan {
 }
 
 function scheduleParts(document: StudyDocument): PartEpsilons {
-  const { train, validation, audit } = scheduleEpsilons(document);
+  const figures = scheduleEpsilons(document);
   const bounded = ({ epsilon }: ScheduleEpsilon) => (Number.isFinite(epsilon) ? epsilon : null);
-  return { train: bounded(train), validation: bounded(validation), audit: bounded(audit) };
+  return ofEachPart((part) => bounded(figures[part]));
 }
 
 /** What the study does to each part of a site's patients, in the order of `Part.options`. */

@@ -3,10 +3,12 @@ import { aggregateBits } from "../contribution/grid.ts";
 import { packedBytes } from "../contribution/pack.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import { evaluationShape } from "../metric/evaluation.ts";
+import { parameterCount } from "../model/spec.ts";
 import { normalisedColumns, statisticsCount } from "../normalisation/rule.ts";
 import { STATISTIC_STEPS } from "../normalisation/statistics.ts";
 import type { StudyDocument } from "../study/document.ts";
-import { gridOfStudy, weightsOfStudy } from "../study/network.ts";
+import { referenceRounds, referenceStudy } from "../study/modelLines.ts";
+import { gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
 import type { Traffic } from "./plan.ts";
 
 /**
@@ -33,8 +35,9 @@ export function trafficOf(document: StudyDocument): Traffic {
   const weightsDown = weightsOfStudy(document)?.bytes ?? 0;
   const evaluations = Math.floor(training.rounds / evaluation.everyRounds);
   const normaliseUp = statisticsBytes(document, patients);
-  const totalUp = normaliseUp + training.rounds * trainUp + evaluations * evaluateUp + auditUp;
-  const totalDown = weightsDown + training.rounds * trainDown;
+  const references = referenceBytes(document);
+  const totalUp = normaliseUp + references.up + training.rounds * trainUp + evaluations * evaluateUp + auditUp;
+  const totalDown = weightsDown + references.down + training.rounds * trainDown;
   return {
     parameters: grid.dimension,
     bitsUp: grid.bits,
@@ -42,12 +45,27 @@ export function trafficOf(document: StudyDocument): Traffic {
     trainUp,
     trainDown,
     normaliseUp,
+    referencesUp: references.up,
+    referencesDown: references.down,
     evaluateUp,
     auditUp,
     weightsDown,
     totalUp,
     totalDown,
     allSites: sites.length * (totalUp + totalDown),
+  };
+}
+
+/** Each step's sum and aggregate; and each reference model as a file, at its start and for the audit. */
+function referenceBytes(document: StudyDocument): { readonly up: number; readonly down: number } {
+  const { references } = document.audit;
+  if (references === undefined) return { up: 0, down: 0 };
+  const { dimension, bits } = gridOfStudy(referenceStudy(document, 1));
+  const file = parameterCount(modelSpecOfStudy(document)) * Float32Array.BYTES_PER_ELEMENT;
+  const steps = referenceRounds(document);
+  return {
+    up: steps * packedBytes(dimension, bits),
+    down: steps * packedBytes(dimension, aggregateBits(bits, document.sites.length)) + 2 * references.models * file,
   };
 }
 

@@ -13,6 +13,7 @@ import { Approval } from "../study/approval.ts";
 import { CounterOffer } from "../study/counterOffer.ts";
 import { StudyDocument } from "../study/document.ts";
 import { StopReason } from "../study/earlyStop.ts";
+import { REFERENCE_MODELS_MAX } from "../study/references.ts";
 import { DatasetId, Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm } from "../units/privacy.ts";
 import { LEDGER_PARTS_MAX } from "./limits.ts";
@@ -39,15 +40,15 @@ export const ShownLedgers = z.strictObject({
 export type ShownLedgers = z.infer<typeof ShownLedgers>;
 
 /**
- * What a round is for: the columns' noised statistics before training, one step of training, one noised evaluation, or
- * the audit before release.
+ * What a round is for: the columns' noised statistics before training, one step of a reference model, one step of
+ * training, one noised evaluation, or the audit before release.
  */
-export const RoundPurpose = z.enum(["normalise", "train", "evaluate", "audit"]);
+export const RoundPurpose = z.enum(["normalise", "reference", "train", "evaluate", "audit"]);
 export type RoundPurpose = z.infer<typeof RoundPurpose>;
 
 /**
  * Names one attempt of one round. `round` counts training steps from 1; an evaluation or audit bears that of its
- * model, normalisation 0.
+ * model, normalisation 0. Steps of reference models are counted by themselves from 1, model after model.
  */
 export const RoundKey = z.strictObject({
   study: StudyName,
@@ -85,6 +86,8 @@ export const RoundSpec = z.strictObject({
   scales: z.array(ColumnScale).min(1).max(1000).optional(),
   /** Of the audit alone: why training ended before its last round, where it did so by the study's early stop. */
   stop: StopReason.optional(),
+  /** Of the audit alone: the finished reference models, in their order. */
+  references: z.array(BlobReference).min(1).max(REFERENCE_MODELS_MAX).optional(),
   answerAfterMs: z.number().positive(),
   deadlineMs: z.number().positive(),
 });

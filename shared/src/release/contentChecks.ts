@@ -13,6 +13,7 @@ import { plannedCharges } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { isFounded, stopRound } from "../study/earlyStop.ts";
+import { referenceRounds } from "../study/modelLines.ts";
 import { weightsOfStudy } from "../study/network.ts";
 import type { PublicKey } from "../units/identity.ts";
 import { auditHolds } from "./auditCheck.ts";
@@ -85,7 +86,8 @@ export const CONTENT_CHECKS: readonly {
   {
     name: "steps",
     explanation:
-      "Each training step of the model was charged at enough sites, and so was each site's part in the evaluation and audit.",
+      "Each training step of the model, and of its audit's reference models, was charged at enough sites, and so was " +
+      "each site's part in the evaluation and audit.",
     holds: stepsHold,
   },
   {
@@ -231,10 +233,15 @@ function stepsHold({ manifest, document, audit, state }: Contents): boolean {
   const committed = committedCharges(state, document.name);
   const { round: last } = manifest.model;
   const steps = Array.from({ length: last }, (_, index) => index + 1);
-  const trained = committed.filter(({ event }) => isTraining(event));
+  const trained = committed.filter(({ part, event }) => part === "train" && isTraining(event));
+  const ofReferences = committed.filter(({ part }) => part === "reference");
+  const referenceSteps = Array.from({ length: referenceRounds(document) }, (_, index) => index + 1);
+  const isMade = (charges: typeof committed) => (step: number) =>
+    charges.filter(({ round }) => round === step).length >= document.training.minSites;
   const noised = committed.filter(({ event }) => event.kind === "discrete-laplace");
   return (
-    steps.every((step) => trained.filter(({ round }) => round === step).length >= document.training.minSites) &&
+    steps.every(isMade(trained)) &&
+    referenceSteps.every(isMade(ofReferences)) &&
     audit.histograms.every(({ site }) =>
       (["train", "audit"] as const).every((part) =>
         noised.some((body) => body.site === site && body.part === part && body.round === last),

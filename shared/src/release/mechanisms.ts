@@ -14,7 +14,7 @@ export function mechanismsOf(document: StudyDocument): string[] {
     "Audit: one histogram of scores for each attack with discrete Laplace noise,",
     `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
   ];
-  return [...scaling(document), training, metrics, audit].map((clauses) => clauses.join(" "));
+  return [...scaling(document), ...references(document), training, metrics, audit].map((clauses) => clauses.join(" "));
 }
 
 /** Nothing where the public ranges alone scale the columns. */
@@ -25,6 +25,19 @@ function scaling({ normalisation }: StudyDocument): readonly (readonly string[])
       `Normalisation: ${normalisation.by === "quantiles" ? "counts in public bins" : "a count, sums and sums of squares"}`,
       "of the training patients, each of whom counts once, once before training;",
       `every site adds Gaussian noise of ${normalisation.noiseMultiplier} times what one patient moves them.`,
+    ],
+  ];
+}
+
+/** Nothing where the audit compares with no other models. */
+function references({ audit: { references: rule }, privacy }: StudyDocument): readonly (readonly string[])[] {
+  if (rule === undefined) return [];
+  return [
+    [
+      `Reference models of the audit: ${rule.models}, each by ${rule.rounds} rounds of DP-SGD on the reference part alone;`,
+      `each of its patients joins a step with probability ${rule.samplingRate ?? privacy.samplingRate};`,
+      `every site adds Gaussian noise of ${rule.noiseMultiplier} times the clipping norm by itself.`,
+      "They are not part of this release.",
     ],
   ];
 }

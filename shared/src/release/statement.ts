@@ -12,6 +12,7 @@ import { type Approval, Disclosure } from "../study/approval.ts";
 import { type PlannedCharge, plannedCharges, plannedEvents } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
+import { referenceRounds } from "../study/modelLines.ts";
 import { weightsOfStudy } from "../study/network.ts";
 import { epsilonAtOnce, type OverlapFigure, overlapFigures, pointwiseMax } from "../study/overlap.ts";
 import { DatasetId, Digest, SiteName, StudyName } from "../units/identity.ts";
@@ -164,14 +165,18 @@ export function privacyStatementOf(
 function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]): readonly PlannedCharge[] {
   const { rounds } = document.training;
   const { everyRounds } = document.evaluation;
-  const last = spent.reduce((latest, { round }) => Math.max(latest, round), 0);
+  const lastOf = (charges: readonly Charge["body"][]) =>
+    charges.reduce((latest, { round }) => Math.max(latest, round), 0);
+  const last = lastOf(spent.filter(({ part }) => part !== "reference"));
+  const references = lastOf(spent.filter(({ part }) => part === "reference"));
   const evaluations = Math.floor(rounds / everyRounds) - Math.floor(last / everyRounds);
   const times = {
     normalise: spent.length === 0 ? 1 : 0,
+    reference: Math.max(0, referenceRounds(document) - references),
     train: Math.max(0, rounds - last),
     evaluate: Math.max(0, evaluations),
   };
-  return (["normalise", "train", "evaluate"] as const).flatMap((purpose) =>
+  return (["normalise", "reference", "train", "evaluate"] as const).flatMap((purpose) =>
     times[purpose] === 0
       ? []
       : plannedCharges(document, purpose).map(({ part, event }) => ({
@@ -205,11 +210,12 @@ function siteStatement(
   state: LedgerState,
 ): PrivacyStatement["sites"][number] {
   const own = spentCharges(state, document.name).filter((charge) => charge.site === site);
-  const parts = Part.options.map((part) => {
+  const charged = Part.options.filter((part) => part !== "reference" || own.some((charge) => charge.part === part));
+  const parts = charged.map((part) => {
     const events = mergeEvents(own.filter((charge) => charge.part === part).map(({ event }) => event));
     return { part, epsilon: epsilonOf(curveOfEvents(events), document.privacy.delta), events };
   });
-  const training = own.filter(({ event }) => isTraining(event)).map(({ event }) => event);
+  const training = own.filter(({ part, event }) => part === "train" && isTraining(event)).map(({ event }) => event);
   const all = spendingOf(state, site, dataset);
   return {
     site,

@@ -11,6 +11,7 @@ const TRUST = {
 /** PRIVACY.md: the statement for people. */
 export function privacyText(statement: PrivacyStatement): string {
   const { sampler } = statement;
+  const hasReferences = statement.sites.some(({ parts }) => parts.some(({ part }) => part === "reference"));
   const rows = statement.sites.map((site) => {
     const part = (name: string) => epsilonText(site.parts.find((entry) => entry.part === name)?.epsilon ?? 0);
     return [
@@ -20,6 +21,7 @@ export function privacyText(statement: PrivacyStatement): string {
       part("train"),
       part("validation"),
       part("audit"),
+      ...(hasReferences ? [part("reference")] : []),
       epsilonText(site.epsilon),
       `${epsilonText(site.dataSet.epsilon)} of ${site.dataSet.cap} (δ = ${site.dataSet.delta})`,
     ];
@@ -62,6 +64,7 @@ export function privacyText(statement: PrivacyStatement): string {
         "train part",
         "validation part",
         "audit part",
+        ...(hasReferences ? ["reference part"] : []),
         "ε of this study, as caps count it (RDP)",
         "all studies, against cap",
       ],

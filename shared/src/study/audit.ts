@@ -1,8 +1,21 @@
 import { z } from "zod";
 import { PositiveEpsilon } from "../units/privacy.ts";
+import { ReferenceRule } from "./references.ts";
 
-export const AttackName = z.enum(["loss", "confidence", "modified-entropy", "entropy", "correctness"]);
+/** Attacks on a model's outputs alone. */
+export const OutputAttack = z.enum(["loss", "confidence", "modified-entropy", "entropy", "correctness"]);
+export type OutputAttack = z.infer<typeof OutputAttack>;
+
+/** Attacks that compare them with reference models', which never saw the record. */
+export const ReferenceAttack = z.enum(["relative-membership", "likelihood-ratio"]);
+export type ReferenceAttack = z.infer<typeof ReferenceAttack>;
+
+export const AttackName = z.enum([...OutputAttack.options, ...ReferenceAttack.options]);
 export type AttackName = z.infer<typeof AttackName>;
+
+export function isReferenceAttack(attack: AttackName): attack is ReferenceAttack {
+  return ReferenceAttack.safeParse(attack).success;
+}
 
 export const CanaryRule = z
   .strictObject({
@@ -50,6 +63,10 @@ export const Audit = z.strictObject({
       "Count all classes together, or each apart: apart shows which class is the most exposed, and the same ε puts as " +
         "much noise on each class's bins as on all together, so every interval is wider.",
     ),
+  references: ReferenceRule.optional().describe(
+    "Reference models, trained with noise before the study's own on patients of the reference part alone: what " +
+      "relative-membership and likelihood-ratio compare with.",
+  ),
   canaries: CanaryRule.optional().describe(
     "A lower bound on ε from this one training run: made-up records, of which the audit guesses who trained.",
   ),

@@ -8,6 +8,7 @@ import { normalisationEvent } from "../normalisation/statistics.ts";
 import { type RoundKey, RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
 import { type DpSgdStudy, isDpSgd, type StudyDocument } from "./document.ts";
+import { referenceRounds, referenceStudy } from "./modelLines.ts";
 import { noisedGridOf } from "./network.ts";
 
 /** One thing that a round does to one part of a site's data set. */
@@ -27,6 +28,10 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
       return document.normalisation === undefined
         ? []
         : [{ part: "train", event: normalisationEvent(document.normalisation) }];
+    case "reference":
+      return document.audit.references === undefined
+        ? []
+        : [{ part: "reference", event: trainingEvent(referenceStudy(document, 1)) }];
     case "train":
       return [{ part: "train", event: trainingEvent(document) }];
     case "evaluate":
@@ -62,15 +67,22 @@ export function plannedEvents(document: StudyDocument): readonly PlannedCharge[]
 }
 
 /**
- * What was done to each part after so many training rounds, the normalisation before them and the evaluations among
- * them, with or without the audit: each round's charges as one, counted as often as they were made. The study's own are
- * worked out once.
+ * What was done to each part after so many training rounds, the normalisation and all steps of reference models before
+ * them and the evaluations among them, with or without the audit: each round's charges as one, counted as often as they
+ * were made. The study's own are worked out once.
  */
 export function chargesAfter(document: StudyDocument): (rounds: number, audited: boolean) => readonly PlannedCharge[] {
-  const each = RoundPurpose.options.map((purpose) => plannedCharges(document, purpose));
+  const each = RoundPurpose.options.map((purpose) => ({ purpose, charges: plannedCharges(document, purpose) }));
+  const before = referenceRounds(document);
   return (rounds, audited) => {
-    const times = [rounds > 0 ? 1 : 0, rounds, Math.floor(rounds / document.evaluation.everyRounds), audited ? 1 : 0];
-    return each.flatMap((charges, purpose) => charges.flatMap((charge) => repeated(charge, times[purpose] ?? 0)));
+    const times: Readonly<Record<RoundPurpose, number>> = {
+      normalise: rounds > 0 ? 1 : 0,
+      reference: rounds > 0 ? before : 0,
+      train: rounds,
+      evaluate: Math.floor(rounds / document.evaluation.everyRounds),
+      audit: audited ? 1 : 0,
+    };
+    return each.flatMap(({ purpose, charges }) => charges.flatMap((charge) => repeated(charge, times[purpose])));
   };
 }
 

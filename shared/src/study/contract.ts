@@ -129,10 +129,21 @@ export const Label = z
 const share = z.number().min(0).max(1);
 
 export const Shares = z
-  .strictObject({ train: share, validation: share, audit: share })
-  .refine((shares) => Math.abs(shares.train + shares.validation + shares.audit - 1) < 1e-9, {
-    message: "train, validation and audit must add up to 1",
+  .strictObject({
+    train: share,
+    validation: share,
+    audit: share,
+    reference: share
+      .gt(0)
+      .optional()
+      .describe("Patients who train an audit's reference models and nothing else; none without it."),
   })
+  .refine(
+    ({ train, validation, audit, reference = 0 }) => Math.abs(train + validation + audit + reference - 1) < 1e-9,
+    {
+      message: "train, validation, audit and reference, where there is one, must add up to 1",
+    },
+  )
   .refine((shares) => shares.train > 0, { message: "train must be > 0", path: ["train"] });
 
 /** How patients are told apart and split; shared by the study file and the signed document. */

@@ -11,6 +11,7 @@ import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
 import { Overlap } from "./overlap.ts";
+import { referenceFaults } from "./referenceFaults.ts";
 import { SanitizedPromise } from "./sanitizedPromise.ts";
 
 const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
@@ -199,6 +200,7 @@ export const StudyDocument = z
     const isOnSanitized = study.privacy.mechanism === "sanitized";
     const fault = canaries && canaryFault(canaries.count, featureCount(study.data), isOnSanitized);
     if (typeof fault === "string") refuse(["audit", "canaries"], fault);
+    for (const { path, message } of referenceFaults(study)) refuse(path, message);
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)

@@ -105,6 +105,9 @@ export const STUDY_HINTS: Readonly<Record<string, string>> = {
   "evaluation.epsilon": "Typical: 0.2..1; charged at each evaluation.",
   "audit.epsilon.members": "Typical: 0.2..1; charged to training patients for each attack.",
   "audit.epsilon.nonMembers": "Typical: 0.5..2; charged to hold-out patients for each attack.",
+  "audit.references.models": "Typical: 4..16.",
+  "audit.references.rounds": "Typical: as many as training.rounds, or fewer.",
+  "audit.references.noiseMultiplier": "Typical: 0.5..4; the reference part pays for all models together.",
   "audit.gates.maxAttackAucUpper": "Typical: 0.55..0.75; 0.5 is an attack that guesses.",
   apiVersion: "This version reads consilium/v1.",
 };

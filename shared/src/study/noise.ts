@@ -2,7 +2,7 @@ import { leastNoiseMultiplier } from "../accountant/calibrate.ts";
 import { epsilonOf, epsilonOfEvents } from "../accountant/convert.ts";
 import { addCurves, curveOf, type RdpCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import type { PrivacyEvent } from "../event/event.ts";
-import type { Part } from "../ledger/entry.ts";
+import { ofEachPart, type Part } from "../ledger/entry.ts";
 import { plannedCharges, plannedEvents } from "./charges.ts";
 import { type DpSgdStudy, StudyDocument } from "./document.ts";
 
@@ -21,7 +21,7 @@ export function eventsOf(document: StudyDocument, part: Part): readonly PrivacyE
 /** ε that the whole study costs at a site, for each part: what must stay ≤ privacy.epsilon. */
 export function plannedEpsilons(document: StudyDocument): Readonly<Record<Part, number>> {
   const cost = (part: Part): number => epsilonOfEvents(eventsOf(document, part), document.privacy.delta);
-  return { train: cost("train"), validation: cost("validation"), audit: cost("audit") };
+  return ofEachPart(cost);
 }
 
 /** What is done once to the training patients, before the steps and after them. */

@@ -211,7 +211,8 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "attacks: [loss, confidence, modified-entropy]",
       "attacks: [loss, entropi]",
       "entropi",
-      "audit.attacks[1]: must be one of loss, confidence, modified-entropy, entropy, correctness (got \"entropi\"). Did you mean 'entropy'?",
+      "audit.attacks[1]: must be one of loss, confidence, modified-entropy, entropy, correctness, relative-membership, " +
+        "likelihood-ratio (got \"entropi\"). Did you mean 'entropy'?",
     ],
     [
       "attacks: [loss, confidence, modified-entropy]",

@@ -1,6 +1,5 @@
 import { epsilonOfEvents } from "../accountant/convert.ts";
 import { Failure } from "../failure/failure.ts";
-import { type Part, Part as Parts } from "../ledger/entry.ts";
 import type { ModelChoice } from "../model/choice.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import type { Digest } from "../units/identity.ts";
@@ -10,6 +9,7 @@ import { SchemaFile, STUDY_HINTS, StudyFile } from "./file.ts";
 import { nearest, parseSource } from "./issues.ts";
 import { resolveModel, resolveWeights } from "./modelFile.ts";
 import { eventsOf, leastNoiseOf } from "./noise.ts";
+import { overspentParts } from "./overspent.ts";
 import { type Beside, type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
 import { warningsOf } from "./unwise.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
@@ -212,15 +212,6 @@ function fileKey(key: PropertyKey): PropertyKey {
   return key === "everyRounds" ? "every" : key;
 }
 
-/** Parts whose histograms alone pass the study's ε: no σ mends that. */
-function overspentParts(open: StudyDocument, source: YamlSource): Finding[] {
-  const { epsilon, delta } = open.privacy;
-  return Parts.options
-    .filter((part) => part !== "train" || !isDpSgd(open))
-    .filter((part) => epsilonOfEvents(eventsOf(open, part), delta) > epsilon)
-    .map((part) => overspent(part, epsilonOfEvents(eventsOf(open, part), delta), open, source));
-}
-
 function noised(open: DpSgdStudy, noiseMultiplier: number): StudyDocument {
   return StudyDocument.parse({ ...open, privacy: { ...open.privacy, noiseMultiplier } });
 }
@@ -266,21 +257,6 @@ function beyondSampler({ privacy: { epsilon, delta }, sites }: StudyDocument, so
   const message = `No noise is proven for ε = ${epsilon}: at such ε the sampler's own distance from the Gaussian passes δ`;
   const remedy = "Ask for ε ≤ 50; above 10 it promises little as it is.";
   return source.finding("error", ["privacy", "epsilon"], message, remedy);
-}
-
-function overspent(part: Part, cost: number, document: StudyDocument, source: YamlSource): Finding {
-  const path =
-    part === "validation"
-      ? ["evaluation", "epsilon"]
-      : ["audit", "epsilon", part === "train" ? "members" : "nonMembers"];
-  const times = eventsOf(document, part).reduce(
-    (total, { kind, count }) => (kind === "post-processing" ? total : total + count),
-    0,
-  );
-  const { epsilon } = document.privacy;
-  const message = `${times} histograms would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
-  const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
-  return source.finding("error", path, message, remedy);
 }
 
 function unreadable(): never {

@@ -3,11 +3,12 @@ import { addCurves, curveOf, curveOfEvents, type RdpCurve } from "../accountant/
 import type { LocalSteps } from "../contribution/pseudoGradient.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { assert } from "../failure/failure.ts";
-import { Part } from "../ledger/entry.ts";
+import { ofEachPart, Part } from "../ledger/entry.ts";
 import type { RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
 import { chargesAfter } from "./charges.ts";
 import type { StudyDocument } from "./document.ts";
+import { referenceRounds } from "./modelLines.ts";
 
 /** One round of the study's public schedule; an evaluation or audit bears the number of its model's last step. */
 export interface ScheduledRound {
@@ -20,16 +21,18 @@ const NORMALISATION: ScheduledRound = { purpose: "normalise", round: 0 };
 /** What has been done to each part of a data set already. */
 export type SpentEvents = Readonly<Record<Part, readonly PrivacyEvent[]>>;
 
-export const NOTHING_SPENT: SpentEvents = { train: [], validation: [], audit: [] };
+export const NOTHING_SPENT: SpentEvents = ofEachPart(() => []);
 
 /**
- * Every round in order: normalisation where the study asks for it, training steps 1 … T, an evaluation after each
- * `everyRounds` of them, one audit at the end. `lastRound` < T where the budget ends sooner; then the schedule is the
- * shorter study's.
+ * Every round in order: normalisation and the steps of reference models where the study asks for them, training steps
+ * 1 … T, an evaluation after each `everyRounds` of them, one audit at the end. `lastRound` < T where the budget ends
+ * sooner; then the schedule is the shorter study's.
  */
 export function scheduleOf(document: StudyDocument, lastRound = document.training.rounds): readonly ScheduledRound[] {
   const schedule: ScheduledRound[] = [];
   if (document.normalisation !== undefined && lastRound >= 1) schedule.push(NORMALISATION);
+  for (let round = 1; lastRound >= 1 && round <= referenceRounds(document); round++)
+    schedule.push({ purpose: "reference", round });
   for (let round = 1; round <= Math.min(lastRound, document.training.rounds); round++) {
     schedule.push({ purpose: "train", round });
     if (round % document.evaluation.everyRounds === 0) schedule.push({ purpose: "evaluate", round });
@@ -47,7 +50,11 @@ export function roundAfter(
 ): ScheduledRound | null {
   const last = Math.min(lastRound, document.training.rounds);
   if (last < 1 || done?.purpose === "audit") return null;
-  if (done === null) return document.normalisation === undefined ? { purpose: "train", round: 1 } : NORMALISATION;
+  if (done === null && document.normalisation !== undefined) return NORMALISATION;
+  if (done === null || done.purpose === "normalise" || done.purpose === "reference") {
+    const round = done?.purpose === "reference" ? done.round + 1 : 1;
+    return round <= referenceRounds(document) ? { purpose: "reference", round } : { purpose: "train", round: 1 };
+  }
   if (done.purpose === "train" && done.round % document.evaluation.everyRounds === 0)
     return { purpose: "evaluate", round: done.round };
   return done.round < last ? { purpose: "train", round: done.round + 1 } : { purpose: "audit", round: done.round };
@@ -63,11 +70,8 @@ export function lastAffordableRound(
   delta: number,
   spent: SpentEvents = NOTHING_SPENT,
 ): number {
-  return lastRoundBeside(document, epsilon, delta, {
-    train: curveOfEvents(spent.train),
-    validation: curveOfEvents(spent.validation),
-    audit: curveOfEvents(spent.audit),
-  });
+  const before = ofEachPart((part) => curveOfEvents(spent[part]));
+  return lastRoundBeside(document, epsilon, delta, before);
 }
 
 /** The same where what was done before is known by its cost alone. */

@@ -3,7 +3,7 @@ import { pldUpperEpsilon } from "../accountant/pld.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
 import type { PrivacyEvent } from "../event/event.ts";
 import { Failure } from "../failure/failure.ts";
-import { Part } from "../ledger/entry.ts";
+import { ofEachPart, Part } from "../ledger/entry.ts";
 import type { StudyDocument } from "./document.ts";
 import { eventsOf } from "./noise.ts";
 
@@ -32,7 +32,7 @@ export function scheduleEpsilon(events: readonly PrivacyEvent[], delta: number):
 /** Of each part's patients, the whole signed schedule. */
 export function scheduleEpsilons(document: StudyDocument): Readonly<Record<Part, ScheduleEpsilon>> {
   const of = (part: Part) => scheduleEpsilon(eventsOf(document, part), document.privacy.delta);
-  return { train: of("train"), validation: of("validation"), audit: of("audit") };
+  return ofEachPart(of);
 }
 
 /** Of a patient at one site, in the part that pays most; or at two sites, in the costliest part at each. */

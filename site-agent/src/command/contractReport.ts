@@ -5,10 +5,10 @@ import { table } from "./output.ts";
 
 /** What is amiss, in a table; figures of records, for local eyes alone. */
 export function describeReport(report: ContractReport): readonly string[] {
-  const { train, validation, audit } = report.parts;
+  const { train, validation, audit, reference } = report.parts;
   const counts =
     `${report.records} records of ${report.patients} patients: ${train} train, ${validation} validation, ` +
-    `${audit} audit hold-out (these figures stay here)`;
+    `${audit} audit hold-out${reference === 0 ? "" : `, ${reference} reference`} (these figures stay here)`;
   if (report.violations.length === 0) return [counts, "The data meet the contract."];
   const rows = report.violations.map(({ severity, column, problem, count }) => {
     const [what, remedy] = PROBLEMS[problem];

@@ -1,3 +1,4 @@
+import { ofEachPart } from "@consilium/shared/ledger/entry";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { PatientRecords } from "@consilium/shared/sanitizer/patientRecords";
 import type { DataContract } from "@consilium/shared/study/contract";
@@ -37,7 +38,7 @@ export interface Survey {
 export async function survey(source: Source, random: RandomSource): Promise<Survey> {
   const { contract, secret } = source;
   const kept = new KeptRecords(contract.maxRecordsPerPatient, random);
-  const parts = { train: new Set<string>(), validation: new Set<string>(), audit: new Set<string>() };
+  const parts = ofEachPart(() => new Set<string>());
   const tally = new Tally();
   const width = featureCount(contract);
   const sampled = Math.min(SAMPLE_RECORDS, Math.ceil(SAMPLE_NUMBERS / width));
@@ -52,7 +53,7 @@ export async function survey(source: Source, random: RandomSource): Promise<Surv
   const report: ContractReport = {
     records,
     patients: kept.patients,
-    parts: { train: parts.train.size, validation: parts.validation.size, audit: parts.audit.size },
+    parts: ofEachPart((part) => parts[part].size),
     violations,
     violated: violations.some(({ severity }) => severity === "error"),
   };

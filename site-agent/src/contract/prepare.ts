@@ -1,6 +1,6 @@
 /** From a hospital's file to patients that training may use, or a report of why not; both are one pass. */
 import { Failure } from "@consilium/shared/failure/failure";
-import { type Part, Part as Parts } from "@consilium/shared/ledger/entry";
+import { ofEachPart, type Part, Part as Parts } from "@consilium/shared/ledger/entry";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { featureCount } from "@consilium/shared/study/features";
@@ -93,7 +93,7 @@ async function read(connector: Connector, contract: DataContract, options: Prepa
   const apart = twins.apart(parts);
   if (apart > 0) tally.add(null, "duplicates-across-parts", apart);
   const counts = countParts(parts);
-  noteCounts(tally, counts, publicPatients);
+  noteCounts(tally, counts, contract.shares, publicPatients);
   const violations = tally.violations();
   const violated = violations.some(({ severity }) => severity === "error");
   return { report: { records, patients: parts.size, parts: counts, violations, violated }, store, parts };
@@ -117,14 +117,20 @@ class Twins {
 }
 
 function countParts(parts: ReadonlyMap<PatientKey, Part>): Record<Part, number> {
-  const counts: Record<Part, number> = { train: 0, validation: 0, audit: 0 };
+  const counts = ofEachPart(() => 0);
   for (const part of parts.values()) counts[part] += 1;
   return counts;
 }
 
 /** A hash draws the parts, so the training patients are seldom exactly as many as the study says. */
-function noteCounts(tally: Tally, counts: Readonly<Record<Part, number>>, publicPatients: number | undefined): void {
-  const empty = Parts.options.filter((part) => counts[part] === 0);
+function noteCounts(
+  tally: Tally,
+  counts: Readonly<Record<Part, number>>,
+  shares: DataContract["shares"],
+  publicPatients: number | undefined,
+): void {
+  const wanted = Parts.options.filter((part) => part !== "reference" || shares.reference !== undefined);
+  const empty = wanted.filter((part) => counts[part] === 0);
   if (empty.length > 0) tally.add(null, "part-empty", empty.length);
   if (publicPatients === undefined) return;
   const tolerance = Math.max(5, 0.1 * publicPatients);

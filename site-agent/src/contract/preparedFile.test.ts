@@ -56,7 +56,7 @@ describe("[DAT7] prepared patients are written whole, for their owner alone, and
 
   test("arrays that disagree are never written", () => {
     expect(() => writePrepared(path, { ...patients, labels: Int32Array.of(0) })).toThrow("Broken invariant");
-    expect(() => writePrepared(path, { ...patients, parts: Uint8Array.of(0, 5) })).toThrow("Broken invariant");
+    expect(() => writePrepared(path, { ...patients, parts: Uint8Array.of(0, 6) })).toThrow("Broken invariant");
     expect(() => writePrepared(path, { ...patients, recordStart: Int32Array.of(0, 0, 3) })).toThrow("Broken invariant");
   });
 });

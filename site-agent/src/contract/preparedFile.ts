@@ -143,7 +143,7 @@ function assertWhole(patients: PreparedPatients): void {
   assert(recordStart[parts.length] === labels.length, "the last patient's records end where the records do");
   assert(
     parts.every(
-      (part, patient) => part <= PART_CODE.canaryOut && (recordStart[patient] ?? 0) < (recordStart[patient + 1] ?? 0),
+      (part, patient) => part <= PART_CODE.reference && (recordStart[patient] ?? 0) < (recordStart[patient + 1] ?? 0),
     ),
     "each patient has records and a part",
   );

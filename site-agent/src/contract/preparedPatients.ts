@@ -28,7 +28,7 @@ export function asSanitized(patients: PreparedPatients): PreparedSanitized {
 }
 
 /** Codes in `parts`. Canaries are made up, and nobody: one that a coin let in trains as a patient does. */
-export const PART_CODE = { train: 0, validation: 1, audit: 2, canaryIn: 3, canaryOut: 4 } as const;
+export const PART_CODE = { train: 0, validation: 1, audit: 2, canaryIn: 3, canaryOut: 4, reference: 5 } as const;
 export type PartName = keyof typeof PART_CODE;
 
 /** Indices of the patients of some parts, in their order. */

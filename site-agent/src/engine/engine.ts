@@ -54,6 +54,9 @@ export class Engine {
       case "load-model":
         await this.#study(request.study).model.load(request.path, request.digest);
         return { type: "done" };
+      case "load-references":
+        await this.#loadReferences(request);
+        return { type: "done" };
       case "advance-model":
         this.#study(request.study).model.advance(request);
         return { type: "done" };
@@ -171,14 +174,23 @@ export class Engine {
     return { type: "written", ...writeDurably(path, noised) };
   }
 
+  async #loadReferences({ study, models }: Extract<EngineRequest, { type: "load-references" }>): Promise<void> {
+    const open = this.#study(study);
+    open.references = await Promise.all(models.map(({ path, digest }) => open.model.read(path, digest)));
+  }
+
   async #score({ key, path, what }: Score): Promise<EngineReply> {
-    const { model, source, request } = await this.#onItsBackend(key.study);
+    const { model, source, request, references } = await this.#onItsBackend(key.study);
     if (source.kind === "random-sums") throw noRecords();
     const canaries = what.purpose === "audit" ? what.canaries : undefined;
     const first = canaries === undefined ? null : await model.firstNetwork(canaries.seed, request.start);
     try {
-      const networks = { released: model.network(), first: () => first ?? model.network() };
-      const scored = score(networks, source.patients, what, this.#parts.random);
+      const networks = {
+        released: model.network(),
+        first: () => first ?? model.network(),
+        references: references.map((parameters) => () => model.networkAt(parameters)),
+      };
+      const scored = score(networks, source.patients, what, this.#parts.random, request.scales);
       return { type: "written", ...writeDurably(path, scored) };
     } finally {
       first?.dispose();

@@ -5,6 +5,7 @@
  */
 
 import { HistogramShape } from "@consilium/shared/audit/histogram";
+import { PopulationSlot } from "@consilium/shared/audit/population";
 import { Clipping } from "@consilium/shared/clipping/clipping";
 import { Grid, NoisedGrid } from "@consilium/shared/contribution/grid";
 import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
@@ -17,6 +18,7 @@ import { NormalisationRule } from "@consilium/shared/normalisation/rule";
 import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
 import { AttackName } from "@consilium/shared/study/audit";
 import { Optimizer } from "@consilium/shared/study/document";
+import { ReferenceRule } from "@consilium/shared/study/references";
 import { Digest, StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { z } from "zod";
@@ -45,6 +47,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
       z.strictObject({ source: z.literal("sanitized"), path, sanitized: path }),
       z.strictObject({ source: z.literal("random-sums"), seed: z.number().int() }),
     ]),
+    /** Of a reference model: steps sum gradients of the reference part, in place of training patients'. */
+    trainedOn: z.literal("reference").optional(),
     /** Canaries among the prepared patients; none without. */
     canaries: z.number().int().positive().optional(),
     /** What the study's normalisation makes of the prepared features; none before it, and without one. */
@@ -65,6 +69,12 @@ export const EngineRequest = z.discriminatedUnion("type", [
     divisor: z.number().positive(),
     optimizer: Optimizer,
     to: Digest,
+  }),
+  /** Takes the study's finished reference models, in their order, for its audit; refuses another digest. */
+  z.strictObject({
+    type: z.literal("load-references"),
+    study: StudyName,
+    models: z.array(z.strictObject({ path, digest: Digest })).min(1),
   }),
   /** Makes noise for one attempt of a training round, in memory only. */
   z.strictObject({ type: z.literal("prepare-noise"), key: RoundKey }),
@@ -100,6 +110,18 @@ export const EngineRequest = z.discriminatedUnion("type", [
       z.strictObject({
         purpose: z.literal("audit"),
         attacks: z.array(z.strictObject({ attack: AttackName, shape: HistogramShape })).min(1),
+        /** What attacks by reference models take; those were loaded before. */
+        references: z
+          .strictObject({
+            rule: ReferenceRule.pick({ offlineA: true, gamma: true }),
+            /** Of the made-up records. */
+            population: z.strictObject({
+              slots: z.array(PopulationSlot).min(1),
+              count: z.number().int().positive(),
+              seed: z.number().int().nonnegative(),
+            }),
+          })
+          .optional(),
         epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
         /** Of how many canaries to guess; `seed` is the study's, of its first model. */
         canaries: z

@@ -84,17 +84,18 @@ export class ModelState {
   }
 
   async load(path: string, digest: Digest): Promise<void> {
+    this.#replace({ parameters: await this.read(path, digest), digest, optimizer: undefined });
+  }
+
+  /** A model of the study's shape from its file; refuses another digest. */
+  async read(path: string, digest: Digest): Promise<Float32Array> {
     const count = parameterCount(this.#spec);
     const bytes = await readFile(path);
     if (bytes.length !== 4 * count || digestOf(bytes) !== digest) {
       throw refused("model-differs", "was given another model than the one named", "Fetch the model again.");
     }
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
-    this.#replace({
-      parameters: new Float32Array(aligned.buffer, aligned.byteOffset, count),
-      digest,
-      optimizer: undefined,
-    });
+    return new Float32Array(aligned.buffer, aligned.byteOffset, count);
   }
 
   /** Replays one public optimizer step beside the model, and takes it only when its digest is the announced one. */

@@ -7,7 +7,7 @@ import { featureCount, parameterCount } from "@consilium/shared/model/spec";
 import { applyScales } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { readPrepared, readSanitized } from "../contract/preparedFile.ts";
-import { type PreparedPatients, patientsOf } from "../contract/preparedPatients.ts";
+import { type PartName, type PreparedPatients, patientsOf } from "../contract/preparedPatients.ts";
 import { chooseEngine, type EngineChoice } from "../device/engineChoice.ts";
 import type { DeviceWorkers } from "../device/workers.ts";
 import { PATIENTS_PER_STEP_MAX } from "../gradient/placesPerSum.ts";
@@ -26,7 +26,7 @@ export interface PatientSource {
   readonly grid: NoisedGrid;
   /** Whom metrics and the audit score. */
   readonly patients: PreparedPatients;
-  /** Whom steps sample: training patients, and the canaries whose coin let them in. */
+  /** Whom steps sample: training patients, and the canaries whose coin let them in; or the reference part. */
   readonly trainPatients: Int32Array;
   /** Holds the patients that steps read. */
   readonly device: StudyDevice;
@@ -53,6 +53,8 @@ export interface OpenStudy {
   readonly packed: Uint8Array;
   /** Memory of the site's own model between local steps; got when first needed. */
   own: Float32Array | undefined;
+  /** The finished reference models' numbers, in their order; none but for the audit. */
+  references: readonly Float32Array[];
 }
 
 export interface EngineParts {
@@ -72,7 +74,7 @@ export async function openStudy(request: Open, parts: EngineParts): Promise<Open
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
   const model = new ModelState(spec, grid);
   if (request.start !== undefined) await model.begin(request.start);
-  const ofStudy = { request, model, packed, own: undefined };
+  const ofStudy = { request, model, packed, own: undefined, references: [] };
   const { patients } = request;
   if (patients.source === "random-sums") {
     const noised = noisedGrid(grid);
@@ -112,6 +114,7 @@ function openPatients(
   if (named.source === "prepared")
     return { kind: "patients", grid: noisedGrid(request.grid), patients, ...trainingOn(patients, opening) };
   if (request.scales !== undefined) throw unfit("sanitized records are scaled by their public ranges alone");
+  if (request.trainedOn === "reference") throw unfit("reference models are trained on original patients alone");
   if (isNoised(request.grid)) throw unfit("sanitized patients' sums have a grid without noise");
   const sanitized = readSanitized(named.sanitized);
   fitting(sanitized, request, true);
@@ -136,12 +139,13 @@ function scaled(patients: PreparedPatients, { scales = [] }: Open): PreparedPati
   return patients;
 }
 
-/** Training patients among these, and the device that holds them. */
+/** Whom steps sample among these, and the device that holds them. A canary is in no reference model. */
 function trainingOn(
   patients: PreparedPatients,
   { request, model, choice: { engine }, parts: { workers, settings } }: Opening,
 ): Pick<PatientSource, "trainPatients" | "device"> {
-  const trainPatients = patientsOf(patients, "train", "canaryIn");
+  const trained: readonly PartName[] = request.trainedOn === undefined ? ["train", "canaryIn"] : ["reference"];
+  const trainPatients = patientsOf(patients, ...trained);
   if (trainPatients.length > PATIENTS_PER_STEP_MAX) throw unfit("there are more than 2²⁰ training patients");
   const parts = { request, model, patients, memoryMiB: settings.memoryMiB, engine };
   return { trainPatients, device: workers === null ? ownStudyDevice(parts) : sharedStudyDevice(parts, workers) };

@@ -17,7 +17,7 @@ export const KeptReport = z.strictObject({
   content: Digest.nullable(),
   records: count,
   patients: count,
-  parts: z.strictObject({ train: count, validation: count, audit: count }),
+  parts: z.strictObject({ train: count, validation: count, audit: count, reference: count.default(0) }),
   violations: z.array(
     z.strictObject({
       severity: z.enum(["error", "warning"]),

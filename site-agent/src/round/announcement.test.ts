@@ -32,7 +32,7 @@ function standingOf(earlyStop?: unknown, clipping?: unknown): StudyStanding {
     dataset: DatasetId.parse("heart"),
     frozen: null,
     parameterCount: 3,
-    charges: { normalise: [], train: [], evaluate: [], audit: [] },
+    charges: { normalise: [], reference: [], train: [], evaluate: [], audit: [] },
   };
 }
 
@@ -102,4 +102,36 @@ test("[NOR6] a site takes scales of the study's own columns, after its normalisa
   for (const [of, changes] of refused) expect(refusalOf(of, changes)).toBe("round/scales-not-planned");
   expect(refusalOf(plain, { key: before })).toBe("round/not-planned");
   expect(refusalOf(standing, { key: key("normalise", 1) })).toBe("round/not-planned");
+});
+
+test("[REF5] a site acts in as many steps of reference models as the study plans, and takes so many in its audit", () => {
+  const plain = standingOf();
+  const { data, audit } = plain.document;
+  const document = StudyDocument.parse({
+    ...plain.document,
+    data: { ...data, shares: { train: 0.5, validation: 0.1, audit: 0.2, reference: 0.2 } },
+    audit: {
+      ...audit,
+      attacks: ["loss", "relative-membership"],
+      references: { models: 2, rounds: 3, noiseMultiplier: 2 },
+    },
+  });
+  const standing = { ...plain, document };
+  const key = (purpose: RoundKey["purpose"], round: number) =>
+    RoundKey.parse({ study: "heart", purpose, round, attempt: 1 });
+  const reference = (name: string, bytes = 12) => ({ digest: digestOf(name), bytes });
+  const both = [reference("one"), reference("two")];
+  for (const round of [1, 6]) expect(refusalOf(standing, { key: key("reference", round) })).toBeUndefined();
+  for (const round of [0, 7]) expect(refusalOf(standing, { key: key("reference", round) })).toBe("round/not-planned");
+  expect(refusalOf(plain, { key: key("reference", 1) })).toBe("round/not-planned");
+  expect(refusalOf(standing, { references: both })).toBeUndefined();
+  const refused: readonly (readonly [StudyStanding, Partial<RoundSpec>])[] = [
+    [standing, {}],
+    [standing, { references: both.slice(1) }],
+    [standing, { references: [...both, reference("three")] }],
+    [standing, { references: [reference("one"), reference("two", 16)] }],
+    [standing, { references: both, key: key("train", 1) }],
+    [plain, { references: both }],
+  ];
+  for (const [of, changes] of refused) expect(refusalOf(of, changes)).toBe("round/references-not-planned");
 });

@@ -14,6 +14,7 @@ import { verifyStatement } from "@consilium/shared/signing/ed25519";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { isFounded, type StopReason, stopRound } from "@consilium/shared/study/earlyStop";
+import { referenceRounds } from "@consilium/shared/study/modelLines";
 import {
   COORDINATOR,
   type DatasetId,
@@ -91,7 +92,8 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
   if (spec.answerAfterMs !== training.answerAfterMs || spec.deadlineMs !== training.deadlineMs) {
     return refusal("round/times-differ", "The round's answer time or deadline is not the study's.");
   }
-  const isAdaptive = key.purpose === "train" && document.privacy.clipping.mode === "adaptive";
+  const isAdaptive =
+    (key.purpose === "train" || key.purpose === "reference") && document.privacy.clipping.mode === "adaptive";
   if (isAdaptive !== (spec.roundNorm !== undefined)) {
     return refusal(
       "round/norm-not-planned",
@@ -103,6 +105,9 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
       "round/norm-out-of-reach",
       "No round of the study can come to the clipping norm that this one names.",
     );
+  }
+  if (!referencesFit(spec, standing)) {
+    return refusal("round/references-not-planned", "The round's reference models are not as many as the study plans.");
   }
   if (spec.model.bytes !== standing.parameterCount * Float32Array.BYTES_PER_ELEMENT) {
     return refusal("round/model-size-differs", "The round's model is not of the study's size.");
@@ -117,9 +122,17 @@ function stopHolds({ training, evaluation }: StudyDocument, { purpose, round }: 
   return rule !== undefined && isOfAudit && isFounded(rule, evaluation.everyRounds, stop);
 }
 
+/** An audit that compares with reference models names all of them, each of the model's size; no other round does. */
+function referencesFit({ key, references = [] }: RoundSpec, { document, parameterCount }: StudyStanding): boolean {
+  const wanted = key.purpose === "audit" ? (document.audit.references?.models ?? 0) : 0;
+  const bytes = parameterCount * Float32Array.BYTES_PER_ELEMENT;
+  return references.length === wanted && references.every((reference) => reference.bytes === bytes);
+}
+
 /** Whether the study, as signed, has such a round. An evaluation or audit bears the round of its model. */
 function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number): boolean {
   if (purpose === "normalise") return document.normalisation !== undefined && round === 0;
+  if (purpose === "reference") return round >= 1 && round <= referenceRounds(document);
   const { rounds } = document.training;
   if (round < 1 || round > rounds) return false;
   return purpose !== "evaluate" || round % document.evaluation.everyRounds === 0;

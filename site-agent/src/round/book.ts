@@ -212,6 +212,7 @@ export class Book implements RoundBook {
     const frozen = isOnFrozen ? "dataset" : proposal.frozen ? "study" : null;
     const charges = {
       normalise: plannedCharges(document, "normalise"),
+      reference: plannedCharges(document, "reference"),
       train: plannedCharges(document, "train"),
       evaluate: plannedCharges(document, "evaluate"),
       audit: plannedCharges(document, "audit"),

@@ -16,7 +16,7 @@ test("[CLP4] the engine is asked to clip to the norm that the round was announce
     asked.push(of);
     return { type: "done" } as const;
   };
-  const standing = { document, charges: { normalise: [], train: [], evaluate: [], audit: [] } };
+  const standing = { document, charges: { normalise: [], reference: [], train: [], evaluate: [], audit: [] } };
   const [site] = document.sites;
   if (site === undefined) throw new Error("the study has a site");
   for (const roundNorm of [undefined, ClippingNorm.parse(0.25)]) {
@@ -34,7 +34,13 @@ test("[HND11] what the engine made by other events than the booked ones is neith
   const event = (epsilon: number) => discreteLaplaceEvent(1, epsilon, 1);
   const standing = {
     document,
-    charges: { normalise: [], train: [{ part: "train", event: event(1) } as const], evaluate: [], audit: [] },
+    charges: {
+      normalise: [],
+      reference: [],
+      train: [{ part: "train", event: event(1) } as const],
+      evaluate: [],
+      audit: [],
+    },
   };
   const [site] = document.sites;
   if (site === undefined) throw new Error("the study has a site");

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { auditShape } from "@consilium/shared/audit/histogram";
+import { populationSlots } from "@consilium/shared/audit/population";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { assert, type Refusal, unreachable } from "@consilium/shared/failure/failure";
@@ -8,6 +9,7 @@ import { normalisedColumns } from "@consilium/shared/normalisation/rule";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { lineDocument, placeOf } from "@consilium/shared/study/modelLines";
 import { localStepsOf } from "@consilium/shared/study/schedule";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { asCharged, type ChargedContent, chargedBytesOf, type Outgoing } from "../disclosure/outgoing.ts";
@@ -79,8 +81,11 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
       const places = normalisedColumns(rule, document.data).map(({ place }) => place);
       return { type: "normalise", key, path, rule, places };
     }
-    case "train":
-      return { type: "step", key, path, local: localStepsOf(document, site), roundNorm };
+    case "reference":
+    case "train": {
+      const local = localStepsOf(lineDocument(document, placeOf(document, key).line), site);
+      return { type: "step", key, path, local, roundNorm };
+    }
     case "evaluate": {
       const { epsilon, bins } = evaluation;
       return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };
@@ -91,9 +96,22 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
       const { canaries } = audit;
       const guessing =
         canaries === undefined ? {} : { canaries: { guesses: canaries.guesses, seed: document.training.initialSeed } };
-      return { type: "score", key, path, what: { purpose: "audit", attacks, epsilon, ...guessing } };
+      return {
+        type: "score",
+        key,
+        path,
+        what: { purpose: "audit", attacks, epsilon, ...guessing, ...comparing(document) },
+      };
     }
     default:
       return unreachable(key.purpose);
   }
+}
+
+/** What attacks by reference models take beside those: all of it public. */
+function comparing({ audit: { references }, data, training }: StudyDocument) {
+  if (references === undefined) return {};
+  const { offlineA, gamma, population: count } = references;
+  const population = { slots: populationSlots(data), count, seed: training.initialSeed };
+  return { references: { rule: { offlineA, gamma }, population } };
 }

@@ -1,4 +1,5 @@
 import type { RoundEnd, RoundKey, SignedHead } from "@consilium/shared/protocol/messages";
+import { placeOf, referenceRounds } from "@consilium/shared/study/modelLines";
 import { removeFile } from "@consilium/storage/removeFile";
 import { type ChargedContent, countersignedHead } from "../disclosure/outgoing.ts";
 import { attemptAfter, contributionFile } from "./contribute.ts";
@@ -92,11 +93,15 @@ export class Ends {
     const standing = this.#options.book.standing(key.study);
     const next = attemptAfter(key, outcome);
     if (!this.#isNoiseAhead(key) || standing?.state !== "approved") return;
-    if (next.round > standing.document.training.rounds) return;
+    const { document } = standing;
+    if (next.round > (key.purpose === "train" ? document.training.rounds : referenceRounds(document))) return;
+    // The next line's noise belongs to the study as it will be opened anew.
+    if (placeOf(document, next).line !== placeOf(document, key).line) return;
     this.#run(key, this.#options.engine.request({ type: "prepare-noise", key: next }));
   }
 
   #isNoiseAhead({ study, purpose }: RoundKey): boolean {
-    return purpose === "train" && (this.#options.book.standing(study)?.parameterCount ?? 0) >= NOISE_AHEAD_MIN;
+    const isStep = purpose === "train" || purpose === "reference";
+    return isStep && (this.#options.book.standing(study)?.parameterCount ?? 0) >= NOISE_AHEAD_MIN;
   }
 }

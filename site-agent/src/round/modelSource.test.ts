@@ -1,12 +1,14 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { ChargeId } from "@consilium/shared/ledger/entry";
 import { studyWeights } from "@consilium/shared/model/studyWeights";
+import type { RoundPurpose, RoundSpec } from "@consilium/shared/protocol/messages";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { featureCount } from "@consilium/shared/study/features";
+import { gridOfStudy } from "@consilium/shared/study/network";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EngineRequest } from "../engine/message.ts";
@@ -29,7 +31,7 @@ const document = StudyDocument.parse({
   ...plain,
   model: { preset: "keras", input: [columns], layers, weights: named },
 });
-const charges = { normalise: [], train: [], evaluate: [], audit: [] };
+const charges = { normalise: [], reference: [], train: [], evaluate: [], audit: [] };
 const standing: StudyStanding = {
   ...{ document, digest: studyDigest(document), dataset, state: "approved", frozen: null },
   ...{ parameterCount: 3, charges },
@@ -107,4 +109,62 @@ test("[SAN16] approved anew with other sanitized records, a study is opened anew
   await source.prepare(round("later", 4), made("sanitize/heart/1"), undefined);
   await source.prepare(round("later", 4), made("sanitize/heart/2"), undefined);
   expect(requests.map(({ type }) => type)).toEqual(["open", "load-model", "open", "load-model"]);
+});
+
+describe("[REF5] reference models come to the engine", () => {
+  const study = StudyDocument.parse({
+    ...plain,
+    data: { ...plain.data, shares: { train: 0.5, validation: 0.1, audit: 0.2, reference: 0.2 } },
+    audit: {
+      ...plain.audit,
+      attacks: ["loss", "relative-membership"],
+      references: { models: 2, rounds: 3, noiseMultiplier: 2, samplingRate: 0.5 },
+    },
+  });
+  const approved: StudyStanding = { ...standing, document: study, digest: studyDigest(study) };
+  const spec = (purpose: RoundPurpose, number: number, changes: Partial<RoundSpec>) => {
+    const { round: announced } = announcement(number, 1, {
+      model: { digest: digestOf("model"), bytes: 12 },
+      ...changes,
+    });
+    return { ...announced, key: { ...announced.key, purpose } };
+  };
+
+  test("each is trained in a study opened for it, with its own grid, q and patients", async () => {
+    for (const number of [1, 2, 4]) await source.prepare(spec("reference", number, {}), approved, undefined);
+    await source.prepare(spec("train", 1, {}), approved, undefined);
+    const opened = requests.flatMap((request) => (request.type === "open" ? [request] : []));
+    const { samplingRate } = study.privacy;
+    expect(opened.map(({ trainedOn, samplingRate: q, grid }) => [trainedOn, q, grid])).toMatchObject([
+      ["reference", 0.5, { noiseMultiplier: 2 }],
+      ["reference", 0.5, { noiseMultiplier: 2 }],
+      [undefined, samplingRate, gridOfStudy(study)],
+    ]);
+  });
+
+  test("a step's divisor is q times the reference part's public patients", async () => {
+    await source.prepare(
+      spec("reference", 1, { model: { digest: digestOf("first"), bytes: 12 } }),
+      approved,
+      undefined,
+    );
+    const aggregate = Buffer.from("aggregate");
+    const contributors = study.sites.map(({ name }) => name);
+    const update = {
+      ...{ from: digestOf("first"), step: 0, contributors },
+      aggregate: { digest: digestOf(aggregate), bytes: aggregate.length },
+    };
+    await source.prepare(spec("reference", 2, { update }), approved, aggregate);
+    const patients = study.sites.reduce((sum, site) => sum + Math.round((site.patients * 0.2) / 0.5), 0);
+    expect(requests.at(-1)).toMatchObject({ type: "advance-model", divisor: 0.5 * patients });
+  });
+
+  test("for the audit all of them, fetched by digest and kept no longer than that", async () => {
+    const references = ["one", "two"].map((name) => ({ digest: digestOf(name), bytes: 12 }));
+    await source.prepare(spec("audit", 10, { references }), approved, undefined);
+    expect(requests.map(({ type }) => type)).toEqual(["open", "load-model", "load-references"]);
+    expect(requests.at(-1)).toMatchObject({ models: references.map(({ digest }) => ({ digest })) });
+    expect(downloads).toBe(3);
+    expect(await readdir(folder)).toEqual([]);
+  });
 });

@@ -8,10 +8,12 @@ import type { StudyWeights } from "@consilium/shared/model/studyWeights";
 import { featureScales } from "@consilium/shared/normalisation/columnScales";
 import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { lineDocument, OWN_LINE, placeOf } from "@consilium/shared/study/modelLines";
 import { expectedBatchOf, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { Digest, StudyName } from "@consilium/shared/units/identity";
+import { removeFile } from "@consilium/storage/removeFile";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { RoundEngine, RoundLink } from "./ports.ts";
@@ -63,14 +65,17 @@ export class ModelSource {
     const { study } = spec.key;
     requireSignedStart(spec, standing);
     if (!this.#held.has(study)) await this.#open(spec, standing);
-    if (this.#held.get(study)?.model === spec.model.digest) return;
-    const isReplayed = await this.#replay(spec, standing, aggregate);
-    if (!isReplayed) await this.#load(study, spec.model);
-    this.#held.set(study, { openedAs: openedAs(spec, standing), model: spec.model.digest });
+    if (this.#held.get(study)?.model !== spec.model.digest) {
+      const isReplayed = await this.#replay(spec, standing, aggregate);
+      if (!isReplayed) await this.#load(study, spec.model);
+      this.#held.set(study, { openedAs: openedAs(spec, standing), model: spec.model.digest });
+    }
+    if (spec.references !== undefined) await this.#loadReferences(study, spec.references);
   }
 
   async #open(spec: RoundSpec, standing: StudyStanding): Promise<void> {
-    const { document } = standing;
+    const { line } = placeOf(standing.document, spec.key);
+    const document = lineDocument(standing.document, line);
     const { study } = spec.key;
     const reply = await this.#request({
       type: "open",
@@ -83,6 +88,7 @@ export class ModelSource {
       expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
+      ...(line === OWN_LINE ? {} : { trainedOn: "reference" }),
       ...(document.audit.canaries === undefined ? {} : { canaries: document.audit.canaries.count }),
       ...(spec.scales === undefined ? {} : { scales: [...featureScales(document, spec.scales)] }),
       ...(await this.#start(document)),
@@ -112,7 +118,11 @@ export class ModelSource {
         study: key.study,
         update,
         path,
-        divisor: divisorOf(standing.document, update.contributors, update.roundNorm),
+        divisor: divisorOf(
+          lineDocument(standing.document, placeOf(standing.document, key).line),
+          update.contributors,
+          update.roundNorm,
+        ),
         optimizer: standing.document.training.optimizer,
         to: model.digest,
       });
@@ -132,6 +142,18 @@ export class ModelSource {
     }
   }
 
+  /** By digest, whatever this site replayed of them: it may have been away. */
+  async #loadReferences(study: StudyName, references: readonly BlobReference[]): Promise<void> {
+    const models = references.map(({ digest }) => ({ digest, path: join(this.#options.folder, `${digest}.model`) }));
+    try {
+      for (const { digest, bytes } of references)
+        await this.#options.link.download(digest, bytes, join(this.#options.folder, `${digest}.model`));
+      await this.#request({ type: "load-references", study, models });
+    } finally {
+      for (const { path } of models) await removeFile(path);
+    }
+  }
+
   async #request(request: EngineRequest): Promise<EngineReply> {
     const reply = await this.#options.engine.request(request);
     if (reply.type !== "failed") return reply;
@@ -140,23 +162,26 @@ export class ModelSource {
 }
 
 interface Held {
-  /** Version, data set and scales that the study was opened with. */
+  /** Version, data set, scales and line of models that the study was opened with. */
   readonly openedAs: string;
   readonly model: Digest | null;
 }
 
-function openedAs({ scales }: RoundSpec, { digest, dataset, sanitized }: StudyStanding): string {
-  return `${digest} ${dataset} ${sanitized ?? ""} ${scales === undefined ? "" : canonicalJson(scales)}`;
+function openedAs({ scales, key }: RoundSpec, { document, digest, dataset, sanitized }: StudyStanding): string {
+  const { line } = placeOf(document, key);
+  return `${digest} ${dataset} ${sanitized ?? ""} ${line} ${scales === undefined ? "" : canonicalJson(scales)}`;
 }
 
-/** The first step starts from the very weights that this site's steward signed. */
+/** The first step of each line starts from the very weights that this site's steward signed. */
 function requireSignedStart({ key, model }: RoundSpec, { document }: StudyStanding): void {
   const signed = weightsOfStudy(document)?.initial;
-  if (signed === undefined || key.purpose !== "train" || key.round !== 1 || model.digest === signed) return;
+  const isStep = key.purpose === "train" || key.purpose === "reference";
+  const isFirst = isStep && placeOf(document, key).stepsBefore === 0;
+  if (signed === undefined || !isFirst || model.digest === signed) return;
   throw new Failure({
     code: "round/other-start",
     kind: "refused",
-    what: `Round 1 of ${key.study} starts from other weights than those that this site approved.`,
+    what: `Round ${key.purpose}-${key.round} of ${key.study} starts from other weights than this site approved.`,
     remedy: "Have the lead look into it: the coordinator must start from the weights file that the study names.",
   });
 }

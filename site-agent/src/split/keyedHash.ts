@@ -21,7 +21,8 @@ export function partOf(
   const place = unitInterval(secret, patient);
   if (split === "test") return place < 0.5 ? "validation" : "audit";
   if (place < shares.train) return "train";
-  return place < shares.train + shares.validation ? "validation" : "audit";
+  if (place < shares.train + shares.validation) return "validation";
+  return place < shares.train + shares.validation + (shares.reference ?? 0) ? "reference" : "audit";
 }
 
 /**

@@ -158,6 +158,7 @@ function nameOf({ key, outcome }: ClosedRound): string {
 function markOf({ key, outcome }: ClosedRound): string {
   if (outcome === "abandoned") return "×";
   if (key.purpose === "train") return key.round % 10 === 0 ? String(key.round) : "";
+  if (key.purpose === "reference") return key.round % 10 === 0 ? `R${key.round}` : "";
   if (key.purpose === "normalise") return "N";
   return key.purpose === "evaluate" ? "E" : "A";
 }

@@ -23,6 +23,7 @@ const PARTS = [
   { value: "train", label: "Training" },
   { value: "validation", label: "Validation" },
   { value: "audit", label: "Audit" },
+  { value: "reference", label: "Reference" },
 ];
 
 /** Which budget the pictures are of: a data set, a part of its patients, all studies or one. */
@@ -58,6 +59,11 @@ export function SpendingFilters(props: SpendingFiltersProps) {
 }
 
 /** "training patients", as the pictures name them. */
-export function partText(part: "train" | "validation" | "audit"): string {
-  return { train: "training patients", validation: "validation patients", audit: "audit hold-out" }[part];
+export function partText(part: "train" | "validation" | "audit" | "reference"): string {
+  return {
+    train: "training patients",
+    validation: "validation patients",
+    audit: "audit hold-out",
+    reference: "reference part",
+  }[part];
 }

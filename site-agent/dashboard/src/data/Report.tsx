@@ -13,7 +13,8 @@ export function Report({ report, registered }: { readonly report: Kept; readonly
     <Stack gap="md" component="section" aria-label={`Report through ${study}`}>
       <Text className="figure">
         Through {study}, {instantText(madeAt)}: {records} records of {patients} patients, {parts.train} train,{" "}
-        {parts.validation} validation, {parts.audit} audit hold-out.
+        {parts.validation} validation, {parts.audit} audit hold-out
+        {parts.reference === 0 ? "" : `, ${parts.reference} reference`}.
       </Text>
       {content !== registered && (
         <Text>
