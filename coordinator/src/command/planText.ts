@@ -80,16 +80,16 @@ function headline(plan: Plan): string {
 
 const CURVE_ROWS = 6;
 
-function curveTable({ curve }: Plan): string[] {
+function curveTable({ curve, epsilon }: Plan): string[] {
+  const parts = Part.options.filter((part) => part !== "reference" || epsilon.reference !== 0);
   const last = curve.length - 1;
   const places = Array.from({ length: CURVE_ROWS }, (_, row) => Math.round((row * (last - 1)) / (CURVE_ROWS - 1)));
   const rows = [...new Set([...places, last])].flatMap((place) => {
     const point = curve[place];
     if (point === undefined) return [];
-    const { train, validation, audit } = point.epsilon;
-    return [[`${point.round}${point.audited ? " + audit" : ""}`, shown(train), shown(validation), shown(audit)]];
+    return [[`${point.round}${point.audited ? " + audit" : ""}`, ...parts.map((part) => shown(point.epsilon[part]))]];
   });
-  return table(["rounds", "training", "validation", "audit"], rows).split("\n");
+  return table(["rounds", ...parts.map((part) => (part === "train" ? "training" : part))], rows).split("\n");
 }
 
 function budgetTable(budgets: readonly BudgetPlan[]): string[] {

@@ -31,7 +31,7 @@ export interface Validation {
   readonly noiseMultiplier: number | null;
   readonly noiseWasAuto: boolean;
   /** Cost of the whole study at each site, for each part of its patients. */
-  readonly epsilon: { readonly train: number; readonly validation: number; readonly audit: number };
+  readonly epsilon: Readonly<Record<Part, number>>;
   /** What a release states where nobody goes beyond the schedule. */
   readonly schedule: Readonly<Record<Part, ScheduleEpsilon>>;
   readonly cap: number;
@@ -88,11 +88,16 @@ function describeValidation(validation: Validation): string {
       : `Noise: σ = ${noiseMultiplier}${noiseWasAuto ? ", the least that fits (auto)" : ""}`,
     `Would cost each site, of ε = ${cap} at δ = ${delta} (RDP accountant):`,
     `  training patients ${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
-      `audit hold-out ${epsilonText(epsilon.audit)}`,
+      `audit hold-out ${epsilonText(epsilon.audit)}${referenceText(epsilon.reference)}`,
     `A release that keeps to this schedule states (PLD accountant):`,
     `  training patients ${epsilonText(schedule.train.epsilon)}, validation ${epsilonText(schedule.validation.epsilon)}, ` +
-      `audit hold-out ${epsilonText(schedule.audit.epsilon)}`,
+      `audit hold-out ${epsilonText(schedule.audit.epsilon)}${referenceText(schedule.reference.epsilon)}`,
     `Next: consilium study propose ${file}`,
     "",
   ].join("\n");
+}
+
+/** Nothing where the study has no reference models. */
+function referenceText(epsilon: number): string {
+  return epsilon === 0 ? "" : `, reference part ${epsilonText(epsilon)}`;
 }

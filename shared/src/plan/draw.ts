@@ -8,6 +8,7 @@ const PARTS = [
   ["training patients", "train"],
   ["validation patients", "validation"],
   ["audit hold-out", "audit"],
+  ["reference part", "reference"],
 ] as const;
 
 /** ε(t) of each part against the study's cap, then of each budget against its own. */
@@ -16,7 +17,8 @@ export function planPicture(plan: Plan): string {
   const panel = (title: string, points: Line["points"], cap: number): Panel => {
     return { ...frame, title, lines: [{ name: "ε paid by one patient", points }], limit: { name: "cap", y: cap } };
   };
-  const own = PARTS.map(([name, part]) =>
+  const parts = PARTS.filter(([, part]) => part !== "reference" || plan.epsilon.reference !== 0);
+  const own = parts.map(([name, part]) =>
     panel(
       name,
       pointsOf(plan.curve, (point) => point.epsilon[part]),
@@ -31,7 +33,7 @@ export function planPicture(plan: Plan): string {
       cap,
     );
   });
-  return linePlotSvg(`ε of ${plan.study} by training round`, [...own, ...budgets], PARTS.length);
+  return linePlotSvg(`ε of ${plan.study} by training round`, [...own, ...budgets], parts.length);
 }
 
 /** Over the first axis: cost, noise, what is left of the signal; a line for each value of the second. */

@@ -13,7 +13,7 @@ export const Policy = z.strictObject({
     .number()
     .positive()
     .optional()
-    .describe("Least noise multiplier σ of a training step that is noised."),
+    .describe("Least noise multiplier σ of a step that is noised: of training, and of an audit's reference models."),
   maxEpsilonPerStudy: z.number().positive().optional().describe("Most ε that one study may plan for."),
   purposes: z
     .array(z.string().min(1))
@@ -48,8 +48,11 @@ export function brokenRules(policy: Policy, document: StudyDocument): readonly B
     require("mechanisms", mechanisms.includes(privacy.mechanism), mechanisms.join(", "), privacy.mechanism);
   }
   if (minNoiseMultiplier !== undefined && privacy.mechanism === "dp-sgd") {
-    const holds = privacy.noiseMultiplier >= minNoiseMultiplier;
-    require("minNoiseMultiplier", holds, `σ ≥ ${minNoiseMultiplier}`, `σ = ${privacy.noiseMultiplier}`);
+    const least = Math.min(
+      privacy.noiseMultiplier,
+      document.audit.references?.noiseMultiplier ?? Number.POSITIVE_INFINITY,
+    );
+    require("minNoiseMultiplier", least >= minNoiseMultiplier, `σ ≥ ${minNoiseMultiplier}`, `σ = ${least}`);
   }
   if (maxEpsilonPerStudy !== undefined) {
     const holds = privacy.epsilon <= maxEpsilonPerStudy;

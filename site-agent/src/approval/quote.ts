@@ -7,6 +7,7 @@ import { normalisationLines } from "@consilium/shared/normalisation/lines";
 import { largestPlan } from "@consilium/shared/plan/largestPlan";
 import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { referenceRounds, referenceStudy } from "@consilium/shared/study/modelLines";
 import { gridOfStudy } from "@consilium/shared/study/network";
 import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { DatasetId } from "@consilium/shared/units/identity";
@@ -80,6 +81,21 @@ const RAISED_BY: Readonly<Record<string, string>> = {
   "budget/period-cap-exceeded": "--period PERIOD --epsilon E ",
 };
 
+/** What steps of reference models send. */
+function referenceLines(document: StudyDocument): string[] {
+  const { references } = document.audit;
+  if (references === undefined) return [];
+  const { privacy, training } = referenceStudy(document, 1);
+  const { dimension, bits } = gridOfStudy(referenceStudy(document, 1));
+  const bytes = Math.ceil((dimension * bits) / 8);
+  return [
+    `before training, ${referenceRounds(document)} contributions of ${bytes} bytes to ${references.models} reference models ` +
+      `of the audit: sums of clipped gradients over a random sample of the reference part's patients ` +
+      `(q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
+      (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`),
+  ];
+}
+
 /** What the study sends of the data, in words. */
 export function leaves(document: StudyDocument): string[] {
   const { training, evaluation, audit, privacy } = document;
@@ -96,6 +112,7 @@ export function leaves(document: StudyDocument): string[] {
           "before training, noised statistics of the training patients, each of whom counts once " +
             `(Gaussian noise of σ = ${normalisation.noiseMultiplier}): ${normalisationLines(document)[0]}`,
         ]),
+    ...referenceLines(document),
     privacy.mechanism === "dp-sgd"
       ? `${contributions} patients (q = ${privacy.samplingRate}), each with Gaussian noise of σ = ${privacy.noiseMultiplier}` +
         (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`)

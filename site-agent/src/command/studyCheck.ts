@@ -103,7 +103,8 @@ function writeReport(
       "",
       `Would cost, of ε = ${document.privacy.epsilon} at δ = ${document.privacy.delta}: training patients ` +
         `${epsilonText(epsilon.train)}, validation ${epsilonText(epsilon.validation)}, ` +
-        `audit hold-out ${epsilonText(epsilon.audit)}`,
+        `audit hold-out ${epsilonText(epsilon.audit)}` +
+        (epsilon.reference === 0 ? "" : `, reference part ${epsilonText(epsilon.reference)}`),
       "",
       ...(overlap.length === 0 ? [] : ["Patients at several sites:", ...overlap.map((line) => `  ${line}`), ""]),
       ...describeReport(report),

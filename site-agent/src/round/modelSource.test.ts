@@ -11,6 +11,7 @@ import { featureCount } from "@consilium/shared/study/features";
 import { gridOfStudy } from "@consilium/shared/study/network";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { leaves } from "../approval/quote.ts";
 import type { EngineRequest } from "../engine/message.ts";
 import { heartStudy } from "../ledger/study.test-support.ts";
 import type { StudyStanding } from "./announcement.ts";
@@ -140,6 +141,12 @@ describe("[REF5] reference models come to the engine", () => {
       ["reference", 0.5, { noiseMultiplier: 2 }],
       [undefined, samplingRate, gridOfStudy(study)],
     ]);
+  });
+
+  test("a steward reads of their steps before the approval", () => {
+    const [first] = leaves(study);
+    expect(first).toMatch(/^before training, 6 contributions of \d+ bytes to 2 reference models of the audit: /);
+    expect(first).toMatch(/the reference part's patients \(q = 0\.5\), each with Gaussian noise of σ = 2$/);
   });
 
   test("a step's divisor is q times the reference part's public patients", async () => {

@@ -7,8 +7,10 @@ import { signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, Disclosure } from "@consilium/shared/study/approval";
 import { studyDigest } from "@consilium/shared/study/digest";
 import { StudyDocument } from "@consilium/shared/study/document";
+import { ReferenceRule } from "@consilium/shared/study/references";
 import { DatasetId, StudyName } from "@consilium/shared/units/identity";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { brokenRules } from "../approval/policy.ts";
 import { capOn } from "../ledger/budget.ts";
 import {
   announcement,
@@ -152,6 +154,15 @@ describe("[STU31] a study is approved only where policy, cap and split allow it"
     bench.setCap(4);
     expect(() => bench.approve(4, policy)).toThrow(expect.objectContaining({ code }));
     expect(bench.ledger.entries().map(({ body }) => body.kind)).toEqual(["cap-set"]);
+  });
+
+  test("[REF2] the policy's least σ is of reference models' steps too", () => {
+    const references = ReferenceRule.parse({ models: 2, rounds: 3, noiseMultiplier: 1.5 });
+    const weak = { ...document, audit: { ...document.audit, references } };
+    expect(brokenRules({ minNoiseMultiplier: 2.2 }, weak)).toMatchObject([
+      { rule: "minNoiseMultiplier", asked: "σ = 1.5" },
+    ]);
+    expect(brokenRules({ minNoiseMultiplier: 1.5 }, weak)).toEqual([]);
   });
 
   test("patterns fit whatever the case", () => {

@@ -97,7 +97,7 @@ function Limits({ budgets }: { readonly budgets: readonly BudgetView[] }) {
   );
 }
 
-const PARTS = ["train", "validation", "audit"] as const;
+const PARTS = ["train", "validation", "audit", "reference"] as const;
 
 function Parts({ budgets }: { readonly budgets: readonly BudgetView[] }) {
   return (
@@ -111,7 +111,7 @@ function Parts({ budgets }: { readonly budgets: readonly BudgetView[] }) {
         </Text>
         <WideTable
           minWidth={640}
-          columns={["Site", "Data set", "Training", "Validation", "Audit", "Cap on each study"]}
+          columns={["Site", "Data set", "Training", "Validation", "Audit", "Reference", "Cap on each study"]}
           rows={budgets.map(({ site, dataset, parts, perStudyCap }) => ({
             key: `${site} ${dataset}`,
             cells: [

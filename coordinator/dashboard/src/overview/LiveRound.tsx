@@ -54,6 +54,7 @@ export function LiveRound({ study }: { readonly study: StudyDetail }) {
 
 const PURPOSE = {
   normalise: "Normalisation before round",
+  reference: "Reference models, round",
   train: "Training round",
   evaluate: "Evaluation after round",
   audit: "Audit after round",

@@ -3,6 +3,7 @@ import { State } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
 import type { Plan } from "@consilium/shared/plan/plan";
 import { Card, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { partsOf } from "./PlanPlot.tsx";
 
 /** What the plan comes to: cost, the largest plan, signal, bytes, time; then each cap that it is held against. */
 export function PlanFigures({ plan }: { readonly plan: Plan }) {
@@ -27,15 +28,19 @@ export function PlanFigures({ plan }: { readonly plan: Plan }) {
   );
 }
 
-const PARTS = ["train", "validation", "audit"] as const;
-
 function rowsOf(plan: Plan): readonly (readonly [string, string])[] {
   const { epsilon, noiseMultiplier, affordable, signal, traffic, duration, sanitized } = plan;
   return [
     ["σ", `${noiseMultiplier}${plan.noiseWasAuto ? ", the least that fits" : ""}`],
     ["ε, training patients", `${shown(epsilon.train)} of ${epsilonText(plan.cap)} at δ = ${deltaText(plan.delta)}`],
     ["ε, validation and audit hold-out", `${shown(epsilon.validation)} and ${shown(epsilon.audit)}`],
-    ["ε that a release states of the same, by PLD", PARTS.map((part) => shown(plan.scheduleEpsilon[part])).join(", ")],
+    ...(epsilon.reference === 0 ? [] : [["ε, reference part", shown(epsilon.reference)] as const]),
+    [
+      "ε that a release states of the same, by PLD",
+      partsOf(plan)
+        .map(([, part]) => shown(plan.scheduleEpsilon[part]))
+        .join(", "),
+    ],
     ...plan.overlap.map(
       ({ sites, epsilon: atOnce }) => [`ε, a patient at ${sites.join(" and ")} at once`, epsilonText(atOnce)] as const,
     ),

@@ -9,7 +9,13 @@ const PARTS = [
   ["training patients", "train"],
   ["validation patients", "validation"],
   ["audit hold-out", "audit"],
+  ["reference part", "reference"],
 ] as const;
+
+/** Those that the study has patients in. */
+export function partsOf({ epsilon }: Plan): readonly (typeof PARTS)[number][] {
+  return PARTS.filter(([, part]) => part !== "reference" || epsilon.reference !== 0);
+}
 
 /** ε(t): what each part of a site's patients has paid after so many rounds, against the study's cap. */
 export function PlanPlot({ plan }: { readonly plan: Plan }) {
@@ -20,11 +26,11 @@ export function PlanPlot({ plan }: { readonly plan: Plan }) {
       caption={`At each site, at δ = ${deltaText(plan.delta)}; the last point counts the audit. Dashed: the study's cap.`}
       file={`${plan.study}-plan`}
       rows={() => [
-        ["round", "audited", ...PARTS.map(([name]) => name)],
+        ["round", "audited", ...partsOf(plan).map(([name]) => name)],
         ...plan.curve.map(({ round, audited, epsilon }) => [
           round,
           audited ? "yes" : "no",
-          ...PARTS.map(([, part]) => epsilon[part]),
+          ...partsOf(plan).map(([, part]) => epsilon[part]),
         ]),
       ]}
     >
@@ -33,8 +39,9 @@ export function PlanPlot({ plan }: { readonly plan: Plan }) {
   );
 }
 
-function labelOf({ rounds, epsilon, cap }: Plan): string {
-  const ends = PARTS.map(
+function labelOf(plan: Plan): string {
+  const { rounds, epsilon, cap } = plan;
+  const ends = partsOf(plan).map(
     ([name, part]) => `${name} ${epsilon[part] === null ? "no bound" : epsilonText(epsilon[part])}`,
   );
   return `ε by round: after ${rounds} rounds and the audit ${ends.join(", ")}, of ${epsilonText(cap)}`;
@@ -55,15 +62,18 @@ function optionOf(plan: Plan, ink: Ink): EChartsCoreOption {
     lineStyle: { color: ink.text, type: "dashed" },
     data: [{ yAxis: plan.cap }],
   };
-  const top = Math.max(plan.cap, ...plan.curve.flatMap(({ epsilon }) => PARTS.map(([, part]) => epsilon[part] ?? 0)));
+  const top = Math.max(
+    plan.cap,
+    ...plan.curve.flatMap(({ epsilon }) => partsOf(plan).map(([, part]) => epsilon[part] ?? 0)),
+  );
   return {
     animation: false,
     textStyle: { fontFamily: ink.font },
     grid: { left: 44, right: 16, top: 56, bottom: 44 },
-    legend: { top: 0, left: 0, textStyle: { color: ink.text }, data: PARTS.map(([name]) => name) },
+    legend: { top: 0, left: 0, textStyle: { color: ink.text }, data: partsOf(plan).map(([name]) => name) },
     xAxis: { ...axis, min: 0, max: plan.rounds, name: "training round", nameLocation: "middle", nameGap: 28 },
     yAxis: { ...axis, min: 0, max: Math.ceil(top * 1.05), name: "ε" },
-    series: PARTS.map(([name, part], index) => {
+    series: partsOf(plan).map(([name, part], index) => {
       const color = ink.series[index] ?? ink.quiet;
       return {
         type: "line",
@@ -79,4 +89,4 @@ function optionOf(plan: Plan, ink: Ink): EChartsCoreOption {
 }
 
 /** Told apart without colours too. */
-const LINES = ["solid", "dashed", "dotted"];
+const LINES = ["solid", "dashed", "dotted", [8, 3, 2, 3]];
