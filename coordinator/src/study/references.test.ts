@@ -5,11 +5,12 @@ import { unpackInto } from "@consilium/shared/contribution/pack";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { studyWeights } from "@consilium/shared/model/studyWeights";
 import { applyUpdate, initialState } from "@consilium/shared/optimizer/applyUpdate";
 import { jsonBytes, RELEASE_PATHS } from "@consilium/shared/release/manifest";
 import { PrivacyStatement } from "@consilium/shared/release/statement";
 import { verifyRelease } from "@consilium/shared/release/verify";
-import type { StudyDocument } from "@consilium/shared/study/document";
+import { StudyDocument } from "@consilium/shared/study/document";
 import { type LineNumber, lineDocument, placeOf } from "@consilium/shared/study/modelLines";
 import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
@@ -111,6 +112,9 @@ describe("[REF2] reference models are trained, charged and released as rounds li
       expect(part?.events).toMatchObject([{ samplingRate: 0.3, noiseMultiplier: 1.5, count: 24 }]);
     }
     expect(new TextDecoder().decode(files.get(RELEASE_PATHS.privacyText))).toContain("reference part");
+    expect(new TextDecoder().decode(files.get(RELEASE_PATHS.auditText))).toMatch(
+      /The scores of relative-membership and likelihood-ratio compare the model with\s+reference models/,
+    );
     const without = {
       ...statement,
       sites: statement.sites.map((site) => ({ ...site, parts: site.parts.slice(0, 3) })),
@@ -137,6 +141,42 @@ describe("[REF2] reference models are trained, charged and released as rounds li
       const file = await readFile(path ?? "");
       expect([digestOf(file), file.length]).toEqual([digest, bytes]);
     }
+    await consortium.crash();
+  });
+});
+
+describe("[REF3] what reference models go with", () => {
+  test("a weights file: all of them start from it, as the study does", async () => {
+    const consortium = await newConsortium();
+    const layers = [{ kind: "dense", name: "head", outputs: 1, activation: "linear" }];
+    const { bytes, named } = studyWeights(
+      { parameters: new Float32Array([0.1, 0.2, 0.3]), frozen: new Float32Array(0) },
+      { source: { file: "head.safetensors", digest: digestOf("head") }, fresh: [] },
+    );
+    await consortium.world.weights.write([bytes]);
+    const model = { preset: "keras", input: [2], layers, weights: named };
+    await consortium.begin(StudyDocument.parse({ ...study(), model }));
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const firsts = announced(consortium).filter(({ update }) => update === undefined);
+    expect(firsts.map(({ key, model: from }) => [key.purpose, key.round, from.digest])).toEqual([
+      ["reference", 1, named.initial],
+      ["reference", 13, named.initial],
+      ["train", 1, named.initial],
+    ]);
+    expect(failedChecks(await releaseOf(consortium))).toEqual([]);
+    await consortium.crash();
+  });
+
+  test("normalisation and early stop: the release verifies, and reference models had all of their rounds", async () => {
+    const consortium = await newConsortium();
+    const normalisation = { by: "quantiles", noiseMultiplier: 2, columns: ["chol"], bins: 20 };
+    const earlyStop = { metric: "accuracy", patience: 1, minDelta: 0.3 };
+    await consortium.begin(study({ rounds: 40, normalisation, earlyStop }));
+    expect(await consortium.until("heart", "released", "rejected", "paused")).toBe("released");
+    const rounds = [...newestRounds(consortium.world.sql, consortium.studies.record("heart").document.name, 100)];
+    const count = (purpose: string) => rounds.filter(({ key }) => key.purpose === purpose).length;
+    expect(["normalise", "reference", "train", "audit"].map(count)).toEqual([1, 24, 10, 1]);
+    expect(failedChecks(await releaseOf(consortium))).toEqual([]);
     await consortium.crash();
   });
 });

@@ -1,5 +1,6 @@
 import { decimals } from "../audit/figureText.ts";
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
+import { isReferenceAttack } from "../study/audit.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { lines, sentence, table } from "./texts.ts";
 
@@ -39,6 +40,7 @@ export function auditText(report: AuditReport, gate: GateResult): string {
     ),
     "",
     table(["attacks", "figure", ...header], attacks),
+    ...referenceLines(report),
     "",
     "## Sites and classes",
     "",
@@ -48,6 +50,20 @@ export function auditText(report: AuditReport, gate: GateResult): string {
     table(["attacks", "AUC of", ...header], single),
     ...canaryLines(report),
   );
+}
+
+/** What of these attacks nobody can do again who has the release alone. */
+function referenceLines({ orderings }: AuditReport): readonly string[] {
+  const comparing = orderings.flatMap(({ attacks }) => attacks.filter(isReferenceAttack));
+  if (comparing.length === 0) return [];
+  return [
+    "",
+    sentence(
+      `The scores of ${comparing.join(" and ")} compare the model with reference models that the sites trained with noise,`,
+      "on patients who are neither members nor non-members here. Those models are not part of this release:",
+      "the figures follow from the histograms in it, the scores can't be made again.",
+    ),
+  ];
 }
 
 function canaryLines({ canaries, confidence }: AuditReport): readonly string[] {
