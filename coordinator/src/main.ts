@@ -28,6 +28,7 @@ import { WeightsRoom } from "./http/weights.ts";
 import { ledgerBook } from "./ledger/ledgerBook.ts";
 import { Restores } from "./ledger/restores.ts";
 import { installedSbom } from "./release/installedPackages.ts";
+import { Releases } from "./release/releases.ts";
 import { handlersOf, type Parties } from "./socket/handlers.ts";
 import { type AgentServer, openAgentServer } from "./socket/server.ts";
 import type { AgentHandlers } from "./socket/serverOptions.ts";
@@ -122,7 +123,8 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
   // Before anyone can connect: a site's first message finds its round.
   await studies.resumeAll();
   const handlers = handlersOf(world, { studies, consortium, restores });
-  const opened = listen(parts, world, { studies, consortium, restores, changes, store, handlers, late });
+  const releases = new Releases(world, studies);
+  const opened = listen(parts, world, { studies, releases, consortium, restores, changes, store, handlers, late });
   const { agents, people } = await opened.catch(async (error: unknown) => {
     await studies.freeze();
     throw error;
@@ -134,6 +136,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     peopleUrl: people.url,
     stop: async () => {
       await studies.freeze();
+      await releases.settled();
       await people.close();
       await agents.close();
       sql.close();
@@ -154,6 +157,7 @@ async function weightsFolder(sql: Sql, path: string): Promise<BlobFolder> {
 }
 
 interface Listening extends Parties {
+  readonly releases: Releases;
   readonly changes: Changes;
   readonly store: LedgerStore;
   readonly handlers: AgentHandlers;
@@ -164,7 +168,7 @@ interface Listening extends Parties {
 async function listen(
   { options, config, paths, keys }: Parts,
   world: StudyWorld,
-  { studies, consortium, restores, changes, store, handlers, late }: Listening,
+  { studies, releases, consortium, restores, changes, store, handlers, late }: Listening,
 ): Promise<{ agents: { url: string; close: () => Promise<void> }; people: PeopleServer }> {
   const { random, logger } = options;
   const issuing = () => ({ now: new Date(), random });
@@ -201,6 +205,7 @@ async function listen(
     plans,
     costs: new StudyCosts(() => store.state, world.clock.now),
     studies,
+    releases,
     consortium,
     restores,
     changes,

@@ -25,6 +25,7 @@ import {
 import { addLedgerCommands } from "./command/ledgerCommands.ts";
 import { outputTo, rememberFolder, reportFailure } from "./command/output.ts";
 import { addRecordsRelease } from "./command/recordsCommand.ts";
+import { addReleaseCommands } from "./command/releaseCommand.ts";
 import { addSanitizeCommand } from "./command/sanitizeCommand.ts";
 import { addBudgetDecisions, addStewardCommands, addStudyDecisions } from "./command/stewardCommands.ts";
 import { dataFolder } from "./storage/folder.ts";
@@ -173,6 +174,7 @@ addDataReport(dataCommands, outputOf);
 addSanitizeCommand(program, command, context, stopSignal);
 addDeidentify(dataCommands, command, context, stopSignal);
 addRecordsRelease(dataCommands, command, context);
+addReleaseCommands(program, command, context);
 
 const studyCommands = program.command("study").description("studies proposed to this site");
 command(studyCommands, "list", "what was proposed, and what was decided").action(async (options: Shared) =>

@@ -2,6 +2,8 @@ import type { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { AuditView } from "../http/views.ts";
+import { registerAuditOverride } from "./auditOverride.ts";
+import { registerAuditorKey } from "./auditorKey.ts";
 import { registerAuditRun } from "./auditRun.ts";
 import { registerAuditStats } from "./auditStats.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
@@ -33,6 +35,8 @@ export function registerAudit(program: Command): void {
   );
   registerAuditStats(audit);
   registerAuditRun(audit);
+  registerAuditorKey(audit);
+  registerAuditOverride(audit);
 }
 
 function canaryLines({ canaries, confidence }: AuditReport): string[] {

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
+import { type Revocation, RevocationList } from "@consilium/shared/release/revocation";
 import { type Verification, verifyRelease } from "@consilium/shared/release/verify";
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Command } from "commander";
@@ -12,17 +14,41 @@ export function registerVerify(program: Command): void {
     .description("check a release offline, with the consortium's public key alone")
     .argument("<path>", "the release's folder, or its .tar")
     .requiredOption("--key <key>", "the public key, or a file that holds it")
+    .option("--revocations <file>", "the consortium's notices (default: revocations.json beside the release)")
     .option("--json", "print the result as JSON")
-    .action((path: string, options: { key: string; json?: boolean }) => {
-      const verification = verifyFiles(path, publicKeyOf(options.key));
+    .action((path: string, options: { key: string; revocations?: string; json?: boolean }) => {
+      const verification = verifyFiles(path, publicKeyOf(options.key), revocationsIn(path, options.revocations));
       print(options.json, verification, textOf(verification));
       if (!verification.verified) process.exitCode = exitCodeOf(verification);
     });
 }
 
-function verifyFiles(path: string, key: PublicKey): Verification {
+function verifyFiles(path: string, key: PublicKey, revocations: readonly Revocation[]): Verification {
   const { read, listing } = releaseFiles(path);
-  return verifyRelease(read, listing, key);
+  return verifyRelease(read, listing, key, revocations);
+}
+
+/** Of the file that was named; else of one that lies where a coordinator writes it. */
+function revocationsIn(path: string, named: string | undefined): readonly Revocation[] {
+  const file = named ?? join(dirname(resolve(path)), "revocations.json");
+  const text = readText(file);
+  if (text === null && named === undefined) return [];
+  const list = RevocationList.safeParse(text === null ? null : jsonOf(text));
+  if (list.success) return list.data.revocations;
+  throw new Failure({
+    code: "verify/revocations-unusable",
+    kind: "usage",
+    what: `${file} holds no list of revocations: what it says of this release can't be told.`,
+    remedy: "Get it again from the coordinator's /api/revocations, or leave the option out to verify without notices.",
+  });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // The caller says what the file must be.
+  }
 }
 
 /** The gate's refusal has a code of its own; anything else is a release that can't be trusted. */

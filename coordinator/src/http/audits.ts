@@ -1,12 +1,15 @@
 import { Failure } from "@consilium/shared/failure/failure";
+import { GateOverride } from "@consilium/shared/release/override";
 import { auditOf } from "../storage/results.ts";
 import { approvalsCharged, whyEndedEarly } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import type { Service } from "./service.ts";
-import { AuditView } from "./views.ts";
+import { detailOf } from "./studies.ts";
+import { AuditView, StudyDetail } from "./views.ts";
 
-export function auditEndpoints({ studies, world }: Service): Endpoint[] {
+export function auditEndpoints(service: Service): Endpoint[] {
+  const { studies, releases, world } = service;
   return [
     endpoint({
       method: "get",
@@ -21,6 +24,18 @@ export function auditEndpoints({ studies, world }: Service): Endpoint[] {
         const { delta } = document.privacy;
         const endedEarly = whyEndedEarly(world.sql, document);
         return { auditedAt: audit.at, endedEarly, report: audit.report, ...judged, delta };
+      },
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/studies/:study/override",
+      summary: "Hands in an auditor's signed override of the gate's refusal; it stays in the ledger and in the release",
+      body: GateOverride,
+      reply: StudyDetail,
+      handle: async ({ params, body }) => {
+        const { name } = studies.record(params.study ?? "");
+        await releases.override(name, body);
+        return detailOf(service, studies.record(name));
       },
     }),
   ];

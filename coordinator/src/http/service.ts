@@ -2,6 +2,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import type { LedgerStore } from "@consilium/storage/ledgerStore";
 import type { Consortium, PublicAddresses } from "../consortium/consortium.ts";
 import type { Restores } from "../ledger/restores.ts";
+import type { Releases } from "../release/releases.ts";
 import type { Studies } from "../study/studies.ts";
 import type { StudyWorld } from "../study/world.ts";
 import type { Changes } from "./changes.ts";
@@ -23,6 +24,7 @@ export interface Service {
   /** What studies that wait would cost. */
   readonly costs: StudyCosts;
   readonly studies: Studies;
+  readonly releases: Releases;
   readonly consortium: Consortium;
   readonly restores: Restores;
   readonly changes: Changes;

@@ -127,7 +127,7 @@ function summaryOf({ world }: Service, record: StudyRecord): z.input<typeof Stud
   };
 }
 
-function detailOf(service: Service, record: StudyRecord): z.input<typeof StudyDetail> {
+export function detailOf(service: Service, record: StudyRecord): z.input<typeof StudyDetail> {
   return {
     ...summaryOf(service, record),
     document: record.document,

@@ -206,6 +206,14 @@ export const AuditView = z
   .meta({ id: "Audit" });
 export type AuditView = z.infer<typeof AuditView>;
 
+/** A party's answer to a release, as people see it. */
+const ReleaseAnswerView = z.strictObject({
+  party: z.string(),
+  answer: z.enum(["signed", "refused"]),
+  reason: z.string().nullable(),
+});
+
+/** From when its folder was written; it has left once `state` is `released`. */
 export const ReleaseView = z.strictObject({
   study: StudyName,
   manifest: Digest,
@@ -213,6 +221,18 @@ export const ReleaseView = z.strictObject({
   /** Where the coordinator wrote it: for `consilium verify PATH`. */
   path: z.string(),
   signers: z.array(z.string()),
+  state: StudyState,
+  answers: z.array(ReleaseAnswerView),
+  /** Signatures that the study asks for beside the coordinator's and that aren't there. */
+  missing: z.strictObject({ sites: z.number().int(), auditors: z.number().int() }),
+  /** What a release guarantees at the study's δ. */
+  epsilon: Epsilon.nullable(),
+  delta: Delta,
+  /** The best attack's AUC with its interval; null where the audit can't resolve it. */
+  attackAuc: z.strictObject({ low: z.number(), value: z.number(), high: z.number() }).nullable(),
+  /** Who overrode the gate, and why; null where it passed. */
+  override: z.strictObject({ auditor: z.string(), reason: z.string() }).nullable(),
+  revoked: z.strictObject({ reason: z.string(), at }).nullable(),
 });
 export type ReleaseView = z.infer<typeof ReleaseView>;
 

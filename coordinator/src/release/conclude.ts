@@ -1,18 +1,23 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { AuditReport } from "@consilium/shared/audit/report";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
 import type { Weights } from "@consilium/shared/model/weights";
 import { buildRelease } from "@consilium/shared/release/build";
 import { type PartySignedHead, RELEASE_PATHS, readJson, SignedManifest } from "@consilium/shared/release/manifest";
+import type { GateOverride } from "@consilium/shared/release/override";
+import { isComplete, missingOf, missingText } from "@consilium/shared/release/signatories";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
 import { siteRecord } from "../storage/consortium.ts";
-import { auditOf, metricsOf, normalisationKept, saveRelease } from "../storage/results.ts";
+import { overrideOf, saveRelease } from "../storage/releases.ts";
+import { auditOf, metricsOf, normalisationKept } from "../storage/results.ts";
 import { move } from "../study/moves.ts";
 import { approvalsCharged, stopOf } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import type { StudyWorld } from "../study/world.ts";
+import { publish } from "./publish.ts";
 import { writeReleaseFolder } from "./releaseFolder.ts";
 
 /**
@@ -23,7 +28,8 @@ export async function concludeStudy(world: StudyWorld, document: StudyDocument, 
   const audit = auditOf(world.sql, document.name);
   assert(audit !== undefined, "a study is concluded after its audit");
   const { gate } = gateOf(world, document, audit.report, approvalsCharged(world, document.name));
-  if (!gate.passed) {
+  const override = overrideOf(world.sql, document.name);
+  if (!gate.passed && override === undefined) {
     const broken = gate.rules
       .filter(({ passed }) => !passed)
       .map(({ rule, found, required }) => `${rule}: ${found}, required ${required}`);
@@ -31,32 +37,33 @@ export async function concludeStudy(world: StudyWorld, document: StudyDocument, 
     move(world, document.name, { type: "gate-refused" }, { by: "coordinator", reason });
     return;
   }
-  const { manifest, path } = await writeRelease(world, document, weights, audit.report);
+  const { manifest, path } = await writeRelease(world, document, weights, { audit: audit.report, override });
+  const missing = missingOf(document, []);
   world.sql.transaction(() => {
-    world.ledger.append([{ kind: "released", study: document.name, manifest }]);
-    const at = world.clock.now().toISOString();
-    saveRelease(world.sql, { study: document.name, manifest, path, signers: ["coordinator"], at });
-    move(
-      world,
-      document.name,
-      { type: "gate-passed" },
-      { by: "coordinator", reason: "the audit passed the study's gate" },
-    );
+    saveRelease(world.sql, { study: document.name, manifest, path, at: world.clock.now().toISOString() });
+    if (isComplete(missing)) {
+      publish(world, document.name, manifest, {
+        event: { type: "gate-passed" },
+        motive: { by: "coordinator", reason: whyReleased(override) },
+      });
+    } else {
+      const motive = { by: "coordinator", reason: missingText(missing) };
+      move(world, document.name, { type: "signatures-wanted" }, motive);
+    }
   });
   world.changed("releases", document.name);
-  for (const { name } of document.sites) {
-    if (!world.link.isConnected(name)) continue;
-    world.link.send(name, { type: "release-published", study: document.name, manifest }).catch(() => {
-      world.logger.warn("release-not-told", { study: document.name, site: name });
-    });
-  }
+}
+
+function whyReleased(override: GateOverride | undefined): string {
+  if (override === undefined) return "the audit passed the study's gate";
+  return `auditor ${override.statement.auditor} overrode the gate: ${override.statement.reason}`;
 }
 
 async function writeRelease(
   world: StudyWorld,
   document: StudyDocument,
   { parameters, frozen }: Weights,
-  audit: NonNullable<ReturnType<typeof auditOf>>["report"],
+  { audit, override }: { readonly audit: AuditReport; readonly override: GateOverride | undefined },
 ): Promise<{ manifest: Digest; path: string }> {
   const files = buildRelease(
     {
@@ -72,6 +79,7 @@ async function writeRelease(
       evaluation: metricsOf(world.sql, document.name).at(-1)?.metric,
       normalisation: normalisationKept(world.sql, document.name),
       stop: stopOf(world.sql, document) ?? undefined,
+      override,
       createdAt: world.clock.now().toISOString(),
       softwareVersion: world.softwareVersion,
       sbom: world.sbom,

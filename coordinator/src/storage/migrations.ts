@@ -35,6 +35,20 @@ export const coordinatorMigrations: Record<string, Migration> = {
       await numberLinesOfModels(db);
     },
   },
+  "0150-release-signatures": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable("release")
+        .addColumn("answers", "text", (c) => c.notNull().defaultTo("[]"))
+        .execute();
+      await db.schema.alterTable("release").addColumn("revocation", "text").execute();
+      await db.schema
+        .createTable("gate_override")
+        .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
+        .addColumn("override", "text", (c) => c.notNull())
+        .execute();
+    },
+  },
 };
 
 /** SQLite changes no check of a column: the table is made anew, its rows in their order, which rounds are read in. */

@@ -2,20 +2,12 @@ import { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import type { Evaluation } from "@consilium/shared/metric/evaluation";
 import { Normalisation } from "@consilium/shared/normalisation/columnScales";
-import { Digest, StudyName } from "@consilium/shared/units/identity";
+import type { StudyName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import type { Sql } from "./sql.ts";
 
 /** A noised evaluation as it is kept. */
 const StoredMetric = z.strictObject({ auc: Figure.optional(), accuracy: Figure });
-
-export interface ReleaseRecord {
-  readonly study: StudyName;
-  readonly manifest: Digest;
-  readonly path: string;
-  readonly signers: readonly string[];
-  readonly at: string;
-}
 
 export function saveMetric(sql: Sql, study: StudyName, round: number, metric: Evaluation): void {
   sql.run(sql.build.insertInto("metric").values({ study, round, metric: canonicalJson(metric) }));
@@ -51,20 +43,4 @@ export function auditOf(sql: Sql, study: StudyName): { report: AuditReport; at: 
 
 export function isAudited(sql: Sql, study: StudyName): boolean {
   return sql.first(sql.build.selectFrom("audit").select("at").where("study", "=", study)) !== undefined;
-}
-
-export function saveRelease(sql: Sql, record: ReleaseRecord): void {
-  sql.run(sql.build.insertInto("release").values({ ...record, signers: canonicalJson(record.signers) }));
-}
-
-/** Newest first. */
-export function listReleases(sql: Sql): readonly ReleaseRecord[] {
-  const rows = sql.all(sql.build.selectFrom("release").selectAll().orderBy("at", "desc"));
-  return rows.map((row) => ({
-    study: StudyName.parse(row.study),
-    manifest: Digest.parse(row.manifest),
-    path: row.path,
-    signers: z.array(z.string()).parse(JSON.parse(row.signers)),
-    at: row.at,
-  }));
 }

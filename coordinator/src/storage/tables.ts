@@ -2,6 +2,8 @@
  * The coordinator's tables beside the ledger's. Structured columns hold canonical JSON, parsed by its zod schema on
  * every read. Secrets (tokens, sessions, links) are stored as SHA-256 alone.
  */
+import type { Generated } from "kysely";
+
 export interface CoordinatorTables {
   /** Written by the ledger's own store alone. */
   ledger_entry: { sequence: number; line: string };
@@ -20,7 +22,22 @@ export interface CoordinatorTables {
   normalisation: { study: string; normalisation: string };
   metric: { study: string; round: number; metric: string };
   audit: { study: string; report: string; at: string };
-  release: { study: string; manifest: string; path: string; signers: string; at: string };
+  release: ReleaseRow;
+  /** Signed by an auditor; JSON. */
+  gate_override: { study: string; override: string };
+}
+
+/** A release from when its folder was written: it has left once the study is `released`. */
+interface ReleaseRow {
+  study: string;
+  manifest: string;
+  path: string;
+  signers: string;
+  at: string;
+  /** What sites and auditors said to it, signed: JSON array of `SignatoryAnswer`. */
+  answers: Generated<string>;
+  /** `Revocation` as JSON; null where it stands. */
+  revocation: string | null;
 }
 
 export interface StudyRow {

@@ -7,7 +7,8 @@ import { readModelFile } from "@consilium/shared/release/model";
 import { verifyRelease } from "@consilium/shared/release/verify";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { afterEach, describe, expect, test } from "vitest";
-import { listReleases, normalisationKept } from "../storage/results.ts";
+import { listReleases } from "../storage/releases.ts";
+import { normalisationKept } from "../storage/results.ts";
 import { newestRounds, openRound } from "../storage/rounds.ts";
 import { Consortium, coordinatorSigner, smallStudy } from "./consortium.test-support.ts";
 

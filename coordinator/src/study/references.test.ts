@@ -17,7 +17,7 @@ import { divisorOf } from "@consilium/shared/study/schedule";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { afterEach, describe, expect, test } from "vitest";
 import { latestModel } from "../storage/models.ts";
-import { listReleases } from "../storage/results.ts";
+import { listReleases } from "../storage/releases.ts";
 import { newestRounds } from "../storage/rounds.ts";
 import { Consortium, coordinatorSigner, smallStudy } from "./consortium.test-support.ts";
 

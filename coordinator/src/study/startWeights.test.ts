@@ -10,7 +10,7 @@ import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { SiteName } from "@consilium/shared/units/identity";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startOf } from "../model/start.ts";
-import { listReleases } from "../storage/results.ts";
+import { listReleases } from "../storage/releases.ts";
 import { Consortium, smallStudy } from "./consortium.test-support.ts";
 
 const SEED = 7;

@@ -112,6 +112,9 @@ export class Studies {
     move(this.#world, name, { type: "aborted" }, motive);
   }
 
+  /** With whatever its state says comes next. */
+  goOn = (name: StudyName): Promise<void> => this.#launch(name);
+
   record(name: string): StudyRecord {
     const record = findStudy(this.#world.sql, name);
     if (record !== undefined) return record;

@@ -14,8 +14,15 @@ const EVENTS = [
   "audit-started",
   "gate-passed",
   "gate-refused",
+  "overridden",
+  "signatures-wanted",
+  "signed",
+  "signatures-refused",
+  "revoked",
   "aborted",
 ] as const;
+
+const AUDITED = ["proposed", "approved", "started", "trained", "audit-started"] as const;
 
 function walk(events: readonly StudyEvent["type"][]): StudyStanding {
   return events.reduce<StudyStanding>((standing, type) => moveStudy("heart", standing, { type }), { state: "draft" });
@@ -25,6 +32,9 @@ describe("[STU1] a study moves only along its life", () => {
   test.each([
     [["proposed", "approved", "started", "trained", "audit-started", "gate-passed"], "released"],
     [["proposed", "approved", "started", "trained", "audit-started", "gate-refused"], "rejected"],
+    [[...AUDITED, "gate-refused", "overridden", "gate-passed"], "released"],
+    [[...AUDITED, "signatures-wanted", "signed", "revoked"], "revoked"],
+    [[...AUDITED, "signatures-wanted", "signatures-refused"], "rejected"],
     [["proposed", "approved", "started", "paused", "resumed", "aborted"], "aborted"],
     [["proposed", "approved", "reopened"], "proposed"],
   ] as const)("%j ends %s", (events, state) => {
@@ -49,8 +59,11 @@ describe("[STU1] a study moves only along its life", () => {
             expect(error).toBeInstanceOf(Failure);
             continue;
           }
-          expect(isEnded(before.state)).toBe(false);
-          if (standing.state === "released" || standing.state === "rejected") expect(before.state).toBe("auditing");
+          // What ended goes on by two ways alone: a release is revoked, and a refused model overridden.
+          if (isEnded(before.state)) expect(["revoked", "overridden"]).toContain(type);
+          if (standing.state === "released" || standing.state === "rejected")
+            expect(["auditing", "signing"]).toContain(before.state);
+          if (standing.state === "revoked") expect(before.state).toBe("released");
           if (standing.state === "training") expect(["approved", "paused"]).toContain(before.state);
         }
       }),

@@ -1,7 +1,7 @@
 import { Failure } from "@consilium/shared/failure/failure";
 import { z } from "zod";
 
-/** Where a study stands. `released`, `rejected` and `aborted` are its ends. */
+/** Where a study stands. `released` (and `revoked` later), `rejected` and `aborted` are its ends. */
 export const StudyState = z.enum([
   "draft",
   "proposed",
@@ -10,7 +10,9 @@ export const StudyState = z.enum([
   "paused",
   "trained",
   "auditing",
+  "signing",
   "released",
+  "revoked",
   "rejected",
   "aborted",
 ]);
@@ -34,6 +36,14 @@ export type StudyEvent =
   | { readonly type: "audit-started" }
   | { readonly type: "gate-passed" }
   | { readonly type: "gate-refused" }
+  /** An auditor whom the study names has the model released that the gate refused. */
+  | { readonly type: "overridden" }
+  /** The gate let it pass, and the study asks for signatures beside the coordinator's. */
+  | { readonly type: "signatures-wanted" }
+  | { readonly type: "signed" }
+  /** So many refused to sign that the rest can't be enough. */
+  | { readonly type: "signatures-refused" }
+  | { readonly type: "revoked" }
   | { readonly type: "aborted" };
 
 /** The only place where a study changes state; throws a `Failure` for a move that its state doesn't allow. */
@@ -69,18 +79,25 @@ function destination(from: StudyStanding, event: StudyEvent): StudyStanding | nu
     case "auditing":
       if (event.type === "paused") return { state: "paused", resumesTo: "auditing" };
       if (event.type === "gate-passed") return { state: "released" };
+      if (event.type === "signatures-wanted") return { state: "signing" };
       return event.type === "gate-refused" ? { state: "rejected" } : null;
     case "paused":
       return event.type === "resumed" ? { state: from.resumesTo } : null;
+    case "signing":
+      if (event.type === "signed") return { state: "released" };
+      return event.type === "signatures-refused" ? { state: "rejected" } : null;
     case "released":
+      return event.type === "revoked" ? { state: "revoked" } : null;
     case "rejected":
+      return event.type === "overridden" ? { state: "auditing" } : null;
+    case "revoked":
     case "aborted":
       return null;
   }
 }
 
 export function isEnded(state: StudyState): boolean {
-  return state === "released" || state === "rejected" || state === "aborted";
+  return state === "released" || state === "revoked" || state === "rejected" || state === "aborted";
 }
 
 const WORDS: Record<StudyEvent["type"], string> = {
@@ -94,6 +111,11 @@ const WORDS: Record<StudyEvent["type"], string> = {
   "audit-started": "audited",
   "gate-passed": "released",
   "gate-refused": "rejected",
+  overridden: "released against its gate",
+  "signatures-wanted": "put up for signing",
+  signed: "released",
+  "signatures-refused": "rejected",
+  revoked: "revoked",
   aborted: "stopped",
 };
 

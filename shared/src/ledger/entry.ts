@@ -248,6 +248,31 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     code: z.string().max(100),
     detail: z.string().max(500),
   }),
+  /** A site or an auditor signed a release, or refused to, with a reason. */
+  z.strictObject({
+    kind: z.literal("release-answered"),
+    study: StudyName,
+    manifest: Digest,
+    party: z.string().min(1).max(60),
+    /** Null: signed. */
+    refusal: z.string().min(1).max(REASON_LENGTH_MAX).nullable(),
+  }),
+  /** An auditor whom the study names had a model released that the gate refused. `statement`: digest of that word. */
+  z.strictObject({
+    kind: z.literal("gate-overridden"),
+    study: StudyName,
+    by: z.string().min(1).max(60),
+    reason: z.string().min(1).max(2000),
+    statement: Digest,
+  }),
+  /** Nobody should use this release any more. */
+  z.strictObject({
+    kind: z.literal("release-revoked"),
+    study: StudyName,
+    manifest: Digest,
+    by: z.string().min(1).max(100),
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+  }),
   /** A release left the consortium. */
   z.strictObject({ kind: z.literal("released"), study: StudyName, manifest: Digest }),
 ]);

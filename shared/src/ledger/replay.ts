@@ -124,6 +124,9 @@ function applyBody(state: LedgerState, entry: LedgerEntry): Undo {
     case "study-moved":
     case "refusal-noted":
     case "released":
+    case "release-answered":
+    case "gate-overridden":
+    case "release-revoked":
       return () => undefined;
     default:
       return unreachable(body);

@@ -4,6 +4,7 @@ import type { AuditReport, GateResult } from "../audit/report.ts";
 import { htmlPage, htmlSection, htmlTable } from "../html/page.ts";
 import { escaped } from "../plot/escaped.ts";
 import { epsilonText } from "../units/epsilonText.ts";
+import { type GateOverride, overrideText } from "./override.ts";
 import type { PrivacyStatement } from "./statement.ts";
 import { promiseText } from "./texts.ts";
 
@@ -11,10 +12,16 @@ import { promiseText } from "./texts.ts";
  * The audit as one page that needs nothing else: verdict first, claimed ε beside what attacks and canaries show, then
  * pictures and tables. A pure function, so that `verify` makes it again.
  */
-export function auditPage(report: AuditReport, gate: GateResult, privacy: PrivacyStatement): string {
+export function auditPage(
+  report: AuditReport,
+  gate: GateResult,
+  privacy: PrivacyStatement,
+  override?: GateOverride,
+): string {
   return htmlPage(`Membership audit: ${report.study}`, [
     `<p>${gate.passed ? '<span class="good">Passed</span>' : '<span class="bad">Refused</span>'} by the gate that every ` +
       `site signed before training. ${escaped(report.verdict.words)}</p>`,
+    ...(override === undefined ? [] : [`<p class="keep">${escaped(overrideText(override))}</p>`]),
     headline(report, privacy),
     `<p>${escaped(promiseText(privacy))}</p>`,
     htmlSection("Gate", gateHtml(gate)),

@@ -2,10 +2,11 @@ import { decimals } from "../audit/figureText.ts";
 import type { AuditReport, Figure, GateResult } from "../audit/report.ts";
 import { isReferenceAttack } from "../study/audit.ts";
 import { epsilonText } from "../units/epsilonText.ts";
-import { lines, sentence, table } from "./texts.ts";
+import { type GateOverride, overrideText } from "./override.ts";
+import { lines, plain, sentence, table } from "./texts.ts";
 
 /** AUDIT.md: verdict first, then the tables. */
-export function auditText(report: AuditReport, gate: GateResult): string {
+export function auditText(report: AuditReport, gate: GateResult, override?: GateOverride): string {
   const attacks = report.orderings.flatMap((ordering) => [
     [ordering.attacks.join(", "), "AUC, site-matched", ...cells(ordering.auc)],
     [ordering.attacks.join(", "), "AUC, pooled", ...cells(ordering.pooledAuc)],
@@ -23,6 +24,7 @@ export function auditText(report: AuditReport, gate: GateResult): string {
     report.verdict.words,
     "",
     `Gate: **${gate.passed ? "passed" : "refused"}**.`,
+    ...(override === undefined ? [] : ["", `**${plain(overrideText(override))}**`]),
     "",
     table(
       ["rule", "required", "found", "passed", "why"],

@@ -32,6 +32,7 @@ import {
   signManifest,
 } from "./manifest.ts";
 import { modelFile } from "./model.ts";
+import { type GateOverride, overrideProblem } from "./override.ts";
 import type { Sbom } from "./sbom.ts";
 import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { privacyText } from "./texts.ts";
@@ -57,6 +58,8 @@ export interface ReleaseInputs {
   readonly stop?: StopReason | undefined;
   /** What the round before training came to, where the study asks for one. */
   readonly normalisation?: Normalisation | undefined;
+  /** Where the gate refused, and an auditor whom the study names overrode it. */
+  readonly override?: GateOverride | undefined;
   readonly createdAt: string;
   readonly softwareVersion: string;
   /** What the coordinator that builds it runs with. */
@@ -100,8 +103,8 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.privacy, jsonBytes(privacy)],
     [RELEASE_PATHS.privacyText, text(privacyText(privacy))],
     [RELEASE_PATHS.audit, jsonBytes(audit)],
-    [RELEASE_PATHS.auditText, text(auditText(audit, verdict))],
-    [RELEASE_PATHS.auditPage, text(auditPage(audit, verdict, privacy))],
+    [RELEASE_PATHS.auditText, text(auditText(audit, verdict, inputs.override))],
+    [RELEASE_PATHS.auditPage, text(auditPage(audit, verdict, privacy, inputs.override))],
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
     [RELEASE_PATHS.sbom, jsonBytes(inputs.sbom)],
     [RELEASE_PATHS.card, text(modelCard({ ...inputs, privacy, gate: verdict }))],
@@ -121,6 +124,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     approvals: [...inputs.approvals],
     audit: { best: audit.best, verdict: audit.verdict },
     gate: verdict,
+    ...(inputs.override === undefined ? {} : { override: inputs.override }),
     ...(inputs.evaluation === undefined ? {} : { evaluation: inputs.evaluation }),
     ...(inputs.stop === undefined ? {} : { stop: inputs.stop }),
     ...(inputs.normalisation === undefined ? {} : { normalisation: inputs.normalisation }),
@@ -183,6 +187,12 @@ function refuseUnlessReady(inputs: ReleaseInputs, state: LedgerState, verdict: G
   const open = openCharges(state, document.name);
   if (open.length > 0) {
     throw notReady("release/open-reservation", `${open.length} reservations of study ${document.name} are open.`);
+  }
+  if (inputs.override !== undefined) {
+    const of = { document, studyDigest: studyDigest(document), modelDigest: audit.modelDigest, gate: verdict };
+    const problem = overrideProblem(of, inputs.override);
+    if (problem === null) return;
+    throw notReady("release/override-invalid", `The override of the gate can't be taken: ${problem}.`);
   }
   if (verdict.passed) return;
   const broken = verdict.rules.filter(({ passed }) => !passed);

@@ -7,6 +7,7 @@ import type { StudyDocument } from "../study/document.ts";
 import { type StopReason, stopText } from "../study/earlyStop.ts";
 import { modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
 import { epsilonText } from "../units/epsilonText.ts";
+import { type GateOverride, overrideText } from "./override.ts";
 import { aboutWhom } from "./sanitizedText.ts";
 import type { PrivacyStatement } from "./statement.ts";
 import { lines, plain, sentence } from "./texts.ts";
@@ -17,6 +18,7 @@ export interface CardInput {
   readonly privacy: PrivacyStatement;
   readonly audit: AuditReport;
   readonly gate: GateResult;
+  readonly override?: GateOverride | undefined;
   /** The last noised evaluation, if there was one. */
   readonly evaluation?: Evaluation | undefined;
   readonly stop?: StopReason | undefined;
@@ -24,7 +26,16 @@ export interface CardInput {
 }
 
 /** README.md: a model card with Hugging Face front matter. */
-export function modelCard({ document, privacy, audit, gate, evaluation, stop, normalisation }: CardInput): string {
+export function modelCard({
+  document,
+  privacy,
+  audit,
+  gate,
+  override,
+  evaluation,
+  stop,
+  normalisation,
+}: CardInput): string {
   const classes = document.data.label.values.map(String).join(", ");
   return lines(
     ...frontMatter(document),
@@ -38,10 +49,13 @@ export function modelCard({ document, privacy, audit, gate, evaluation, stop, no
       privacy.sanitized === undefined
         ? `in ${audit.round} rounds of differentially private gradient descent.`
         : `in ${audit.round} rounds of gradient descent on records that were noised one by one beforehand.`,
-      "Released after an audit passed the gate that every site had signed beforehand.",
+      override === undefined
+        ? "Released after an audit passed the gate that every site had signed beforehand."
+        : "Released although the gate that every site had signed beforehand refused it.",
       ...(stop === undefined ? [] : [stopText(stop), "This is the last model, not that of the best evaluation."]),
     ),
     "",
+    ...(override === undefined ? [] : [`> **${plain(overrideText(override))}**`, ""]),
     "## What is promised",
     "",
     promiseLine(privacy),

@@ -19,14 +19,14 @@ import type { PublicKey } from "../units/identity.ts";
 import { auditHolds } from "./auditCheck.ts";
 import { auditPage } from "./auditPage.ts";
 import { auditText } from "./auditText.ts";
-import { releaseGate } from "./build.ts";
 import { modelCard } from "./card.ts";
 import { formatsHold } from "./formats.ts";
 import { headHolds } from "./ledgerLines.ts";
-import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest, readJson } from "./manifest.ts";
+import { isCanonicalBase64, RELEASE_PATHS, type ReleaseManifest, readJson, type SignedManifest } from "./manifest.ts";
 import { readModelFile } from "./model.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
 import { normalisationHolds } from "./normalisationCheck.ts";
+import { gateHolds, signersHold } from "./releasedBy.ts";
 import { Sbom } from "./sbom.ts";
 import { committedCharges, openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
 import { privacyText } from "./texts.ts";
@@ -40,6 +40,7 @@ export interface Ledger {
 /** A release's contents, once its bytes are known to be those that the coordinator signed. */
 export interface Contents extends Ledger {
   readonly manifest: ReleaseManifest;
+  readonly signatures: SignedManifest["signatures"];
   readonly document: StudyDocument;
   readonly privacy: PrivacyStatement;
   readonly audit: AuditReport;
@@ -132,11 +133,15 @@ export const CONTENT_CHECKS: readonly {
   },
   {
     name: "gate",
-    explanation: "The gate that the sites signed, evaluated again, passes the model.",
-    holds: ({ manifest, document, audit, privacy }) => {
-      const again = releaseGate(document, audit, privacy);
-      return again.passed && manifest.gate.passed && nearlyEqual(again, manifest.gate);
-    },
+    explanation:
+      "The gate that the sites signed, evaluated again, passes the model; or an auditor whom the study names overrode it, " +
+      "and every text says so.",
+    holds: gateHolds,
+  },
+  {
+    name: "signers",
+    explanation: "As many sites and auditors signed as the signed study asks for, each with a key that it names.",
+    holds: signersHold,
   },
   {
     name: "texts",
@@ -269,7 +274,7 @@ function privacyHolds({ manifest, document, state, privacy }: Contents): boolean
 
 /** The wording belongs to format version 1: a changed wording is a new format. */
 function textsHold({
-  manifest: { gate, evaluation, stop, normalisation },
+  manifest: { gate, override, evaluation, stop, normalisation },
   document,
   privacy,
   audit,
@@ -277,9 +282,12 @@ function textsHold({
 }: Contents): boolean {
   return (
     sameText(privacyText(privacy), read(RELEASE_PATHS.privacyText)) &&
-    sameText(auditText(audit, gate), read(RELEASE_PATHS.auditText)) &&
-    sameText(auditPage(audit, gate, privacy), read(RELEASE_PATHS.auditPage)) &&
-    sameText(modelCard({ document, privacy, audit, gate, evaluation, stop, normalisation }), read(RELEASE_PATHS.card))
+    sameText(auditText(audit, gate, override), read(RELEASE_PATHS.auditText)) &&
+    sameText(auditPage(audit, gate, privacy, override), read(RELEASE_PATHS.auditPage)) &&
+    sameText(
+      modelCard({ document, privacy, audit, gate, override, evaluation, stop, normalisation }),
+      read(RELEASE_PATHS.card),
+    )
   );
 }
 

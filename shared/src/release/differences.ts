@@ -64,6 +64,7 @@ const FILES_OF_CHECK: Readonly<Record<string, string>> = {
   software: `${RELEASE_PATHS.sbom} against ${RELEASE_PATHS.manifest}`,
   audit: `${RELEASE_PATHS.audit} against ${RELEASE_PATHS.study} and ${RELEASE_PATHS.manifest}`,
   gate: `${RELEASE_PATHS.audit} against the gate in ${RELEASE_PATHS.study}`,
+  signers: `the signatures in ${RELEASE_PATHS.manifest} against ${RELEASE_PATHS.study}`,
   texts: [RELEASE_PATHS.privacyText, RELEASE_PATHS.auditText, RELEASE_PATHS.auditPage, RELEASE_PATHS.card].join(", "),
 };
 
@@ -78,6 +79,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
     "Get consortium.pub from the lead by a way that you trust. If your key is that one, don't use this release.",
   files: ASK_AGAIN,
   gate: "Don't use this model: the sites' own gate refuses it.",
+  revocation: "Don't use this model any more: whoever released it took it back.",
+  signers: "It isn't released yet, or not all of it reached you: ask the lead for the release with all signatures.",
 };
 
 /** What to do about a check that failed. Past the bytes, what the coordinator signed is itself untrue. */

@@ -10,6 +10,8 @@ import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.
 import { Approval } from "../study/approval.ts";
 import { StopReason } from "../study/earlyStop.ts";
 import { COORDINATOR, Digest, PartyName, PublicKey, Signature, StudyName } from "../units/identity.ts";
+import { GateOverride } from "./override.ts";
+import { auditorOf, Signatory } from "./signatory.ts";
 
 /** Where things lie in a release. Every release has exactly these files. */
 export const RELEASE_PATHS = {
@@ -55,6 +57,8 @@ export const ReleaseManifest = z.strictObject({
   approvals: z.array(Approval).min(1),
   audit: z.strictObject({ best: Figure, verdict: Verdict }),
   gate: GateResult,
+  /** Where the gate refused, and an auditor whom the study names released the model all the same. */
+  override: GateOverride.optional(),
   /** The last noised evaluation, if there was one. */
   evaluation: Evaluation.optional(),
   /** Why training ended before its last round, where it did so by the study's early stop. */
@@ -71,10 +75,10 @@ export const ReleaseManifest = z.strictObject({
 });
 export type ReleaseManifest = z.infer<typeof ReleaseManifest>;
 
-/** `manifest.json`: the coordinator's signature is always there; sites may add theirs. */
+/** `manifest.json`: the coordinator's signature is always there; sites and auditors add theirs. */
 export const SignedManifest = z.strictObject({
   manifest: ReleaseManifest,
-  signatures: z.array(z.strictObject({ party: PartyName, signature: Signature })).min(1),
+  signatures: z.array(z.strictObject({ party: Signatory, signature: Signature })).min(1),
 });
 export type SignedManifest = z.infer<typeof SignedManifest>;
 
@@ -88,14 +92,16 @@ export function signManifest(manifest: ReleaseManifest, coordinator: Signer): Si
   };
 }
 
-/** The manifest with one more site's signature, its former one replaced. */
-export function withSiteSignature(signed: SignedManifest, party: PartyName, site: Signer): SignedManifest {
-  const signature = signStatement(site, RELEASE_DOMAIN, signed.manifest);
+/** The manifest with one more party's signature, its former one replaced. */
+export function withSignature(signed: SignedManifest, party: Signatory, signature: Signature): SignedManifest {
   const others = signed.signatures.filter((entry) => entry.party !== party);
   return { manifest: signed.manifest, signatures: [...others, { party, signature }] };
 }
 
-/** Whether every signature on the manifest holds: the trusted coordinator's, and those of sites in its roster. */
+/**
+ * Whether the signatures hold that need no study to be checked: the trusted coordinator's, and those of sites in the
+ * roster. Whose are wanted, and auditors' own, are the study's to say (`signatories.ts`).
+ */
 export function signaturesHold({ manifest, signatures }: SignedManifest, trustedKey: PublicKey): boolean {
   const keys = new Map<string, string>(
     manifest.roster.roster.sites.map(({ site, identityKey }) => [site, identityKey]),
@@ -104,10 +110,10 @@ export function signaturesHold({ manifest, signatures }: SignedManifest, trusted
   const parties = new Set(signatures.map(({ party }) => party));
   if (parties.size < signatures.length || !parties.has(COORDINATOR)) return false;
   return signatures.every(({ party, signature }) => {
+    if (!isCanonicalBase64(signature)) return false;
+    if (auditorOf(party) !== null) return true;
     const key = keys.get(party);
-    return (
-      key !== undefined && isCanonicalBase64(signature) && verifyStatement(key, RELEASE_DOMAIN, manifest, signature)
-    );
+    return key !== undefined && verifyStatement(key, RELEASE_DOMAIN, manifest, signature);
   });
 }
 

@@ -13,6 +13,7 @@ import {
 import { epsilonOfEvents } from "../accountant/convert.ts";
 import { pldUpperEpsilon } from "../accountant/pld.ts";
 import { replay } from "../ledger/replay.ts";
+import { signStatement } from "../signing/ed25519.ts";
 import { Disclosure } from "../study/approval.ts";
 import { plannedCharges } from "../study/charges.ts";
 import { eventsOf } from "../study/noise.ts";
@@ -20,7 +21,7 @@ import { epsilonText } from "../units/epsilonText.ts";
 import { COORDINATOR } from "../units/identity.ts";
 import { Epsilon, NoiseMultiplier } from "../units/privacy.ts";
 import { buildRelease } from "./build.ts";
-import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, withSiteSignature } from "./manifest.ts";
+import { jsonBytes, RELEASE_DOMAIN, RELEASE_PATHS, readJson, SignedManifest, withSignature } from "./manifest.ts";
 import { type PrivacyStatement, privacyStatementOf } from "./statement.ts";
 import { privacyText } from "./texts.ts";
 
@@ -34,7 +35,7 @@ describe("[REL1] a release as it was built", () => {
     const { verified, checks } = verify(release);
     expect(checks.filter(({ passed }) => !passed)).toEqual([]);
     expect(verified).toBe(true);
-    expect(checks.length).toBe(20);
+    expect(checks.length).toBe(22);
   });
 
   test("holds exactly the files of the format, the same from the same inputs", () => {
@@ -169,8 +170,13 @@ describe("[REL1] a release as it was built", () => {
     const [site] = SITES;
     if (signed === null || site === undefined) throw new Error("no manifest");
     const manifest = (value: unknown) => new Map(release).set(RELEASE_PATHS.manifest, jsonBytes(value));
-    expect(verify(manifest(withSiteSignature(signed, site.site, site.identity))).verified).toBe(true);
-    expect(failed(manifest(withSiteSignature(signed, site.site, site.steward)))).toEqual(["signatures"]);
+    expect(
+      verify(manifest(withSignature(signed, site.site, signStatement(site.identity, RELEASE_DOMAIN, signed.manifest))))
+        .verified,
+    ).toBe(true);
+    expect(
+      failed(manifest(withSignature(signed, site.site, signStatement(site.steward, RELEASE_DOMAIN, signed.manifest)))),
+    ).toEqual(["signatures"]);
     expect(failed(manifest({ ...signed, signatures: [...signed.signatures, ...signed.signatures] }))).toEqual([
       "signatures",
     ]);

@@ -1,4 +1,5 @@
 import { AuditReport } from "../audit/report.ts";
+import { digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import { replay } from "../ledger/replay.ts";
 import { StudyDocument } from "../study/document.ts";
@@ -13,7 +14,8 @@ import {
   whereChecked,
 } from "./differences.ts";
 import { readLedger } from "./ledgerLines.ts";
-import { RELEASE_PATHS, type ReleaseManifest, readJson, SignedManifest, signaturesHold } from "./manifest.ts";
+import { RELEASE_PATHS, readJson, SignedManifest, signaturesHold } from "./manifest.ts";
+import { type Revocation, revocationHolds } from "./revocation.ts";
 import { PrivacyStatement } from "./statement.ts";
 
 export interface ReleaseCheck {
@@ -37,7 +39,12 @@ export interface Verification {
  * was signed is not read further. Then the contents, each recomputed: study digest, approvals, ledger, every site's ε,
  * model, audit figures, gate.
  */
-export function verifyRelease(files: ReadFile, listing: readonly string[], trustedKey: PublicKey): Verification {
+export function verifyRelease(
+  files: ReadFile,
+  listing: readonly string[],
+  trustedKey: PublicKey,
+  revocations: readonly Revocation[] = [],
+): Verification {
   const signed = readSigned(files);
   const hold = signed !== null && signaturesHold(signed, trustedKey);
   const checks = [
@@ -46,9 +53,10 @@ export function verifyRelease(files: ReadFile, listing: readonly string[], trust
     check("files", EXPLAIN_FILES, signed === null ? [EXPLAIN_UNREAD] : fileProblems(signed.manifest, files, listing)),
   ];
   if (signed === null || checks.some(({ passed }) => !passed)) return { verified: false, checks };
+  checks.push(check("revocation", EXPLAIN_REVOCATION, revokedBy(signed, revocations, trustedKey)));
   const ledger = replayed(files(RELEASE_PATHS.ledger) ?? new Uint8Array(), trustedKey);
   checks.push(checkContent("ledger", ledger !== null, EXPLAIN_LEDGER));
-  const contents = ledger === null ? null : readContents(signed.manifest, ledger, files);
+  const contents = ledger === null ? null : readContents(signed, ledger, files);
   checks.push(
     checkContent("contents", contents !== null, "Study, privacy statement and audit report are well-formed."),
   );
@@ -67,18 +75,28 @@ const EXPLAIN_LEDGER =
   "The ledger is the coordinator's, one signed and unbroken chain; every charge kept its cap when it was booked.";
 const EXPLAIN_FILES = "Every file is there with the bytes that were signed, and no other file is.";
 
+const EXPLAIN_REVOCATION = "No notice by the key that you trust, of those at hand, revokes it.";
+
+/** Notices that another key signed say nothing. */
+function revokedBy({ manifest }: SignedManifest, revocations: readonly Revocation[], key: PublicKey): string[] {
+  const digest = digestOfJson(manifest);
+  return revocations
+    .filter((notice) => notice.statement.manifest === digest && revocationHolds(notice, key))
+    .map(({ statement }) => `revoked on ${statement.at.slice(0, 10)}: ${statement.reason}`);
+}
+
 function readSigned(files: ReadFile): SignedManifest | null {
   const bytes = files(RELEASE_PATHS.manifest);
   return bytes === null ? null : readJson(bytes, SignedManifest);
 }
 
-function readContents(manifest: ReleaseManifest, ledger: Ledger, files: ReadFile): Contents | null {
+function readContents({ manifest, signatures }: SignedManifest, ledger: Ledger, files: ReadFile): Contents | null {
   const read = (path: string) => files(path) ?? new Uint8Array();
   const document = readJson(read(RELEASE_PATHS.study), StudyDocument);
   const privacy = readJson(read(RELEASE_PATHS.privacy), PrivacyStatement);
   const audit = readJson(read(RELEASE_PATHS.audit), AuditReport);
   if (document === null || privacy === null || audit === null) return null;
-  return { manifest, document, privacy, audit, ...ledger, read };
+  return { manifest, signatures, document, privacy, audit, ...ledger, read };
 }
 
 /** Null where an entry is not the coordinator's, or breaks a rule or a cap. */

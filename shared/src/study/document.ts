@@ -12,6 +12,7 @@ import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
 import { Overlap } from "./overlap.ts";
 import { referenceFaults } from "./referenceFaults.ts";
+import { ReleaseRule, releaseFaults } from "./releaseRule.ts";
 import { SanitizedPromise } from "./sanitizedPromise.ts";
 
 const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
@@ -168,13 +169,7 @@ export const StudyDocument = z
     training: Training,
     evaluation: Evaluation,
     audit: Audit,
-    release: z.strictObject({
-      formats: z
-        .array(z.literal("safetensors"))
-        .min(1)
-        .default(["safetensors"])
-        .describe("Files of the released model."),
-    }),
+    release: ReleaseRule,
     sites: z.array(StudySite).min(1).max(1000).describe("Their patients' sum times q is the divisor of every step."),
     overlap: Overlap.min(1).max(100).optional().describe("Groups of sites where the same patients may be."),
   })
@@ -201,6 +196,8 @@ export const StudyDocument = z
     const fault = canaries && canaryFault(canaries.count, featureCount(study.data), isOnSanitized);
     if (typeof fault === "string") refuse(["audit", "canaries"], fault);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
+    for (const { path, message } of releaseFaults(study.release, study.sites.length))
+      refuse(["release", ...path], message);
     if (study.privacy.trust !== "local")
       refuse(["privacy", "trust"], "must be local: distributed is not in this version");
     if (study.privacy.trust !== "local" && study.training.localSteps > 1)

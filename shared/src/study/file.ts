@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ModelFile } from "../model/choice.ts";
 import { Columns, Label, patientFields } from "./contract.ts";
 import { DpSgd, DurationMs, Evaluation, OnSanitized, StudyDocument, Training } from "./document.ts";
+import { ReleaseRule } from "./releaseRule.ts";
 
 /** `10 rounds` → 10. */
 const EveryRounds = z
@@ -77,6 +78,7 @@ export const StudyFile = z.strictObject({
         .min(1)
         .default(["safetensors"])
         .describe("Files of the released model; this version writes safetensors."),
+      signatures: ReleaseRule.shape.signatures,
     })
     .default({ formats: ["safetensors"] }),
 });

@@ -1,5 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { readFile } from "node:fs/promises";
 import { writeFileAtomically } from "@consilium/certs/files";
 import { startBackend } from "@consilium/engine/backend";
 import { predict as predictProbabilities } from "@consilium/engine/predict";
@@ -15,6 +14,7 @@ import type { Connector, SourceFinding } from "../connector/connector.ts";
 import { PROBLEMS } from "../contract/tally.ts";
 import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
+import { type ReleasedFiles, readRelease, unreadable } from "./releaseFiles.ts";
 
 export interface PredictOptions {
   readonly release: string;
@@ -31,7 +31,7 @@ const OUTPUT_FILE_MODE = 0o600;
  */
 export async function predict(output: Output, options: PredictOptions): Promise<void> {
   await requireFolderOf(options.output);
-  const files = await readFolder(options.release);
+  const files = await readRelease(options.release);
   await requireVerified(files, await readKey(options.key));
   const document = StudyDocument.parse(JSON.parse(text(files, RELEASE_PATHS.study)));
   const { spec, scales, ...weights } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
@@ -65,25 +65,7 @@ export async function predict(output: Output, options: PredictOptions): Promise<
   }
 }
 
-type Files = ReadonlyMap<string, Uint8Array>;
-
-/** Every file below the folder, by its path with `/`. */
-async function readFolder(folder: string): Promise<Files> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
-    throw unreadable(folder, cause);
-  });
-  const files = entries.filter((entry) => !entry.isDirectory());
-  return new Map(
-    await Promise.all(
-      files.map(async (entry): Promise<[string, Uint8Array]> => {
-        const path = join(entry.parentPath, entry.name);
-        return [relative(folder, path).split(sep).join("/"), await readFile(path)];
-      }),
-    ),
-  );
-}
-
-async function requireVerified(files: Files, key: PublicKey): Promise<void> {
+async function requireVerified(files: ReleasedFiles, key: PublicKey): Promise<void> {
   const { verified, checks } = verifyRelease((path) => files.get(path) ?? null, [...files.keys()], key);
   if (verified) return;
   const [first] = checks.filter(({ passed }) => !passed);
@@ -140,11 +122,11 @@ function cell(value: string | number): string {
   return /[",\n\r]/.test(written) ? `"${written.replaceAll('"', '""')}"` : written;
 }
 
-function bytesOf(files: Files, path: string): Uint8Array {
+function bytesOf(files: ReleasedFiles, path: string): Uint8Array {
   return files.get(path) ?? new Uint8Array();
 }
 
-function text(files: Files, path: string): string {
+function text(files: ReleasedFiles, path: string): string {
   return Buffer.from(bytesOf(files, path)).toString("utf8");
 }
 
@@ -165,15 +147,5 @@ function columnsMissing(columns: readonly string[]): Failure {
     kind: "config",
     what: `The input lacks ${columns.length} of the model's columns, the first of them '${columns[0]}'.`,
     remedy: "Rename the file's columns to those of the study's schema.",
-  });
-}
-
-function unreadable(path: string, cause: unknown): Failure {
-  return new Failure({
-    code: "file/unreadable",
-    kind: "usage",
-    what: `${path} can't be read.`,
-    remedy: "Check the path and its permissions.",
-    cause,
   });
 }

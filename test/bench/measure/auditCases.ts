@@ -78,7 +78,7 @@ async function scoring(name: string, spec: ModelSpec, backend: string): Promise<
   try {
     const what = { purpose: "audit", attacks, epsilon } as const;
     const times = await timed(() =>
-      score({ released: network, first: () => network }, patients, what, operatingSystemRandom),
+      score({ released: network, first: () => network, references: [] }, patients, what, operatingSystemRandom),
     );
     const outputs = await timed(() => predictWith(network, patients.features));
     return timedCase(

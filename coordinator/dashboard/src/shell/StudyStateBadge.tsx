@@ -9,7 +9,9 @@ const STUDY_TONE: Record<StudySummary["state"], Tone> = {
   paused: "warn",
   trained: "calm",
   auditing: "calm",
+  signing: "warn",
   released: "good",
+  revoked: "bad",
   rejected: "bad",
   aborted: "bad",
 };

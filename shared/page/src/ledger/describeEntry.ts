@@ -79,6 +79,15 @@ export function describeEntry(body: LedgerBody): { readonly what: string; readon
       };
     case "refusal-noted":
       return { what: "refused", details: `${body.party}: ${body.code}: ${body.detail}` };
+    case "release-answered":
+      return {
+        what: body.refusal === null ? "release signed" : "signature refused",
+        details: `${body.study}, by ${body.party}${body.refusal === null ? "" : `: ${body.refusal}`}`,
+      };
+    case "gate-overridden":
+      return { what: "gate overridden", details: `${body.study}, by auditor ${body.by}: ${body.reason}` };
+    case "release-revoked":
+      return { what: "release revoked", details: `${body.study}, by ${body.by}: ${body.reason}` };
     case "released":
       return { what: "released", details: `${body.study}, manifest ${shortDigest(body.manifest)}` };
   }

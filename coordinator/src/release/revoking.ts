@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import { Failure } from "@consilium/shared/failure/failure";
+import { jsonBytes } from "@consilium/shared/release/manifest";
+import {
+  type Revocation,
+  type RevocationList,
+  RevocationStatement,
+  signRevocation,
+} from "@consilium/shared/release/revocation";
+import type { StudyName } from "@consilium/shared/units/identity";
+import { listReleases, releaseOf, saveRevocation } from "../storage/releases.ts";
+import { type Motive, move } from "../study/moves.ts";
+import type { StudyWorld } from "../study/world.ts";
+
+/** The one file with all notices, beside the releases' folders: for whoever copies a release from there. */
+const LIST = "revocations.json";
+
+/** Signs a notice that nobody should use a release any more; for good. Sites hear of it by the study's state. */
+export async function revokeRelease(world: StudyWorld, study: StudyName, motive: Motive): Promise<Revocation> {
+  const release = releaseOf(world.sql, study);
+  if (release === undefined) throw noRelease(study);
+  const at = world.clock.now().toISOString();
+  const statement = RevocationStatement.parse({ study, manifest: release.manifest, reason: motive.reason, at });
+  const revocation = signRevocation(statement, world.signer);
+  world.sql.transaction(() => {
+    const { manifest, reason } = statement;
+    move(world, study, { type: "revoked" }, motive);
+    world.ledger.append([{ kind: "release-revoked", study, manifest, by: motive.by.slice(0, 100), reason }]);
+    saveRevocation(world.sql, study, revocation);
+  });
+  await writeFileAtomically(join(world.releasesFolder, LIST), jsonBytes(revocationsOf(world)), PUBLIC_FILE_MODE);
+  world.changed("releases", study);
+  return revocation;
+}
+
+export function revocationsOf(world: StudyWorld): RevocationList {
+  const revocations = listReleases(world.sql).flatMap(({ revocation }) => revocation ?? []);
+  return { kind: "consilium-revocations", revocations };
+}
+
+function noRelease(study: string): Failure {
+  return new Failure({
+    code: "release/none",
+    kind: "usage",
+    what: `Study ${study} has no release.`,
+    remedy: "See all releases: consilium release list.",
+  });
+}

@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import type { CommandContext } from "./context.ts";
+import {
+  asOption,
+  passwordOption,
+  reasonText,
+  type Shared,
+  type StewardFlags,
+  stewardFlags,
+  yesOption,
+} from "./flags.ts";
+
+interface SignFlags extends StewardFlags {
+  readonly refuse?: string;
+  readonly out: string;
+}
+
+/** What a hospital says to a release before it leaves, where the study asks sites to sign. */
+export function addReleaseCommands(
+  program: Command,
+  command: (parent: Command, nameAndArguments: string, description: string) => Command,
+  context: (options: Shared) => CommandContext,
+): void {
+  const release = program.command("release").description("releases that wait for this hospital's signature");
+  command(release, "sign <path>", "sign a release in hand, or refuse to, under this hospital's key (steward)")
+    .requiredOption("--out <file>", "the answer to write, for the lead to hand in; it must not exist")
+    .option("--refuse <reason>", "sign that this hospital won't, and why; it stays in the ledger", reasonText)
+    .addOption(asOption())
+    .addOption(passwordOption())
+    .addOption(yesOption())
+    .addHelpText(
+      "after",
+      `
+The release is verified with the consortium's key that this site pinned, and held against this site's own approval and
+ledger: every charge that was booked here must be counted there.
+
+Examples:
+  consilium-site release sign heart.tar --out heart.cleveland.json --data ./site
+  consilium-site release sign heart.tar --refuse "the audit covers too few of our patients" --out heart.cleveland.json`,
+    )
+    .action(async (path: string, options: Shared & SignFlags) => {
+      const { signRelease } = await import("./releaseSign.ts");
+      const { refuse, out } = options;
+      await signRelease(context(options), { path, refuse, out, steward: stewardFlags(options) });
+    });
+}
