@@ -28,8 +28,8 @@ export interface Waiting {
 }
 
 /**
- * Takes one answer: into the manifest, the database and the ledger, and where it was the last that is needed the release
- * leaves. Throws for one that isn't its party's own, that comes too late, or that says otherwise than before.
+ * Takes one answer: into the manifest, the database and the ledger, and where it was the last that is needed the
+ * release leaves. Throws for one that isn't its party's own, that comes too late, or that says otherwise than before.
  */
 export async function takeAnswer(world: StudyWorld, waiting: Waiting, answer: SignatoryAnswer): Promise<void> {
   const { document, state } = waiting;

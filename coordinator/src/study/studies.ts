@@ -47,8 +47,8 @@ export class Studies {
   async resumeAll(): Promise<void> {
     for (const { name, standing } of listStudies(this.#world.sql)) {
       if (!RUNNING.includes(standing.state)) continue;
-      // A file that a study needs is missing: that study pauses, all others go on.
-      await this.#launch(name).catch((error: unknown) => {
+      // A missing file pauses its study, and all others go on.
+      await this.goOn(name).catch((error: unknown) => {
         if (!(error instanceof Failure)) throw error;
       });
     }
@@ -88,7 +88,7 @@ export class Studies {
       move(this.#world, name, { type: "approved" }, { by: motive.by, reason });
     }
     move(this.#world, name, { type: "started" }, motive);
-    await this.#launch(name);
+    await this.goOn(name);
   }
 
   /** The study pauses after the round that runs. */
@@ -101,7 +101,7 @@ export class Studies {
   async resume(name: StudyName, motive: Motive): Promise<void> {
     this.#requireWholeLedger();
     move(this.#world, name, { type: "resumed" }, motive);
-    await this.#launch(name);
+    await this.goOn(name);
   }
 
   /** For good: the round that runs is abandoned and no model is released. What was spent stays spent. */
@@ -111,9 +111,6 @@ export class Studies {
     await running?.ended;
     move(this.#world, name, { type: "aborted" }, motive);
   }
-
-  /** With whatever its state says comes next. */
-  goOn = (name: StudyName): Promise<void> => this.#launch(name);
 
   record(name: string): StudyRecord {
     const record = findStudy(this.#world.sql, name);
@@ -197,7 +194,8 @@ export class Studies {
     if (lost !== undefined) throw lost;
   }
 
-  async #launch(name: StudyName): Promise<void> {
+  /** Goes on with what the study's state says comes next. */
+  async goOn(name: StudyName): Promise<void> {
     const { logger, changed } = this.#world;
     await this.#running.get(name)?.ended;
     const run = await StudyRun.open(this.#world, name).catch((error: unknown) => {

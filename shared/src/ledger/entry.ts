@@ -248,13 +248,12 @@ export const LedgerBody = z.discriminatedUnion("kind", [
     code: z.string().max(100),
     detail: z.string().max(500),
   }),
-  /** A site or an auditor signed a release, or refused to, with a reason. */
+  /** A site or an auditor signed a release, or refused to with a reason (`refusal`). */
   z.strictObject({
     kind: z.literal("release-answered"),
     study: StudyName,
     manifest: Digest,
     party: z.string().min(1).max(60),
-    /** Null: signed. */
     refusal: z.string().min(1).max(REASON_LENGTH_MAX).nullable(),
   }),
   /** An auditor whom the study names had a model released that the gate refused. `statement`: digest of that word. */

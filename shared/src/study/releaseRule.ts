@@ -13,7 +13,7 @@ const Auditor = z.strictObject({
   key: PublicKey.describe("As consilium audit key prints it."),
 });
 
-/** Whose signatures a release needs beside the coordinator's; signed with the study, so that nobody changes it later. */
+/** Whose signatures a release needs beside the coordinator's: signed with the study, so nobody changes it later. */
 export const SignatureRule = z.strictObject({
   sites: z.number().int().min(0).default(0).describe("How many of the study's sites must sign."),
   auditors: z

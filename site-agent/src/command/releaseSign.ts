@@ -7,6 +7,7 @@ import type { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { replay } from "@consilium/shared/ledger/replay";
 import { readLedger } from "@consilium/shared/release/ledgerLines";
 import { RELEASE_PATHS, type ReleaseManifest, readJson, SignedManifest } from "@consilium/shared/release/manifest";
+import { overrideText } from "@consilium/shared/release/override";
 import { refusedAnswer, signedAnswer } from "@consilium/shared/release/signatories";
 import { PrivacyStatement, spentCharges } from "@consilium/shared/release/statement";
 import { verifyRelease } from "@consilium/shared/release/verify";
@@ -30,8 +31,8 @@ export interface SignOptions {
 }
 
 /**
- * Verifies the release with the key that this site pinned, holds it against this site's own approval and ledger, and has
- * the steward decide. What doesn't hold can be refused under the site's name, never signed.
+ * Verifies the release with the key that this site pinned, holds it against this site's own approval and ledger, and
+ * has the steward decide. What doesn't hold can be refused under the site's name, never signed.
  */
 export async function signRelease(context: CommandContext, options: SignOptions): Promise<void> {
   const { path, refuse, out, steward } = options;
@@ -109,7 +110,8 @@ function toldOf(site: SiteName, { study, audit, gate, override }: ReleaseManifes
   const own = privacy?.sites.find((entry) => entry.site === site);
   return [
     `Release of ${study}: ${audit.verdict.words}`,
-    `Gate: ${gate.passed ? "passed" : "refused"}${override === undefined ? "" : `, overridden by ${override.statement.auditor}: ${override.statement.reason}`}`,
+    `Gate: ${gate.passed ? "passed" : "refused"}`,
+    ...(override === undefined ? [] : [overrideText(override)]),
     ...(privacy === null || own === undefined
       ? []
       : [`ε of this site's patients that pay most: ${epsilonCell(own.epsilon)} at δ = ${privacy.delta}`]),

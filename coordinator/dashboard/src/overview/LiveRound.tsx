@@ -88,7 +88,12 @@ const NEXT: Record<StudyDetail["state"], { readonly words: string; readonly comm
   },
   trained: { words: "Training is complete; the audit is next.", command: show },
   auditing: { words: "The audit is being judged.", command: show },
+  signing: {
+    words: "The gate let the model pass; its release waits for signatures.",
+    command: (name) => `consilium release show ${name}`,
+  },
   released: { words: "The model was released." },
-  rejected: { words: "The gate refused the model; nothing was released." },
+  revoked: { words: "The release was revoked: nobody should use it any more." },
+  rejected: { words: "Nothing was released.", command: show },
   aborted: { words: "The study was stopped. What it spent stays spent." },
 };
