@@ -72,13 +72,34 @@ const DATASET = DatasetId.parse("simulated");
 /** A site's clock runs so many times faster than this machine's: a study's public times are waited for by nobody. */
 const CLOCK_RATE = 1000;
 
-const hurriedClock: MonotonicClock = {
-  nowMs: () => performance.now() * CLOCK_RATE,
-  at: (timeMs, call) => {
-    const timer = setTimeout(call, Math.max(0, timeMs / CLOCK_RATE - performance.now()));
-    return () => clearTimeout(timer);
-  },
-};
+/** Stopped, it calls nobody any more: the site's database is about to close. */
+class HurriedClock implements MonotonicClock {
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  nowMs(): number {
+    return performance.now() * CLOCK_RATE;
+  }
+
+  at(timeMs: number, call: () => void): () => void {
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        call();
+      },
+      Math.max(0, timeMs / CLOCK_RATE - performance.now()),
+    );
+    this.#timers.add(timer);
+    return () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
 
 interface Seeds {
   readonly identity: Uint8Array;
@@ -99,6 +120,7 @@ export class SimulatedSite {
   readonly #restore: Restore;
   readonly #noise: NoiseStore;
   readonly #link: RoundLink;
+  readonly #clock = new HurriedClock();
 
   private constructor(options: SimulatedSiteOptions, site: Site, seeds: Seeds) {
     const { name, random, backend, logger } = options;
@@ -116,7 +138,7 @@ export class SimulatedSite {
     this.#rounds = openRounds(site, {
       // One computation at a time, as in an engine's process.
       engine: { request: inTurn((request) => engine.handle(request)) },
-      ...{ weights, link: this.#link, logger, clock: hurriedClock },
+      ...{ weights, link: this.#link, logger, clock: this.#clock },
     });
     this.#restore = new Restore({ ...site, rounds: this.#rounds, link: this.#link, logger });
   }
@@ -180,6 +202,7 @@ export class SimulatedSite {
   async close(): Promise<void> {
     this.#rounds.stop();
     await this.#rounds.settled();
+    this.#clock.stop();
     await this.#noise.stop();
     this.#site.close();
   }

@@ -180,6 +180,23 @@ describe.skipIf(chromium === undefined)("the dashboard in Chromium", () => {
     expect(coordinator.asked).not.toContain("/api/studies/heart-disease/audit");
   });
 
+  test("every release of the consortium is told with who signed it, what overrode its gate, and why it was revoked", async () => {
+    coordinator.stage = "released";
+    const page = await open(`${STUDY}/audit`);
+    const card = page.getByRole("region", { name: "Release", exact: true });
+    await card.getByText("signed by coordinator, cleveland").waitFor();
+    expect(await card.getByText("released", { exact: true }).count()).toBe(1);
+    const all = page.getByRole("region", { name: "All releases" });
+    const revoked = all.getByRole("row").filter({ hasText: "heart-disease-pilot" });
+    expect(await revoked.textContent()).toContain(
+      "Revoked: one site's labels were wrong Auditor koch: Only 58 patients",
+    );
+    const curve = page.getByRole("img", { name: /^ROC of the membership attacks/ });
+    const before = await curve.screenshot();
+    await page.getByLabel(/^Logarithmic axes/).check();
+    await expect.poll(async () => Buffer.compare(before, await curve.screenshot())).not.toBe(0);
+  });
+
   test("the study that was chosen stays chosen on pages of no one study, and after a reload", async () => {
     const page = await open("/");
     const chosen = page.getByLabel("Study", { exact: true }).and(page.locator("input"));

@@ -19,6 +19,7 @@ import { quantile } from "./quantile.ts";
 import type { Repeats } from "./repeats.ts";
 import { repeated } from "./repeats.ts";
 import { type BenchCase, timedCase } from "./report.ts";
+import { SHADOW, shadowCase } from "./shadowCase.ts";
 
 /** Patients of a site, half of them members; one record each. */
 const PATIENTS = 10_000;
@@ -34,7 +35,7 @@ const REPORT = `report of ${SITES} sites, ${AttackName.options.length} attacks, 
 const PAGE = `figures and pictures of that report, as HTML`;
 const LIRA = `LiRA offline, ${RECORDS} records, ${MODELS} reference models`;
 const RMIA = `RMIA offline, ${RECORDS} records, ${MODELS} reference models, ${POPULATION} public records`;
-export const CASES = [PERCEPTRON, DEEPTYPE, REPORT, PAGE, LIRA, RMIA] as const;
+export const CASES = [PERCEPTRON, DEEPTYPE, REPORT, PAGE, LIRA, RMIA, SHADOW] as const;
 
 export async function auditCases(wanted: readonly string[], backend: string): Promise<BenchCase[]> {
   const cases: BenchCase[] = [];
@@ -49,6 +50,7 @@ export async function auditCases(wanted: readonly string[], backend: string): Pr
   await add(PAGE, drawing);
   await add(LIRA, likelihoodRatio);
   await add(RMIA, relativeMembership);
+  await add(SHADOW, shadowCase);
   return cases;
 }
 

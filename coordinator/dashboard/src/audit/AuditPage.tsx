@@ -1,5 +1,4 @@
 import { deltaText, epsilonText, instantText, intervalText, rateText } from "@consilium/page/figures/format";
-import { CommandLine } from "@consilium/page/shell/CommandLine";
 import { Icon } from "@consilium/page/shell/Icon";
 import { PageHead } from "@consilium/page/shell/PageHead";
 import { Answer, Empty, State } from "@consilium/page/shell/States";
@@ -8,10 +7,12 @@ import { Why } from "@consilium/page/why/Why";
 import type { CanaryReport } from "@consilium/shared/audit/report";
 import { Card, Grid, Group, Stack, Text, Title } from "@mantine/core";
 import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
-import { useAudit, useReleases, useStudy } from "../live/queries.ts";
+import { useAudit, useStudy } from "../live/queries.ts";
 import { ruleWords } from "../overview/VerdictCard.tsx";
 import { useCurrentStudy } from "../shell/currentStudy.ts";
 import { AucPlot } from "./AucPlot.tsx";
+import { Registry } from "./Registry.tsx";
+import { ReleaseCard } from "./ReleaseCard.tsx";
 import { RocPlot } from "./RocPlot.tsx";
 
 /** What attacks on the model's outputs found, what the gate made of it, and the release. */
@@ -40,6 +41,7 @@ function OneAudit({ study }: { readonly study: string }) {
       <Answer query={detail} height={400}>
         {(view) => <Report study={view} />}
       </Answer>
+      <Registry />
     </Stack>
   );
 }
@@ -69,7 +71,7 @@ function Findings({ audit }: { readonly audit: AuditView }) {
         <Verdict audit={audit} />
       </Grid.Col>
       <Grid.Col span={{ base: 12, lg: 6 }}>
-        <Release audit={audit} />
+        <ReleaseCard audit={audit} />
       </Grid.Col>
       <Grid.Col span={12}>
         <Rules audit={audit} />
@@ -154,38 +156,6 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
           Audited {instantText(auditedAt)}, model <span className="hash">{report.modelDigest.slice(0, 12)}…</span> after
           round {report.round}
         </Text>
-      </Stack>
-    </Card>
-  );
-}
-
-function Release({ audit }: { readonly audit: AuditView }) {
-  const releases = useReleases();
-  const release = releases.data?.releases.find(({ study }) => study === audit.report.study);
-  return (
-    <Card component="section" aria-label="Release" h="100%">
-      <Stack gap="sm">
-        <Title order={2} size="h5">
-          Release
-        </Title>
-        {release === undefined ? (
-          <Text c="dimmed">
-            {audit.gate.passed
-              ? "The gate let it pass; the release is being written."
-              : "Nothing was released: the gate refused the model."}
-          </Text>
-        ) : (
-          <>
-            <Text size="sm">
-              Released {instantText(release.releasedAt)}, signed by {release.signers.join(", ")}.
-            </Text>
-            <Text size="sm" c="dimmed">
-              Manifest <span className="hash">{release.manifest}</span>
-            </Text>
-            <Text size="sm">Anyone with the consortium's public key can check it offline:</Text>
-            <CommandLine command={`consilium verify ${release.path} --key consortium.pub`} />
-          </>
-        )}
       </Stack>
     </Card>
   );

@@ -2,12 +2,14 @@ import { Chart, type Ink } from "@consilium/page/plot/Chart";
 import { PlotCard } from "@consilium/page/plot/PlotCard";
 import { State } from "@consilium/page/shell/States";
 import type { AuditReport } from "@consilium/shared/audit/report";
+import { Switch } from "@mantine/core";
 import type { EChartsCoreOption } from "echarts/core";
-import { useCallback } from "react";
+import { useCallback, useState } from "react";
 
 /** ROC at the bins' edges, one line for each set of attacks that order patients alike. */
 export function RocPlot({ report }: { readonly report: AuditReport }) {
-  const option = useCallback((ink: Ink) => optionOf(report, ink), [report]);
+  const [isLog, setLog] = useState(false);
+  const option = useCallback((ink: Ink) => optionOf(report, ink, isLog), [report, isLog]);
   return (
     <PlotCard
       title="ROC of the attacks"
@@ -19,15 +21,24 @@ export function RocPlot({ report }: { readonly report: AuditReport }) {
         ...report.orderings.flatMap(({ attacks, roc }) => roc.map(({ fpr, tpr }) => [attacks.join(" "), fpr, tpr])),
       ]}
     >
+      <Switch
+        size="xs"
+        label="Logarithmic axes: few false positives, where an attack that is sure of some would show"
+        checked={isLog}
+        onChange={(event) => setLog(event.currentTarget.checked)}
+      />
       <Chart label="ROC of the membership attacks; the diagonal is a coin toss" height={300} option={option} />
     </PlotCard>
   );
 }
 
-function optionOf(report: AuditReport, ink: Ink): EChartsCoreOption {
+/** Least rate that a logarithmic axis shows; what the noise put at zero or below has no place there. */
+const LEAST = 1e-3;
+
+function optionOf(report: AuditReport, ink: Ink, isLog: boolean): EChartsCoreOption {
   const axis = {
-    type: "value",
-    min: 0,
+    type: isLog ? "log" : "value",
+    min: isLog ? LEAST : 0,
     max: 1,
     axisLabel: { color: ink.quiet },
     nameTextStyle: { color: ink.quiet },
@@ -46,7 +57,9 @@ function optionOf(report: AuditReport, ink: Ink): EChartsCoreOption {
       ...report.orderings.map(({ attacks, roc }, index) => ({
         type: "line",
         name: attacks.length > 1 ? `${attacks[0]} and alike` : attacks[0],
-        data: roc.map(({ fpr, tpr }) => [unit(fpr), unit(tpr)]),
+        data: roc
+          .map(({ fpr, tpr }) => [unit(fpr), unit(tpr)])
+          .filter((point) => !isLog || Math.min(...point) >= LEAST),
         color: ink.series[index] ?? ink.text,
         lineStyle: { width: 2.5 },
         symbolSize: 5,
@@ -54,10 +67,7 @@ function optionOf(report: AuditReport, ink: Ink): EChartsCoreOption {
       {
         type: "line",
         name: "coin toss",
-        data: [
-          [0, 0],
-          [1, 1],
-        ],
+        data: [isLog ? [LEAST, LEAST] : [0, 0], [1, 1]],
         color: ink.quiet,
         lineStyle: { type: "dashed", width: 1 },
         symbol: "none",
