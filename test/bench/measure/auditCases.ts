@@ -21,6 +21,8 @@ import { repeated } from "./repeats.ts";
 import { type BenchCase, timedCase } from "./report.ts";
 import { SHADOW, shadowCase } from "./shadowCase.ts";
 
+/** Of the model's outputs alone: the others need reference models. */
+const ATTACKS = AttackName.exclude(["relative-membership", "likelihood-ratio"]).options;
 /** Patients of a site, half of them members; one record each. */
 const PATIENTS = 10_000;
 const BINS = 100;
@@ -29,9 +31,9 @@ const SITES = 20;
 const [RECORDS, MODELS, POPULATION] = [1000, 64, 1000];
 const REPEATS: Repeats = { warmUp: 2, least: 5, most: 50, seconds: 5 };
 
-const PERCEPTRON = `scoring ${PATIENTS} patients by ${AttackName.options.length} attacks, perceptron 20-64-32`;
-const DEEPTYPE = `scoring ${PATIENTS} patients by ${AttackName.options.length} attacks, perceptron 2000-2×512-10`;
-const REPORT = `report of ${SITES} sites, ${AttackName.options.length} attacks, ${BINS} bins`;
+const PERCEPTRON = `scoring ${PATIENTS} patients by ${ATTACKS.length} attacks, perceptron 20-64-32`;
+const DEEPTYPE = `scoring ${PATIENTS} patients by ${ATTACKS.length} attacks, perceptron 2000-2×512-10`;
+const REPORT = `report of ${SITES} sites, ${ATTACKS.length} attacks, ${BINS} bins`;
 const PAGE = `figures and pictures of that report, as HTML`;
 const LIRA = `LiRA offline, ${RECORDS} records, ${MODELS} reference models`;
 const RMIA = `RMIA offline, ${RECORDS} records, ${MODELS} reference models, ${POPULATION} public records`;
@@ -74,7 +76,7 @@ async function scoring(name: string, spec: ModelSpec, backend: string): Promise<
   const patients = madePatients(spec);
   const network = loadNetwork(spec, initialParameters(spec, 1));
   const epsilon = { members: Epsilon.parse(1), nonMembers: Epsilon.parse(1) };
-  const attacks = AttackName.options.map((attack) => {
+  const attacks = ATTACKS.map((attack) => {
     return { attack, shape: { classes: 1, bins: attack === "correctness" ? 2 : BINS } };
   });
   try {
@@ -136,7 +138,7 @@ function reportOf(histograms: readonly SiteAuditHistograms[]) {
 function madeHistograms(): readonly SiteAuditHistograms[] {
   const next = publicUniform(5);
   return Array.from({ length: SITES }, (_, i) => SiteName.parse(`site-${i + 1}`)).flatMap((site) =>
-    AttackName.options.map((attack) => {
+    ATTACKS.map((attack) => {
       const bins = attack === "correctness" ? 2 : BINS;
       const counts = () => Array.from({ length: bins }, () => Math.round(50 * next()));
       const histogram = () => ({ classes: 1, bins, counts: counts(), scale: 1 });

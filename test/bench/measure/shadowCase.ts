@@ -12,7 +12,9 @@ import { stringify } from "yaml";
 import { quantile } from "./quantile.ts";
 import { type BenchCase, timedCase } from "./report.ts";
 
-const HEART = fileURLToPath(new URL("../../../../shared/studies/heart/study.yaml", import.meta.url));
+/** Seen from where this is compiled to. */
+const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
+const HEART = join(ROOT, "shared", "studies", "heart", "study.yaml");
 const MODELS = 4;
 const RUNS = 5;
 
