@@ -4,7 +4,11 @@ import { dirname, join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { publicUniform } from "@consilium/shared/model/initial";
 import { buildRelease } from "@consilium/shared/release/build";
+import { formatFiles } from "@consilium/shared/release/formats";
+import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
+import { modelFile } from "@consilium/shared/release/model";
 import { encodeSafetensors } from "@consilium/shared/release/safetensors";
+import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import { Command } from "commander";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { inputs, lead } from "../../../test/support/releaseFixture.ts";
@@ -57,6 +61,7 @@ beforeAll(() => {
   const input = { class_name: "InputLayer", config: { batch_input_shape: [null, WIDTH], name: "in" } };
   const dense = { class_name: "Dense", config: { name: "dense", units: 1, activation: "sigmoid", use_bias: true } };
   const config = { name: "wide", layers: [input, dense] };
+  writeFileSync(at("broken.onnx"), "nothing of the kind");
   writeFileSync(at("model.json"), JSON.stringify({ class_name: "Sequential", config, keras_version: "2.11.0" }));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -126,6 +131,43 @@ describe("[AUD27] audit run: a model from elsewhere", () => {
     expect(report.best.value).toBeCloseTo(0.5, 9);
   });
 
+  test("an ONNX file is run by ONNX Runtime, and audited as the same model in a release's folder is", async () => {
+    const next = publicUniform(8);
+    const own = { parameters: Float32Array.from(inputs.parameters, () => 6 * next() - 3), frozen: new Float32Array(0) };
+    const spec = modelSpecOfStudy(inputs.document);
+    mkdirSync(at("own/model"), { recursive: true });
+    writeFileSync(at("own/study.json"), JSON.stringify(inputs.document));
+    writeFileSync(at("own/model/model.safetensors"), modelFile(inputs.document, own, undefined));
+    writeFileSync(
+      at("own.onnx"),
+      formatFiles(inputs.document, { ...own, spec, scales: undefined }).get(RELEASE_PATHS.onnx) ?? "",
+    );
+    // The release's contract knows a category by its value; its ONNX file takes a column for each.
+    for (const name of ["in", "out"]) {
+      const rows = Array.from({ length: 50 }, () => [
+        20 + Math.round(70 * next()),
+        next() < 0.5 ? 0 : 1,
+        next() < 0.5 ? 0 : 1,
+      ]);
+      const line = ([age, sex, disease]: number[]) => `${age},${sex},${disease}`;
+      const spread = ([age, sex, disease]: number[]) => `${age},${sex === 0 ? 1 : 0},${sex},${disease}`;
+      writeFileSync(at(`${name}.csv`), ["age,sex,disease", ...rows.map(line)].join("\n"));
+      writeFileSync(at(`${name}.onnx.csv`), ["age,man,woman,disease", ...rows.map(spread)].join("\n"));
+    }
+    const records = (kind: string) => [
+      ...["--members", at(`in${kind}.csv`), "--non-members", at(`out${kind}.csv`)],
+      ...["--label", "disease", "--json"],
+    ];
+    const folderReport = JSON.parse(await run("--model", at("own"), ...records("")));
+    const onnxReport = JSON.parse(await run("--model", at("own.onnx"), ...records(".onnx")));
+    expect(onnxReport.best.value).toBeCloseTo(folderReport.best.value, 9);
+    expect(onnxReport.orderings).toHaveLength(folderReport.orderings.length);
+    await expect(run("--model", at("own.onnx"), "--classes", "3", ...records(".onnx"))).rejects.toThrow(
+      "no probabilities of 3",
+    );
+    await expect(run("--model", at("own.onnx"), ...tables())).rejects.toThrow("refuses records of 60 columns");
+  });
+
   test.each<[string, () => string[], string]>([
     ["a file that isn't there", () => [...keras(), ...tables("nobody.csv")], "is not there"],
     [
@@ -135,7 +177,8 @@ describe("[AUD27] audit run: a model from elsewhere", () => {
     ],
     ["a limit below a coin toss", () => [...keras(), ...tables(), "--limit", "0.4"], "no AUC that could be allowed"],
     ["no weights", () => ["--model", at("model.json"), ...tables()], "no weights are named"],
-    ["ONNX", () => ["--model", at("model.onnx"), ...tables()], "is ONNX"],
+    ["what ends in .onnx and isn't", () => ["--model", at("broken.onnx"), ...tables()], "is no ONNX model"],
+    ["an ONNX file that isn't there", () => ["--model", at("none.onnx"), ...tables()], "is not there"],
     ["a folder that is no release", () => ["--model", folder, ...tables()], "study.json is not there"],
     ["a page that is there", () => [...keras(), ...tables(), "--out", at("model.json")], "exists already"],
   ])("refuses %s, in words", async (_what, flags, words) => {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { writeFileAtomically } from "@consilium/certs/files";
+import type { RecordOutput } from "@consilium/shared/audit/attacks";
 import { type ExactAudit, exactAudit } from "@consilium/shared/audit/exactAudit";
 import { exactPage } from "@consilium/shared/audit/exactPage";
 import { figureText } from "@consilium/shared/audit/figureText";
@@ -30,12 +31,15 @@ export function registerAuditRun(audit: Command): void {
   audit
     .command("run")
     .description("audit a model that was trained anywhere, here, with your own records")
-    .requiredOption("--model <path>", "a release's folder, or a Keras or TF.js model.json")
+    .requiredOption("--model <path>", "a release's folder, a Keras or TF.js model.json, or an ONNX file")
     .option("--weights <file>", "safetensors with the numbers of a model.json")
     .requiredOption("--members <csv>", "records that trained the model")
     .requiredOption("--non-members <csv>", "records of the same kind that did not")
-    .option("--label <column>", "column with each record's class (default: the release's own; of a model.json: label)")
-    .option("--classes <n>", "classes of a model.json, where its last layer leaves them open")
+    .option("--label <column>", "column with each record's class (default: the release's own; else: label)")
+    .option(
+      "--classes <n>",
+      "classes of a model.json whose last layer leaves them open, or of an ONNX file (default: 2)",
+    )
     .option("--limit <auc>", "end with code 6 where the best attack's AUC may be above this")
     .option("--out <html>", "write the whole audit as one page, ready for an impact assessment")
     .option("--json", "print every figure as JSON")
@@ -45,7 +49,7 @@ export function registerAuditRun(audit: Command): void {
 
 const HELP = `
 Nothing leaves this machine, and nothing is noised: figures are exact, for whoever may see the records.
-Tables have a header; a model.json takes all columns but the label, in the file's order, as numbers.
+Tables have a header; a model.json or ONNX file takes all columns but the label, in the file's order, as numbers.
 
   consilium audit run --model releases/heart --members trained.csv --non-members held-out.csv --out audit.html
   consilium audit run --model model.json --weights model.safetensors --members a.csv --non-members b.csv --label sick
@@ -56,18 +60,16 @@ async function auditForeign(options: RunOptions): Promise<void> {
   const { out, members, nonMembers } = options;
   if (out !== undefined && existsSync(out)) throw exists(out);
   const limit = limitOf(options.limit);
-  const model = openForeignModel({ ...options, classes: classesGiven(options.classes) });
-  const { startBackend } = await import("@consilium/engine/backend");
-  const { classesOf, predict } = await import("@consilium/engine/predict");
-  const classes = classesOf(model.spec);
+  const model = await openForeignModel({ ...options, classes: classesGiven(options.classes) });
+  const { classes } = model;
   const [inside, outside] = [readTable(members), readTable(nonMembers)];
   const encoding = model.encodingOf(inside.columns, options.label);
-  await startBackend();
-  const outputs = [inside, outside].map((own) => {
-    const { features, labels } = encodeTable(own, encoding, classes);
+  const encoded = [inside, outside].map((own) => encodeTable(own, encoding, classes));
+  const outputs: RecordOutput[][] = [];
+  for (const { features, labels } of encoded) {
     model.scale(features);
-    return outputsOf(predict(model.spec, model.weights, features), labels, classes);
-  });
+    outputs.push(outputsOf(await model.answer(features, labels.length), labels, classes));
+  }
   const report = exactAudit({
     members: outputs[0] ?? [],
     nonMembers: outputs[1] ?? [],

@@ -11,13 +11,15 @@ import { applyScales, featureScales } from "@consilium/shared/normalisation/colu
 import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
 import { readModelFile } from "@consilium/shared/release/model";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { encodeValue, featureLayout, parseNumber } from "@consilium/shared/study/features";
-import { type Encoding, unusable } from "./recordTable.ts";
+import { encodeValue, featureLayout } from "@consilium/shared/study/features";
+import { onnxModel } from "./onnxModel.ts";
+import { type Encoding, fileName, numbersAsTheyStand, unusable, unusableCell } from "./recordTable.ts";
 
 export interface ForeignModel {
   readonly name: string;
-  readonly spec: ModelSpec;
-  readonly weights: Weights;
+  readonly classes: number;
+  /** Probabilities that it gives: [records, classes], row by row. */
+  answer(features: Float32Array, records: number): Promise<Float32Array>;
   /** How the columns of a table become its features; `columns` are those of the members' file. */
   encodingOf(columns: readonly string[], label: string | undefined): Encoding;
   /** What is done to all features at last, in place. */
@@ -25,34 +27,29 @@ export interface ForeignModel {
 }
 
 export interface ModelFiles {
-  /** A release's folder, or a Keras or TF.js `model.json`. */
+  /** A release's folder, a Keras or TF.js `model.json`, or an ONNX file. */
   readonly model: string;
   /** Safetensors with the numbers of a `model.json`. */
   readonly weights?: string | undefined;
-  /** Of a `model.json`, whose last layer may leave it open. */
+  /** Of a `model.json`, whose last layer may leave it open, or of an ONNX file. */
   readonly classes?: number | undefined;
 }
 
-export function openForeignModel({ model, weights, classes }: ModelFiles): ForeignModel {
+export async function openForeignModel({ model, weights, classes }: ModelFiles): Promise<ForeignModel> {
   if (isFolder(model)) return releasedModel(model);
-  if (/\.onnx$/i.test(model))
-    throw unusable(
-      model,
-      "is ONNX, which isn't read in this version",
-      "Export it as Keras JSON with its weights as safetensors.",
-    );
+  if (/\.onnx$/i.test(model)) return onnxModel(model, bytesOf(model), classes ?? 2);
   if (weights === undefined)
     throw new Failure({
       code: "audit/weights-missing",
       kind: "usage",
       what: `${model} is no release's folder, and no weights are named.`,
-      remedy: "Name a release's folder, or a Keras or TF.js model.json with --weights FILE.safetensors.",
+      remedy: "Name a release's folder, an ONNX file, or a Keras or TF.js model.json with --weights FILE.safetensors.",
     });
   return kerasModel(model, weights, classes);
 }
 
 /** As it predicts: its study's contract, public ranges and scales. Whether it verifies is `consilium verify`'s. */
-function releasedModel(folder: string): ForeignModel {
+async function releasedModel(folder: string): Promise<ForeignModel> {
   const parsed = StudyDocument.safeParse(jsonIn(join(folder, RELEASE_PATHS.study)));
   if (!parsed.success) throw unusable(join(folder, RELEASE_PATHS.study), "is no study", "Get the release again.");
   const document = parsed.data;
@@ -60,8 +57,7 @@ function releasedModel(folder: string): ForeignModel {
   const layout = featureLayout(document.data);
   return {
     name: document.name,
-    spec,
-    weights,
+    ...(await answering(spec, weights)),
     encodingOf: (_columns, label = document.data.label.name) => ({
       width: layout.featureCount,
       label,
@@ -79,48 +75,39 @@ function releasedModel(folder: string): ForeignModel {
 }
 
 /** Takes numbers as they stand: whatever its authors did to them before, whoever audits does too. */
-function kerasModel(path: string, weightsPath: string, classes: number | undefined): ForeignModel {
+async function kerasModel(path: string, weightsPath: string, classes: number | undefined): Promise<ForeignModel> {
   const { input, layers, outputs, naming } = readKeras(new TextDecoder().decode(bytesOf(path)), { hasWeights: true });
   const choice = { preset: "keras", input, layers } as const;
   const spec = modelSpecOf(choice, 0, classes ?? Math.max(2, outputs));
   const weights = readWeights(spec, bytesOf(weightsPath), { names: kerasNames(naming), fresh: [], seed: 0 });
   const width = inputCount(spec);
   return {
-    name: path.split(/[\\/]/).at(-1) ?? path,
-    spec,
-    weights,
-    encodingOf: (columns, label = "label") => {
-      const features = columns.filter((column) => column !== label);
-      if (features.length !== width)
-        throw unusable(
-          "The members' file",
-          `has ${features.length} columns beside ${label}, and the model takes ${width} numbers`,
-          "Give each of the model's inputs a column, in its order, and name the label: --label COLUMN.",
-        );
-      return {
-        width,
-        label,
-        classes: null,
-        encode: (row, out) => {
-          for (const [place, column] of features.entries()) {
-            const number = parseNumber(row[column] ?? "");
-            if (number === null) throw unusableCell(column, "not-a-number");
-            out[place] = number;
-          }
-        },
-      };
+    name: fileName(path),
+    ...(await answering(spec, weights)),
+    encodingOf: (columns, label) => {
+      const encoding = numbersAsTheyStand(columns, label);
+      if (encoding.width === width) return encoding;
+      throw unusable(
+        "The members' file",
+        `has ${encoding.width} columns beside ${encoding.label}, and the model takes ${width} numbers`,
+        "Give each of the model's inputs a column, in its order, and name the label: --label COLUMN.",
+      );
     },
     scale: () => undefined,
   };
 }
 
-function unusableCell(column: string, fault: string): Failure {
-  return new Failure({
-    code: "audit/cell-unusable",
-    kind: "config",
-    what: `Column ${column}: ${fault.replaceAll("-", " ")}.`,
-    remedy: "Give records as the model takes them.",
-  });
+/** What a network of this project's layers answers, on whatever backend there is. */
+async function answering(spec: ModelSpec, weights: Weights): Promise<Pick<ForeignModel, "classes" | "answer">> {
+  const { classesOf, predict } = await import("@consilium/engine/predict");
+  return {
+    classes: classesOf(spec),
+    answer: async (features) => {
+      const { startBackend } = await import("@consilium/engine/backend");
+      await startBackend();
+      return predict(spec, weights, features);
+    },
+  };
 }
 
 function isFolder(path: string): boolean {

@@ -4,6 +4,7 @@ import type { RecordOutput } from "@consilium/shared/audit/attacks";
 import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
 import { categoryKey } from "@consilium/shared/study/contract";
+import { parseNumber } from "@consilium/shared/study/features";
 import { CsvError, parse } from "csv-parse/sync";
 
 export interface RecordTable {
@@ -111,4 +112,35 @@ function shown(columns: readonly string[]): string {
 
 export function unusable(path: string, what: string, remedy: string): Failure {
   return new Failure({ code: "audit/input-unusable", kind: "config", what: `${path} ${what}.`, remedy });
+}
+
+export function unusableCell(column: string, fault: string): Failure {
+  return new Failure({
+    code: "audit/cell-unusable",
+    kind: "config",
+    what: `Column ${column}: ${fault.replaceAll("-", " ")}.`,
+    remedy: "Give records as the model takes them.",
+  });
+}
+
+/** All columns but the label, in the file's order, as numbers: whatever a model's authors did to them before. */
+export function numbersAsTheyStand(columns: readonly string[], label = "label"): Encoding {
+  const features = columns.filter((column) => column !== label);
+  return {
+    width: features.length,
+    label,
+    classes: null,
+    encode: (row, out) => {
+      for (const [place, column] of features.entries()) {
+        const number = parseNumber(row[column] ?? "");
+        if (number === null) throw unusableCell(column, "not-a-number");
+        out[place] = number;
+      }
+    },
+  };
+}
+
+/** A path's last name. */
+export function fileName(path: string): string {
+  return path.split(/[\\/]/).at(-1) ?? path;
 }
