@@ -8,8 +8,8 @@ import { fileName, numbersAsTheyStand, unusable } from "./recordTable.ts";
 const SUM_TOLERANCE = 1e-3;
 
 /**
- * A model that ONNX Runtime runs: one input, [records, columns] float32; one output of probabilities, [records, classes],
- * or with two classes [records] or [records, 1], the probability of class 1.
+ * A model that ONNX Runtime runs: one input, [records, columns] float32; one output of probabilities,
+ * [records, classes], or with two classes [records] or [records, 1], the probability of class 1.
  */
 export function onnxModel(path: string, bytes: Uint8Array, classes: number): ForeignModel {
   return {
