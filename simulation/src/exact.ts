@@ -9,6 +9,7 @@ import type { Weights } from "@consilium/shared/model/weights";
 import { applyScales, type FeatureScale } from "@consilium/shared/normalisation/columnScales";
 import { isReferenceAttack, type OutputAttack } from "@consilium/shared/study/audit";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import type { SiteName } from "@consilium/shared/units/identity";
 import { type PartName, type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import type { RunResult } from "./result.ts";
 
@@ -30,7 +31,7 @@ export interface Asked {
 /** Attacks and metrics on all sites' records together, each site's by its model: the same one, or its own. */
 export function exactFigures(
   { classes, attacks, limit }: Asked,
-  sites: readonly { readonly model: TrainedModel; readonly patients: PreparedPatients }[],
+  sites: readonly { readonly name: SiteName; readonly model: TrainedModel; readonly patients: PreparedPatients }[],
 ): RunResult["exact"] {
   const of = (...parts: PartName[]): RecordOutput[] =>
     sites.flatMap(({ model, patients }) => outputsOf(model, classes, patients, parts));
@@ -40,6 +41,10 @@ export function exactFigures(
   return {
     train: metricsOf(train, classes),
     held: metricsOf(held, classes),
+    heldOfSites: sites.map(({ name: site, model, patients }) => {
+      const { accuracy } = metricsOf(outputsOf(model, classes, patients, ["validation", "audit"]), classes);
+      return { site, accuracy };
+    }),
     attacks: (report?.orderings ?? []).map((ordering) => ({
       attacks: [...ordering.attacks],
       auc: rateOf(ordering.auc) ?? 0,

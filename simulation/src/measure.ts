@@ -7,6 +7,7 @@ export const Measure = z.enum([
   "trainingEpsilon",
   "recordEpsilon",
   "heldAccuracy",
+  "heldAccuracyOfSites",
   "heldAuc",
   "trainAccuracy",
   "trainAuc",
@@ -26,6 +27,13 @@ export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run:
   },
   recordEpsilon: { name: "ε of a sanitized record", of: ({ recordEpsilon }) => recordEpsilon },
   heldAccuracy: { name: "accuracy, held-out patients", of: ({ exact }) => exact.held.accuracy },
+  heldAccuracyOfSites: {
+    name: "accuracy, held-out patients, mean over sites",
+    of: ({ exact: { heldOfSites } }) => {
+      const known = heldOfSites.flatMap(({ accuracy }) => accuracy ?? []);
+      return known.length === 0 ? null : known.reduce((sum, accuracy) => sum + accuracy, 0) / known.length;
+    },
+  },
   heldAuc: { name: "AUC, held-out patients", of: ({ exact }) => exact.held.auc },
   trainAccuracy: { name: "accuracy, training patients", of: ({ exact }) => exact.train.accuracy },
   trainAuc: { name: "AUC, training patients", of: ({ exact }) => exact.train.auc },

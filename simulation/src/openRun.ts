@@ -59,7 +59,7 @@ export async function simulateOpenly(options: RunOptions, who: "pooled" | "local
     broken: brokenRules(verdict),
     exact: exactFigures(
       askedBy(document),
-      sites.map(({ weights, patients }) => ({ model: { spec, weights, scales: [] }, patients })),
+      sites.map(({ name, weights, patients }) => ({ name, model: { spec, weights, scales: [] }, patients })),
     ),
     ...{ ledger: null, softwareVersion: SOFTWARE_VERSION },
   });

@@ -20,7 +20,7 @@ function runOf(epsilon: number | null, attackAuc: number): RunResult {
     ...{ formatVersion: 1, study: StudyName.parse("heart"), studyDigest: digest, state: "released", reason: null },
     ...{ rounds: 3, seconds: 1, epsilon, delta: 1e-4, recordEpsilon: null, sites: [], limit: 0.7, broken: [] },
     noised: { auc: null, accuracy: null, bestAttackAuc: { low: 0.4, value: 0.5, high: 0.6 }, gatePassed: true },
-    exact: { train: part, held: part, attacks: [], bestAttackAuc: attackAuc },
+    exact: { train: part, held: part, heldOfSites: [], attacks: [], bestAttackAuc: attackAuc },
     ...{ ledger: { sequence: 12, hash: digest }, softwareVersion: "0.0.0" },
   };
 }

@@ -46,6 +46,7 @@ const SHOWN: readonly Measure[] = [
   "trainingEpsilon",
   "recordEpsilon",
   "heldAccuracy",
+  "heldAccuracyOfSites",
   "heldAuc",
   "trainAccuracy",
   "attackAuc",

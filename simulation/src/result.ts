@@ -45,6 +45,8 @@ export const RunResult = z.strictObject({
     train: ExactMetrics,
     /** Validation and audit parts: nobody that training saw. */
     held: ExactMetrics,
+    /** Accuracy on each site's held-out patients. */
+    heldOfSites: z.array(z.strictObject({ site: SiteName, accuracy: rate.nullable() })),
     attacks: z.array(
       z.strictObject({ attacks: z.array(AttackName), auc: rate, advantage: rate, tprAtOnePercentFpr: rate.nullable() }),
     ),

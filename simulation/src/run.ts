@@ -134,7 +134,7 @@ async function figuresOf(
   const model = { spec: line.spec, weights: line, scales };
   const exact = exactFigures(
     askedBy(document),
-    sites.flatMap(({ patients }) => (patients === null ? [] : [{ model, patients }])),
+    sites.flatMap(({ name, patients }) => (patients === null ? [] : [{ name, model, patients }])),
   );
   return {
     rounds: line.newest.version,
