@@ -38,7 +38,8 @@ export interface SimulatedCoordinatorOptions {
 /** Who started it and why, as the study's history has it. */
 const MOTIVE = { by: "simulation", reason: "a simulated run" };
 
-const ENDED: readonly StudyState[] = ["released", "rejected", "aborted", "paused"];
+/** Nobody here signs for an auditor: a release that waits for signatures is where a simulation ends. */
+const ENDED: readonly StudyState[] = ["signing", "released", "rejected", "aborted", "paused"];
 
 /** Sites are all here: nobody waits for more of them. */
 const GATHER_MS = 1;

@@ -24,7 +24,7 @@ export const RunResult = z.strictObject({
   study: StudyName,
   studyDigest: Digest,
   /** How the study ended, and why; `not-private`: no study, but the same training without privacy. */
-  state: z.enum(["released", "rejected", "aborted", "paused", "not-private"]),
+  state: z.enum(["signing", "released", "rejected", "aborted", "paused", "not-private"]),
   reason: z.string().nullable(),
   rounds: z.number().int().nonnegative(),
   /** Wall time of all rounds, on this machine. */

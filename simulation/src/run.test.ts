@@ -4,6 +4,7 @@ import { startBackend } from "@consilium/engine/backend";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { replay } from "@consilium/shared/ledger/replay";
 import { spentCharges } from "@consilium/shared/release/statement";
+import { signerOf } from "@consilium/shared/signing/ed25519";
 import { plannedEpsilons } from "@consilium/shared/study/noise";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { COORDINATOR } from "@consilium/shared/units/identity";
@@ -76,6 +77,16 @@ describe("[SIM3] a simulated run", () => {
     expect(result.sites.map(({ trainingEpsilon }) => trainingEpsilon)).toEqual([0, 0, 0, 0]);
     const ledger = textOf(join(run.folder, "ledger.jsonl"));
     expect(ledger.match(/"kind":"sanitizing"/g)).toHaveLength(4);
+  });
+
+  test("a release that waits for signatures is where a simulation ends: nobody here signs for an auditor", async () => {
+    const short = { "training.rounds": 2, "evaluation.every": "2 rounds", "audit.gates.maxAttackAucUpper": 1 };
+    const audit = { "audit.attacks": ["loss"], "audit.epsilon": { members: 3, nonMembers: 3 } };
+    const auditors = [{ name: "koch", key: signerOf(new Uint8Array(32).fill(4)).publicKey }];
+    const set = { ...short, ...audit, "release.signatures": { auditors, fromAuditors: 1 } };
+    const result = await simulate(optionsOf({ set }));
+    expect(result).toMatchObject({ state: "signing", noised: { gatePassed: true } });
+    expect(result.reason).toContain("signatures of 1 auditor are missing");
   });
 
   test("without records of a site, or with records that don't fit, nothing is run and nothing stays", async () => {

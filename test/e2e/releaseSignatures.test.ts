@@ -38,7 +38,8 @@ describe("[REL12, REL13, REL14, REL15] signing, overriding and revoking a releas
       sites: SITES,
       set: {
         ...{ "training.rounds": 4, "training.minSites": 2, "evaluation.every": "4 rounds", "privacy.epsilon": 4 },
-        "audit.attacks": ["loss"],
+        // So little noise that the AUC can be told: then the limit alone decides.
+        ...{ "audit.attacks": ["loss"], "audit.epsilon": { members: 3, nonMembers: 3 } },
         "release.signatures": { sites: 0, auditors: [{ name: "koch", key: publicKey }], ...set },
       },
     });
@@ -66,6 +67,9 @@ describe("[REL12, REL13, REL14, REL15] signing, overriding and revoking a releas
   });
 
   test("a release that waits doesn't verify for want of signatures alone; with the last one it is out", async () => {
+    const watched = await run("consilium", ["study", "watch", "signed", "--data", consortium.coordinatorFolder]);
+    expect(watched.code).toBe(4);
+    expect(watched.stdout).toContain("signatures of 2 sites and 1 auditor are missing");
     const waiting = await verify("signed");
     expect(waiting.code).toBe(1);
     expect(waiting.stdout.match(/^FAILED {2}\w+/gm)).toEqual(["FAILED  signers"]);

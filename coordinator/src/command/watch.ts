@@ -26,7 +26,10 @@ export interface Look {
   readonly endedEarly: string | null;
 }
 
-/** Follows a study to its end or a pause; the exit code says which: 0 released, 6 refused by its gate, 4 stopped. */
+/**
+ * Follows a study to its end, a pause, or until its release waits for signatures; the exit code says which: 0 released,
+ * 6 refused by its gate, 4 anything else.
+ */
 export async function watchStudy(client: Client, name: string, isJson: boolean): Promise<number> {
   let last = "";
   for (;;) {
@@ -37,7 +40,11 @@ export async function watchStudy(client: Client, name: string, isJson: boolean):
     last = text;
     if (look.state === "released") return 0;
     if (look.state === "rejected") return FAILURE_EXIT_CODE["audit-failed"];
-    if (look.state === "aborted") return FAILURE_EXIT_CODE.refused;
+    if (look.state === "aborted" || look.state === "revoked") return FAILURE_EXIT_CODE.refused;
+    if (look.state === "signing") {
+      hint(`next: consilium release show ${name}; what it waits for comes from people: consilium release hand-in FILE`);
+      return FAILURE_EXIT_CODE.refused;
+    }
     if (look.state === "paused") {
       hint(howToResume(name));
       return FAILURE_EXIT_CODE.refused;
@@ -46,8 +53,8 @@ export async function watchStudy(client: Client, name: string, isJson: boolean):
   }
 }
 
-/** On its way to an end: a pause, or an audit that may have come early. */
-const TELLS_WHY: ReadonlySet<string> = new Set(["paused", "auditing"]);
+/** On its way to an end: a pause, an audit that may have come early, signatures that are missing. */
+const TELLS_WHY: ReadonlySet<string> = new Set(["paused", "auditing", "signing"]);
 
 async function lookAt(client: Client, name: string): Promise<Look> {
   const path = `/api/studies/${encodeURIComponent(name)}`;

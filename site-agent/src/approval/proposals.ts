@@ -21,7 +21,7 @@ export function requireGenuine(message: Proposed, site: SiteName, coordinatorKey
 }
 
 /** States of a study, as the coordinator tells them, in which no approval counts any more. */
-export const ENDED: ReadonlySet<string> = new Set(["released", "rejected", "aborted"]);
+export const ENDED: ReadonlySet<string> = new Set(["released", "revoked", "rejected", "aborted"]);
 
 /** Weights that studies start from which are approved and have not ended. */
 export function weightsNeeded(proposals: readonly ProposalRecord[]): readonly StudyWeights[] {
