@@ -135,7 +135,7 @@ export const CONTENT_CHECKS: readonly {
     name: "gate",
     explanation:
       "The gate that the sites signed, evaluated again, passes the model; or an auditor whom the study names overrode it, " +
-      "and every text says so.",
+      "as the audit's texts and the model card say.",
     holds: gateHolds,
   },
   {

@@ -65,7 +65,7 @@ export function overrideProblem(
   return never === undefined ? null : `rule ${never.rule} is never overridden`;
 }
 
-/** For whoever reads a release: at the top of every text. */
+/** For whoever reads a release: at the top of its audit and of its card. */
 export function overrideText({ statement: { auditor, broken, reason } }: GateOverride): string {
   const rules = broken.map(({ rule, required, found }) => `${rule} (${required}; found ${found})`).join("; ");
   return `The gate refused this model: ${rules}. Auditor ${auditor} overrode it: ${reason}`;
