@@ -14,7 +14,7 @@ export function registerVerify(program: Command): void {
     .description("check a release offline, with the consortium's public key alone")
     .argument("<path>", "the release's folder, or its .tar")
     .requiredOption("--key <key>", "the public key, or a file that holds it")
-    .option("--revocations <file>", "the consortium's notices (default: revocations.json beside the release)")
+    .option("--revocations <file>", "the consortium's notices, beside those in revocations.json next to the release")
     .option("--json", "print the result as JSON")
     .action((path: string, options: { key: string; revocations?: string; json?: boolean }) => {
       const verification = verifyFiles(path, publicKeyOf(options.key), revocationsIn(path, options.revocations));
@@ -28,18 +28,24 @@ function verifyFiles(path: string, key: PublicKey, revocations: readonly Revocat
   return verifyRelease(read, listing, key, revocations);
 }
 
-/** Of the file that was named; else of one that lies where a coordinator writes it. */
+/** Those that lie where a coordinator writes them, and those of the file that was named: neither hides the other's. */
 function revocationsIn(path: string, named: string | undefined): readonly Revocation[] {
-  const file = named ?? join(dirname(resolve(path)), "revocations.json");
+  const beside = join(dirname(resolve(path)), "revocations.json");
+  return [
+    ...(readText(beside) === null ? [] : revocationsOf(beside)),
+    ...(named === undefined ? [] : revocationsOf(named)),
+  ];
+}
+
+function revocationsOf(file: string): readonly Revocation[] {
   const text = readText(file);
-  if (text === null && named === undefined) return [];
   const list = RevocationList.safeParse(text === null ? null : jsonOf(text));
   if (list.success) return list.data.revocations;
   throw new Failure({
     code: "verify/revocations-unusable",
     kind: "usage",
     what: `${file} holds no list of revocations: what it says of this release can't be told.`,
-    remedy: "Get it again from the coordinator's /api/revocations, or leave the option out to verify without notices.",
+    remedy: "Get it again from the coordinator's /api/revocations.",
   });
 }
 
@@ -58,7 +64,7 @@ function exitCodeOf({ checks }: Verification): number {
 }
 
 /** Each check by a line; below a failed one which file differs and how, and at the end what to do. */
-function textOf({ verified, checks }: Verification): string {
+function textOf({ verified, overridden, checks }: Verification): string {
   const lines = checks.flatMap(({ name, passed, explanation, problems }) => [
     `${passed ? "ok    " : "FAILED"}  ${name}: ${explanation}`,
     ...problems.map((problem) => `        ${problem}`),
@@ -66,7 +72,13 @@ function textOf({ verified, checks }: Verification): string {
   // The first failure explains those after it.
   const [remedy] = checks.flatMap((check) => check.remedy ?? []);
   const end = remedy === undefined ? [] : [`next: ${remedy}`];
-  return [...lines, "", verified ? "verified" : "NOT verified", ...end].join("\n");
+  return [
+    ...(overridden === null ? [] : [overridden, ""]),
+    ...lines,
+    "",
+    verified ? "verified" : "NOT verified",
+    ...end,
+  ].join("\n");
 }
 
 /** From the command line: the key itself, or a file's path. */

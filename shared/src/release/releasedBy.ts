@@ -1,4 +1,5 @@
 /** By whom a release was let go: the gate or a named auditor, and the signatures that the study asks for. */
+import { digestOfJson } from "../encoding/digest.ts";
 import { verifyStatement } from "../signing/ed25519.ts";
 import { releaseGate } from "./build.ts";
 import type { Contents } from "./contentChecks.ts";
@@ -8,13 +9,15 @@ import { overrideProblem } from "./override.ts";
 import { isComplete, keyOf, missingOf } from "./signatories.ts";
 
 /** Computed again, never believed. */
-export function gateHolds({ manifest, document, audit, privacy }: Contents): boolean {
+export function gateHolds({ manifest, document, audit, privacy, entries }: Contents): boolean {
   const { gate, override, model, studyDigest: digest } = manifest;
   const again = releaseGate(document, audit, privacy);
   if (!nearlyEqual(again, gate)) return false;
   if (override === undefined) return again.passed;
   const of = { document, studyDigest: digest, modelDigest: model.digest, gate: again };
-  return overrideProblem(of, override) === null;
+  const statement = digestOfJson(override.statement);
+  const isBooked = entries.some(({ body }) => body.kind === "gate-overridden" && body.statement === statement);
+  return isBooked && overrideProblem(of, override) === null;
 }
 
 /** Every signature is of a party that the study or the roster names, and enough of each kind are there. */

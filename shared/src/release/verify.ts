@@ -15,6 +15,7 @@ import {
 } from "./differences.ts";
 import { readLedger } from "./ledgerLines.ts";
 import { RELEASE_PATHS, readJson, SignedManifest, signaturesHold } from "./manifest.ts";
+import { overrideText } from "./override.ts";
 import { type Revocation, revocationHolds } from "./revocation.ts";
 import { PrivacyStatement } from "./statement.ts";
 
@@ -30,6 +31,8 @@ export interface ReleaseCheck {
 
 export interface Verification {
   readonly verified: boolean;
+  /** That the gate refused the model, who overrode it and why, on one line; null where nobody did. */
+  readonly overridden: string | null;
   readonly checks: readonly ReleaseCheck[];
 }
 
@@ -52,7 +55,7 @@ export function verifyRelease(
     check("signatures", EXPLAIN_SIGNATURES, signatureProblems(signed, trustedKey, hold)),
     check("files", EXPLAIN_FILES, signed === null ? [EXPLAIN_UNREAD] : fileProblems(signed.manifest, files, listing)),
   ];
-  if (signed === null || checks.some(({ passed }) => !passed)) return { verified: false, checks };
+  if (signed === null || checks.some(({ passed }) => !passed)) return { verified: false, overridden: null, checks };
   checks.push(check("revocation", EXPLAIN_REVOCATION, revokedBy(signed, revocations, trustedKey)));
   const ledger = replayed(files(RELEASE_PATHS.ledger) ?? new Uint8Array(), trustedKey);
   checks.push(checkContent("ledger", ledger !== null, EXPLAIN_LEDGER));
@@ -65,7 +68,9 @@ export function verifyRelease(
       ...CONTENT_CHECKS.map(({ name, explanation, holds }) => checkContent(name, settle(holds, contents), explanation)),
     );
   }
-  return { verified: checks.every(({ passed }) => passed), checks };
+  const { override } = signed.manifest;
+  const overridden = override === undefined ? null : overrideText(override).replaceAll(/[\s\p{Cc}]+/gu, " ");
+  return { verified: checks.every(({ passed }) => passed), overridden, checks };
 }
 
 const EXPLAIN_MANIFEST = "manifest.json is readable, complete and in its one canonical form.";
