@@ -29,6 +29,7 @@ import { ledgerBook } from "./ledger/ledgerBook.ts";
 import { Restores } from "./ledger/restores.ts";
 import { installedSbom } from "./release/installedPackages.ts";
 import { Releases } from "./release/releases.ts";
+import { restoreList } from "./release/revoking.ts";
 import { handlersOf, type Parties } from "./socket/handlers.ts";
 import { type AgentServer, openAgentServer } from "./socket/server.ts";
 import type { AgentHandlers } from "./socket/serverOptions.ts";
@@ -120,6 +121,7 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     now,
     onJoined: (site) => studies.onConnected(site),
   });
+  await restoreList(world);
   // Before anyone can connect: a site's first message finds its round.
   await studies.resumeAll();
   const handlers = handlersOf(world, { studies, consortium, restores });

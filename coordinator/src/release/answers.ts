@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
+import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, withSignature } from "@consilium/shared/release/manifest";
 import {
@@ -34,14 +35,14 @@ export interface Waiting {
 export async function takeAnswer(world: StudyWorld, waiting: Waiting, answer: SignatoryAnswer): Promise<void> {
   const { document, state } = waiting;
   const release = releaseOf(world.sql, document.name);
-  if (release === undefined || state !== "signing") throw notSigning(document.name, state);
+  if (release === undefined) throw notSigning(document.name, state);
+  const known = release.answers.find(({ party }) => party === answer.party);
+  // Whoever didn't hear our reply says the same again, be the release out by then.
+  if (known !== undefined && canonicalJson(known) === canonicalJson(answer)) return;
+  if (known !== undefined) throw saidOtherwise(answer.party, known.answer);
+  if (state !== "signing") throw notSigning(document.name, state);
   const signed = await readManifest(release);
   if (!answerHolds(document, signed.manifest, release.manifest, answer)) throw notTheirs(answer);
-  const known = release.answers.find(({ party }) => party === answer.party);
-  if (known !== undefined) {
-    if (known.answer === answer.answer) return;
-    throw saidOtherwise(answer.party, known.answer);
-  }
   // Signed twice over the same bytes after a crash changes nothing: the manifest is written before it is booked.
   const grown = answer.answer === "signed" ? withSignature(signed, answer.party, answer.signature) : signed;
   await writeFileAtomically(join(release.path, RELEASE_PATHS.manifest), jsonBytes(grown), PUBLIC_FILE_MODE);

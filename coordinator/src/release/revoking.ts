@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { Failure } from "@consilium/shared/failure/failure";
@@ -29,9 +30,22 @@ export async function revokeRelease(world: StudyWorld, study: StudyName, motive:
     world.ledger.append([{ kind: "release-revoked", study, manifest, by: motive.by.slice(0, 100), reason }]);
     saveRevocation(world.sql, study, revocation);
   });
-  await writeFileAtomically(join(world.releasesFolder, LIST), jsonBytes(revocationsOf(world)), PUBLIC_FILE_MODE);
+  await writeList(world);
   world.changed("releases", study);
   return revocation;
+}
+
+/** At start: a crash after a notice was booked, or somebody's hand, may have left another list than the database's. */
+export async function restoreList(world: StudyWorld): Promise<void> {
+  const wanted = revocationsOf(world);
+  const found = await readFile(join(world.releasesFolder, LIST)).catch(() => null);
+  if (found === null ? wanted.revocations.length === 0 : Buffer.compare(found, jsonBytes(wanted)) === 0) return;
+  await writeList(world);
+  world.logger.warn("revocations-rewritten", { count: wanted.revocations.length });
+}
+
+async function writeList(world: StudyWorld): Promise<void> {
+  await writeFileAtomically(join(world.releasesFolder, LIST), jsonBytes(revocationsOf(world)), PUBLIC_FILE_MODE);
 }
 
 export function revocationsOf(world: StudyWorld): RevocationList {

@@ -10,7 +10,6 @@ import {
 } from "@consilium/shared/protocol/messages";
 import { activeSite } from "@consilium/shared/protocol/roster";
 import { signStatement, verifyStatement } from "@consilium/shared/signing/ed25519";
-import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import { COORDINATOR, type Digest, type SiteName, type StudyName } from "@consilium/shared/units/identity";
@@ -20,6 +19,7 @@ import { acceptApproval, acceptRejection, approvalCount, unanswered } from "./ap
 import { ACCEPTED, type ContributionMessage, roundRefused, takeContribution } from "./contributions.ts";
 import { tellHeldAnswers } from "./heldAnswers.ts";
 import { type Motive, move } from "./moves.ts";
+import { requireApart, requireProposable } from "./proposable.ts";
 import { type OpenedRound, StudyRun } from "./run.ts";
 import type { StudyState } from "./study.ts";
 import { tellShowing } from "./telling.ts";
@@ -57,9 +57,7 @@ export class Studies {
   /** A study as its sites will see it: frozen, signed, and sent to all of them. */
   propose(document: StudyDocument, motive: Motive): StudyRecord {
     const { sql, signer, clock } = this.#world;
-    const digest = studyDigest(document);
-    const known = findStudy(sql, document.name);
-    if (known !== undefined) throw exists(known, digest);
+    const digest = requireProposable(this.#world, document);
     const record: StudyRecord = {
       name: document.name,
       document,
@@ -81,6 +79,8 @@ export class Studies {
   async start(name: StudyName, motive: Motive): Promise<void> {
     this.#requireWholeLedger();
     const record = this.record(name);
+    // Again: a site may have joined, or joined anew, since it was proposed.
+    requireApart(this.#world, record.document);
     const approved = approvalCount(this.#world, record);
     if (record.standing.state === "proposed" && approved >= record.document.training.minSites) {
       const missing = unanswered(this.#world, record).join(", ");
@@ -284,16 +284,4 @@ export class Studies {
     const ended = { key: last.key, outcome: last.state, ...end };
     tellShowing(this.#world, last.key, site, (shown) => ({ type: "round-closed", ...ended, ...shown }));
   }
-}
-
-function exists(known: StudyRecord, digest: Digest): Failure {
-  const isSame = known.digest === digest;
-  return new Failure({
-    code: isSame ? "study/exists" : "study/name-taken",
-    kind: "refused",
-    what: isSame
-      ? `Study ${known.name} was proposed already; it is ${known.standing.state}.`
-      : `There is another study by the name ${known.name}: a changed study needs new approvals under a new name.`,
-    remedy: `Look at it (consilium study show ${known.name}) or give the changed one another name.`,
-  });
 }

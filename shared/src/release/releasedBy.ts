@@ -6,7 +6,7 @@ import type { Contents } from "./contentChecks.ts";
 import { RELEASE_DOMAIN } from "./manifest.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
 import { overrideProblem } from "./override.ts";
-import { isComplete, keyOf, missingOf } from "./signatories.ts";
+import { isComplete, keyOf, missingOf, missingText, sharedKeys, whoMaySign } from "./signatories.ts";
 
 /** Computed again, never believed. */
 export function gateHolds({ manifest, document, audit, privacy, entries }: Contents): boolean {
@@ -20,12 +20,27 @@ export function gateHolds({ manifest, document, audit, privacy, entries }: Conte
   return isBooked && overrideProblem(of, override) === null;
 }
 
-/** Every signature is of a party that the study or the roster names, and enough of each kind are there. */
-export function signersHold({ manifest, signatures, document }: Contents): boolean {
-  const isKeyed = signatures.every(({ party, signature }) => {
+type Signed = Pick<Contents, "manifest" | "signatures" | "document">;
+
+/** Every signature is of a party that the study or the roster names, nobody signs as two, and enough are there. */
+export function signersHold(contents: Signed): boolean {
+  return signerProblems(contents).length === 0;
+}
+
+/** Whose signature is wrong, who stands for two, and who may still sign where some are missing. */
+export function signerProblems({ manifest, signatures, document }: Signed): readonly string[] {
+  const wrong = signatures.flatMap(({ party, signature }) => {
     const key = keyOf(document, manifest, party);
-    return key !== undefined && verifyStatement(key, RELEASE_DOMAIN, manifest, signature);
+    if (key === undefined) return [`${party} signed, whom neither study nor roster names`];
+    return verifyStatement(key, RELEASE_DOMAIN, manifest, signature) ? [] : [`${party}'s signature doesn't hold`];
   });
-  const parties = signatures.map(({ party }) => party);
-  return isKeyed && isComplete(missingOf(document, parties));
+  const shared = sharedKeys(document, manifest.coordinatorKey, manifest.roster.roster.sites).map(
+    ({ auditor, holder }) => `auditor ${auditor} has the key of ${holder}: one holder would count twice`,
+  );
+  const signed = signatures.map(({ party }) => party);
+  const missing = missingOf(document, signed);
+  const awaited = isComplete(missing)
+    ? []
+    : [`${missingText(missing)}: ${whoMaySign(document, signed).join("; ")} must still sign`];
+  return [...wrong, ...shared, ...awaited];
 }

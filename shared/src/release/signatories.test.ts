@@ -9,6 +9,7 @@ import { AuditorName } from "../study/releaseRule.ts";
 import { buildRelease } from "./build.ts";
 import { RELEASE_PATHS, readJson, SignedManifest } from "./manifest.ts";
 import { brokenOf, OverrideStatement, overrideProblem, signOverride } from "./override.ts";
+import { signerProblems } from "./releasedBy.ts";
 import { signRevocation } from "./revocation.ts";
 import { answerHolds, canComplete, isComplete, missingOf, refusedAnswer, signedAnswer } from "./signatories.ts";
 import { auditorSignatory, Signatory } from "./signatory.ts";
@@ -67,6 +68,34 @@ describe("[REL12] whose signatures a release needs", () => {
     const parsed = StudyDocument.safeParse({ ...document, release: { signatures: { auditors, ...rule } } });
     const found = parsed.error?.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n");
     expect(found).toContain(message);
+  });
+});
+
+describe("[REL16] nobody counts twice under a release, and whose signatures are missing is told by name", () => {
+  const { signatures } = signed;
+  const { publicKey: siteKey } = cleveland.identity;
+  const { publicKey: stewardKey } = va.steward;
+  test.each([
+    ["the coordinator's", lead.publicKey, "auditor koch has the key of coordinator"],
+    ["a site's", siteKey, "auditor koch has the key of cleveland"],
+    ["a steward's", stewardKey, "auditor koch has the key of the steward of va"],
+  ])("an auditor with %s key: the release doesn't hold, whoever signed", (_whose, key, problem) => {
+    const study = ruled({ auditors: [{ name: "koch", key }] });
+    expect(signerProblems({ manifest, signatures, document: study })).toEqual([
+      `${problem}: one holder would count twice`,
+    ]);
+  });
+
+  test("who may still sign, and whose signature is wrong", () => {
+    const study = ruled({ sites: 2, fromAuditors: 1 });
+    const { signature } = signedAnswer({ manifest, digest, party: va.site, signer: va.identity });
+    const withVa = { manifest, signatures: [...signatures, { party: va.site, signature }], document: study };
+    expect(signerProblems(withVa)).toEqual([
+      "signatures of 1 site and 1 auditor are missing: 1 of cleveland; 1 of auditor:koch, auditor:roth must still sign",
+    ]);
+    const wrong = { ...withVa, signatures: [...signatures, { party: cleveland.site, signature }] };
+    expect(signerProblems(wrong)[0]).toBe("cleveland's signature doesn't hold");
+    expect(signerProblems({ manifest, signatures, document })).toEqual([]);
   });
 });
 

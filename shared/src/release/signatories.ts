@@ -1,5 +1,6 @@
 /** Who signed a release, and whether that is enough: by the rule that every site signed with the study. */
 import { z } from "zod";
+import type { RosterSite } from "../protocol/roster.ts";
 import { type Signer, signStatement, verifyStatement } from "../signing/ed25519.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { COORDINATOR, Digest, Signature, StudyName } from "../units/identity.ts";
@@ -107,6 +108,37 @@ export function canComplete(document: StudyDocument, refused: readonly Signatory
     ...(release.signatures?.auditors ?? []).map(({ name }) => auditorSignatory(name)),
   ].filter((party) => !refused.includes(party));
   return isComplete(missingOf(document, willing));
+}
+
+/** An auditor whose key is another party's too, and whose. */
+export interface SharedKey {
+  readonly auditor: string;
+  readonly holder: string;
+}
+
+/** Auditors' keys that are the coordinator's or a site's: whoever holds one would count twice. */
+export function sharedKeys(
+  { release }: StudyDocument,
+  coordinatorKey: string,
+  sites: readonly RosterSite[],
+): readonly SharedKey[] {
+  return (release.signatures?.auditors ?? []).flatMap(({ name: auditor, key }) => [
+    ...(key === coordinatorKey ? [{ auditor, holder: COORDINATOR }] : []),
+    ...sites.flatMap(({ site, identityKey, stewardKey }) => [
+      ...(key === identityKey ? [{ auditor, holder: site }] : []),
+      ...(key === stewardKey ? [{ auditor, holder: `the steward of ${site}` }] : []),
+    ]),
+  ]);
+}
+
+/** Who may still sign, where signatures of their kind are missing: `1 of cleveland, va`. */
+export function whoMaySign(document: StudyDocument, signed: readonly Signatory[]): readonly string[] {
+  const missing = missingOf(document, signed);
+  const sites: Signatory[] = document.sites.map(({ name }) => name);
+  const auditors = (document.release.signatures?.auditors ?? []).map(({ name }) => auditorSignatory(name));
+  const among = (count: number, parties: readonly Signatory[]): string[] =>
+    count === 0 ? [] : [`${count} of ${parties.filter((party) => !signed.includes(party)).join(", ")}`];
+  return [...among(missing.sites, sites), ...among(missing.auditors, auditors)];
 }
 
 /** For people: `signatures of 1 site and 1 auditor are missing`. */

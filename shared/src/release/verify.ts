@@ -16,6 +16,7 @@ import {
 import { readLedger } from "./ledgerLines.ts";
 import { RELEASE_PATHS, readJson, SignedManifest, signaturesHold } from "./manifest.ts";
 import { overrideText } from "./override.ts";
+import { signerProblems } from "./releasedBy.ts";
 import { type Revocation, revocationHolds } from "./revocation.ts";
 import { PrivacyStatement } from "./statement.ts";
 
@@ -65,7 +66,11 @@ export function verifyRelease(
   );
   if (contents !== null) {
     checks.push(
-      ...CONTENT_CHECKS.map(({ name, explanation, holds }) => checkContent(name, settle(holds, contents), explanation)),
+      ...CONTENT_CHECKS.map(({ name, explanation, holds }) =>
+        name === "signers"
+          ? check(name, explanation, signerProblems(contents))
+          : checkContent(name, settle(holds, contents), explanation),
+      ),
     );
   }
   const { override } = signed.manifest;
