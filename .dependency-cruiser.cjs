@@ -146,7 +146,7 @@ module.exports = {
       severity: "error",
       from: {
         pathNot:
-          "^shared/src/(mechanism/|contribution/stages\\.ts$|(audit|normalisation)/contribution\\.ts$|" +
+          "^shared/src/(mechanism/|contribution/stages\\.ts$|(audit|generator|normalisation)/contribution\\.ts$|" +
           "sanitizer/sanitizedPatients\\.ts$)",
       },
       to: { path: "^shared/src/mechanism/charged\\.ts$", dependencyTypesNot: ["type-only"] },

@@ -15,6 +15,10 @@ export const Measure = z.enum([
   "noisedAttackAuc",
   "noisedAccuracy",
   "noisedAuc",
+  "syntheticOnReal",
+  "realOnReal",
+  "realOnSynthetic",
+  "noisedUtility",
   "seconds",
 ]);
 export type Measure = z.infer<typeof Measure>;
@@ -41,6 +45,22 @@ export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run:
   noisedAttackAuc: { name: "best attack's AUC, as noised", of: ({ noised }) => noised.bestAttackAuc?.value ?? null },
   noisedAccuracy: { name: "accuracy, as noised", of: ({ noised }) => noised.accuracy?.value ?? null },
   noisedAuc: { name: "AUC, as noised", of: ({ noised }) => noised.auc?.value ?? null },
+  syntheticOnReal: {
+    name: "AUC on real records, taught by synthetic ones",
+    of: ({ exact }) => exact.synthetic?.syntheticOnReal.auc ?? null,
+  },
+  realOnReal: {
+    name: "AUC on real records, taught by real ones",
+    of: ({ exact }) => exact.synthetic?.realOnReal.auc ?? null,
+  },
+  realOnSynthetic: {
+    name: "AUC on synthetic records, taught by real ones",
+    of: ({ exact }) => exact.synthetic?.realOnSynthetic.auc ?? null,
+  },
+  noisedUtility: {
+    name: "AUC on real records, taught by synthetic ones, as noised",
+    of: ({ noised }) => noised.utility?.value ?? null,
+  },
   seconds: { name: "seconds", of: ({ seconds }) => seconds },
 };
 

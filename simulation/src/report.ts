@@ -49,6 +49,8 @@ const SHOWN: readonly Measure[] = [
   "heldAccuracyOfSites",
   "heldAuc",
   "trainAccuracy",
+  "syntheticOnReal",
+  "realOnReal",
   "attackAuc",
 ];
 

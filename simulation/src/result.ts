@@ -36,7 +36,14 @@ export const RunResult = z.strictObject({
   recordEpsilon: z.number().nullable(),
   sites: z.array(z.strictObject({ site: SiteName, epsilon: z.number(), trainingEpsilon: z.number() })),
   /** The study's own noised figures. */
-  noised: z.strictObject({ auc: Interval, accuracy: Interval, bestAttackAuc: Interval, gatePassed: z.boolean() }),
+  noised: z.strictObject({
+    auc: Interval,
+    accuracy: Interval,
+    bestAttackAuc: Interval,
+    /** AUC on real patients, where there is one, of a classifier that synthetic records taught. */
+    utility: Interval.optional(),
+    gatePassed: z.boolean(),
+  }),
   /** Upper AUC that the study's gate allows. */
   limit: rate,
   /** Rules of the gate that failed, with what was found. */
@@ -51,6 +58,10 @@ export const RunResult = z.strictObject({
       z.strictObject({ attacks: z.array(AttackName), auc: rate, advantage: rate, tprAtOnePercentFpr: rate.nullable() }),
     ),
     bestAttackAuc: rate.nullable(),
+    /** Of a study with a generator: a classifier trained on synthetic or real records, tried on others. */
+    synthetic: z
+      .strictObject({ syntheticOnReal: ExactMetrics, realOnReal: ExactMetrics, realOnSynthetic: ExactMetrics })
+      .optional(),
   }),
   /** Where the coordinator's ledger of this run ended: `ledger.jsonl` beside this file. None without privacy. */
   ledger: z.strictObject({ sequence: z.number().int(), hash: Digest }).nullable(),

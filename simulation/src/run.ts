@@ -13,6 +13,7 @@ import { releaseGate } from "@consilium/shared/release/build";
 import { ledgerBytes } from "@consilium/shared/release/ledgerLines";
 import { jsonBytes } from "@consilium/shared/release/manifest";
 import { type PrivacyStatement, privacyStatementOf, spentCharges } from "@consilium/shared/release/statement";
+import { csvText } from "@consilium/shared/release/synthetic";
 import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Logger } from "@consilium/shared/system/logger";
@@ -23,6 +24,7 @@ import { recordsOf, splitKeyOf } from "./records.ts";
 import { type Interval, RunResult } from "./result.ts";
 import { SimulatedSite } from "./site.ts";
 import { labelEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
+import { syntheticFigures, syntheticOf } from "./syntheticFigures.ts";
 
 export interface RunOptions {
   readonly document: StudyDocument;
@@ -136,17 +138,21 @@ async function figuresOf(
     askedBy(document),
     sites.flatMap(({ name, patients }) => (patients === null ? [] : [{ name, model, patients }])),
   );
+  const table = syntheticOf(sql, document);
+  const patients = sites.flatMap((site) => (site.patients === null ? [] : [site.patients]));
+  const synthetic = table === null ? {} : { synthetic: syntheticFigures(document, table, patients) };
   return {
     rounds: line.newest.version,
     noised: {
       auc: intervalOf(metric?.auc),
       accuracy: intervalOf(metric?.accuracy),
       bestAttackAuc: intervalOf(audit?.best),
+      ...(audit?.utility === undefined ? {} : { utility: intervalOf(audit.utility.evaluation.auc) }),
       gatePassed: gate?.passed ?? false,
     },
     limit: document.audit.gates.maxAttackAucUpper,
     broken: brokenRules(gate),
-    exact,
+    exact: { ...exact, ...synthetic },
   };
 }
 
@@ -172,5 +178,8 @@ async function keep(
   await writeFileAtomically(join(folder, "study.json"), jsonBytes(document), PUBLIC_FILE_MODE);
   await writeFileAtomically(join(folder, "ledger.jsonl"), ledgerBytes(world.ledger.entries()), PUBLIC_FILE_MODE);
   if (audit !== undefined) await writeFileAtomically(join(folder, "audit.json"), jsonBytes(audit), PUBLIC_FILE_MODE);
+  const table = syntheticOf(world.sql, document);
+  if (table !== null)
+    await writeFileAtomically(join(folder, "synthetic.csv"), Buffer.from(csvText(table)), PUBLIC_FILE_MODE);
   await writeFileAtomically(join(folder, "result.json"), jsonBytes(result), PUBLIC_FILE_MODE);
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
 import { auditShape, isScaleOf, type NoisedHistogram } from "@consilium/shared/audit/histogram";
+import { isUtilityOf } from "@consilium/shared/audit/utility";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import { Failure } from "@consilium/shared/failure/failure";
 import { evaluationShape } from "@consilium/shared/metric/evaluation";
@@ -58,6 +59,9 @@ export class PooledHistograms {
       canaries: audits.flatMap(({ site, content }) =>
         content.canaries === undefined ? [] : [{ site, ...content.canaries }],
       ),
+      utility: audits.flatMap(({ site, content: { utility } }) =>
+        utility === undefined ? [] : [{ site, histogram: utility }],
+      ),
     };
   }
 
@@ -73,8 +77,10 @@ export class PooledHistograms {
     return isScaleOf(histogram.scale, evaluation.epsilon) ? null : "has other noise than the study's";
   }
 
-  #auditFault({ attacks, canaries }: AuditContribution): string | null {
+  #auditFault({ attacks, canaries, utility }: AuditContribution): string | null {
     const { audit } = this.#document;
+    const judged = utilityFault(this.#document, utility);
+    if (judged !== null) return judged;
     if (canaries?.count !== audit.canaries?.count || canaries?.guesses !== audit.canaries?.guesses)
       return "has not the study's canaries";
     const named = attacks.map(({ attack }) => attack).join(",");
@@ -91,6 +97,13 @@ export class PooledHistograms {
     }
     return null;
   }
+}
+
+/** What is wrong with a site's look at the synthetic records' classifier; null where nothing is. */
+function utilityFault(document: StudyDocument, utility: NoisedHistogram | undefined): string | null {
+  if ((document.generator === undefined) !== (utility === undefined)) return "has not the study's look at made records";
+  if (utility === undefined) return null;
+  return isUtilityOf(document, utility) ? null : "has another look at made records than the study's";
 }
 
 function parseJson(text: string): unknown {

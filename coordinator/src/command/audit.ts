@@ -6,6 +6,7 @@ import { registerAuditOverride } from "./auditOverride.ts";
 import { registerAuditorKey } from "./auditorKey.ts";
 import { registerAuditRun } from "./auditRun.ts";
 import { registerAuditStats } from "./auditStats.ts";
+import { registerAuditSynthetic } from "./auditSynthetic.ts";
 import { Client, type ClientOptions, withClientOptions } from "./client.ts";
 import { print, table } from "./output.ts";
 
@@ -35,6 +36,7 @@ export function registerAudit(program: Command): void {
   );
   registerAuditStats(audit);
   registerAuditRun(audit);
+  registerAuditSynthetic(audit);
   registerAuditorKey(audit);
   registerAuditOverride(audit);
 }

@@ -11,7 +11,7 @@ import { initialState, type OptimizerState, UpdateByParts } from "@consilium/sha
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { BlobReference, ModelUpdate } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import { gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
+import { aggregatedAs, gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
@@ -191,7 +191,7 @@ export class ModelLine {
 
   /** Packs it; a large one goes to its file chunk by chunk, the next being packed while the last is written. */
   async #storeAggregate(contributors: number): Promise<StoredAggregate> {
-    const bits = bitsOfAggregate(this.grid, contributors);
+    const bits = bitsOfAggregate(this.grid, aggregatedAs(this.#document, contributors));
     if (this.sum.contributionBytes <= INLINE_BYTES_MAX / 2) {
       const inline = packIntegers(this.sum.values, bits);
       return { reference: { digest: digestOf(inline), bytes: inline.length }, inline, durable: Promise.resolve() };
@@ -223,7 +223,7 @@ export class ModelLine {
     assert(row.update !== null && row.update.from === this.#newest.digest, "model versions follow one another");
     // In the running sum's own memory: a large model has no room for a second one.
     this.sum.reset();
-    const bits = bitsOfAggregate(this.grid, row.update.contributors.length);
+    const bits = bitsOfAggregate(this.grid, aggregatedAs(this.#document, row.update.contributors.length));
     if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
     else await this.sum.addChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
     const digest = this.#apply(this.sum.values, row.update);

@@ -4,13 +4,15 @@ import type { AuditReport } from "@consilium/shared/audit/report";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
 import type { Weights } from "@consilium/shared/model/weights";
-import { buildRelease } from "@consilium/shared/release/build";
+import { buildRelease, type ReleaseInputs } from "@consilium/shared/release/build";
 import { type PartySignedHead, RELEASE_PATHS, readJson, SignedManifest } from "@consilium/shared/release/manifest";
 import type { GateOverride } from "@consilium/shared/release/override";
 import { isComplete, missingOf, missingText } from "@consilium/shared/release/signatories";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
+import { pickedGenerators } from "../generator/madeFiles.ts";
 import { siteRecord } from "../storage/consortium.ts";
+import { choiceOf } from "../storage/generators.ts";
 import { overrideOf, saveRelease } from "../storage/releases.ts";
 import { auditOf, metricsOf, normalisationKept } from "../storage/results.ts";
 import { move } from "../study/moves.ts";
@@ -80,6 +82,7 @@ async function writeRelease(
       normalisation: normalisationKept(world.sql, document.name),
       stop: stopOf(world.sql, document) ?? undefined,
       override,
+      synthetic: syntheticOf(world, document),
       createdAt: world.clock.now().toISOString(),
       softwareVersion: world.softwareVersion,
       sbom: world.sbom,
@@ -92,6 +95,12 @@ async function writeRelease(
   const path = join(world.releasesFolder, document.name);
   await writeReleaseFolder(path, files);
   return { manifest: digestOfJson(signed.manifest), path };
+}
+
+/** What a study with a generator releases beside its discriminator; undefined for any other. */
+function syntheticOf(world: StudyWorld, document: StudyDocument): ReleaseInputs["synthetic"] {
+  const choice = choiceOf(world.sql, document.name);
+  return choice === undefined ? undefined : { choice, generators: pickedGenerators(world, document) };
 }
 
 /** Each site's own newest head, and its countersignature of ours. */

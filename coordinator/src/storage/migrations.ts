@@ -49,6 +49,12 @@ export const coordinatorMigrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "0160-generators": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await makeRoundsAnew(db, sql`purpose in ('normalise', 'reference', 'train', 'evaluate', 'choose', 'audit')`);
+      await createGenerators(db);
+    },
+  },
 };
 
 /** SQLite changes no check of a column: the table is made anew, its rows in their order, which rounds are read in. */
@@ -205,5 +211,31 @@ async function createRounds(db: Kysely<unknown>): Promise<void> {
     .addColumn("aggregate", "blob")
     .addColumn("checkpoint", "text")
     .addPrimaryKeyConstraint("model_key", ["study", "version"])
+    .execute();
+}
+
+async function createGenerators({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable("generator")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("round", "integer", (c) => c.notNull())
+    .addColumn("parameters", "blob", (c) => c.notNull())
+    .addColumn("memory", "blob")
+    .addColumn("adam_step", "integer", (c) => c.notNull())
+    .addColumn("is_kept", "integer", (c) => c.notNull().check(sql`is_kept in (0, 1)`))
+    .addPrimaryKeyConstraint("generator_key", ["study", "round"])
+    .execute();
+  await schema
+    .createTable("generator_choice")
+    .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
+    .addColumn("choice", "text", (c) => c.notNull())
+    .execute();
+  await schema
+    .createTable("made")
+    .addColumn("study", "text", (c) => c.notNull().references("study.name"))
+    .addColumn("purpose", "text", (c) => c.notNull().check(sql`purpose in ('choose', 'audit')`))
+    .addColumn("digest", "text", (c) => c.notNull())
+    .addColumn("bytes", "integer", (c) => c.notNull())
+    .addPrimaryKeyConstraint("made_key", ["study", "purpose"])
     .execute();
 }

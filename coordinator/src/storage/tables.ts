@@ -20,11 +20,28 @@ export interface CoordinatorTables {
   round: RoundRow;
   model: ModelRow;
   normalisation: { study: string; normalisation: string };
+  generator: GeneratorRow;
+  /** Which generators make the synthetic records, and by whose picks; JSON. */
+  generator_choice: { study: string; choice: string };
+  /** Files that generators made, which sites fetch in the choice and in the audit. */
+  made: { study: string; purpose: "choose" | "audit"; digest: string; bytes: number };
   metric: { study: string; round: number; metric: string };
   audit: { study: string; report: string; at: string };
   release: ReleaseRow;
   /** Signed by an auditor; JSON. */
   gate_override: { study: string; override: string };
+}
+
+/** A study's generator after a round: the newest, and those that are kept to be chosen from. */
+interface GeneratorRow {
+  study: string;
+  round: number;
+  /** float32, little-endian. */
+  parameters: Uint8Array;
+  /** Adam's two moments, one after another; of the newest alone. */
+  memory: Uint8Array | null;
+  adam_step: number;
+  is_kept: 0 | 1;
 }
 
 /** A release from when its folder was written: it has left once the study is `released`. */
@@ -90,7 +107,7 @@ export interface CredentialRow {
 /** One attempt of a round. `announced` is written with its reservations, an end with its charges. */
 export interface RoundRow {
   study: string;
-  purpose: "normalise" | "reference" | "train" | "evaluate" | "audit";
+  purpose: "normalise" | "reference" | "train" | "evaluate" | "choose" | "audit";
   round: number;
   attempt: number;
   state: "announced" | "committed" | "abandoned";

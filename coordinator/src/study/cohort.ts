@@ -1,7 +1,7 @@
 import type { Approval } from "@consilium/shared/study/approval";
 import type { PlannedCharge } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import { roundAfter, type ScheduledRound } from "@consilium/shared/study/schedule";
+import { afterTraining, roundAfter, type ScheduledRound } from "@consilium/shared/study/schedule";
 import type { DatasetId, SiteName } from "@consilium/shared/units/identity";
 import { chargesOf } from "../ledger/bookings.ts";
 
@@ -46,7 +46,7 @@ export function chooseCohort(input: CohortInput, done: ScheduledRound | null, is
   // Before the first step there is no model to audit.
   if (step.purpose === "train" && step.round > 1 && done !== null && able.size < minSites) {
     // Whoever declined may come back; only an empty purse ends training.
-    if (able.size + declined.size < minSites) step = { purpose: "audit", round: done.round };
+    if (able.size + declined.size < minSites) step = afterTraining(document, done.round);
     able = ableSites(input, step);
   }
   const willing = new Map([...able].filter(([site]) => !declined.has(site)));
@@ -87,5 +87,6 @@ export function shortages(
 }
 
 function withAudit(document: StudyDocument, { purpose }: ScheduledRound): readonly PlannedCharge[] {
-  return [...chargesOf(document, purpose), ...(purpose === "audit" ? [] : chargesOf(document, "audit"))];
+  const after = purpose === "audit" ? [] : purpose === "choose" ? (["audit"] as const) : (["choose", "audit"] as const);
+  return [purpose, ...after].flatMap((own) => chargesOf(document, own));
 }

@@ -4,7 +4,9 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import { type LineNumber, lineDocument, OWN_LINE, placeOf } from "@consilium/shared/study/modelLines";
 import { roundAfter, type ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
+import { GeneratorLine } from "../generator/generatorLine.ts";
 import { CHECKPOINT_EVERY, ModelLine } from "../model/modelLine.ts";
+import { type GeneratorRecord, madeFor } from "../storage/generators.ts";
 import {
   forgetBefore,
   insertModel,
@@ -27,12 +29,15 @@ interface OpenLine {
 export interface Stepped {
   readonly line: LineNumber;
   readonly model: ModelRecord;
+  /** Of a study with one: the generator that was trained against that model. */
+  readonly generator?: GeneratorRecord;
 }
 
 /** The lines of a study's models, of which one is under way: each reference model's, then the study's own. */
 export class ModelLines {
   readonly #world: LinesWorld;
   readonly #document: StudyDocument;
+  readonly #generator: GeneratorLine | null;
   #current: OpenLine;
   /** What follows the line whose last step was made. */
   #next: OpenLine | null = null;
@@ -42,6 +47,7 @@ export class ModelLines {
     this.#world = world;
     this.#document = document;
     this.#current = current;
+    this.#generator = GeneratorLine.open(world.sql, document);
   }
 
   /** The line of the round that comes after `done`, as the database knows it; the first time, its initial model. */
@@ -60,7 +66,10 @@ export class ModelLines {
   /** One optimizer step on the running sum. A reference model that is finished is a file before this resolves. */
   async step(contributors: readonly SiteName[]): Promise<Stepped> {
     const { number: line, models } = this.#current;
+    const generating = this.#generator;
+    await generating?.addMade(models.sum.values, models.parameters, { contributors, grid: models.grid });
     const model = await models.step(contributors);
+    if (generating !== null) return { line, model, generator: await generating.train(models.parameters) };
     const { references } = this.#document.audit;
     if (line === OWN_LINE || model.version < (references?.rounds ?? 0)) return { line, model };
     const { state } = await models.checkpoint();
@@ -97,6 +106,10 @@ export class ModelLines {
       if (aggregate !== null && !(await blobs.has(digest))) await blobs.write([aggregate]);
       return blobs.pathOf(digest);
     }
+    const isMade = (["choose", "audit"] as const).some(
+      (purpose) => madeFor(sql, this.#document.name, purpose)?.digest === digest,
+    );
+    if (isMade) return blobs.pathOf(digest);
     const references = this.#current.number === OWN_LINE ? finishedReferences(sql, this.#document) : [];
     if (references.some((reference) => reference.digest === digest)) return blobs.pathOf(digest);
     return this.current.fileOf(digest);

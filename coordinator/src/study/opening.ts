@@ -8,6 +8,7 @@ import { ruleText, type StopReason, stopReason, stopRound, stopText } from "@con
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { announcementBodies } from "../ledger/bookings.ts";
+import { madeFor } from "../storage/generators.ts";
 import type { ModelRecord } from "../storage/models.ts";
 import { metricsOf, normalisationKept } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
@@ -29,7 +30,11 @@ export interface Position {
   readonly isNews: (short: string) => boolean;
 }
 
-export type Opening = { readonly kind: "opened"; readonly spec: RoundSpec } | Exclude<CohortChoice, { kind: "round" }>;
+export type Opening =
+  | { readonly kind: "opened"; readonly spec: RoundSpec }
+  /** What generators made must be written first. */
+  | { readonly kind: "make"; readonly purpose: "choose" | "audit" }
+  | Exclude<CohortChoice, { kind: "round" }>;
 
 /** In a transaction: chooses the next round and its cohort and reserves every charge, before anyone is told. */
 export function openRoundAt(world: StudyWorld, position: Position): Opening {
@@ -49,6 +54,9 @@ export function openRoundAt(world: StudyWorld, position: Position): Opening {
   };
   const choice = chooseCohort(input, done, state !== "training");
   if (choice.kind !== "round") return choice;
+  const { purpose } = choice.step;
+  if (document.generator !== undefined && (purpose === "choose" || purpose === "audit"))
+    if (madeFor(sql, document.name, purpose) === undefined) return { kind: "make", purpose };
   noteShortages(world, position, choice);
   if (choice.step.purpose !== "audit") return { kind: "opened", spec: reserve(world, position, choice) };
   const why = whyTrained(
@@ -156,6 +164,7 @@ function reserve(
     ...scalesOf(world.sql, document),
     ...(stop === null ? {} : { stop }),
     ...(step.purpose === "audit" ? referencesOf(world.sql, document) : {}),
+    ...(step.purpose === "choose" || step.purpose === "audit" ? madeOf(world.sql, document, step.purpose) : {}),
     answerAfterMs,
     deadlineMs,
   };
@@ -167,6 +176,11 @@ function reserve(
 function referencesOf(sql: StudyWorld["sql"], document: StudyDocument): Pick<RoundSpec, "references"> {
   const references = finishedReferences(sql, document);
   return references.length === 0 ? {} : { references };
+}
+
+function madeOf(sql: StudyWorld["sql"], { name }: StudyDocument, purpose: "choose" | "audit"): Pick<RoundSpec, "made"> {
+  const made = madeFor(sql, name, purpose);
+  return made === undefined ? {} : { made };
 }
 
 /** What every round after a study's normalisation announces. */

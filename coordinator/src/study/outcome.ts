@@ -1,8 +1,9 @@
 import type { AuditReport, GateResult } from "@consilium/shared/audit/report";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
+import type { GeneratorChoice } from "@consilium/shared/generator/choice";
 import { type Evaluation, evaluationOf } from "@consilium/shared/metric/evaluation";
 import type { Normalisation } from "@consilium/shared/normalisation/columnScales";
-import type { RoundPurpose } from "@consilium/shared/protocol/messages";
+import type { BlobReference, RoundPurpose } from "@consilium/shared/protocol/messages";
 import { releaseGate, studyAudit } from "@consilium/shared/release/build";
 import type { GuaranteeBasis } from "@consilium/shared/release/guarantee";
 import { privacyStatementOf } from "@consilium/shared/release/statement";
@@ -10,10 +11,12 @@ import type { Approval } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { fileChunks } from "@consilium/storage/fileChunks";
+import { PooledChoices } from "../aggregate/pooledChoices.ts";
 import { PooledHistograms } from "../aggregate/pooledHistograms.ts";
 import { PooledStatistics } from "../aggregate/pooledStatistics.ts";
 import type { ModelLine } from "../model/modelLine.ts";
 import type { Accumulator, ContributionSource } from "../round/run.ts";
+import { generatorsOf, madeFor, saveChoice, saveGenerator } from "../storage/generators.ts";
 import { insertModel } from "../storage/models.ts";
 import { saveAudit, saveMetric, saveNormalisation } from "../storage/results.ts";
 import type { ModelLines, Stepped } from "./lines.ts";
@@ -27,6 +30,7 @@ export type Outcome =
   | { readonly purpose: "normalise"; readonly normalisation: Normalisation }
   | ({ readonly purpose: "train" | "reference" } & Stepped)
   | { readonly purpose: "evaluate"; readonly round: number; readonly metric: Evaluation }
+  | { readonly purpose: "choose"; readonly choice: GeneratorChoice }
   | { readonly purpose: "audit"; readonly report: AuditReport };
 
 /** What looks different to people once an outcome is committed. */
@@ -35,6 +39,7 @@ export const CHANGED_BY: Record<RoundPurpose, readonly ChangeTopic[]> = {
   reference: ["budgets", "ledger"],
   train: ["budgets", "ledger"],
   evaluate: ["metrics", "budgets", "ledger"],
+  choose: ["budgets", "ledger"],
   audit: ["audit", "budgets", "ledger"],
 };
 
@@ -47,6 +52,7 @@ export interface Collector extends Accumulator {
 
 /** 65,536 integers of up to 16 characters, in JSON. */
 const STATISTICS_BYTES_MAX = 2 * 1024 * 1024;
+const CHOICE_BYTES_MAX = 1024;
 /** Room for the histograms of 8 attacks over 1,000 classes and 200 bins, in JSON. */
 const HISTOGRAMS_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -55,10 +61,12 @@ export function collectorOf(
   round: number,
   document: StudyDocument,
   lines: ModelLines,
+  world: Pick<StudyWorld, "sql">,
 ): Collector {
   if (purpose === "normalise") return statisticsCollector(document);
   if (purpose === "train" || purpose === "reference") return sumCollector(purpose, lines);
-  return histogramCollector(purpose, round, document, lines.current);
+  if (purpose === "choose") return choiceCollector(round, document, world);
+  return histogramCollector(purpose, round, document, lines.current, madeFor(world.sql, document.name, "audit"));
 }
 
 /** The digest by which ledger and sites know an outcome. */
@@ -71,6 +79,8 @@ export function resultOf(outcome: Outcome): Digest {
       return outcome.model.digest;
     case "evaluate":
       return digestOfJson(outcome.metric);
+    case "choose":
+      return digestOfJson(outcome.choice);
     case "audit":
       return digestOfJson(outcome.report);
   }
@@ -85,9 +95,13 @@ export function saveOutcome(world: StudyWorld, study: StudyName, outcome: Outcom
     case "train":
     case "reference":
       insertModel(world.sql, { study, line: outcome.line }, outcome.model);
+      if (outcome.generator !== undefined) saveGenerator(world.sql, study, outcome.generator);
       return;
     case "evaluate":
       saveMetric(world.sql, study, outcome.round, outcome.metric);
+      return;
+    case "choose":
+      saveChoice(world.sql, study, outcome.choice);
       return;
     case "audit":
       saveAudit(world.sql, study, outcome.report, world.clock.now().toISOString());
@@ -133,11 +147,27 @@ function statisticsCollector(document: StudyDocument): Collector {
   };
 }
 
+function choiceCollector(round: number, document: StudyDocument, { sql }: Pick<StudyWorld, "sql">): Collector {
+  const pool = new PooledChoices(
+    round,
+    document,
+    generatorsOf(sql, document.name),
+    madeFor(sql, document.name, "choose"),
+  );
+  return {
+    reset: () => pool.reset(),
+    fits: (bytes) => bytes > 0 && bytes <= CHOICE_BYTES_MAX,
+    add: (site, source) => pool.add(site, source),
+    fold: async () => ({ purpose: "choose", choice: pool.choice() }),
+  };
+}
+
 function histogramCollector(
   purpose: "evaluate" | "audit",
   round: number,
   document: StudyDocument,
   line: ModelLine,
+  made: BlobReference | undefined,
 ): Collector {
   const pool = new PooledHistograms(document, purpose);
   const add = async (site: SiteName, source: ContributionSource): Promise<void> =>
@@ -150,6 +180,9 @@ function histogramCollector(
     fold: async () =>
       purpose === "evaluate"
         ? { purpose, round, metric: evaluationOf(pool.evaluations(), classes, METRIC_CONFIDENCE) }
-        : { purpose, report: studyAudit(document, { digest: line.newest.digest, round }, pool.audits()) },
+        : {
+            purpose,
+            report: studyAudit(document, { digest: line.newest.digest, round, made: made?.digest }, pool.audits()),
+          },
   };
 }

@@ -4,6 +4,7 @@ import type { StudyDocument } from "@consilium/shared/study/document";
 import type { ScheduledRound } from "@consilium/shared/study/schedule";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { removeFile } from "@consilium/storage/removeFile";
+import { makeFor } from "../generator/madeFiles.ts";
 import { concludeStudy } from "../release/conclude.ts";
 import { type RoundPorts, RoundRun } from "../round/run.ts";
 import type { Abandoned, Committed } from "../round/state.ts";
@@ -164,6 +165,9 @@ export class StudyRun {
         case "pause":
         case "finished":
           return null;
+        case "make":
+          await makeFor(this.#world, this.document, opening.purpose);
+          break;
         case "wait":
           this.#world.logger.info("waiting-for-sites", { study: this.name, absent: opening.absent.join(",") });
           await this.#gathering.wait(opening.absent, 1);
@@ -195,7 +199,7 @@ export class StudyRun {
   #opened(spec: RoundSpec): OpenedRound {
     const { minSites, onDropout } = this.document.training;
     const { purpose, round } = spec.key;
-    const collector = collectorOf(purpose, round, this.document, this.#lines);
+    const collector = collectorOf(purpose, round, this.document, this.#lines, this.#world);
     const heads = new Map<SiteName, SignedHead>();
     const plan = { key: spec.key, cohort: new Set(spec.cohort), minSites, onDropout };
     const uploads = new AwaitedUploads(this.#world.link);

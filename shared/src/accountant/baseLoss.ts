@@ -49,6 +49,8 @@ export function baseLossOf(event: PricedEvent, cut: number): BaseLoss {
       return discreteLaplaceBase(event.samplingRate, event.sensitivity, event.scale);
     case "poisson-discrete-gaussian":
       return discreteGaussianBase(event.samplingRate, event.sensitivity, event.noiseMultiplier, cut);
+    case "exponential-mechanism":
+      throw noLossDistribution("a choice by the exponential mechanism");
     case "post-processing":
       throw noLossDistribution("what costs nothing: it is left out");
     case "zcdp":

@@ -14,3 +14,14 @@ export function rdpPureDp(epsilon: number, orders: Float64Array): Float64Array {
     return Math.min(epsilon, logMoment / (order - 1));
   });
 }
+
+/**
+ * Rényi divergence of a release of bounded range ε, whose privacy loss lies within an interval of that width: ε²/8
+ * times the order, by Hoeffding's lemma (Cesar & Rogers 2021, arXiv:2004.07223, section 3: ε²/8-zCDP). The exponential
+ * mechanism is of this kind (Dong, Durfee & Rogers 2020, arXiv:1909.13830, section 2), and pure ε-private too, so
+ * the smaller bound holds at each order.
+ */
+export function rdpBoundedRange(epsilon: number, orders: Float64Array): Float64Array {
+  const pure = rdpPureDp(epsilon, orders);
+  return orders.map((order, index) => Math.min(pure[index] ?? epsilon, (order * epsilon ** 2) / 8));
+}

@@ -4,7 +4,7 @@ import { baseLossOf, lossAt } from "./baseLoss.ts";
 import { rdpLaplace, rdpOfBase } from "./laplaceRdp.ts";
 import { ORDERS } from "./orders.ts";
 import { rdpPoissonDiscreteGaussian, rdpPoissonGaussian } from "./poissonGaussian.ts";
-import { rdpPureDp } from "./pureDp.ts";
+import { rdpBoundedRange, rdpPureDp } from "./pureDp.ts";
 import { recordEpsilon } from "./recordEpsilon.ts";
 import { rdpWithoutReplacement } from "./withoutReplacement.ts";
 
@@ -101,6 +101,8 @@ function releaseCurve(event: PricedEvent): RdpCurve {
       const epsilon = event.sensitivity / event.scale;
       return { values: keep(`pure ${epsilon}`, () => rdpPureDp(epsilon, ORDERS)), ...EXACT };
     }
+    case "exponential-mechanism":
+      return { values: keep(`range ${event.epsilon}`, () => rdpBoundedRange(event.epsilon, ORDERS)), ...EXACT };
     case "post-processing":
       return ZERO_CURVE;
     case "poisson-laplace":
@@ -119,7 +121,8 @@ function releaseCurve(event: PricedEvent): RdpCurve {
   }
 }
 
-type ForeignEvent = Exclude<PricedEvent, { kind: "poisson-gaussian" | "discrete-laplace" | "post-processing" }>;
+type OwnKind = "poisson-gaussian" | "discrete-laplace" | "exponential-mechanism" | "post-processing";
+type ForeignEvent = Exclude<PricedEvent, { kind: OwnKind }>;
 
 /** Of what no ledger takes. */
 function foreignCurve(event: ForeignEvent): Float64Array {

@@ -9,7 +9,7 @@ import { curveOfCounted, type RdpCurve } from "./rdp.ts";
  * al. 2023, arXiv:2303.00654, section 2.1). This is the only place where costs of two relations become one; it takes a
  * ledger's events alone, for each of which the bound is one about the same two D and D₀:
  *
- * - A round's event (add-remove): a patient of nothing adds zero to each clipped sum and to each count, so the output
+ * - A round's event (add-remove): a patient of nothing adds zero to each clipped sum, count and quality, so the output
  *   on D₀ is the output without that patient, and the add-remove bound, which holds both ways, is one on (D, D₀).
  * - A sanitizer's event (replace, as many records): on D₀ the mechanism is defined to read the patient's records as
  *   fixed neutral ones, the middle of every public range and the label's first value. Those are among the records that
@@ -35,6 +35,7 @@ function* convertible(counted: Iterable<readonly [LedgerEvent, number]>): Genera
     switch (event.kind) {
       case "poisson-gaussian":
       case "discrete-laplace":
+      case "exponential-mechanism":
       case "post-processing":
       case "record-laplace":
       case "record-gaussian":

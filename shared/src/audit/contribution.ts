@@ -26,6 +26,8 @@ export const AuditContribution = z.strictObject({
     .min(1),
   /** Where the study has canaries: made of the released model, made-up records and coins alone. */
   canaries: CanaryGuesses.optional(),
+  /** Where the study has a generator: what a classifier of its records alone makes of non-members. */
+  utility: NoisedHistogram.optional(),
 });
 export type AuditContribution = z.infer<typeof AuditContribution>;
 
@@ -52,19 +54,24 @@ export interface NoisedAttack {
 
 /**
  * An audit's bytes: all attacks' looks at the members are one event, and those at the others another. Guesses about
- * canaries are post-processing of the model that is released, so they are no event.
+ * canaries are post-processing of the model that is released, so they are no event. What the classifier of synthetic
+ * records says is one look more at the others.
  */
-export function encodeAudit(attacks: readonly NoisedAttack[], canaries?: CanaryGuesses): Charged<Uint8Array> {
+export function encodeAudit(
+  attacks: readonly NoisedAttack[],
+  { canaries, utility }: { readonly canaries?: CanaryGuesses; readonly utility?: Charged<NoisedHistogram> } = {},
+): Charged<Uint8Array> {
   const contribution = AuditContribution.parse({
     purpose: "audit",
     attacks: attacks.map(({ attack, members, nonMembers }) => {
       return { attack, members: members.value, nonMembers: nonMembers.value };
     }),
     ...(canaries === undefined ? {} : { canaries }),
+    ...(utility === undefined ? {} : { utility: utility.value }),
   });
   return charged(Buffer.from(canonicalJson(contribution)), [
     joined(attacks.flatMap(({ members }) => members.events)),
-    joined(attacks.flatMap(({ nonMembers }) => nonMembers.events)),
+    joined([...attacks.flatMap(({ nonMembers }) => nonMembers.events), ...(utility?.events ?? [])]),
   ]);
 }
 

@@ -6,9 +6,10 @@ import { orderingsOf, tiesOf } from "./attacks.ts";
 import { averageCells, cellsOf } from "./histogram.ts";
 import { simultaneousQuantile } from "./interval.ts";
 import { aucOver, bestOf, type Family, orderingFigures } from "./orderingFigures.ts";
-import type { AuditReport, CanaryReport, OrderingReport, SiteAuditHistograms } from "./report.ts";
+import type { AuditReport, CanaryReport, OrderingReport, SiteAuditHistograms, UtilityReport } from "./report.ts";
 import { distributionsOf } from "./roc.ts";
 import { mergeStrata, resolvableStrata, type Stratum } from "./strata.ts";
+import { utilityReport } from "./utility.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** What an audit starts from; everything in it is public or noised. */
@@ -21,6 +22,8 @@ export type AuditInput = Pick<
   readonly fprs?: readonly number[];
   /** Where the study has canaries: each site's guesses, and the study's δ. */
   readonly canaries?: { readonly sites: CanaryReport["sites"]; readonly delta: number };
+  /** Where the study has a generator: each site's look at its records' classifier. */
+  readonly utility?: Pick<UtilityReport, "made" | "sites">;
 };
 
 export const AUDIT_CONFIDENCE = 0.95;
@@ -31,7 +34,7 @@ export const AUDIT_FPRS: readonly number[] = [0.001, 0.01, 0.1];
  * Throws where a site sent only some of the attacks' histograms, or histograms of unlike shape.
  */
 export function auditReportOf(input: AuditInput): AuditReport {
-  const { studySites, canaries, confidence = AUDIT_CONFIDENCE, fprs = AUDIT_FPRS, ...carried } = input;
+  const { studySites, canaries, utility, confidence = AUDIT_CONFIDENCE, fprs = AUDIT_FPRS, ...carried } = input;
   const sites = [...new Set(input.histograms.map(({ site }) => site))].sort();
   const attacks = [...new Set(input.histograms.map(({ attack }) => attack))];
   checkShapes(input.histograms, sites, attacks);
@@ -48,6 +51,7 @@ export function auditReportOf(input: AuditInput): AuditReport {
     sitesMissing: studySites.filter((site) => !sites.includes(site)).sort(),
     orderings: reports,
     ...(canaries === undefined ? {} : { canaries: canaryReport(canaries, confidence) }),
+    ...(utility === undefined ? {} : { utility: utilityReport(utility.made, utility.sites, input.modelClasses) }),
     best,
     verdict: verdictOf(best, reports, { confidence, limit: input.limit, counts: "noised" }),
     label: "not an ε bound",

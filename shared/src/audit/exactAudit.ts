@@ -90,7 +90,11 @@ function counted([attack = "loss"]: readonly OutputAttack[], { members, nonMembe
     // An output that is no number says nothing for membership.
     return Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score;
   };
-  const [inside, outside] = [members.map(scoreOf), nonMembers.map(scoreOf)];
+  return exactStratum(members.map(scoreOf), nonMembers.map(scoreOf));
+}
+
+/** Any attack's scores, higher for members, counted without noise. */
+export function exactStratum(inside: readonly number[], outside: readonly number[]): Stratum {
   const edges = upperEdges([...inside, ...outside]);
   return { sites: [], members: cellsOf(inside, edges), nonMembers: cellsOf(outside, edges) };
 }

@@ -85,6 +85,19 @@ export const CanaryReport = z.strictObject({
 });
 export type CanaryReport = z.infer<typeof CanaryReport>;
 
+/**
+ * What synthetic records are good for: a classifier trained on them alone, tried on real patients of the audit part,
+ * who trained nothing and chose nothing ("train on synthetic, test on real"; Esteban, Hyland & Rätsch 2017,
+ * arXiv:1706.02633, section 5). From noised histograms, charged.
+ */
+export const UtilityReport = z.strictObject({
+  /** Of the file that sites judged: the records as they are released, and the classifier. */
+  made: Digest,
+  sites: z.array(z.strictObject({ site: SiteName, histogram: NoisedHistogram })).min(1),
+  evaluation: z.strictObject({ auc: Figure.optional(), accuracy: Figure }),
+});
+export type UtilityReport = z.infer<typeof UtilityReport>;
+
 /** All that the audit of one model says, recomputable from the noised counts and guesses in it. Its AUCs bound no ε. */
 export const AuditReport = z.strictObject({
   formatVersion: z.literal(1),
@@ -104,6 +117,8 @@ export const AuditReport = z.strictObject({
   histograms: z.array(SiteAuditHistograms),
   orderings: z.array(OrderingReport).min(1),
   canaries: CanaryReport.optional(),
+  /** Of a study with a generator: what its synthetic records are good for. */
+  utility: UtilityReport.optional(),
   /** Largest low, value and high over orderings. */
   best: Figure,
   verdict: Verdict,

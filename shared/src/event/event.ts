@@ -45,6 +45,16 @@ export const PrivacyEvent = z.discriminatedUnion("kind", [
     count,
   }),
   /**
+   * `count` choices among public candidates, each by the exponential mechanism: P(i) ∝ exp(ε · quality of i), where one
+   * patient moves every quality by ≤ 1 and all of them one way. Each is pure ε-private and of bounded range ε.
+   */
+  z.strictObject({
+    kind: z.literal("exponential-mechanism"),
+    adjacency: z.literal("add-remove"),
+    epsilon: z.number().positive(),
+    count,
+  }),
+  /**
    * `count` releases of what was computed from sanitized records and public values alone. It costs nothing: what made
    * those records was charged before (Dwork & Roth 2014, Proposition 2.1). A ledger takes it only of a study whose
    * site's approval names that charge.

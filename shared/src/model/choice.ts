@@ -52,6 +52,9 @@ const own = [
     .strictObject({ preset: z.literal("cnn-series"), input: series })
     .describe("Fully convolutional network for series, with group normalisation."),
   z
+    .strictObject({ preset: z.literal("acgan"), hidden: hidden.default([64, 64]) })
+    .describe("Fully connected discriminator of tables: real or made, and which class. Needs `generator`."),
+  z
     .strictObject({ preset: z.literal("acgan-discriminator"), input: image.default([3, 12, 1]) })
     .describe("SPRINT_gan's discriminator: real or made, and which class. A study's records are all real."),
 ] as const;

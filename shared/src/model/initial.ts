@@ -27,11 +27,12 @@ function fillGlorot(parameters: Float32Array, slot: ParameterSlot, next: () => n
 
 /**
  * Uniforms in [0, 1) from a public seed: xoshiro128** (Blackman & Vigna 2021) started from SHA-256.
- * For initial weights and an audit's made-up records alone: whatever protects a patient comes from a `RandomSource`.
+ * For initial weights, an audit's made-up records and what a generator makes records from: whatever protects a patient
+ * comes from a `RandomSource`.
  */
 export function publicUniform(
-  seed: number,
-  use: "initial-weights" | "audit-population" = "initial-weights",
+  seed: number | string,
+  use: "initial-weights" | "audit-population" | "made-records" = "initial-weights",
 ): () => number {
   const start = createHash("sha256").update(`consilium/v1 ${use} ${seed}`).digest();
   let a = start.readInt32LE(0);

@@ -4,7 +4,7 @@ import { classifierOf } from "./classifier.ts";
 import type { DenseLayer } from "./layer.ts";
 import { frozenSlots, ModelSpec, parameterCount } from "./spec.ts";
 import { weightsBytes } from "./studyWeights.ts";
-import { acganDiscriminator } from "./zoo/acganDiscriminator.ts";
+import { acganDiscriminator, acganOfTable } from "./zoo/acganDiscriminator.ts";
 import { cnn } from "./zoo/cnn.ts";
 import type { Normalisation, Trains } from "./zoo/parts.ts";
 import { resnet18 } from "./zoo/resnet18.ts";
@@ -43,6 +43,8 @@ export function modelSpecOf(choice: ModelChoice, featureCount: number, classes: 
       return resnet20({ input: choice.input, classes, ...pretrainedAs(choice) });
     case "squeezenet":
       return squeezenet({ input: choice.input, classes, trains: choice.trains ?? "full" });
+    case "acgan":
+      return acganOfTable(input, choice.hidden, classes);
     case "acgan-discriminator":
       return acganDiscriminator(classes, choice.input);
     case "keras":

@@ -41,13 +41,13 @@ export type ShownLedgers = z.infer<typeof ShownLedgers>;
 
 /**
  * What a round is for: the columns' noised statistics before training, one step of a reference model, one step of
- * training, one noised evaluation, or the audit before release.
+ * training, one noised evaluation, the choice of generators of synthetic records, or the audit before release.
  */
-export const RoundPurpose = z.enum(["normalise", "reference", "train", "evaluate", "audit"]);
+export const RoundPurpose = z.enum(["normalise", "reference", "train", "evaluate", "choose", "audit"]);
 export type RoundPurpose = z.infer<typeof RoundPurpose>;
 
 /**
- * Names one attempt of one round. `round` counts training steps from 1; an evaluation or audit bears that of its
+ * Names one attempt of one round. `round` counts training steps from 1; an evaluation, choice or audit bears that of its
  * model, normalisation 0. Steps of reference models are counted by themselves from 1, model after model.
  */
 export const RoundKey = z.strictObject({
@@ -88,6 +88,8 @@ export const RoundSpec = z.strictObject({
   stop: StopReason.optional(),
   /** Of the audit alone: the finished reference models, in their order. */
   references: z.array(BlobReference).min(1).max(REFERENCE_MODELS_MAX).optional(),
+  /** Of a study with a generator: classifiers to choose by, in the choice; the synthetic records, in the audit. */
+  made: BlobReference.optional(),
   answerAfterMs: z.number().positive(),
   deadlineMs: z.number().positive(),
 });

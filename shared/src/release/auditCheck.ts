@@ -1,14 +1,16 @@
 import { auditShape, type HistogramShape, isScaleOf } from "../audit/histogram.ts";
+import { isUtilityOf } from "../audit/utility.ts";
 import { studyAudit } from "./build.ts";
 import type { Contents } from "./contentChecks.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
 
 /** Whether the report is what follows from noised counts in the signed study's shape, of sites that approved. */
 export function auditHolds({ manifest, document, audit }: Contents): boolean {
-  const again = studyAudit(document, manifest.model, {
-    histograms: audit.histograms,
-    canaries: audit.canaries?.sites ?? [],
-  });
+  const again = studyAudit(
+    document,
+    { ...manifest.model, made: audit.utility?.made },
+    { histograms: audit.histograms, canaries: audit.canaries?.sites ?? [], utility: audit.utility?.sites ?? [] },
+  );
   const { members, nonMembers } = document.audit.epsilon;
   const approved = new Set(manifest.approvals.map(({ statement }) => statement.site));
   const asPlanned = audit.histograms.every(
@@ -27,10 +29,23 @@ export function auditHolds({ manifest, document, audit }: Contents): boolean {
   );
   const eachSite = rule === undefined ? 0 : audit.sites.length;
   const isOfEach = guessed.length === eachSite && new Set(guessed.map(({ site }) => site)).size === eachSite;
+  const judges = (audit.utility?.sites ?? []).map(({ site }) => site);
+  const isJudged =
+    (document.generator === undefined) === (audit.utility === undefined) &&
+    (audit.utility?.sites ?? []).every(
+      ({ site, histogram }) => audit.sites.includes(site) && isUtilityOf(document, histogram),
+    ) &&
+    new Set(judges).size === (document.generator === undefined ? 0 : audit.sites.length);
   const complete = again.orderings.flatMap(({ attacks }) => attacks).length === document.audit.attacks.length;
   const summary = { best: audit.best, verdict: audit.verdict };
   return (
-    asPlanned && asRuled && isOfEach && complete && nearlyEqual(again, audit) && nearlyEqual(summary, manifest.audit)
+    asPlanned &&
+    asRuled &&
+    isOfEach &&
+    isJudged &&
+    complete &&
+    nearlyEqual(again, audit) &&
+    nearlyEqual(summary, manifest.audit)
   );
 }
 

@@ -1,6 +1,6 @@
 import { AUDIT_FPRS, auditReportOf } from "../audit/evaluate.ts";
 import { gate } from "../audit/gate.ts";
-import type { AuditReport, CanaryReport, GateResult } from "../audit/report.ts";
+import type { AuditReport, CanaryReport, GateResult, UtilityReport } from "../audit/report.ts";
 import { digestOf, digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
@@ -17,7 +17,7 @@ import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
 import type { StopReason } from "../study/earlyStop.ts";
 import { modelSpecOfStudy } from "../study/network.ts";
-import { COORDINATOR, type SiteName, type StudyName } from "../units/identity.ts";
+import { COORDINATOR, type Digest, type SiteName, type StudyName } from "../units/identity.ts";
 import { auditPage } from "./auditPage.ts";
 import { auditText } from "./auditText.ts";
 import { modelCard } from "./card.ts";
@@ -25,7 +25,7 @@ import { formatFiles } from "./formats.ts";
 import { ledgerBytes } from "./ledgerLines.ts";
 import {
   jsonBytes,
-  MANIFEST_FILES,
+  manifestFiles,
   type PartySignedHead,
   RELEASE_PATHS,
   ReleaseManifest,
@@ -35,6 +35,7 @@ import { modelFile } from "./model.ts";
 import { type GateOverride, overrideProblem } from "./override.ts";
 import type { Sbom } from "./sbom.ts";
 import { openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
+import { type SyntheticInputs, syntheticFiles } from "./synthetic.ts";
 import { privacyText } from "./texts.ts";
 
 /** All that a release is made of. */
@@ -58,6 +59,8 @@ export interface ReleaseInputs {
   readonly stop?: StopReason | undefined;
   /** What the round before training came to, where the study asks for one. */
   readonly normalisation?: Normalisation | undefined;
+  /** Of a study with a generator: which ones were chosen, in the choice's order. */
+  readonly synthetic?: Pick<SyntheticInputs, "choice" | "generators"> | undefined;
   /** Where the gate refused, and an auditor whom the study names overrode it. */
   readonly override?: GateOverride | undefined;
   readonly createdAt: string;
@@ -108,6 +111,7 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     [RELEASE_PATHS.ledger, ledgerBytes(ledger)],
     [RELEASE_PATHS.sbom, jsonBytes(inputs.sbom)],
     [RELEASE_PATHS.card, text(modelCard({ ...inputs, privacy, gate: verdict }))],
+    ...(inputs.synthetic === undefined ? [] : syntheticFiles({ ...inputs.synthetic, document, audit, privacy })),
   ]);
   const head = headOf(state);
   const manifest = ReleaseManifest.parse({
@@ -128,10 +132,11 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
     ...(inputs.evaluation === undefined ? {} : { evaluation: inputs.evaluation }),
     ...(inputs.stop === undefined ? {} : { stop: inputs.stop }),
     ...(inputs.normalisation === undefined ? {} : { normalisation: inputs.normalisation }),
+    ...(inputs.synthetic === undefined ? {} : { choice: inputs.synthetic.choice }),
     ledgerHead: head,
     ledgerHeadSignature: signStatement(coordinator, LEDGER_HEAD_DOMAIN, head),
     witnessedHeads: [...inputs.witnessedHeads],
-    files: MANIFEST_FILES.map((path) => {
+    files: manifestFiles(inputs.synthetic !== undefined).map((path) => {
       const content = files.get(path) ?? new Uint8Array();
       return { path, bytes: content.length, sha256: digestOf(content) };
     }),
@@ -144,13 +149,14 @@ export function buildRelease(inputs: ReleaseInputs, coordinator: Signer): Readon
 export interface SiteAudits {
   readonly histograms: AuditReport["histograms"];
   readonly canaries?: CanaryReport["sites"];
+  readonly utility?: UtilityReport["sites"];
 }
 
 /** Audit report for a study's model: its limits and sites come from the signed document. */
 export function studyAudit(
   document: StudyDocument,
-  model: { readonly digest: AuditReport["modelDigest"]; readonly round: number },
-  { histograms, canaries }: SiteAudits,
+  model: { readonly digest: AuditReport["modelDigest"]; readonly round: number; readonly made?: Digest | undefined },
+  { histograms, canaries, utility }: SiteAudits,
 ): AuditReport {
   return auditReportOf({
     study: document.name,
@@ -165,6 +171,7 @@ export function studyAudit(
     ...(document.audit.canaries === undefined
       ? {}
       : { canaries: { sites: canaries ?? [], delta: document.privacy.delta } }),
+    ...(model.made === undefined ? {} : { utility: { made: model.made, sites: utility ?? [] } }),
   });
 }
 

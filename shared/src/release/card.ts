@@ -79,6 +79,11 @@ export function modelCard({
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
     ...FORMAT_LINES,
     ...startLines(document),
+    ...(document.generator === undefined
+      ? []
+      : [
+          "- It is the discriminator that generators of synthetic records learned from: those are in [synthetic](synthetic).",
+        ]),
     `- Predict with \`consilium-site predict --release PATH --in FILE --out FILE\`, which verifies first.`,
     "",
     "## Limits",

@@ -3,7 +3,6 @@ import { digestOfJson } from "../encoding/digest.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
 import { promiseMissed } from "../ledger/postProcessing.ts";
 import { headOf, type LedgerState } from "../ledger/state.ts";
-import { isTraining } from "../ledger/tally.ts";
 import { modelDigest } from "../model/modelDigest.ts";
 import { RoundPurpose } from "../protocol/messages.ts";
 import { acceptRoster, EMPTY_ROSTER, type RosterSite } from "../protocol/roster.ts";
@@ -12,8 +11,6 @@ import { APPROVAL_DOMAIN, type Approval } from "../study/approval.ts";
 import { plannedCharges } from "../study/charges.ts";
 import { studyDigest } from "../study/digest.ts";
 import type { StudyDocument } from "../study/document.ts";
-import { isFounded, stopRound } from "../study/earlyStop.ts";
-import { referenceRounds } from "../study/modelLines.ts";
 import { weightsOfStudy } from "../study/network.ts";
 import type { PublicKey } from "../units/identity.ts";
 import { auditHolds } from "./auditCheck.ts";
@@ -28,7 +25,9 @@ import { nearlyEqual } from "./nearlyEqual.ts";
 import { normalisationHolds } from "./normalisationCheck.ts";
 import { gateHolds, signersHold } from "./releasedBy.ts";
 import { Sbom } from "./sbom.ts";
+import { stepsHold, stopHolds } from "./scheduleCheck.ts";
 import { committedCharges, openCharges, type PrivacyStatement, privacyStatementOf, spentCharges } from "./statement.ts";
+import { syntheticHolds } from "./syntheticCheck.ts";
 import { privacyText } from "./texts.ts";
 
 /** The coordinator's entries, and what they say. */
@@ -108,6 +107,13 @@ export const CONTENT_CHECKS: readonly {
       "The columns' scales, recomputed from the noised sums that the ledger's charges produced, are those of the model.",
     holds: ({ document, manifest, entries, read }) =>
       normalisationHolds(document, manifest, entries, readModelFile(document, read(RELEASE_PATHS.model))),
+  },
+  {
+    name: "synthetic",
+    explanation:
+      "The generators are those that the sites' charged picks chose, and make every synthetic record again; the audit " +
+      "judged those records. A release without any says nothing of them.",
+    holds: syntheticHolds,
   },
   {
     name: "model",
@@ -218,6 +224,8 @@ function chargesHold({ document, state }: Contents): boolean {
           const sameScale = Math.abs(event.scale / plan.event.scale - 1) <= SCALE_TOLERANCE;
           return plan.event.sensitivity === event.sensitivity && sameScale;
         }
+        if (plan.event.kind === "exponential-mechanism" && event.kind === "exponential-mechanism")
+          return Math.abs(event.epsilon / plan.event.epsilon - 1) <= SCALE_TOLERANCE;
         return plan.event.kind === "post-processing" && event.kind === "post-processing";
       }),
     )
@@ -230,41 +238,6 @@ function modelHolds({ manifest, document, read }: Contents): boolean {
   return (
     modelDigest(parameters) === manifest.model.digest &&
     (signed === undefined ? frozen.length === 0 : modelDigest(frozen) === signed)
-  );
-}
-
-/** A model of T steps was not made by fewer: what was left out of the ledger would make ε look smaller. */
-function stepsHold({ manifest, document, audit, state }: Contents): boolean {
-  const committed = committedCharges(state, document.name);
-  const { round: last } = manifest.model;
-  const steps = Array.from({ length: last }, (_, index) => index + 1);
-  const trained = committed.filter(({ part, event }) => part === "train" && isTraining(event));
-  const ofReferences = committed.filter(({ part }) => part === "reference");
-  const referenceSteps = Array.from({ length: referenceRounds(document) }, (_, index) => index + 1);
-  const isMade = (charges: typeof committed) => (step: number) =>
-    charges.filter(({ round }) => round === step).length >= document.training.minSites;
-  const noised = committed.filter(({ event }) => event.kind === "discrete-laplace");
-  return (
-    steps.every(isMade(trained)) &&
-    referenceSteps.every(isMade(ofReferences)) &&
-    audit.histograms.every(({ site }) =>
-      (["train", "audit"] as const).every((part) =>
-        noised.some((body) => body.site === site && body.part === part && body.round === last),
-      ),
-    ) &&
-    (manifest.evaluation === undefined || noised.some(({ part }) => part === "validation"))
-  );
-}
-
-function stopHolds({ manifest: { stop, model }, document, state }: Contents): boolean {
-  if (stop === undefined) return true;
-  const { training, evaluation } = document;
-  const evaluated = committedCharges(state, document.name).filter(({ part }) => part === "validation");
-  return (
-    training.earlyStop !== undefined &&
-    stopRound(stop) === model.round &&
-    isFounded(training.earlyStop, evaluation.everyRounds, stop) &&
-    [stop.best, ...stop.since].every(({ round }) => evaluated.some((body) => body.round === round))
   );
 }
 

@@ -1,6 +1,6 @@
 import { digestOf } from "../encoding/digest.ts";
 import type { PublicKey } from "../units/identity.ts";
-import { MANIFEST_FILES, RELEASE_PATHS, type ReleaseManifest, type SignedManifest } from "./manifest.ts";
+import { manifestFiles, RELEASE_PATHS, type ReleaseManifest, type SignedManifest } from "./manifest.ts";
 
 /** Reads a file of the folder; null where there is none. */
 export type ReadFile = (path: string) => Uint8Array | null;
@@ -32,7 +32,8 @@ export function fileProblems(
   listing: readonly string[],
 ): readonly string[] {
   const named = manifest.files.map(({ path }) => path);
-  if (named.length !== MANIFEST_FILES.length || named.some((path, index) => path !== MANIFEST_FILES[index])) {
+  const wanted = manifestFiles(manifest.choice !== undefined);
+  if (named.length !== wanted.length || named.some((path, index) => path !== wanted[index])) {
     return [`${RELEASE_PATHS.manifest} names other files than a release has: ${named.join(", ")}`];
   }
   const expected = new Set([...named, RELEASE_PATHS.manifest]);
@@ -57,6 +58,7 @@ const FILES_OF_CHECK: Readonly<Record<string, string>> = {
   approvals: `${RELEASE_PATHS.manifest} against ${RELEASE_PATHS.ledger}`,
   heads: `${RELEASE_PATHS.ledger} against ${RELEASE_PATHS.manifest}`,
   charges: `${RELEASE_PATHS.ledger} against ${RELEASE_PATHS.study}`,
+  synthetic: `synthetic/, ${RELEASE_PATHS.ledger} and ${RELEASE_PATHS.audit}`,
   steps: `${RELEASE_PATHS.ledger} against ${RELEASE_PATHS.manifest}`,
   privacy: `${RELEASE_PATHS.privacy} against ${RELEASE_PATHS.ledger}`,
   model: `${RELEASE_PATHS.model} against ${RELEASE_PATHS.manifest}`,

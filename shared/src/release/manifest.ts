@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Figure, GateResult, Verdict } from "../audit/report.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
+import { GeneratorChoice } from "../generator/choice.ts";
 import { LedgerHead } from "../ledger/entry.ts";
 import { Evaluation } from "../metric/evaluation.ts";
 import { TFJS_WEIGHTS } from "../modelFormat/tfjs.ts";
@@ -13,7 +14,7 @@ import { COORDINATOR, Digest, PartyName, PublicKey, Signature, StudyName } from 
 import { GateOverride } from "./override.ts";
 import { auditorOf, Signatory } from "./signatory.ts";
 
-/** Where things lie in a release. Every release has exactly these files. */
+/** Where things lie in a release. Every one has exactly these files, and those of synthetic records if it has any. */
 export const RELEASE_PATHS = {
   manifest: "manifest.json",
   model: "model/model.safetensors",
@@ -31,10 +32,19 @@ export const RELEASE_PATHS = {
   sbom: "sbom.cdx.json",
 } as const;
 
+/** What a study with a generator releases beside its discriminator. */
+export const SYNTHETIC_PATHS = {
+  records: "synthetic/records.csv",
+  parquet: "synthetic/records.parquet",
+  card: "synthetic/README.md",
+  generators: "synthetic/generators.safetensors",
+} as const;
+
 /** Paths of the files that the manifest names: all but itself, sorted. */
-export const MANIFEST_FILES: readonly string[] = Object.values(RELEASE_PATHS)
-  .filter((path) => path !== RELEASE_PATHS.manifest)
-  .sort();
+export function manifestFiles(isSynthetic: boolean): readonly string[] {
+  const paths = [...Object.values(RELEASE_PATHS), ...(isSynthetic ? Object.values(SYNTHETIC_PATHS) : [])];
+  return paths.filter((path) => path !== RELEASE_PATHS.manifest).sort();
+}
 
 /** A party's signature over a ledger's head. */
 export const PartySignedHead = z.strictObject({ party: PartyName, head: LedgerHead, signature: Signature });
@@ -63,6 +73,8 @@ export const ReleaseManifest = z.strictObject({
   evaluation: Evaluation.optional(),
   /** Why training ended before its last round, where it did so by the study's early stop. */
   stop: StopReason.optional(),
+  /** Where synthetic records are released: which generators made them, and by whose picks. */
+  choice: GeneratorChoice.optional(),
   /** Where columns were normalised: the noised sums, and the scales that follow from them. */
   normalisation: Normalisation.optional(),
   /** The coordinator's head, and heads of sites' own ledgers or their countersignatures of the coordinator's. */

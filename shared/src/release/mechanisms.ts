@@ -14,7 +14,9 @@ export function mechanismsOf(document: StudyDocument): string[] {
     "Audit: one histogram of scores for each attack with discrete Laplace noise,",
     `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
   ];
-  return [...scaling(document), ...references(document), training, metrics, audit].map((clauses) => clauses.join(" "));
+  return [...scaling(document), ...references(document), training, ...generating(document), metrics, audit].map(
+    (clauses) => clauses.join(" "),
+  );
 }
 
 /** Nothing where the public ranges alone scale the columns. */
@@ -38,6 +40,19 @@ function references({ audit: { references: rule }, privacy }: StudyDocument): re
       `each of its patients joins a step with probability ${rule.samplingRate ?? privacy.samplingRate};`,
       `every site adds Gaussian noise of ${rule.noiseMultiplier} times the clipping norm by itself.`,
       "They are not part of this release.",
+    ],
+  ];
+}
+
+/** Nothing where no records are made. */
+function generating({ generator, audit }: StudyDocument): readonly (readonly string[])[] {
+  if (generator === undefined) return [];
+  return [
+    [
+      "Synthetic records: what is trained on patients is a discriminator; generators learn from it alone, which is",
+      "post-processing. Which of them make records each site picks by the exponential mechanism,",
+      `${generator.best} picks of pure ε = ${generator.epsilon} each on the validation part.`,
+      `A classifier of those records is tried on the audit hold-out: one histogram, pure ε = ${audit.epsilon.nonMembers}.`,
     ],
   ];
 }

@@ -35,7 +35,7 @@ describe("[REL1] a release as it was built", () => {
     const { verified, checks } = verify(release);
     expect(checks.filter(({ passed }) => !passed)).toEqual([]);
     expect(verified).toBe(true);
-    expect(checks.length).toBe(22);
+    expect(checks.length).toBe(23);
   });
 
   test("holds exactly the files of the format, the same from the same inputs", () => {

@@ -10,11 +10,19 @@ export type OutputAttack = z.infer<typeof OutputAttack>;
 export const ReferenceAttack = z.enum(["relative-membership", "likelihood-ratio"]);
 export type ReferenceAttack = z.infer<typeof ReferenceAttack>;
 
-export const AttackName = z.enum([...OutputAttack.options, ...ReferenceAttack.options]);
+/** Attacks on the synthetic records of a study with a generator, not on its discriminator. */
+export const SyntheticAttack = z.enum(["closest-record"]);
+export type SyntheticAttack = z.infer<typeof SyntheticAttack>;
+
+export const AttackName = z.enum([...OutputAttack.options, ...ReferenceAttack.options, ...SyntheticAttack.options]);
 export type AttackName = z.infer<typeof AttackName>;
 
 export function isReferenceAttack(attack: AttackName): attack is ReferenceAttack {
   return ReferenceAttack.safeParse(attack).success;
+}
+
+export function isSyntheticAttack(attack: AttackName): attack is SyntheticAttack {
+  return SyntheticAttack.safeParse(attack).success;
 }
 
 export const CanaryRule = z

@@ -3,6 +3,7 @@ import { noiseStdDev } from "../contribution/grid.ts";
 import { PrivacyEvent } from "../event/event.ts";
 import { type ChargeId, ChargeId as ChargeIdSchema, type Part } from "../ledger/entry.ts";
 import { discreteLaplaceEvent } from "../mechanism/discreteLaplace.ts";
+import { exponentialMechanismEvent } from "../mechanism/exponentialMechanism.ts";
 import { wideGaussianDistance } from "../mechanism/wideGaussian.ts";
 import { normalisationEvent } from "../normalisation/statistics.ts";
 import { type RoundKey, RoundPurpose } from "../protocol/messages.ts";
@@ -36,11 +37,19 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
       return [{ part: "train", event: trainingEvent(document) }];
     case "evaluate":
       return [{ part: "validation", event: discreteLaplaceEvent(1, document.evaluation.epsilon, 1) }];
+    case "choose": {
+      const { generator } = document;
+      return generator === undefined
+        ? []
+        : [{ part: "validation", event: exponentialMechanismEvent(generator.epsilon, generator.best) }];
+    }
     case "audit": {
       const attacks = document.audit.attacks.length;
+      // What a classifier of synthetic records makes of patients who trained nothing is one look more at those.
+      const looks = attacks + (document.generator === undefined ? 0 : 1);
       return [
         { part: "train", event: discreteLaplaceEvent(1, document.audit.epsilon.members, attacks) },
-        { part: "audit", event: discreteLaplaceEvent(1, document.audit.epsilon.nonMembers, attacks) },
+        { part: "audit", event: discreteLaplaceEvent(1, document.audit.epsilon.nonMembers, looks) },
       ];
     }
   }
@@ -80,6 +89,7 @@ export function chargesAfter(document: StudyDocument): (rounds: number, audited:
       reference: rounds > 0 ? before : 0,
       train: rounds,
       evaluate: Math.floor(rounds / document.evaluation.everyRounds),
+      choose: audited ? 1 : 0,
       audit: audited ? 1 : 0,
     };
     return each.flatMap(({ purpose, charges }) => charges.flatMap((charge) => repeated(charge, times[purpose])));

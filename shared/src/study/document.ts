@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { Clipping } from "../clipping/clipping.ts";
+import { generatorFaults } from "../generator/faults.ts";
+import { GeneratorRule } from "../generator/rule.ts";
 import { ModelChoice } from "../model/choice.ts";
 import { choiceFaults } from "../model/preset.ts";
 import { NormalisationRule, normalisationFaults } from "../normalisation/rule.ts";
@@ -162,6 +164,9 @@ export const StudyDocument = z
     purpose: z.string().min(1).max(1000).describe("What the model is for, in words that a steward can judge."),
     data: DataContract,
     model: ModelChoice,
+    generator: GeneratorRule.optional().describe(
+      "Makes synthetic records, the release's: the model is then the discriminator that it learns from.",
+    ),
     normalisation: NormalisationRule.optional().describe(
       "Scales learnt from noised, charged statistics before training; absent: the public ranges alone.",
     ),
@@ -196,6 +201,7 @@ export const StudyDocument = z
     const fault = canaries && canaryFault(canaries.count, featureCount(study.data), isOnSanitized);
     if (typeof fault === "string") refuse(["audit", "canaries"], fault);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
+    for (const { path, message } of generatorFaults(study)) refuse(path, message);
     for (const { path, message } of releaseFaults(study.release, study.sites.length))
       refuse(["release", ...path], message);
     if (study.privacy.trust !== "local")

@@ -33,6 +33,14 @@ export function noisedGridOf(document: DpSgdStudy): NoisedGrid {
   return gridOf(dimension, norm, document.privacy.noiseMultiplier, expectedBatch, localSteps);
 }
 
+/**
+ * How many contributions' room an aggregate of so many sites takes: made records are as many as patients on average,
+ * and their gradient is clipped alike, so that it has room for as many again.
+ */
+export function aggregatedAs({ generator }: Pick<StudyDocument, "generator">, contributors: number): number {
+  return generator === undefined ? contributors : 2 * contributors;
+}
+
 function sumsOf(document: StudyDocument): [dimension: number, norm: number, expectedBatch: number, localSteps: number] {
   const { dimension, norm } = patientPart(document.privacy, parameterCount(modelSpecOfStudy(document)));
   return [dimension, norm, expectedBatchOf(document), document.training.localSteps];

@@ -177,7 +177,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "preset: logistik",
       "logistik",
       [
-        "model.preset: must be one of logistic, mlp, deeptype, cnn, cnn-series, acgan-discriminator, resnet18, resnet20,",
+        "model.preset: must be one of logistic, mlp, deeptype, cnn, cnn-series, acgan, acgan-discriminator, resnet18, resnet20,",
         "squeezenet, keras (got \"logistik\"). Did you mean 'logistic'?",
       ].join(" "),
     ],
@@ -212,7 +212,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "attacks: [loss, entropi]",
       "entropi",
       "audit.attacks[1]: must be one of loss, confidence, modified-entropy, entropy, correctness, relative-membership, " +
-        "likelihood-ratio (got \"entropi\"). Did you mean 'entropy'?",
+        "likelihood-ratio, closest-record (got \"entropi\"). Did you mean 'entropy'?",
     ],
     [
       "attacks: [loss, confidence, modified-entropy]",

@@ -25,7 +25,8 @@ export const NOTHING_SPENT: SpentEvents = ofEachPart(() => []);
 
 /**
  * Every round in order: normalisation and the steps of reference models where the study asks for them, training steps
- * 1 … T, an evaluation after each `everyRounds` of them, one audit at the end. `lastRound` < T where the budget ends
+ * 1 … T, an evaluation after each `everyRounds` of them, the choice of generators where there are some, one audit at the
+ * end. `lastRound` < T where the budget ends
  * sooner; then the schedule is the shorter study's.
  */
 export function scheduleOf(document: StudyDocument, lastRound = document.training.rounds): readonly ScheduledRound[] {
@@ -38,6 +39,7 @@ export function scheduleOf(document: StudyDocument, lastRound = document.trainin
     if (round % document.evaluation.everyRounds === 0) schedule.push({ purpose: "evaluate", round });
   }
   const steps = schedule.at(-1)?.round;
+  if (steps !== undefined && document.generator !== undefined) schedule.push({ purpose: "choose", round: steps });
   if (steps !== undefined) schedule.push({ purpose: "audit", round: steps });
   return schedule;
 }
@@ -57,7 +59,13 @@ export function roundAfter(
   }
   if (done.purpose === "train" && done.round % document.evaluation.everyRounds === 0)
     return { purpose: "evaluate", round: done.round };
-  return done.round < last ? { purpose: "train", round: done.round + 1 } : { purpose: "audit", round: done.round };
+  if (done.purpose === "choose") return { purpose: "audit", round: done.round };
+  return done.round < last ? { purpose: "train", round: done.round + 1 } : afterTraining(document, done.round);
+}
+
+/** What follows the last step that is taken: generators are chosen before the audit, which looks at what they make. */
+export function afterTraining({ generator }: Pick<StudyDocument, "generator">, round: number): ScheduledRound {
+  return { purpose: generator === undefined ? "audit" : "choose", round };
 }
 
 /**

@@ -259,6 +259,7 @@ describe("[ENG11] a model advances by replaying the public update, or not at all
       },
       path: at("aggregate"),
       divisor: 40,
+      summands: sites.length,
       optimizer: momentum,
       to: modelDigest(to),
     });

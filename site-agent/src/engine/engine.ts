@@ -3,10 +3,12 @@ import { clipRuleOf } from "@consilium/shared/clipping/clipping";
 import type { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
 import { type Contribution, chargedBytes } from "@consilium/shared/contribution/stages";
 import { Failure, toRefusal, unreachable } from "@consilium/shared/failure/failure";
+import { decodeSynthetic } from "@consilium/shared/generator/madeFile";
 import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { patientsOf } from "../contract/preparedPatients.ts";
 import type { StudyEngine } from "../device/status.ts";
+import { chooseGenerators, madeOf, readMade } from "./made.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import {
   backendOf,
@@ -60,6 +62,11 @@ export class Engine {
       case "advance-model":
         this.#study(request.study).model.advance(request);
         return { type: "done" };
+      case "load-made":
+        this.#study(request.study).made = await readMade(request);
+        return { type: "done" };
+      case "choose":
+        return this.#choose(request);
       case "prepare-noise":
         this.#prepareNoise(request.key);
         return { type: "done" };
@@ -179,8 +186,15 @@ export class Engine {
     open.references = await Promise.all(models.map(({ path, digest }) => open.model.read(path, digest)));
   }
 
+  #choose({ key, path, best, epsilon }: Extract<EngineRequest, { type: "choose" }>): EngineReply {
+    const { source, made } = this.#study(key.study);
+    if (source.kind !== "patients") throw noRecords();
+    const chosen = chooseGenerators(source.patients, madeOf(made), { best, epsilon }, this.#parts.random);
+    return { type: "written", ...writeDurably(path, chosen) };
+  }
+
   async #score({ key, path, what }: Score): Promise<EngineReply> {
-    const { model, source, request, references } = await this.#onItsBackend(key.study);
+    const { model, source, request, references, made } = await this.#onItsBackend(key.study);
     if (source.kind === "random-sums") throw noRecords();
     const canaries = what.purpose === "audit" ? what.canaries : undefined;
     const first = canaries === undefined ? null : await model.firstNetwork(canaries.seed, request.start);
@@ -189,6 +203,7 @@ export class Engine {
         released: model.network(),
         first: () => first ?? model.network(),
         references: references.map((parameters) => () => model.networkAt(parameters)),
+        synthetic: () => decodeSynthetic(madeOf(made)),
       };
       const scored = score(networks, source.patients, what, this.#parts.random, request.scales);
       return { type: "written", ...writeDurably(path, scored) };

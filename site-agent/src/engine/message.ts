@@ -67,6 +67,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
     path,
     /** `divisorOf` the step's contributors and norm. */
     divisor: z.number().positive(),
+    /** Contributions that the aggregate has room for (`aggregatedAs`). */
+    summands: z.number().int().positive(),
     optimizer: Optimizer,
     to: Digest,
   }),
@@ -75,6 +77,16 @@ export const EngineRequest = z.discriminatedUnion("type", [
     type: z.literal("load-references"),
     study: StudyName,
     models: z.array(z.strictObject({ path, digest: Digest })).min(1),
+  }),
+  /** Takes what the study's generators made, for the choice or the audit; refuses another digest. */
+  z.strictObject({ type: z.literal("load-made"), study: StudyName, path, digest: Digest }),
+  /** Has classifiers of candidates tried on validation patients, and writes which were chosen to `path`, fsynced. */
+  z.strictObject({
+    type: z.literal("choose"),
+    key: RoundKey,
+    path,
+    best: z.number().int().positive(),
+    epsilon: Epsilon,
   }),
   /** Makes noise for one attempt of a training round, in memory only. */
   z.strictObject({ type: z.literal("prepare-noise"), key: RoundKey }),
@@ -123,6 +135,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
           })
           .optional(),
         epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
+        /** Bins of the look at the synthetic records' classifier; those records were loaded before. */
+        utility: z.strictObject({ bins: z.number().int().min(2) }).optional(),
         /** Of how many canaries to guess; `seed` is the study's, of its first model. */
         canaries: z
           .strictObject({ guesses: z.number().int().positive(), seed: z.number().int().nonnegative() })

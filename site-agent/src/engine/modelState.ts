@@ -133,23 +133,24 @@ export class ModelState {
     this.#revision = newRevision();
   }
 
-  #checkSize({ path, update }: Advance): void {
-    const { size } = statSync(path);
-    if (size !== update.aggregate.bytes || size !== packedBytes(this.#grid.dimension, this.#aggregateBits(update))) {
+  #checkSize(request: Advance): void {
+    const { size } = statSync(request.path);
+    const packed = packedBytes(this.#grid.dimension, this.#aggregateBits(request));
+    if (size !== request.update.aggregate.bytes || size !== packed) {
       throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
     }
   }
 
-  #aggregateBits(update: Advance["update"]): number {
-    return aggregateBits(this.#grid.bits, update.contributors.length);
+  #aggregateBits({ summands }: Advance): number {
+    return aggregateBits(this.#grid.bits, summands);
   }
 
   /** The sum of the contributors' integers, part by part as the file is read; a part's memory serves the next. */
-  *#aggregateParts({ path, update }: Advance): Generator<Int32Array> {
+  *#aggregateParts(request: Advance): Generator<Int32Array> {
     const { dimension } = this.#grid;
     const parameters = parameterCount(this.#spec);
-    const bits = this.#aggregateBits(update);
-    const file = openSync(path, "r");
+    const bits = this.#aggregateBits(request);
+    const file = openSync(request.path, "r");
     try {
       const packed = new Uint8Array(packedBytes(PART_VALUES, bits));
       const values = new Int32Array(Math.min(PART_VALUES, dimension));

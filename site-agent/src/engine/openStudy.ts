@@ -55,6 +55,8 @@ export interface OpenStudy {
   own: Float32Array | undefined;
   /** The finished reference models' numbers, in their order; none but for the audit. */
   references: readonly Float32Array[];
+  /** File of what the study's generators made; none but for the choice and the audit. */
+  made: Uint8Array | null;
 }
 
 export interface EngineParts {
@@ -74,7 +76,7 @@ export async function openStudy(request: Open, parts: EngineParts): Promise<Open
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
   const model = new ModelState(spec, grid);
   if (request.start !== undefined) await model.begin(request.start);
-  const ofStudy = { request, model, packed, own: undefined, references: [] };
+  const ofStudy = { request, model, packed, own: undefined, references: [], made: null };
   const { patients } = request;
   if (patients.source === "random-sums") {
     const noised = noisedGrid(grid);

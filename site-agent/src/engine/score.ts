@@ -9,15 +9,17 @@ import {
   type ScoreHistogram,
 } from "@consilium/shared/audit/histogram";
 import { type CanaryGuesses, guessCanaries } from "@consilium/shared/canary/guesses";
+import { decodeSynthetic, type Synthetic } from "@consilium/shared/generator/madeFile";
 import type { Charged } from "@consilium/shared/mechanism/charged";
 import { addDiscreteLaplace } from "@consilium/shared/mechanism/discreteLaplace";
 import { evaluationHistogram, evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { FeatureScale } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
-import { isReferenceAttack } from "@consilium/shared/study/audit";
+import { isReferenceAttack, isSyntheticAttack } from "@consilium/shared/study/audit";
 import type { Epsilon } from "@consilium/shared/units/privacy";
 import { PART_CODE, type PreparedPatients, patientsOf } from "../contract/preparedPatients.ts";
 import { type Comparison, compareSides, notLoaded, type Side } from "./compare.ts";
+import { classified, closestScores, fitting, madeOf } from "./made.ts";
 import type { EngineRequest } from "./message.ts";
 import { outputsOf } from "./outputs.ts";
 
@@ -26,6 +28,8 @@ export type Scoring = Extract<EngineRequest, { type: "score" }>["what"];
 /** The model that is scored, the study's model before its first step, and the audit's reference models. */
 export interface Networks extends Comparison {
   first(): Network;
+  /** The synthetic records that are released; absent where no generator makes any. */
+  synthetic?(): Synthetic;
 }
 
 /**
@@ -39,7 +43,7 @@ export function score(
   random: RandomSource,
   scales: readonly FeatureScale[] = [],
 ): Charged<Uint8Array> {
-  const { released } = networks;
+  const { released, synthetic = () => decodeSynthetic(madeOf(null)) } = networks;
   const classes = classesOf(released.spec);
   const noised = (histogram: ScoreHistogram, epsilon: Epsilon, shape: HistogramShape) =>
     inShape(addDiscreteLaplace(histogram, epsilon, random), shape);
@@ -59,21 +63,40 @@ export function score(
         nonMembers: outputsOf(released, patients, sides.nonMembers),
       };
       const compared = what.references && compareSides(networks, patients, { sides, outputs, scales }, what.references);
-      const attacks = what.attacks.map(({ attack, shape }) => {
-        const look = (side: Side) =>
-          noised(
-            isReferenceAttack(attack)
-              ? countScores(compared?.(attack, side) ?? notLoaded(), shape.classes, shape.bins)
-              : attackHistogram(attack, outputs[side], classes, shape),
-            what.epsilon[side],
-            shape,
-          );
-        return { attack, members: look("members"), nonMembers: look("nonMembers") };
+      const counted = ({ attack, shape }: Looked, side: Side): ScoreHistogram => {
+        if (isSyntheticAttack(attack)) {
+          const scores = closestScores(synthetic().records, patients, sides[side]);
+          return countScores(scores, shape.classes, shape.bins);
+        }
+        if (!isReferenceAttack(attack)) return attackHistogram(attack, outputs[side], classes, shape);
+        return countScores(compared?.(attack, side) ?? notLoaded(), shape.classes, shape.bins);
+      };
+      const attacks = what.attacks.map((looked) => {
+        const look = (side: Side) => noised(counted(looked, side), what.epsilon[side], looked.shape);
+        return { attack: looked.attack, members: look("members"), nonMembers: look("nonMembers") };
       });
-      if (what.canaries === undefined) return encodeAudit(attacks);
-      return encodeAudit(attacks, canaryGuesses(networks, patients, what.canaries.guesses));
+      return encodeAudit(attacks, {
+        ...(what.canaries === undefined ? {} : { canaries: canaryGuesses(networks, patients, what.canaries.guesses) }),
+        ...(what.utility === undefined
+          ? {}
+          : {
+              utility: noised(
+                utilityHistogram(synthetic(), patients, what.utility.bins),
+                what.epsilon.nonMembers,
+                evaluationShape(classes, what.utility.bins),
+              ),
+            }),
+      });
     }
   }
+}
+
+type Looked = Extract<Scoring, { purpose: "audit" }>["attacks"][number];
+
+/** What a classifier of synthetic records alone makes of patients who trained nothing: each counts once. */
+function utilityHistogram({ classifier }: Synthetic, patients: PreparedPatients, bins: number): ScoreHistogram {
+  const outputs = classified(fitting(classifier, patients), patients, patientsOf(patients, "audit"));
+  return evaluationHistogram(outputs, classifier.classes, bins);
 }
 
 /**

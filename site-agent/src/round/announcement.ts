@@ -109,6 +109,9 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
   if (!referencesFit(spec, standing)) {
     return refusal("round/references-not-planned", "The round's reference models are not as many as the study plans.");
   }
+  if (!madeFits(spec, document)) {
+    return refusal("round/made-not-planned", "What the round names as made by generators is not what the study plans.");
+  }
   if (spec.model.bytes !== standing.parameterCount * Float32Array.BYTES_PER_ELEMENT) {
     return refusal("round/model-size-differs", "The round's model is not of the study's size.");
   }
@@ -129,12 +132,22 @@ function referencesFit({ key, references = [] }: RoundSpec, { document, paramete
   return references.length === wanted && references.every((reference) => reference.bytes === bytes);
 }
 
-/** Whether the study, as signed, has such a round. An evaluation or audit bears the round of its model. */
+/** Room for what generators made: 100,000 records of 160 features. */
+const MADE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The choice of generators names classifiers to choose by, and their study's audit the synthetic records. */
+function madeFits({ key: { purpose }, made }: RoundSpec, { generator }: StudyDocument): boolean {
+  const isWanted = generator !== undefined && (purpose === "choose" || purpose === "audit");
+  return isWanted === (made !== undefined) && (made?.bytes ?? 0) <= MADE_BYTES_MAX;
+}
+
+/** Whether the study, as signed, has such a round. An evaluation, choice or audit bears the round of its model. */
 function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number): boolean {
   if (purpose === "normalise") return document.normalisation !== undefined && round === 0;
   if (purpose === "reference") return round >= 1 && round <= referenceRounds(document);
   const { rounds } = document.training;
   if (round < 1 || round > rounds) return false;
+  if (purpose === "choose") return document.generator !== undefined;
   return purpose !== "evaluate" || round % document.evaluation.everyRounds === 0;
 }
 

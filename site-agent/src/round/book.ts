@@ -215,6 +215,7 @@ export class Book implements RoundBook {
       reference: plannedCharges(document, "reference"),
       train: plannedCharges(document, "train"),
       evaluate: plannedCharges(document, "evaluate"),
+      choose: plannedCharges(document, "choose"),
       audit: plannedCharges(document, "audit"),
     };
     const parameters = parameterCount(modelSpecOfStudy(document));

@@ -16,7 +16,10 @@ test("[CLP4] the engine is asked to clip to the norm that the round was announce
     asked.push(of);
     return { type: "done" } as const;
   };
-  const standing = { document, charges: { normalise: [], reference: [], train: [], evaluate: [], audit: [] } };
+  const standing = {
+    document,
+    charges: { normalise: [], reference: [], train: [], evaluate: [], choose: [], audit: [] },
+  };
   const [site] = document.sites;
   if (site === undefined) throw new Error("the study has a site");
   for (const roundNorm of [undefined, ClippingNorm.parse(0.25)]) {
@@ -39,6 +42,7 @@ test("[HND11] what the engine made by other events than the booked ones is neith
       reference: [],
       train: [{ part: "train", event: event(1) } as const],
       evaluate: [],
+      choose: [],
       audit: [],
     },
   };

@@ -90,6 +90,11 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
       const { epsilon, bins } = evaluation;
       return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };
     }
+    case "choose": {
+      const { generator } = document;
+      assert(generator !== undefined, "a round that the study plans has its rule");
+      return { type: "choose", key, path, best: generator.best, epsilon: generator.epsilon };
+    }
     case "audit": {
       const { epsilon } = audit;
       const attacks = audit.attacks.map((attack) => ({ attack, shape: auditShape(document, attack) }));
@@ -100,7 +105,7 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
         type: "score",
         key,
         path,
-        what: { purpose: "audit", attacks, epsilon, ...guessing, ...comparing(document) },
+        what: { purpose: "audit", attacks, epsilon, ...guessing, ...comparing(document), ...judging(document) },
       };
     }
     default:
@@ -114,4 +119,9 @@ function comparing({ audit: { references }, data, training }: StudyDocument) {
   const { offlineA, gamma, population: count } = references;
   const population = { slots: populationSlots(data), count, seed: training.initialSeed };
   return { references: { rule: { offlineA, gamma }, population } };
+}
+
+/** Of a study with a generator: how what its records teach is looked at. */
+function judging({ generator, evaluation: { bins } }: StudyDocument) {
+  return generator === undefined ? {} : { utility: { bins } };
 }

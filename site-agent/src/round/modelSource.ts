@@ -9,7 +9,13 @@ import { featureScales } from "@consilium/shared/normalisation/columnScales";
 import type { BlobReference, RoundSpec } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { lineDocument, OWN_LINE, placeOf } from "@consilium/shared/study/modelLines";
-import { expectedBatchOf, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
+import {
+  aggregatedAs,
+  expectedBatchOf,
+  gridOfStudy,
+  modelSpecOfStudy,
+  weightsOfStudy,
+} from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { Digest, StudyName } from "@consilium/shared/units/identity";
@@ -71,6 +77,7 @@ export class ModelSource {
       this.#held.set(study, { openedAs: openedAs(spec, standing), model: spec.model.digest });
     }
     if (spec.references !== undefined) await this.#loadReferences(study, spec.references);
+    if (spec.made !== undefined) await this.#loadMade(study, spec.made);
   }
 
   async #open(spec: RoundSpec, standing: StudyStanding): Promise<void> {
@@ -123,6 +130,7 @@ export class ModelSource {
           update.contributors,
           update.roundNorm,
         ),
+        summands: aggregatedAs(standing.document, update.contributors.length),
         optimizer: standing.document.training.optimizer,
         to: model.digest,
       });
@@ -137,6 +145,16 @@ export class ModelSource {
     await this.#options.link.download(model.digest, model.bytes, path);
     try {
       await this.#request({ type: "load-model", study, path, digest: model.digest });
+    } finally {
+      await unlink(path);
+    }
+  }
+
+  async #loadMade(study: StudyName, { digest, bytes }: BlobReference): Promise<void> {
+    const path = join(this.#options.folder, `${digest}.made`);
+    await this.#options.link.download(digest, bytes, path);
+    try {
+      await this.#request({ type: "load-made", study, path, digest });
     } finally {
       await unlink(path);
     }

@@ -4,7 +4,7 @@ import { PageHead } from "@consilium/page/shell/PageHead";
 import { Answer, Empty, State } from "@consilium/page/shell/States";
 import { WideTable } from "@consilium/page/shell/WideTable";
 import { Why } from "@consilium/page/why/Why";
-import type { CanaryReport } from "@consilium/shared/audit/report";
+import type { CanaryReport, Figure, UtilityReport } from "@consilium/shared/audit/report";
 import { Card, Grid, Group, Stack, Text, Title } from "@mantine/core";
 import type { AuditView, StudyDetail } from "../../../src/http/views.ts";
 import { useAudit, useStudy } from "../live/queries.ts";
@@ -99,6 +99,26 @@ function Canaries({ canaries, confidence }: { readonly canaries: CanaryReport; r
   );
 }
 
+/** What synthetic records teach of real patients; 95 % intervals of noised counts. */
+function Utility({ evaluation: { auc, accuracy } }: Pick<UtilityReport, "evaluation">) {
+  return (
+    <Text>
+      A classifier that the synthetic records alone taught is right about{" "}
+      <span className="figure">{figureWords(accuracy)}</span> of held-out patients
+      {auc !== undefined && (
+        <>
+          ; AUC <span className="figure">{figureWords(auc)}</span>
+        </>
+      )}
+      .
+    </Text>
+  );
+}
+
+function figureWords(figure: Figure): string {
+  return figure.state === "resolved" ? intervalText(figure) : "a share that can't be told";
+}
+
 const CLAIM: Readonly<Record<Exclude<AuditView["claimedBy"], "spent">, string>> = {
   "signed-schedule": "as signed, by PLD",
   "signed-maximum": "with all signed rounds and repeats",
@@ -152,6 +172,7 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
           </Stack>
         </Group>
         {report.canaries !== undefined && <Canaries canaries={report.canaries} confidence={report.confidence} />}
+        {report.utility !== undefined && <Utility evaluation={report.utility.evaluation} />}
         <Text size="sm" c="dimmed">
           Audited {instantText(auditedAt)}, model <span className="hash">{report.modelDigest.slice(0, 12)}…</span> after
           round {report.round}

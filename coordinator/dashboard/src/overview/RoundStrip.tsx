@@ -160,6 +160,7 @@ function markOf({ key, outcome }: ClosedRound): string {
   if (key.purpose === "train") return key.round % 10 === 0 ? String(key.round) : "";
   if (key.purpose === "reference") return key.round % 10 === 0 ? `R${key.round}` : "";
   if (key.purpose === "normalise") return "N";
+  if (key.purpose === "choose") return "C";
   return key.purpose === "evaluate" ? "E" : "A";
 }
 

@@ -111,6 +111,8 @@ function eventText(event: LedgerEvent): string {
       return `post-processing of sanitized records, ε = 0, ${times}`;
     case "discrete-laplace":
       return `discrete Laplace, ε = ${(event.sensitivity / event.scale).toPrecision(2)}, ${times}`;
+    case "exponential-mechanism":
+      return `exponential mechanism, ε = ${event.epsilon.toPrecision(2)} a pick, ${times}`;
     case "record-laplace":
       return `Laplace on records, ε = ${(event.diameter / event.scale).toPrecision(3)}, ${times}`;
     case "record-gaussian":

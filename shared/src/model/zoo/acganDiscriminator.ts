@@ -25,10 +25,32 @@ export function acganDiscriminator(classes: number, input: ImageShape = SPRINT_I
       { kind: "dense", name: "dense1", outputs: 1024, activation: "relu" },
       drop("drop3"),
       { kind: "dense", name: "dense2", outputs: 1024, activation: "relu" },
-      { kind: "dense", name: "generation", outputs: 1, activation: "linear" },
-      { kind: "dense", name: "auxiliary", from: ["dense2"], outputs: classes, activation: "linear" },
-      { kind: "merge", name: "heads", from: ["generation", "auxiliary"], operation: "concatenate" },
+      ...heads("dense2", classes),
     ],
     loss: { kind: "acgan", classes },
   });
+}
+
+/** The same two heads on fully connected layers, for records that are no series: leaky, so that no unit dies. */
+export function acganOfTable(input: readonly number[], hidden: readonly number[], classes: number): ModelSpec {
+  const last = `dense${hidden.length}`;
+  return ModelSpec.parse({
+    input,
+    layers: [
+      ...hidden.map((outputs, index): LayerInput => {
+        return { kind: "dense", name: `dense${index + 1}`, outputs, activation: "leaky-relu" };
+      }),
+      ...heads(last, classes),
+    ],
+    loss: { kind: "acgan", classes },
+  });
+}
+
+/** Real or made, and which class, from one layer. */
+function heads(from: string, classes: number): LayerInput[] {
+  return [
+    { kind: "dense", name: "generation", from: [from], outputs: 1, activation: "linear" },
+    { kind: "dense", name: "auxiliary", from: [from], outputs: classes, activation: "linear" },
+    { kind: "merge", name: "heads", from: ["generation", "auxiliary"], operation: "concatenate" },
+  ];
 }
