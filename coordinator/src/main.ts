@@ -115,17 +115,20 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
     sbom: installedSbom(fileURLToPath(new URL("..", import.meta.url)), SOFTWARE_VERSION),
   };
   const studies = new Studies(world);
+  const releases = new Releases(world, studies);
   const restores = new Restores({
     ...world,
     send: world.link.send,
     now,
-    onJoined: (site) => studies.onConnected(site),
+    onJoined: (site) => {
+      studies.onConnected(site);
+      releases.onConnected(site);
+    },
   });
   await restoreList(world);
   // Before anyone can connect: a site's first message finds its round.
   await studies.resumeAll();
-  const handlers = handlersOf(world, { studies, consortium, restores });
-  const releases = new Releases(world, studies);
+  const handlers = handlersOf(world, { studies, consortium, restores, releases });
   const opened = listen(parts, world, { studies, releases, consortium, restores, changes, store, handlers, late });
   const { agents, people } = await opened.catch(async (error: unknown) => {
     await studies.freeze();
@@ -159,7 +162,6 @@ async function weightsFolder(sql: Sql, path: string): Promise<BlobFolder> {
 }
 
 interface Listening extends Parties {
-  readonly releases: Releases;
   readonly changes: Changes;
   readonly store: LedgerStore;
   readonly handlers: AgentHandlers;
@@ -188,7 +190,7 @@ async function listen(
       now: () => new Date(),
     },
     uploadsFolder: paths.uploads,
-    blobFor: (site, digest) => studies.fileFor(site, digest),
+    blobFor: async (site, digest) => (await studies.fileFor(site, digest)) ?? releases.fileFor(site, digest),
     handlers,
   }).catch((cause: unknown) => {
     throw notListening("agents", { host: config.listen.agents.host, port: ports.agents }, paths.config, cause);

@@ -168,7 +168,9 @@ export class SimulatedSite {
   /** As the agent's socket hands it on. */
   take(message: CoordinatorMessage, attachment: Uint8Array | undefined): Promise<ReplyBody> {
     const { logger } = this.#options;
-    return takeMessage(this.#site, { rounds: this.#rounds, restore: this.#restore, logger }, message, attachment).catch(
+    // Nobody signs here: a sweep asks for no signatures.
+    const listeners = { rounds: this.#rounds, restore: this.#restore, logger, fetchReleases: () => undefined };
+    return takeMessage(this.#site, listeners, message, attachment).catch(
       (error: unknown): ReplyBody => ({ type: "refused", refusal: toRefusal(error) }),
     );
   }

@@ -17,6 +17,8 @@ import { listen } from "./control/socket.ts";
 import { readyWith } from "./disclosure/outgoing.ts";
 import { EngineProcess } from "./engine/supervise.ts";
 import { Restore } from "./ledger/restore.ts";
+import { releasesWaiting } from "./release/answer.ts";
+import { ReleasesFolder } from "./release/releasesFolder.ts";
 import { contributionFile } from "./round/contribute.ts";
 import type { RoundLink } from "./round/ports.ts";
 import type { Rounds } from "./round/run.ts";
@@ -63,6 +65,7 @@ class Agent {
   readonly #logger: Logger;
   readonly #engine: EngineProcess;
   readonly #weights: WeightsFolder;
+  readonly #releases: ReleasesFolder;
   readonly #rounds: Rounds;
   readonly #restore: Restore;
   readonly #since: string;
@@ -81,6 +84,7 @@ class Agent {
     });
     this.#engine = new EngineProcess({ logger, engines: enginesFolder(environment), settings: site.config.engine });
     this.#weights = new WeightsFolder({ folder: site.folder.weights, link: this.#transfers(), logger });
+    this.#releases = new ReleasesFolder({ folder: site.folder.releases, link: this.#transfers(), logger });
     this.#rounds = openRounds(site, {
       engine: this.#engine,
       weights: this.#weights,
@@ -149,6 +153,7 @@ class Agent {
   async #sweep(): Promise<void> {
     const { folder, attempts } = this.#site;
     await this.#weights.keepOnly(weightsNeeded(this.#site.records.proposals()));
+    await this.#releases.keepOnly(releasesWaiting(this.#site.records));
     const kept = new Set(attempts.acting().map((key) => contributionFile(folder.outbox, key)));
     for (const parent of [folder.outbox, folder.models]) {
       const paths = (await readdir(parent)).map((name) => join(parent, name)).filter((path) => !kept.has(path));
@@ -191,7 +196,8 @@ class Agent {
   }
 
   #listeners(): Listeners {
-    return { rounds: this.#rounds, restore: this.#restore, logger: this.#logger };
+    const fetchReleases = (): void => this.#releases.fetchAhead(releasesWaiting(this.#site.records));
+    return { rounds: this.#rounds, restore: this.#restore, logger: this.#logger, fetchReleases };
   }
 
   #onConnected(): void {

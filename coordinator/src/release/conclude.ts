@@ -21,6 +21,7 @@ import { gateOf } from "../study/outcome.ts";
 import type { StudyWorld } from "../study/world.ts";
 import { publish } from "./publish.ts";
 import { writeReleaseFolder } from "./releaseFolder.ts";
+import { tellRelease } from "./telling.ts";
 
 /**
  * What follows an audit: the release is written, booked and told, or the study is rejected and its model withheld.
@@ -54,6 +55,9 @@ export async function concludeStudy(world: StudyWorld, document: StudyDocument, 
     }
   });
   world.changed("releases", document.name);
+  if (!isComplete(missing)) {
+    tellRelease(world, document.name).catch(() => world.logger.error("releases-not-told", { study: document.name }));
+  }
 }
 
 function whyReleased(override: GateOverride | undefined): string {

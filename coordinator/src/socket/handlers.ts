@@ -3,6 +3,7 @@ import { admissionRefusal } from "../ledger/admission.ts";
 import { RefusalLog } from "../ledger/refusalLog.ts";
 import type { Restores } from "../ledger/restores.ts";
 import { heldSanitizings, takeSanitizings } from "../ledger/sanitizings.ts";
+import type { Releases } from "../release/releases.ts";
 import { ACCEPTED } from "../study/contributions.ts";
 import type { Studies } from "../study/studies.ts";
 import type { StudyWorld } from "../study/world.ts";
@@ -13,13 +14,14 @@ export interface Parties {
   readonly studies: Studies;
   readonly consortium: Consortium;
   readonly restores: Restores;
+  readonly releases: Releases;
 }
 
 /** By these a site says that it lost, or rewrote, entries of its own ledger that we saw. */
 const OWN_LEDGER_LOST: readonly string[] = ["ledger/behind", "ledger/forked"];
 
 /** What happens with what comes over the sites' links. */
-export function handlersOf(world: StudyWorld, { studies, consortium, restores }: Parties): AgentHandlers {
+export function handlersOf(world: StudyWorld, { studies, consortium, restores, releases }: Parties): AgentHandlers {
   const { logger } = world;
   const refusals = new RefusalLog(world.ledger, logger, () => world.clock.now());
   return {
@@ -33,6 +35,9 @@ export function handlersOf(world: StudyWorld, { studies, consortium, restores }:
             world.changed("ledger", null);
             world.changed("budgets", null);
           }
+          return ACCEPTED;
+        case "release-answered":
+          await releases.onAnswered(site, message);
           return ACCEPTED;
         case "ledger-wanted":
           restores.wanted(site);
@@ -57,7 +62,10 @@ export function handlersOf(world: StudyWorld, { studies, consortium, restores }:
         world.link.send(site, held).catch(() => logger.warn("site-not-reached", { site, type: held.type }));
       // Once this link is the site's: what is sent before would find none.
       if (restores.isApart(site)) restores.begin(site);
-      else studies.onConnected(site);
+      else {
+        studies.onConnected(site);
+        releases.onConnected(site);
+      }
     },
     onDisconnected: (site) => {
       logger.info("site-disconnected", { site });

@@ -148,6 +148,7 @@ export class Studies {
       case "ledger-wanted":
       case "ledger-told":
       case "sanitizings-told":
+      case "release-answered":
         throw new Error("what isn't about studies is answered before it comes here");
       default:
         return unreachable(message);

@@ -7,6 +7,9 @@ export const LEDGER_PARTS_MAX = 1024;
 /** A message's JSON part. The largest is a study document with some thousand columns. */
 export const MESSAGE_JSON_BYTES_MAX = 4 * 1024 * 1024;
 
+/** A release's manifest in a message, characters: quoted in JSON it stays below `MESSAGE_JSON_BYTES_MAX`. */
+export const MANIFEST_TEXT_MAX = 1024 ** 2;
+
 /** A frame above this cuts the link, so senders check first. */
 export const FRAME_BYTES_MAX = MESSAGE_JSON_BYTES_MAX + INLINE_BYTES_MAX + 64 * 1024;
 

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { PrivacyEvent } from "../event/event.ts";
 import { RecordEvent } from "../event/recordEvent.ts";
 import { Refusal } from "../failure/failure.ts";
-import { ChargeId, ConsistencyProof, LedgerHead, UnprotectedDisclosure } from "../ledger/entry.ts";
+import { ChargeId, ConsistencyProof, LedgerHead, REASON_LENGTH_MAX, UnprotectedDisclosure } from "../ledger/entry.ts";
 import { ColumnScale } from "../normalisation/columnScales.ts";
 import { Approval } from "../study/approval.ts";
 import { CounterOffer } from "../study/counterOffer.ts";
@@ -16,7 +16,7 @@ import { StopReason } from "../study/earlyStop.ts";
 import { REFERENCE_MODELS_MAX } from "../study/references.ts";
 import { DatasetId, Digest, Signature, SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm } from "../units/privacy.ts";
-import { LEDGER_PARTS_MAX } from "./limits.ts";
+import { LEDGER_PARTS_MAX, MANIFEST_TEXT_MAX } from "./limits.ts";
 
 /** Bytes that a message speaks of. */
 export const BlobReference = z.strictObject({ digest: Digest, bytes: z.number().int().nonnegative() });
@@ -145,6 +145,22 @@ export const CoordinatorMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("contribution-wanted"), key: RoundKey }),
   z.strictObject({ type: z.literal("round-closed"), ...RoundEnd.shape, ...ShownLedgers.shape }),
   z.strictObject({ type: z.literal("release-published"), study: StudyName, manifest: Digest }),
+  /** A release that this site may sign or refuse, until it has: its `manifest.json`, which names each file by digest. */
+  z.strictObject({
+    type: z.literal("release-waits"),
+    study: StudyName,
+    manifest: Digest,
+    signed: z.string().max(MANIFEST_TEXT_MAX),
+  }),
+  /** Nobody should use a release any more: `release/revocation.ts`, signed; told once more when a link begins. */
+  z.strictObject({
+    type: z.literal("release-revoked"),
+    study: StudyName,
+    manifest: Digest,
+    reason: z.string().min(1).max(REASON_LENGTH_MAX),
+    at: z.iso.datetime(),
+    signature: Signature,
+  }),
   /**
    * The ledgers don't join, so the site takes part in nothing: one of them was restored from an older copy. `yours`:
    * the head of the site's own that it may have lost; `ours`: the head of the coordinator's that the coordinator lost.
@@ -211,6 +227,14 @@ export const SiteMessage = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("sanitizings-told"),
     charges: z.array(SignedSanitizing).min(1).max(SANITIZINGS_TOLD_MAX),
+  }),
+  /** What this site says to a release: `release/signatories.ts`, signed; `refusal`: why it won't, null where it signs. */
+  z.strictObject({
+    type: z.literal("release-answered"),
+    study: StudyName,
+    manifest: Digest,
+    refusal: z.string().min(1).max(REASON_LENGTH_MAX).nullable(),
+    signature: Signature,
   }),
   z.strictObject({ type: z.literal("head-countersigned"), ...SignedHead.shape }),
   z.strictObject({ type: z.literal("certificate-wanted"), csr: z.string().max(10_000) }),

@@ -12,9 +12,10 @@ import { encodeRecord, type FeatureLayout, featureCount, featureLayout } from "@
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Connector, SourceFinding } from "../connector/connector.ts";
 import { PROBLEMS } from "../contract/tally.ts";
+import type { ReleasedFiles } from "../release/look.ts";
 import { openNamed, requireFolderOf, unwritable } from "./localFile.ts";
 import type { Output } from "./output.ts";
-import { type ReleasedFiles, readRelease, unreadable } from "./releaseFiles.ts";
+import { readRelease, unreadable } from "./releaseFiles.ts";
 
 export interface PredictOptions {
   readonly release: string;

@@ -10,8 +10,11 @@ import {
   yesOption,
 } from "./flags.ts";
 
-interface SignFlags extends StewardFlags {
+interface AnswerFlags extends StewardFlags {
   readonly refuse?: string;
+}
+
+interface SignFlags extends AnswerFlags {
   readonly out: string;
 }
 
@@ -22,6 +25,31 @@ export function addReleaseCommands(
   context: (options: Shared) => CommandContext,
 ): void {
   const release = program.command("release").description("releases that wait for this hospital's signature");
+  command(release, "list", "releases that wait for this hospital, what it said, and those that were revoked").action(
+    async (options: Shared) => {
+      const { listReleases } = await import("./releaseAnswer.ts");
+      await listReleases(context(options));
+    },
+  );
+  command(release, "answer <study>", "sign the release that waits, or refuse to, over this hospital's link (steward)")
+    .option("--refuse <reason>", "sign that this hospital won't, and why; it stays in the ledger", reasonText)
+    .addOption(asOption())
+    .addOption(passwordOption())
+    .addOption(yesOption())
+    .addHelpText(
+      "after",
+      `
+The agent has fetched the release's files; they are checked as release sign does. The answer is kept before it is sent,
+and sent again until the coordinator replies.
+
+Examples:
+  consilium-site release answer heart --data ./site
+  consilium-site release answer heart --refuse "the audit covers too few of our patients"`,
+    )
+    .action(async (study: string, options: Shared & AnswerFlags) => {
+      const { answerRelease } = await import("./releaseAnswer.ts");
+      await answerRelease(context(options), study, { refuse: options.refuse, steward: stewardFlags(options) });
+    });
   command(release, "sign <path>", "sign a release in hand, or refuse to, under this hospital's key (steward)")
     .requiredOption("--out <file>", "the answer to write, for the lead to hand in; it must not exist")
     .option("--refuse <reason>", "sign that this hospital won't, and why; it stays in the ledger", reasonText)

@@ -2,9 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { readTar } from "@consilium/shared/release/tar";
-
-/** Every file of a release, by its path with `/`. */
-export type ReleasedFiles = ReadonlyMap<string, Uint8Array>;
+import type { ReleasedFiles } from "../release/look.ts";
 
 /** As it lies in its folder, or in the one archive that `consilium release pack` made of it. */
 export async function readRelease(path: string): Promise<ReleasedFiles> {

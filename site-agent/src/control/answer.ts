@@ -7,9 +7,10 @@ import type { StudyName } from "@consilium/shared/units/identity";
 import { brokenRules } from "../approval/policy.ts";
 import { quoteOf } from "../approval/quote.ts";
 import { budgetOf } from "../ledger/budget.ts";
+import { releasesWaiting } from "../release/answer.ts";
 import { decide } from "../steward/decide.ts";
 import type { ProposalRecord } from "../storage/records.ts";
-import type { ControlRequest, StudySummary, WaitingSteward } from "./request.ts";
+import type { ControlRequest, ReleaseSummary, StudySummary, WaitingSteward } from "./request.ts";
 import type { Site } from "./site.ts";
 
 /** Requests that need no running agent. */
@@ -60,6 +61,8 @@ export function answer(site: Site, request: SiteRequest): unknown {
       };
     case "notices":
       return ledger.state.notices.toReversed();
+    case "releases":
+      return releaseSummaries(site);
     case "decide":
       decide(site.decisions, request.signed);
       site.book.forget();
@@ -73,6 +76,16 @@ export function answer(site: Site, request: SiteRequest): unknown {
     default:
       return unreachable(request);
   }
+}
+
+function releaseSummaries({ records }: Site): readonly ReleaseSummary[] {
+  const waiting = new Set(releasesWaiting(records).map(({ manifest }) => manifest));
+  return records.releases.all().map(({ study, manifest, at, answer, told, refusal, revocation }) => ({
+    ...{ study, manifest, at, told, refusal, revocation },
+    isWaiting: waiting.has(manifest),
+    answer:
+      answer === null ? null : { answer: answer.answer, reason: answer.answer === "refused" ? answer.reason : null },
+  }));
 }
 
 /** One charge, one file: what was written once, or by no sanitizer, is closed. */

@@ -5,6 +5,7 @@ import { takeHeldAnswers } from "../approval/heldAnswers.ts";
 import { requireGenuine } from "../approval/proposals.ts";
 import type { Restore } from "../ledger/restore.ts";
 import { takeHeldSanitizings } from "../ledger/sanitizings.ts";
+import { takeRevocation, takeWaiting } from "../release/taking.ts";
 import type { Rounds } from "../round/run.ts";
 import type { Site } from "./site.ts";
 
@@ -13,6 +14,8 @@ export interface Listeners {
   readonly rounds: Rounds;
   readonly restore: Restore;
   readonly logger: Logger;
+  /** Called when a release waits for this site's word: its files are to be had. */
+  readonly fetchReleases: () => void;
 }
 
 const ACCEPTED: ReplyBody = { type: "accepted" };
@@ -20,7 +23,7 @@ const ACCEPTED: ReplyBody = { type: "accepted" };
 /** One message of the coordinator; a `Failure` thrown is this site's refusal. */
 export async function takeMessage(
   site: Site,
-  { rounds, restore, logger }: Listeners,
+  { rounds, restore, logger, fetchReleases }: Listeners,
   message: CoordinatorMessage,
   attachment: Uint8Array | undefined,
 ): Promise<ReplyBody> {
@@ -44,6 +47,15 @@ export async function takeMessage(
     case "release-published":
       records.setProgress(message.study, "released");
       logger.info("release-published", { study: message.study, manifest: message.manifest });
+      return ACCEPTED;
+    case "release-waits":
+      takeWaiting(records, message, config.coordinator.key, now().toISOString());
+      records.setProgress(message.study, "signing");
+      logger.info("release-waits", { study: message.study, manifest: message.manifest });
+      fetchReleases();
+      return ACCEPTED;
+    case "release-revoked":
+      takeRevocation(records, message, config.coordinator.key, now().toISOString());
       return ACCEPTED;
     case "answers-held":
       takeHeldAnswers(records, config.name, message).map((study) => logger.warn("refusal-restored", { study }));

@@ -1,5 +1,6 @@
 import { Refusal } from "@consilium/shared/failure/failure";
 import { ChargeId, REASON_LENGTH_MAX } from "@consilium/shared/ledger/entry";
+import { Revocation } from "@consilium/shared/release/revocation";
 import { Approval } from "@consilium/shared/study/approval";
 import { CounterOffer } from "@consilium/shared/study/counterOffer";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -46,6 +47,8 @@ export const ControlRequest = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("next-decision") }),
   /** 50, 80 and 95 % of each cap, newest first. */
   z.strictObject({ ask: z.literal("notices") }),
+  /** Those that wait for this site's word, those that it answered, and notices of revoked ones. */
+  z.strictObject({ ask: z.literal("releases") }),
   z.strictObject({ ask: z.literal("decide"), signed: SignedStatement }),
   /** A sanitized file is whole, under a name of its own: its digest closes the charge, once. */
   z.strictObject({ ask: z.literal("commit-sanitizing"), charge: ChargeId, result: Digest }),
@@ -127,3 +130,18 @@ export const NextDecision = z.strictObject({
   number: z.number().int().positive(),
 });
 export type NextDecision = z.infer<typeof NextDecision>;
+
+/** A release as `releases` answers it. */
+export const ReleaseSummary = z.strictObject({
+  study: StudyName,
+  manifest: Digest,
+  at: z.string(),
+  /** Whether this site may answer it now. */
+  isWaiting: z.boolean(),
+  answer: z.strictObject({ answer: z.enum(["signed", "refused"]), reason: z.string().nullable() }).nullable(),
+  /** Whether the coordinator has replied to the answer; with why, where it did not take it. */
+  told: z.boolean(),
+  refusal: Refusal.nullable(),
+  revocation: Revocation.nullable(),
+});
+export type ReleaseSummary = z.infer<typeof ReleaseSummary>;

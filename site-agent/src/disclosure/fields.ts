@@ -71,6 +71,8 @@ export const SENT: Readonly<Record<string, Fields>> = {
     reason: "signed",
     "counterOffer.epsilon": "signed",
   },
+  // That there is one, and a refusal's reason, are the steward's own, signed as a decision.
+  "release-answered": { ...all("public", "type", "study", "manifest", "signature"), refusal: "signed" },
   "round-declined": { type: "signed", "key → RoundKey": "public", "refusal → Refusal": "signed" },
   contribution: {
     ...all("public", "type", "key → RoundKey", "charges.charge", "charges.event → PrivacyEvent"),

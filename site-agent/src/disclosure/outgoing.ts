@@ -84,6 +84,11 @@ export function decisionTold(message: Extract<SiteMessage, { type: "study-approv
   return accounted(message);
 }
 
+/** The site's own signed word on a release, over public bytes; a refusal's reason is in the steward's words. */
+export function releaseAnswered(message: Extract<SiteMessage, { type: "release-answered" }>): Outgoing {
+  return accounted(message);
+}
+
 /** What a sanitizer did to whole data sets, as the steward's statement has it: events and names, nothing of records. */
 export function sanitizingsTold(charges: readonly SignedSanitizing[]): Outgoing {
   return accounted({ type: "sanitizings-told", charges: [...charges] });

@@ -20,8 +20,10 @@ import type { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/u
 import { type Policy, requireAllowed } from "../approval/policy.ts";
 import { requireAffordable } from "../ledger/affordable.ts";
 import type { SiteLedger } from "../ledger/store.ts";
+import { answerEffect } from "../release/answer.ts";
 import { splitRule } from "../split/keyedHash.ts";
 import type { DatasetRecord, ProposalRecord, Records } from "../storage/records.ts";
+import { approvedAlready, capMoved, notDisclosed, notPrepared, notSigned, otherNumber } from "./approvalRefusals.ts";
 import { capBody, openRaise, requireLowering, requireRaise, requireStanding } from "./capDecision.ts";
 import type { Effect } from "./effect.ts";
 import { recordsEffect } from "./recordsDecision.ts";
@@ -106,6 +108,8 @@ function effectOf(
     }
     case "release-records":
       return recordsEffect(decision, requireDataset(records, decision.words.dataset), options, { by, statement });
+    case "answer-release":
+      return answerEffect(options, decision);
     case "counter-offer":
       return counterOffer(options, decision);
     case "freeze": {
@@ -223,15 +227,6 @@ function requireOwnWords(statement: ApprovalStatement, site: SiteName, steward: 
   if (Disclosure.options.some((each) => statement.disclosures?.includes(each) !== true)) throw notDisclosed();
 }
 
-function notDisclosed(): Failure {
-  return new Failure({
-    code: "approval/disclosures-missing",
-    kind: "refused",
-    what: "The approval doesn't name what a round shows of this site without noise: failed attempts and late answers.",
-    remedy: "Sign it again with this version: consilium-site study approve.",
-  });
-}
-
 function requireProposal(records: Records, study: StudyName, digest: Digest): ProposalRecord {
   const proposal = records.proposalOf(digest);
   if (proposal !== null && proposal.study === study) return proposal;
@@ -251,50 +246,5 @@ function requireDataset(records: Records, dataset: DatasetId): DatasetRecord {
     kind: "usage",
     what: `No data set ${dataset} is registered at this site.`,
     remedy: `Register it: consilium-site data register ${dataset} PATH`,
-  });
-}
-
-function approvedAlready(study: StudyName): Failure {
-  return new Failure({
-    code: "study/approved-already",
-    kind: "refused",
-    what: `Study ${study} is approved here: an offer of less would say two things at once.`,
-    remedy: `Withdraw the approval first: consilium-site study reject ${study} --reason WHY`,
-  });
-}
-
-function notSigned(): Failure {
-  return new Failure({
-    code: "steward/signature-invalid",
-    kind: "refused",
-    what: "The approval is not this site's, in its steward's name and with its steward's signature.",
-    remedy: "Approve with: consilium-site study approve NAME --dataset DATASET",
-  });
-}
-
-function otherNumber(): Failure {
-  return new Failure({
-    code: "approval/number-differs",
-    kind: "refused",
-    what: "The approval doesn't bear the number of the decision that it is: nobody could tell which caps are newer.",
-    remedy: "Sign it again with this version: consilium-site study approve.",
-  });
-}
-
-function notPrepared(study: StudyName): Failure {
-  return new Failure({
-    code: "study/not-prepared",
-    kind: "refused",
-    what: `The patients for study ${study} have not been prepared from the registered data.`,
-    remedy: "Approve with: consilium-site study approve NAME --dataset DATASET, which prepares them first.",
-  });
-}
-
-function capMoved(dataset: DatasetId): Failure {
-  return new Failure({
-    code: "budget/cap-moved",
-    kind: "refused",
-    what: `The cap of ${dataset} is not the one that the steward saw when signing.`,
-    remedy: "Look at the budget and approve again: consilium-site budget show",
   });
 }

@@ -95,6 +95,13 @@ export const StewardAction = z.discriminatedUnion("action", [
     signature: Signature,
     second: SecondSignature.optional(),
   }),
+  /** This site signs a release, by its manifest's digest; or refuses to, and says why. */
+  z.strictObject({
+    action: z.literal("answer-release"),
+    study: StudyName,
+    manifest: Digest,
+    refusal: reason.nullable(),
+  }),
   /** Withdraws an approval: from now on the site declines the study's rounds. */
   z.strictObject({ action: z.literal("veto"), study: StudyName, studyDigest: Digest, reason }),
 ]);

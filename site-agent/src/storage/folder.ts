@@ -23,6 +23,8 @@ export interface DataFolder {
   readonly models: string;
   /** Weights that approved studies start from. */
   readonly weights: string;
+  /** Releases that this site was asked to sign, each by its manifest's digest. */
+  readonly releases: string;
   readonly socket: string;
 }
 
@@ -41,6 +43,7 @@ export function dataFolder(path: string): DataFolder {
     outbox: join(root, "outbox"),
     models: join(root, "models"),
     weights: join(root, "weights"),
+    releases: join(root, "releases"),
     socket: join(root, "agent.sock"),
   };
 }
@@ -59,6 +62,11 @@ export function preparedFile(folder: DataFolder, studyDigest: Digest, dataset: D
 /** Sanitized training patients of one study, as one charge made them: those of another charge are another file. */
 export function sanitizedFile(folder: DataFolder, studyDigest: Digest, dataset: DatasetId, charge: ChargeId): string {
   return join(folder.prepared, `${studyDigest}.${dataset}.${encodeURIComponent(charge)}.sanitized`);
+}
+
+/** Files of one release that waits for this site's word. */
+export function releaseFolder(folder: DataFolder, manifest: Digest): string {
+  return join(folder.releases, manifest);
 }
 
 /** Whether a site joined here: `site.yaml` is written last. A folder of another account is a failure, not absence. */

@@ -39,6 +39,24 @@ export const siteMigrations: Record<string, Migration> = {
       await schema.alterTable("dataset").addColumn("files", "text").execute();
     },
   },
+  "0105-release": {
+    async up({ schema }: Kysely<unknown>): Promise<void> {
+      // Releases that this site was asked to sign, what it said, and notices of those that were revoked.
+      await schema
+        .createTable("release")
+        .addColumn("manifest", "text", (c) => c.primaryKey())
+        .addColumn("study", "text", (c) => c.notNull())
+        .addColumn("at", "text", (c) => c.notNull())
+        // manifest.json, as it came; null of a release that was only revoked.
+        .addColumn("signed", "text")
+        .addColumn("answer", "text")
+        // Whether the coordinator has replied to the answer, and why it refused it, where it did.
+        .addColumn("told", "integer", (c) => c.notNull().defaultTo(1).check(sql`told in (0, 1)`))
+        .addColumn("refusal", "text")
+        .addColumn("revocation", "text")
+        .execute();
+    },
+  },
 };
 
 async function createDecisions({ schema }: Kysely<unknown>): Promise<void> {

@@ -9,6 +9,7 @@ import type { Connection } from "@consilium/storage/database";
 import { z } from "zod";
 import { stewardKnown } from "../steward/notANewcomer.ts";
 import { KnownSteward, type SignedStatement } from "../steward/statement.ts";
+import { ReleaseRecords } from "./releases.ts";
 
 export const DatasetRecord = z.strictObject({
   dataset: DatasetId,
@@ -44,10 +45,12 @@ export const ProposalRecord = z.strictObject({
 export type ProposalRecord = z.infer<typeof ProposalRecord>;
 
 export class Records {
+  readonly releases: ReleaseRecords;
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.releases = new ReleaseRecords(connection);
   }
 
   /** The first: whose key the consortium knows. */
