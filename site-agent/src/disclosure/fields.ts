@@ -25,7 +25,7 @@ export const PARTS: Readonly<Record<string, Fields>> = {
   PrivacyEvent: all(
     "public",
     ...["kind", "adjacency", "samplingRate", "noiseMultiplier", "count", "sensitivity", "scale"],
-    ...["samplerDistance.maxLogRatio", "samplerDistance.totalVariation", "gridStdDev"],
+    ...["samplerDistance.maxLogRatio", "samplerDistance.totalVariation", "gridStdDev", "epsilon"],
   ),
   // The same of a sanitizer, as its parameters and the study's ranges say it.
   RecordEvent: all(
@@ -102,6 +102,7 @@ export const SENT: Readonly<Record<string, Fields>> = {
   "attachment or upload: audit": {
     ...all("public", "purpose", "attacks.attack", "canaries.count", "canaries.guesses"),
     ...all("charged", "attacks.members → NoisedHistogram", "attacks.nonMembers → NoisedHistogram"),
+    "utility → NoisedHistogram": "charged",
     // Hangs on records through the released model alone, whose rounds were charged.
     "canaries.correct": "charged",
   },
