@@ -5,6 +5,7 @@ import { countWeight, nextClippingNorm } from "@consilium/shared/clipping/adapti
 import { Clipping } from "@consilium/shared/clipping/clipping";
 import { coarseStep } from "@consilium/shared/contribution/grid";
 import { publicUniform } from "@consilium/shared/model/initial";
+import { StudyDocument } from "@consilium/shared/study/document";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { BlobFolder } from "../storage/blobFolder.ts";
 import type { ModelRecord } from "../storage/models.ts";
@@ -82,5 +83,45 @@ describe("[CLP4] the norm of adaptive rounds", () => {
       const first = (start[i] ?? 0) - (between[i] ?? 0);
       expect((between[i] ?? 0) - value).toBeCloseTo(0.9 * first + 0.5 * gradient, 5);
     }
+  });
+});
+
+describe("[GCA3] sums in which directions are looked for", () => {
+  const looking = StudyDocument.parse({
+    ...smallStudy({}),
+    model: { preset: "mlp", hidden: [400] },
+    audit: { ...smallStudy({}).audit, gradientCanaries: { count: 5, seed: 1 } },
+  });
+
+  test("add up over rounds, and are the same after a replay and from a checkpoint", async () => {
+    const folders = { blobs, weights: blobs };
+    const line = await ModelLine.open(looking, folders, []);
+    const slow = new Float64Array(line.parameters.length);
+    const rows = [line.newest];
+    for (const seed of [1, 2, 3]) {
+      const next = publicUniform(seed);
+      line.sum.reset();
+      for (let i = 0; i < slow.length; i++) {
+        const value = Math.round(40 * (next() - 0.5));
+        line.sum.values[i] = value;
+        slow[i] = (slow[i] ?? 0) + value;
+      }
+      rows.push(await line.step(SITES));
+    }
+    expect(line.total).toEqual(slow);
+    expect((await ModelLine.open(looking, folders, rows)).total).toEqual(slow);
+    const { state } = await line.checkpoint();
+    const loaded = await ModelLine.open(looking, folders, [{ ...line.newest, checkpoint: state }]);
+    expect(loaded.total).toEqual(slow);
+    expect((await ModelLine.open(smallStudy({}), folders, [])).total).toBeNull();
+  });
+
+  test.each<[string, object]>([
+    ["clipping by layers", { privacy: { ...looking.privacy, clipping: { mode: "per-layer" } } }],
+    ["local steps", { training: { ...looking.training, localSteps: 2, local: { learningRate: 0.1 } } }],
+    ["too few numbers", { model: { preset: "logistic" } }],
+  ])("refused: %s", (_what, change) => {
+    const { error } = StudyDocument.safeParse({ ...looking, ...change });
+    expect(error?.issues.map(({ path }) => path.join("."))).toContain("audit.gradientCanaries");
   });
 });

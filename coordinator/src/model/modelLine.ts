@@ -57,6 +57,8 @@ export class ModelLine {
   readonly #document: StudyDocument;
   readonly #blobs: BlobFolder;
   readonly #parameters: Float32Array;
+  /** Of all rounds' noised sums, where directions are looked for in it. */
+  readonly #total: Float64Array | null;
   #state: OptimizerState;
   #newest: ModelRecord;
   /** Readers of the parameters' memory; a step waits for them. */
@@ -70,6 +72,8 @@ export class ModelLine {
     this.#parameters = start.parameters;
     this.frozen = start.frozen;
     this.#state = initialState(document.training.optimizer, this.#parameters.length);
+    const looksForDirections = document.audit.gradientCanaries !== undefined;
+    this.#total = looksForDirections ? new Float64Array(this.#parameters.length) : null;
     this.sum = new RunningSum(this.grid.dimension, this.grid.bits);
     this.#newest = {
       version: 0,
@@ -97,6 +101,11 @@ export class ModelLine {
 
   get newest(): ModelRecord {
     return this.#newest;
+  }
+
+  /** Sum of every round's noised sum, in coarse steps; null where the study has no gradient canaries. */
+  get total(): Float64Array | null {
+    return this.#total;
   }
 
   get parameters(): Float32Array {
@@ -152,7 +161,9 @@ export class ModelLine {
       const model = await this.#blobs.write(slices(modelBytes(this.#parameters)));
       assert(model.digest === digest, "a checkpoint's file is the model that the ledger names");
       const { first, second } = this.#state;
-      const state = await this.#blobs.write([...slices(modelBytes(first)), ...slices(modelBytes(second))]);
+      const state = await this.#blobs.write(
+        [modelBytes(first), modelBytes(second), ...this.#totalBytes()].flatMap((own) => [...slices(own)]),
+      );
       return { version, state: state.digest };
     });
   }
@@ -186,6 +197,7 @@ export class ModelLine {
       digest.add(modelBytes(update.push(sum.subarray(from, Math.min(length, from + PART_VALUES)))));
     }
     this.#state = update.finish();
+    if (this.#total !== null) addInto(this.#total, sum);
     return digest.end();
   }
 
@@ -211,12 +223,17 @@ export class ModelLine {
     if (row.checkpoint !== null && row.version > 0) {
       await readInto(this.#blobs.pathOf(row.digest), modelBytes(this.#parameters));
       const { first, second } = this.#state;
-      await readInto(this.#blobs.pathOf(row.checkpoint), modelBytes(first), modelBytes(second));
+      const memory = [modelBytes(first), modelBytes(second), ...this.#totalBytes()];
+      await readInto(this.#blobs.pathOf(row.checkpoint), ...memory);
       const { beta1Power, beta2Power } = this.#powersAfter(row.version);
       this.#state = { ...this.#state, step: row.version, beta1Power, beta2Power };
     }
     assert(modelDigest(this.#parameters) === row.digest, "a checkpoint holds the model that the database names");
     this.#newest = row;
+  }
+
+  #totalBytes(): Uint8Array[] {
+    return this.#total === null ? [] : [new Uint8Array(this.#total.buffer)];
   }
 
   async #replay(row: ModelRecord): Promise<void> {
@@ -245,6 +262,10 @@ export class ModelLine {
     }
     return { beta1Power, beta2Power };
   }
+}
+
+function addInto(total: Float64Array, sum: Int32Array): void {
+  for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + (sum[i] ?? 0);
 }
 
 /** Of an aggregate, stepped and hashed at once. */

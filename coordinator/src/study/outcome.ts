@@ -1,4 +1,5 @@
 import type { AuditReport, GateResult } from "@consilium/shared/audit/report";
+import { gradientCanaryReport } from "@consilium/shared/canary/gradientCanaries";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import type { GeneratorChoice } from "@consilium/shared/generator/choice";
 import { type Evaluation, evaluationOf } from "@consilium/shared/metric/evaluation";
@@ -177,12 +178,21 @@ function histogramCollector(
     reset: () => pool.reset(),
     fits: (bytes) => bytes > 0 && bytes <= HISTOGRAMS_BYTES_MAX,
     add,
-    fold: async () =>
-      purpose === "evaluate"
-        ? { purpose, round, metric: evaluationOf(pool.evaluations(), classes, METRIC_CONFIDENCE) }
-        : {
-            purpose,
-            report: studyAudit(document, { digest: line.newest.digest, round, made: made?.digest }, pool.audits()),
-          },
+    fold: async () => {
+      if (purpose === "evaluate")
+        return { purpose, round, metric: evaluationOf(pool.evaluations(), classes, METRIC_CONFIDENCE) };
+      const model = { digest: line.newest.digest, round, made: made?.digest };
+      return {
+        purpose,
+        report: studyAudit(document, model, { ...pool.audits(), gradientCanaries: directionsFound(document, line) }),
+      };
+    },
   };
+}
+
+/** What the run's sums tell of the sites' gradient canaries; undefined where there are none. */
+function directionsFound({ audit, sites, privacy }: StudyDocument, { total, newest }: ModelLine) {
+  if (audit.gradientCanaries === undefined || total === null) return undefined;
+  const names = sites.map(({ name }) => name);
+  return gradientCanaryReport(total, newest.version, audit.gradientCanaries, names, privacy.delta);
 }

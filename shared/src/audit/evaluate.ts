@@ -1,3 +1,4 @@
+import type { GradientCanaryReport } from "../canary/gradientCanaryRule.ts";
 import { oneRunEpsilon } from "../canary/oneRun.ts";
 import { Failure } from "../failure/failure.ts";
 import type { AttackName } from "../study/audit.ts";
@@ -24,6 +25,8 @@ export type AuditInput = Pick<
   readonly canaries?: { readonly sites: CanaryReport["sites"]; readonly delta: number };
   /** Where the study has a generator: each site's look at its records' classifier. */
   readonly utility?: Pick<UtilityReport, "made" | "sites">;
+  /** Where the study has gradient canaries: what the run's sums tell of them. */
+  readonly gradientCanaries?: GradientCanaryReport;
 };
 
 export const AUDIT_CONFIDENCE = 0.95;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { GradientCanaryReport } from "../canary/gradientCanaryRule.ts";
 import { CanaryGuesses } from "../canary/guesses.ts";
 import { AttackName } from "../study/audit.ts";
 import { Digest, SiteName, StudyName } from "../units/identity.ts";
@@ -117,6 +118,7 @@ export const AuditReport = z.strictObject({
   histograms: z.array(SiteAuditHistograms),
   orderings: z.array(OrderingReport).min(1),
   canaries: CanaryReport.optional(),
+  gradientCanaries: GradientCanaryReport.optional(),
   /** Of a study with a generator: what its synthetic records are good for. */
   utility: UtilityReport.optional(),
   /** Largest low, value and high over orderings. */

@@ -1,5 +1,10 @@
 import { auditShape, type HistogramShape, isScaleOf } from "../audit/histogram.ts";
 import { isUtilityOf } from "../audit/utility.ts";
+import type { GradientCanaryReport } from "../canary/gradientCanaryRule.ts";
+import { federatedCanaryEpsilon } from "../epsilonBound/gaussian.ts";
+import { parameterCount } from "../model/spec.ts";
+import type { StudyDocument } from "../study/document.ts";
+import { modelSpecOfStudy } from "../study/network.ts";
 import { studyAudit } from "./build.ts";
 import type { Contents } from "./contentChecks.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
@@ -9,7 +14,12 @@ export function auditHolds({ manifest, document, audit }: Contents): boolean {
   const again = studyAudit(
     document,
     { ...manifest.model, made: audit.utility?.made },
-    { histograms: audit.histograms, canaries: audit.canaries?.sites ?? [], utility: audit.utility?.sites ?? [] },
+    {
+      histograms: audit.histograms,
+      canaries: audit.canaries?.sites ?? [],
+      utility: audit.utility?.sites ?? [],
+      gradientCanaries: audit.gradientCanaries,
+    },
   );
   const { members, nonMembers } = document.audit.epsilon;
   const approved = new Set(manifest.approvals.map(({ statement }) => statement.site));
@@ -29,6 +39,10 @@ export function auditHolds({ manifest, document, audit }: Contents): boolean {
   );
   const eachSite = rule === undefined ? 0 : audit.sites.length;
   const isOfEach = guessed.length === eachSite && new Set(guessed.map(({ site }) => site)).size === eachSite;
+  const directions = audit.gradientCanaries;
+  const isTold =
+    (document.audit.gradientCanaries === undefined) === (directions === undefined) &&
+    (directions === undefined || estimateHolds(document, directions, manifest.model.round));
   const judges = (audit.utility?.sites ?? []).map(({ site }) => site);
   const isJudged =
     (document.generator === undefined) === (audit.utility === undefined) &&
@@ -42,10 +56,24 @@ export function auditHolds({ manifest, document, audit }: Contents): boolean {
     asPlanned &&
     asRuled &&
     isOfEach &&
+    isTold &&
     isJudged &&
     complete &&
     nearlyEqual(again, audit) &&
     nearlyEqual(summary, manifest.audit)
+  );
+}
+
+/** The sums are gone, so that cosines can't be had again; what follows from them can. */
+function estimateHolds(document: StudyDocument, told: GradientCanaryReport, rounds: number): boolean {
+  const { count = 0 } = document.audit.gradientCanaries ?? {};
+  const { meanCosine: mean, stdDevCosine: stdDev, dimension, delta } = told;
+  return (
+    told.count === count * document.sites.length &&
+    told.rounds === rounds &&
+    dimension === parameterCount(modelSpecOfStudy(document)) &&
+    delta === document.privacy.delta &&
+    nearlyEqual(federatedCanaryEpsilon({ mean, stdDev, dimension }, delta), told.epsilon)
   );
 }
 

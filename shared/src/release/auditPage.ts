@@ -1,4 +1,4 @@
-import { decimals } from "../audit/figureText.ts";
+import { decimals, figureText } from "../audit/figureText.ts";
 import { attacksHtml, aucHtml } from "../audit/html.ts";
 import type { AuditReport, GateResult } from "../audit/report.ts";
 import { htmlPage, htmlSection, htmlTable } from "../html/page.ts";
@@ -28,11 +28,16 @@ export function auditPage(
     htmlSection("How well members are told from non-members", aucHtml(report)),
     htmlSection("Attacks", attacksHtml(report)),
     ...canariesHtml(report),
+    ...directionsHtml(report),
+    ...utilityHtml(report),
     htmlSection("What this rests on", basisHtml(report)),
   ]);
 }
 
-function headline({ best, confidence, canaries }: AuditReport, { guarantee, delta }: PrivacyStatement): string {
+function headline(
+  { best, confidence, canaries, gradientCanaries }: AuditReport,
+  { guarantee, delta }: PrivacyStatement,
+): string {
   const percent = `${Number((100 * confidence).toPrecision(4))} %`;
   const figures = [
     [
@@ -56,6 +61,9 @@ function headline({ best, confidence, canaries }: AuditReport, { guarantee, delt
             `${percent}; could have shown ${epsilonText(canaries.epsilonMax, 3)} at most`,
           ],
         ]),
+    ...(gradientCanaries === undefined
+      ? []
+      : [["ε by gradient canaries", `≈ ${epsilonText(gradientCanaries.epsilon, 3)}`, "an estimate, no bound"]]),
   ];
   const cells = figures.map(
     ([name = "", value = "", note = ""]) =>
@@ -85,6 +93,24 @@ function canariesHtml({ canaries }: AuditReport): string[] {
   return [
     htmlSection("Canaries", `<p>${escaped(words)}</p>${htmlTable(["site", "canaries", "guesses", "right"], rows)}`),
   ];
+}
+
+function directionsHtml({ gradientCanaries }: AuditReport): string[] {
+  if (gradientCanaries === undefined) return [];
+  const { count, dimension, meanCosine, stdDevCosine } = gradientCanaries;
+  const words =
+    `${count} public directions joined steps as patients do. Their cosine with the run's noised sums is ` +
+    `${meanCosine.toPrecision(3)} on average (s.d. ${stdDevCosine.toPrecision(3)}); of one that took no part, 0 ` +
+    `(${(1 / Math.sqrt(dimension)).toPrecision(3)}). What follows is an estimate for the consortium's sum, and bounds nothing.`;
+  return [htmlSection("Gradient canaries", `<p>${escaped(words)}</p>`)];
+}
+
+function utilityHtml({ utility }: AuditReport): string[] {
+  if (utility === undefined) return [];
+  const { auc, accuracy } = utility.evaluation;
+  const found = `accuracy ${figureText(accuracy)}${auc === undefined ? "" : `, AUC ${figureText(auc)}`}`;
+  const words = `A logistic regression trained on the synthetic records alone, tried on real patients of the audit part: ${found}.`;
+  return [htmlSection("Synthetic records", `<p>${escaped(words)}</p>`)];
 }
 
 function basisHtml(report: AuditReport): string {

@@ -51,8 +51,26 @@ export function auditText(report: AuditReport, gate: GateResult, override?: Gate
     "",
     table(["attacks", "AUC of", ...header], single),
     ...canaryLines(report),
+    ...directionLines(report),
     ...utilityLines(report),
   );
+}
+
+function directionLines({ gradientCanaries }: AuditReport): readonly string[] {
+  if (gradientCanaries === undefined) return [];
+  const { count, dimension, meanCosine, stdDevCosine, delta, epsilon } = gradientCanaries;
+  return [
+    "",
+    "## Gradient canaries",
+    "",
+    sentence(
+      `Of ${count} public directions that joined steps as patients do, the cosine with the run's noised sums is`,
+      `${meanCosine.toPrecision(3)} on average (s.d. ${stdDevCosine.toPrecision(3)}; a direction that took no part has 0`,
+      `and ${(1 / Math.sqrt(dimension)).toPrecision(3)}). By Andrew et al. 2024 that is ε = ${epsilonText(epsilon)} at`,
+      `δ = ${delta} for what the consortium's sum tells: **an estimate, no bound**, and it can't be computed again from`,
+      "this release, since the sums are not in it.",
+    ),
+  ];
 }
 
 function utilityLines({ utility }: AuditReport): readonly string[] {

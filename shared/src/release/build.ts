@@ -1,6 +1,7 @@
 import { AUDIT_FPRS, auditReportOf } from "../audit/evaluate.ts";
 import { gate } from "../audit/gate.ts";
 import type { AuditReport, CanaryReport, GateResult, UtilityReport } from "../audit/report.ts";
+import type { GradientCanaryReport } from "../canary/gradientCanaryRule.ts";
 import { digestOf, digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
 import type { LedgerEntry } from "../ledger/entry.ts";
@@ -150,13 +151,14 @@ export interface SiteAudits {
   readonly histograms: AuditReport["histograms"];
   readonly canaries?: CanaryReport["sites"];
   readonly utility?: UtilityReport["sites"];
+  readonly gradientCanaries?: GradientCanaryReport | undefined;
 }
 
 /** Audit report for a study's model: its limits and sites come from the signed document. */
 export function studyAudit(
   document: StudyDocument,
   model: { readonly digest: AuditReport["modelDigest"]; readonly round: number; readonly made?: Digest | undefined },
-  { histograms, canaries, utility }: SiteAudits,
+  { histograms, canaries, utility, gradientCanaries }: SiteAudits,
 ): AuditReport {
   return auditReportOf({
     study: document.name,
@@ -171,6 +173,7 @@ export function studyAudit(
     ...(document.audit.canaries === undefined
       ? {}
       : { canaries: { sites: canaries ?? [], delta: document.privacy.delta } }),
+    ...(gradientCanaries === undefined ? {} : { gradientCanaries }),
     ...(model.made === undefined ? {} : { utility: { made: model.made, sites: utility ?? [] } }),
   });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { GradientCanaryRule } from "../canary/gradientCanaryRule.ts";
 import { PositiveEpsilon } from "../units/privacy.ts";
 import { ReferenceRule } from "./references.ts";
 
@@ -77,6 +78,9 @@ export const Audit = z.strictObject({
   ),
   canaries: CanaryRule.optional().describe(
     "A lower bound on ε from this one training run: made-up records, of which the audit guesses who trained.",
+  ),
+  gradientCanaries: GradientCanaryRule.optional().describe(
+    "An estimate of ε from this one run, no bound: made-up patients whose clipped gradient is a public direction.",
   ),
   gates: z
     .strictObject({

@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { gradientCanaryFault } from "../canary/gradientCanaryRule.ts";
 import { Clipping } from "../clipping/clipping.ts";
 import { generatorFaults } from "../generator/faults.ts";
 import { GeneratorRule } from "../generator/rule.ts";
 import { ModelChoice } from "../model/choice.ts";
-import { choiceFaults } from "../model/preset.ts";
+import { choiceFaults, networkOf } from "../model/preset.ts";
+import { parameterCount } from "../model/spec.ts";
 import { NormalisationRule, normalisationFaults } from "../normalisation/rule.ts";
 import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
@@ -200,6 +202,8 @@ export const StudyDocument = z
     const isOnSanitized = study.privacy.mechanism === "sanitized";
     const fault = canaries && canaryFault(canaries.count, featureCount(study.data), isOnSanitized);
     if (typeof fault === "string") refuse(["audit", "canaries"], fault);
+    const directions = gradientCanaryFault(study, () => trainedNumbers(study));
+    if (directions !== null) refuse(["audit", "gradientCanaries"], directions);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
     for (const { path, message } of generatorFaults(study)) refuse(path, message);
     for (const { path, message } of releaseFaults(study.release, study.sites.length))
@@ -232,6 +236,12 @@ export const StudyDocument = z
       refuse(["audit", "attacks"], "names an attack twice, which would charge it twice");
   });
 export type StudyDocument = z.infer<typeof StudyDocument>;
+
+/** Of the network; 0 where the choice makes none, which is told elsewhere. */
+function trainedNumbers({ model, data }: { readonly model: ModelChoice; readonly data: DataContract }): number {
+  const network = networkOf(model, featureCount(data), data.label.values.length);
+  return "fault" in network ? 0 : parameterCount(network.spec);
+}
 
 /** A study whose steps are noised. */
 export type DpSgdStudy = StudyDocument & { readonly privacy: DpSgd };

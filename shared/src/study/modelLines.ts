@@ -46,9 +46,11 @@ export function referenceStudy(document: StudyDocument, line: LineNumber): DpSgd
   const share = data.shares.reference ?? 0;
   assert(references !== undefined && isDpSgd(document) && share > 0, "a study with reference models says how");
   const { earlyStop: _, ...steps } = training;
+  const { gradientCanaries: __, ...audited } = audit;
   const seed = (training.initialSeed + line) % Number.MAX_SAFE_INTEGER;
   return {
     ...document,
+    audit: audited,
     privacy: {
       ...document.privacy,
       noiseMultiplier: references.noiseMultiplier,

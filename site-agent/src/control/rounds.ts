@@ -25,6 +25,7 @@ interface Around {
 export function openRounds({ config, book, folder }: Site, around: Around): Rounds {
   const { engine, weights, link, logger, randomSums, clock = systemMonotonicClock } = around;
   const models = new ModelSource({
+    site: config.name,
     engine,
     link,
     folder: folder.models,

@@ -8,6 +8,7 @@ import type { RoundKey } from "@consilium/shared/protocol/messages";
 import type { StudyName } from "@consilium/shared/units/identity";
 import { patientsOf } from "../contract/preparedPatients.ts";
 import type { StudyEngine } from "../device/status.ts";
+import { addCanaries } from "./gradientCanaries.ts";
 import { chooseGenerators, madeOf, readMade } from "./made.ts";
 import type { EngineReply, EngineRequest } from "./message.ts";
 import {
@@ -136,6 +137,7 @@ export class Engine {
     const { noise: store, random } = this.#parts;
     const noise = await store.take(key, grid);
     try {
+      addCanaries(noise, request, grid, random);
       if (source.kind === "random-sums") return source.sums.step(noise, grid, samplingRate, packed);
       const rule = clipRuleOf(request, roundNorm);
       const ofStudy = { trainPatients: source.trainPatients, samplingRate, rule, grid, noise, random, packed };

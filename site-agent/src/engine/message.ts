@@ -6,6 +6,7 @@
 
 import { HistogramShape } from "@consilium/shared/audit/histogram";
 import { PopulationSlot } from "@consilium/shared/audit/population";
+import { GradientCanaryRule } from "@consilium/shared/canary/gradientCanaryRule";
 import { Clipping } from "@consilium/shared/clipping/clipping";
 import { Grid, NoisedGrid } from "@consilium/shared/contribution/grid";
 import { LocalSteps } from "@consilium/shared/contribution/pseudoGradient";
@@ -19,7 +20,7 @@ import { ModelUpdate, RoundKey } from "@consilium/shared/protocol/messages";
 import { AttackName } from "@consilium/shared/study/audit";
 import { Optimizer } from "@consilium/shared/study/document";
 import { ReferenceRule } from "@consilium/shared/study/references";
-import { Digest, StudyName } from "@consilium/shared/units/identity";
+import { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { ClippingNorm, Epsilon, SamplingRate } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { StudyEngine, WorkerStatus } from "../device/status.ts";
@@ -51,6 +52,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
     trainedOn: z.literal("reference").optional(),
     /** Canaries among the prepared patients; none without. */
     canaries: z.number().int().positive().optional(),
+    /** Of the study's own model: this site's directions among its patients. */
+    gradientCanaries: GradientCanaryRule.extend({ site: SiteName }).optional(),
     /** What the study's normalisation makes of the prepared features; none before it, and without one. */
     scales: z.array(FeatureScale).optional(),
     /** The study's weights file, where it has one: what is frozen, and the model before the first step. */

@@ -10,6 +10,7 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { featureCount } from "@consilium/shared/study/features";
 import { gridOfStudy } from "@consilium/shared/study/network";
 import { jsonLinesLogger } from "@consilium/shared/system/logger";
+import { SiteName } from "@consilium/shared/units/identity";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { leaves } from "../approval/quote.ts";
 import type { EngineRequest } from "../engine/message.ts";
@@ -47,6 +48,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "consilium-models-"));
   [requests, downloads, logged] = [[], 0, []];
   source = new ModelSource({
+    site: SiteName.parse("basel"),
     engine: {
       request: async (request) => {
         requests.push(request);

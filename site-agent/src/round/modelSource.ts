@@ -18,13 +18,14 @@ import {
 } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
 import type { Logger } from "@consilium/shared/system/logger";
-import type { Digest, StudyName } from "@consilium/shared/units/identity";
+import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { removeFile } from "@consilium/storage/removeFile";
 import type { EngineReply, EngineRequest } from "../engine/message.ts";
 import type { StudyStanding } from "./announcement.ts";
 import type { RoundEngine, RoundLink } from "./ports.ts";
 
 export interface ModelSourceOptions {
+  readonly site: SiteName;
   readonly engine: RoundEngine;
   readonly link: RoundLink;
   /** Folder for models and aggregates on their way to the engine. */
@@ -97,6 +98,7 @@ export class ModelSource {
       patients: this.#options.patients(standing),
       ...(line === OWN_LINE ? {} : { trainedOn: "reference" }),
       ...(document.audit.canaries === undefined ? {} : { canaries: document.audit.canaries.count }),
+      ...(line === OWN_LINE ? directionsOf(document, this.#options.site) : {}),
       ...(spec.scales === undefined ? {} : { scales: [...featureScales(document, spec.scales)] }),
       ...(await this.#start(document)),
     });
@@ -177,6 +179,14 @@ export class ModelSource {
     if (reply.type !== "failed") return reply;
     throw fromRefusal(reply.refusal);
   }
+}
+
+/** This site's gradient canaries, where the study has some. */
+function directionsOf(
+  { audit: { gradientCanaries } }: StudyDocument,
+  site: SiteName,
+): Pick<Extract<EngineRequest, { type: "open" }>, "gradientCanaries"> {
+  return gradientCanaries === undefined ? {} : { gradientCanaries: { ...gradientCanaries, site } };
 }
 
 interface Held {

@@ -217,6 +217,7 @@ export class SiteBench {
       book,
       engine,
       models: new ModelSource({
+        site,
         engine,
         link,
         folder: join(world.folder, "models"),

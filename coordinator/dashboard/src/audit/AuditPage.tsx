@@ -172,6 +172,12 @@ function Verdict({ audit }: { readonly audit: AuditView }) {
           </Stack>
         </Group>
         {report.canaries !== undefined && <Canaries canaries={report.canaries} confidence={report.confidence} />}
+        {report.gradientCanaries !== undefined && (
+          <Text>
+            Gradient canaries suggest ε ≈ <span className="figure">{epsilonText(report.gradientCanaries.epsilon)}</span>{" "}
+            for the consortium’s sum: an estimate, no bound.
+          </Text>
+        )}
         {report.utility !== undefined && <Utility evaluation={report.utility.evaluation} />}
         <Text size="sm" c="dimmed">
           Audited {instantText(auditedAt)}, model <span className="hash">{report.modelDigest.slice(0, 12)}…</span> after
