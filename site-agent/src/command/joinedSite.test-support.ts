@@ -24,7 +24,7 @@ const HEART = fileURLToPath(new URL("../../../shared/studies/heart/", import.met
 export const PASSWORD = "correct horse battery";
 export const { document: heartStudy } = readStudyFile(join(HEART, "study.yaml"));
 export const heartDigest = studyDigest(heartStudy);
-const coordinator = signerOf(new Uint8Array(32).fill(3));
+export const coordinator = signerOf(new Uint8Array(32).fill(3));
 
 export interface JoinedSite {
   readonly root: string;

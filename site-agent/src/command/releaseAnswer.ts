@@ -66,7 +66,7 @@ export async function answerRelease(context: CommandContext, study: string, opti
 async function waitingRelease(context: CommandContext, study: string, shown: Digest | undefined) {
   const releases = await askSite(context, { ask: "releases" }, z.array(ReleaseSummary));
   const ofStudy = releases.filter((release) => release.study === study);
-  const found = ofStudy.find(({ manifest, isWaiting }) => (shown === undefined ? isWaiting : manifest === shown));
+  const found = ofStudy.find(({ manifest, isWaiting }) => isWaiting && manifest === (shown ?? manifest));
   if (found !== undefined) return { manifest: found.manifest, name: found.study };
   const [newest] = ofStudy;
   throw new Failure({

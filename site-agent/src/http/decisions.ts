@@ -8,6 +8,7 @@ import { freeze } from "../command/budget.ts";
 import { lower, raise, settle } from "../command/capChanges.ts";
 import { askSite, type CommandContext, type StewardOptions } from "../command/context.ts";
 import type { ChangeWords } from "../command/flags.ts";
+import { answerRelease } from "../command/releaseAnswer.ts";
 import { approve, reject } from "../command/study.ts";
 import { checkProposal } from "../command/studyCheck.ts";
 import { counterOffer, freezeStudy } from "../command/studyDecisions.ts";
@@ -33,6 +34,14 @@ async function run(context: CommandContext, decision: Decision): Promise<void> {
       return approve(context, decision.study, { dataset: decision.dataset, sanitized: decision.sanitized, steward });
     case "refuse":
       return reject(context, decision.study, { reason: decision.reason, steward });
+    case "sign-release": {
+      const { study, manifest } = decision;
+      return answerRelease(context, study, { refuse: undefined, manifest, steward });
+    }
+    case "refuse-release": {
+      const { study, manifest, reason } = decision;
+      return answerRelease(context, study, { refuse: reason, manifest, steward });
+    }
     case "counter-offer": {
       const { study, epsilon, dataset, reason: message } = decision;
       return counterOffer(context, study, { epsilon, dataset, message, steward });
@@ -90,9 +99,12 @@ async function requireAsShown(context: CommandContext, decision: Decision): Prom
     case "lower-cap":
     case "ask-raise":
       return requireCap(context, decision.dataset, decision.from);
-    // A raise is granted for the cap that it was asked for, or the ledger refuses it; what is frozen has no figure.
+    // A release goes by its manifest's digest; a raise is granted for the cap that it was asked for, or the ledger
+    // refuses it; what is frozen has no figure.
     case "settle-raise":
     case "freeze":
+    case "sign-release":
+    case "refuse-release":
       return;
     default:
       return unreachable(decision);

@@ -59,7 +59,9 @@ function call(method: string, path: string, body?: unknown, headers: Record<stri
 const get = (path: string) => call("GET", path, undefined, signedIn);
 const decide = (decision: object) => call("POST", "/api/decide", decision, signedIn);
 
-const LOOKS = ["/api/session", "/api/budgets", "/api/history?dataset=heart", "/api/requests", "/api/ledger"];
+const LOOKS = [
+  ...["/api/session", "/api/budgets", "/api/history?dataset=heart", "/api/requests", "/api/releases", "/api/ledger"],
+];
 
 describe("[CRT30] the steward's page is for this machine's browser and its one session", () => {
   test("the link works once; without cookie or without the page's own secret nothing is told or decided", async () => {

@@ -6,6 +6,7 @@ import { makeReport } from "../command/datasetReport.ts";
 import { check, decide } from "./decisions.ts";
 import { pageFile } from "./files.ts";
 import { Looks } from "./looks.ts";
+import { ReleaseLooks } from "./releaseLooks.ts";
 import { PAGE_HEADER, type PageSession, sessionCookie } from "./session.ts";
 import { CheckRequest, Decision, HistoryQuery, LedgerQuery, LoginRequest, type Said } from "./views.ts";
 
@@ -89,6 +90,7 @@ export async function servePage({ context, session, port }: PageOptions): Promis
 
 function routesOf(context: CommandContext, session: PageSession, name: string): Readonly<Record<string, Route>> {
   const looks = new Looks(context);
+  const releases = new ReleaseLooks(context);
   return {
     "POST /api/login": ({ body, response }) => {
       const { cookie, page } = session.open(LoginRequest.parse(body).token);
@@ -103,6 +105,7 @@ function routesOf(context: CommandContext, session: PageSession, name: string): 
     "GET /api/budgets": () => looks.budgets(),
     "GET /api/history": ({ query }) => looks.history(HistoryQuery.parse(query)),
     "GET /api/requests": () => looks.requests(),
+    "GET /api/releases": () => releases.releases(),
     "GET /api/ledger": ({ query }) => looks.ledger(LedgerQuery.parse(query)),
     "GET /api/data": () => looks.data(),
     "POST /api/report": ({ body }) => makeReport(context, CheckRequest.parse(body)),

@@ -2,6 +2,8 @@
  * What the hospital's own page asks and is answered, on this machine alone: it may show what never leaves the site. The
  * one source of the page's types.
  */
+import { GateResult } from "@consilium/shared/audit/report";
+import { Refusal } from "@consilium/shared/failure/failure";
 import { CapChange } from "@consilium/shared/ledger/cap";
 import { LedgerEntry, Part, StewardName } from "@consilium/shared/ledger/entry";
 import { EpsilonHistory } from "@consilium/shared/ledger/epsilonHistory";
@@ -9,7 +11,7 @@ import { DatasetId, Digest, SiteName, StudyName } from "@consilium/shared/units/
 import { Delta, Epsilon } from "@consilium/shared/units/privacy";
 import { z } from "zod";
 import { Quote } from "../approval/quote.ts";
-import { StudySummary } from "../control/request.ts";
+import { ReleaseSummary, StudySummary } from "../control/request.ts";
 import { DatasetBudget } from "../ledger/budget.ts";
 import { KeptReport } from "../report/keptReport.ts";
 
@@ -68,6 +70,37 @@ export type RequestView = z.infer<typeof RequestView>;
 export const RequestsView = z.object({ requests: z.array(RequestView) });
 export type RequestsView = z.infer<typeof RequestsView>;
 
+/** A release that this site may sign, has answered, or that was revoked; with what would be signed, while it waits. */
+export const ReleaseView = z.object({
+  release: ReleaseSummary,
+  /** For people: where it stands here. */
+  standing: z.string(),
+  /** Null until all of its files have come. */
+  look: z
+    .strictObject({
+      verdict: z.string(),
+      gate: GateResult,
+      override: z.string().nullable(),
+      /** Of this site's patients that pay most: as promised, and by this site's own ledger. */
+      epsilon: z.strictObject({ promised: z.number(), own: z.number(), delta: z.number() }).nullable(),
+      checks: z.array(
+        z.strictObject({
+          name: z.string(),
+          passed: z.boolean(),
+          explanation: z.string(),
+          problems: z.array(z.string()),
+        }),
+      ),
+    })
+    .nullable(),
+  /** Why it can't be looked at. */
+  refusal: Refusal.nullable(),
+});
+export type ReleaseView = z.infer<typeof ReleaseView>;
+
+export const ReleasesView = z.object({ releases: z.array(ReleaseView) });
+export type ReleasesView = z.infer<typeof ReleasesView>;
+
 /** Entries in one page of the ledger. */
 export const LEDGER_PAGE = 50;
 
@@ -117,6 +150,7 @@ const reason = z.string().trim().min(1, "a reason is needed").max(500);
 const password = z.string().min(1, "the password is needed").max(1000);
 /** Who decides, the first steward where nobody is named, by a password of their own. */
 const by = { as: StewardName.optional(), password };
+const onRelease = { study: StudyName, manifest: Digest };
 const onStudy = { study: StudyName, digest: Digest };
 /** `from`: the cap as the page showed it, its ε null where there was none. */
 const cap = { dataset: DatasetId, from: CapChange, change: CapChange, reason };
@@ -145,6 +179,8 @@ export const Decision = z.discriminatedUnion("action", [
     reason,
     ...by,
   }),
+  z.strictObject({ action: z.literal("sign-release"), ...onRelease, ...by }),
+  z.strictObject({ action: z.literal("refuse-release"), ...onRelease, reason, ...by }),
   z.strictObject({ action: z.literal("freeze-study"), ...onStudy, frozen: z.boolean(), reason, ...by }),
   z.strictObject({ action: z.literal("freeze"), dataset: DatasetId, frozen: z.boolean(), reason, ...by }),
   z.strictObject({ action: z.literal("lower-cap"), ...cap, ...by }),

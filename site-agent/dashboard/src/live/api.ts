@@ -7,6 +7,7 @@ import type {
   HistoryView,
   LedgerView,
   LoginReply,
+  ReleasesView,
   RequestsView,
   Said,
   SessionView,
@@ -56,6 +57,7 @@ export const api = {
     const wanted = { dataset, ...(part === undefined ? {} : { part }), ...(study === undefined ? {} : { study }) };
     return get<HistoryView>(`/api/history?${new URLSearchParams(wanted)}`);
   },
+  releases: () => get<ReleasesView>("/api/releases"),
   requests: () => get<RequestsView>("/api/requests"),
   ledger: (find: string, before: number | null) => {
     const wanted = { find, ...(before === null ? {} : { before: String(before) }) };

@@ -27,6 +27,10 @@ export function useRequests() {
   return useQuery({ queryKey: ["requests"], queryFn: api.requests, refetchInterval: PACE_MS });
 }
 
+export function useReleases() {
+  return useQuery({ queryKey: ["releases"], queryFn: api.releases, refetchInterval: PACE_MS });
+}
+
 /** Reports are long, and change by this page's own hand. */
 export function useData() {
   return useQuery({ queryKey: ["data"], queryFn: api.data, refetchInterval: HISTORY_PACE_MS });
