@@ -11,6 +11,21 @@ const SITES = ["cleveland", "hungarian"];
 const Made = z.object({ publicKey: z.string() });
 const Releases = z.object({ releases: z.array(z.looseObject({ study: z.string(), manifest: z.string() })) });
 
+const Ready = z.object({ link: z.string() });
+const Cards = z.object({
+  releases: z.array(
+    z.object({
+      release: z.object({ study: z.string(), manifest: z.string() }),
+      look: z
+        .object({
+          epsilon: z.object({ own: z.number(), promised: z.number() }),
+          checks: z.array(z.object({ name: z.string(), passed: z.boolean() })),
+        })
+        .nullable(),
+    }),
+  ),
+});
+
 describe("[REL17, REL18] releases are signed, refused and revoked over the sites' own links, with real processes", () => {
   const folder = mkdtempSync(join(tmpdir(), "consilium-answers-"));
   const consortium = new Consortium(folder);
@@ -32,6 +47,31 @@ describe("[REL17, REL18] releases are signed, refused and revoked over the sites
   };
   const answer = (site: string, study: string, ...more: string[]) =>
     consortium.steward(site, ["release", "answer", study, "--yes", ...more]);
+
+  /** As a browser does: the link signs in, the card is looked at, the steward's password decides. */
+  const signOnPage = async (site: string, study: string): Promise<void> => {
+    const command = ["page", "--data", consortium.siteFolder(site)];
+    const { child, ready } = await consortium.processes.start("consilium-site", command, at("page.log"));
+    const link = new URL(Ready.parse(ready).link);
+    const ask = async (path: string, headers: Record<string, string>, content?: object) => {
+      const sent = { headers: { "content-type": "application/json", ...headers } };
+      const body = content === undefined ? {} : { method: "POST", body: JSON.stringify(content) };
+      const reply = await fetch(new URL(path, link), { ...sent, ...body });
+      return { cookie: reply.headers.get("set-cookie")?.split(";")[0] ?? "", view: await reply.json() };
+    };
+    const login = await ask("/api/login", {}, { token: link.hash.slice(1) });
+    const headers = { cookie: login.cookie, "x-consilium-page": z.object({ page: z.string() }).parse(login.view).page };
+    const { releases } = Cards.parse((await ask("/api/releases", headers)).view);
+    const card = releases.find(({ release }) => release.study === study);
+    expect(card?.look?.checks.filter(({ passed }) => !passed)).toEqual([]);
+    expect(card?.look?.epsilon.own).toBeGreaterThan(1);
+    expect(card?.look?.epsilon.own).toBeCloseTo(card?.look?.epsilon.promised ?? 0, 9);
+    const password = readFileSync(join(folder, `${site}.steward-password`), "utf8");
+    const decision = { action: "sign-release", study, manifest: card?.release.manifest, password };
+    const { view } = await ask("/api/decide", headers, decision);
+    expect(JSON.stringify(view)).toContain(`This site signed the release of ${study}`);
+    await killed(child);
+  };
 
   beforeAll(async () => {
     await consortium.createCoordinator();
@@ -67,7 +107,7 @@ describe("[REL17, REL18] releases are signed, refused and revoked over the sites
 
   test("both sites sign what they fetched; an answer given while the coordinator is down is kept, and told later", async () => {
     for (const site of SITES) await until(site, "agreed", { isWaiting: true, answer: null });
-    await answer("cleveland", "agreed");
+    await signOnPage("cleveland", "agreed");
     await until("cleveland", "agreed", { answer: { answer: "signed", reason: null }, told: true, refusal: null });
     expect((await consortium.view("/api/studies/agreed")).state).toBe("signing");
 

@@ -28,7 +28,18 @@ export function signersHold(contents: Signed): boolean {
 }
 
 /** Whose signature is wrong, who stands for two, and who may still sign where some are missing. */
-export function signerProblems({ manifest, signatures, document }: Signed): readonly string[] {
+export function signerProblems(contents: Signed): readonly string[] {
+  const { signatures, document } = contents;
+  const signed = signatures.map(({ party }) => party);
+  const missing = missingOf(document, signed);
+  const awaited = isComplete(missing)
+    ? []
+    : [`${missingText(missing)}: ${whoMaySign(document, signed).join("; ")} must still sign`];
+  return [...wrongSigners(contents), ...awaited];
+}
+
+/** Of those who signed so far: whose signature doesn't hold, and which auditor is somebody else too. */
+export function wrongSigners({ manifest, signatures, document }: Signed): readonly string[] {
   const wrong = signatures.flatMap(({ party, signature }) => {
     const key = keyOf(document, manifest, party);
     if (key === undefined) return [`${party} signed, whom neither study nor roster names`];
@@ -37,10 +48,5 @@ export function signerProblems({ manifest, signatures, document }: Signed): read
   const shared = sharedKeys(document, manifest.coordinatorKey, manifest.roster.roster.sites).map(
     ({ auditor, holder }) => `auditor ${auditor} has the key of ${holder}: one holder would count twice`,
   );
-  const signed = signatures.map(({ party }) => party);
-  const missing = missingOf(document, signed);
-  const awaited = isComplete(missing)
-    ? []
-    : [`${missingText(missing)}: ${whoMaySign(document, signed).join("; ")} must still sign`];
-  return [...wrong, ...shared, ...awaited];
+  return [...wrong, ...shared];
 }

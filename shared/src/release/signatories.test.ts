@@ -9,7 +9,7 @@ import { AuditorName } from "../study/releaseRule.ts";
 import { buildRelease } from "./build.ts";
 import { RELEASE_PATHS, readJson, SignedManifest } from "./manifest.ts";
 import { brokenOf, OverrideStatement, overrideProblem, signOverride } from "./override.ts";
-import { signerProblems } from "./releasedBy.ts";
+import { signerProblems, wrongSigners } from "./releasedBy.ts";
 import { signRevocation } from "./revocation.ts";
 import { answerHolds, canComplete, isComplete, missingOf, refusedAnswer, signedAnswer } from "./signatories.ts";
 import { auditorSignatory, Signatory } from "./signatory.ts";
@@ -95,6 +95,8 @@ describe("[REL16] nobody counts twice under a release, and whose signatures are 
     ]);
     const wrong = { ...withVa, signatures: [...signatures, { party: cleveland.site, signature }] };
     expect(signerProblems(wrong)[0]).toBe("cleveland's signature doesn't hold");
+    expect(wrongSigners(wrong)).toEqual(["cleveland's signature doesn't hold"]);
+    expect(wrongSigners(withVa)).toEqual([]);
     expect(signerProblems({ manifest, signatures, document })).toEqual([]);
   });
 });

@@ -6,9 +6,11 @@ import { replay } from "@consilium/shared/ledger/replay";
 import { readLedger } from "@consilium/shared/release/ledgerLines";
 import { RELEASE_PATHS, type ReleaseManifest, readJson, SignedManifest } from "@consilium/shared/release/manifest";
 import { overrideText } from "@consilium/shared/release/override";
+import { wrongSigners } from "@consilium/shared/release/releasedBy";
 import type { Revocation } from "@consilium/shared/release/revocation";
 import { curvesOfParts, PrivacyStatement, spentCharges } from "@consilium/shared/release/statement";
 import { verifyRelease } from "@consilium/shared/release/verify";
+import { StudyDocument } from "@consilium/shared/study/document";
 import { COORDINATOR, type Digest, type PublicKey, type SiteName } from "@consilium/shared/units/identity";
 
 /** Every file of a release, by its path with `/`. */
@@ -30,7 +32,7 @@ export interface SiteEpsilon {
   readonly delta: number;
 }
 
-/** What the release says of itself, and all that `verify` checks but whether enough have signed. */
+/** What the release says of itself, and all that `verify` checks; of signatures, not whether there are enough. */
 export interface ReleaseLook {
   readonly manifest: ReleaseManifest;
   readonly digest: Digest;
@@ -38,7 +40,7 @@ export interface ReleaseLook {
   readonly checks: readonly LookCheck[];
 }
 
-/** Null where there is no readable manifest. */
+/** Null where there is no readable manifest. Of a release that waits for signatures, those that are there must hold. */
 export function lookAt(
   files: ReleasedFiles,
   coordinatorKey: PublicKey,
@@ -52,10 +54,17 @@ export function lookAt(
     manifest,
     digest: digestOfJson(manifest),
     override: manifest.override === undefined ? null : overrideText(manifest.override),
-    checks: checks
-      .filter(({ name }) => name !== "signers")
-      .map(({ name, passed, explanation, problems }) => ({ name, passed, explanation, problems })),
+    checks: checks.map(({ name, passed, explanation, problems }) =>
+      name === "signers" ? signersSoFar(signed, files) : { name, passed, explanation, problems },
+    ),
   };
+}
+
+function signersSoFar(signed: SignedManifest, files: ReleasedFiles): LookCheck {
+  const document = readJson(files.get(RELEASE_PATHS.study) ?? new Uint8Array(), StudyDocument);
+  const problems = document === null ? ["the study can't be read"] : wrongSigners({ ...signed, document });
+  const explanation = "Whoever signed so far did so with a key that study or roster names; no auditor is a site too.";
+  return { name: "signers", passed: problems.length === 0, explanation, problems };
 }
 
 /** What this site alone knows. */
@@ -97,7 +106,9 @@ export function ownLook(
       check(
         "own-ledger",
         "Every charge that this site booked is in the release's ledger.",
-        missing === 0 ? null : `the release's ledger lacks ${missing} charges that this site booked`,
+        missing === 0
+          ? null
+          : `the release's ledger lacks ${missing} ${missing === 1 ? "charge" : "charges"} that this site booked`,
       ),
       check(
         "own-epsilon",

@@ -2,15 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
+import { emptyTip, nextEntry, tipOf } from "@consilium/shared/ledger/chain";
+import type { LedgerBody, LedgerEntry } from "@consilium/shared/ledger/entry";
 import { buildRelease } from "@consilium/shared/release/build";
 import { jsonBytes, RELEASE_PATHS, readJson, SignedManifest, signManifest } from "@consilium/shared/release/manifest";
 import { signRevocation } from "@consilium/shared/release/revocation";
 import { answerHolds } from "@consilium/shared/release/signatories";
 import { studyDigest } from "@consilium/shared/study/digest";
-import { Signature, StudyName } from "@consilium/shared/units/identity";
+import { Signature, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { openDatabase } from "@consilium/storage/database";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { document, inputs, lead, SITES, seed } from "../../../test/support/releaseFixture.ts";
+import { charged, document, inputs, lead, SITES, seed } from "../../../test/support/releaseFixture.ts";
 import { siteMigrations } from "../storage/migrations.ts";
 import { Records } from "../storage/records.ts";
 import { answerEffect, answerMessage, releasesWaiting } from "./answer.ts";
@@ -116,18 +118,44 @@ describe("[REL17] a site takes, shows and answers a release that waits for it", 
     ]);
   });
 
-  test("everything that verify checks but the signers is shown, and what the site's own ledger says of it", () => {
+  test("all that verify checks is shown, and what the site's own ledger says of it", () => {
     const look = lookAt(files, lead.publicKey, []);
     if (look === null) throw new Error("it has a manifest");
     expect(problemsOf(look.checks)).toEqual([]);
-    expect(look.checks.map(({ name }) => name)).not.toContain("signers");
     const nothing = ownLook(look, files, { site, studyDigest: studyDigest(document), entries: [] });
     expect(problemsOf(nothing.checks)).toEqual([]);
     expect(nothing.epsilon).toMatchObject({ own: 0, delta: 1e-4 });
     expect(nothing.epsilon?.promised).toBeGreaterThan(1);
     const another = ownLook(look, files, { site, studyDigest: digest, entries: [] });
     expect(problemsOf(another.checks)).toEqual(["own-study: the study is not the one that was proposed here"]);
+    const own = ownLedger(inputs.ledger.map(({ body }) => body));
+    const agreed = ownLook(look, files, { site, studyDigest: studyDigest(document), entries: own });
+    expect(problemsOf(agreed.checks)).toEqual([]);
+    expect(agreed.epsilon?.own).toBeCloseTo(agreed.epsilon?.promised ?? 0, 9);
+    const more = ownLedger([...inputs.ledger.map(({ body }) => body), ...charged("train", 4)]);
+    const short = ownLook(look, files, { site, studyDigest: studyDigest(document), entries: more });
+    expect(problemsOf(short.checks)).toEqual([
+      "own-ledger: the release's ledger lacks 1 charge that this site booked",
+      expect.stringMatching(/^own-epsilon: this site's own ledger counts ε = [\d.]+, the release promises [\d.]+$/),
+    ]);
     const altered = new Map(files).set(RELEASE_PATHS.audit, new Uint8Array(3));
     expect(problemsOf(lookAt(altered, lead.publicKey, [])?.checks ?? [])[0]).toContain("files: audit.json");
   });
 });
+
+/** The ledger of the first site, of what these bodies say of it. */
+function ownLedger(bodies: readonly LedgerBody[]): LedgerEntry[] {
+  const ours = bodies.flatMap((body) =>
+    body.kind === "reserved" && body.site === cleveland?.site ? [body.charge] : [],
+  );
+  const isOurs = (body: LedgerBody): boolean =>
+    "charge" in body ? ours.includes(body.charge) : "site" in body && body.site === cleveland?.site;
+  const entries: LedgerEntry[] = [];
+  let tip = emptyTip(SiteName.parse("cleveland"));
+  for (const body of bodies.filter(isOurs)) {
+    const entry = nextEntry(tip, AT, body, seed(10));
+    entries.push(entry);
+    tip = tipOf(entry);
+  }
+  return entries;
+}

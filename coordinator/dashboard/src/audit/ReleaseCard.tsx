@@ -71,7 +71,9 @@ function Written({ release }: { readonly release: ReleaseView }) {
       </Text>
       {state === "signing" ? (
         <>
-          <Text size="sm">Send it to whoever is to sign, and hand in what they write:</Text>
+          <Text size="sm">
+            Sites that are to sign are asked over their links. Who signs in hand, an auditor say, is sent the archive:
+          </Text>
           <CommandLine command={`consilium release pack ${path} --to ${study}.tar`} />
           <CommandLine command="consilium release hand-in answer.json" />
         </>
