@@ -7,7 +7,7 @@ import type { Figure } from "@consilium/shared/audit/report";
 import type { ModelSpec } from "@consilium/shared/model/spec";
 import type { Weights } from "@consilium/shared/model/weights";
 import { applyScales, type FeatureScale } from "@consilium/shared/normalisation/columnScales";
-import { isReferenceAttack, isSyntheticAttack, type OutputAttack } from "@consilium/shared/study/audit";
+import { isOutputAttack, type OutputAttack } from "@consilium/shared/study/audit";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { type PartName, type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
@@ -60,7 +60,7 @@ export function askedBy({ data, audit }: StudyDocument): Asked {
 }
 
 export function outputAttacks({ attacks }: StudyDocument["audit"]): readonly OutputAttack[] {
-  return attacks.flatMap((attack) => (isReferenceAttack(attack) || isSyntheticAttack(attack) ? [] : [attack]));
+  return attacks.flatMap((attack) => (isOutputAttack(attack) ? [attack] : []));
 }
 
 function rateOf(figure: Figure | undefined): number | null {

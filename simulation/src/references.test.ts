@@ -37,11 +37,18 @@ function optionsOf(more: object): RunOptions {
   return { document, weights, ...around, folder: join(folder, "run") };
 }
 
-describe("[REF2] reference models at whole sites, with both ledgers", () => {
+describe("[REF2, SHA3] reference models at whole sites, with both ledgers", () => {
   test.each<[string, object]>([
     ["as they are", {}],
     ["with normalised columns", { normalisation: { by: "quantiles", noiseMultiplier: 5, bins: 8, columns: ["age"] } }],
     ["with local steps", { "training.localSteps": 2, "training.local": { learningRate: 0.1 } }],
+    [
+      "with attacks that are learnt from the last one",
+      {
+        "audit.attacks": ["relative-membership", "class-threshold", "learned"],
+        "audit.shadow": { epsilon: { members: 1, nonMembers: 1 }, bins: 4, steps: 20 },
+      },
+    ],
     [
       "with adaptive clipping and canaries",
       {
@@ -60,12 +67,14 @@ describe("[REF2] reference models at whole sites, with both ledgers", () => {
       lines.map((line) => LedgerEntry.parse(JSON.parse(line))),
     );
     const spent = spentCharges(state, document.name).filter(({ part }) => part === "reference");
-    expect(spent).toHaveLength(4 * referenceRounds(document));
+    const looks = document.audit.shadow === undefined ? 0 : 1;
+    expect(spent).toHaveLength(4 * (referenceRounds(document) + looks));
     const planned = plannedEpsilons(document);
     expect(planned.reference).toBeGreaterThan(0);
     for (const site of result.sites) expect(site.epsilon).toBeCloseTo(Math.max(...Object.values(planned)), 9);
-    const { histograms } = AuditReport.parse(JSON.parse(textOf(join(options.folder, "audit.json"))));
+    const { histograms, shadow } = AuditReport.parse(JSON.parse(textOf(join(options.folder, "audit.json"))));
     expect(new Set(histograms.map(({ attack }) => attack))).toEqual(new Set(document.audit.attacks));
+    expect(shadow?.sites.length ?? 0).toBe(4 * looks);
   });
 
   test("a run without privacy has none: it is held against the attacks on outputs alone", async () => {

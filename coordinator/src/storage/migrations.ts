@@ -55,6 +55,19 @@ export const coordinatorMigrations: Record<string, Migration> = {
       await createGenerators(db);
     },
   },
+  "0170-shadow": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await makeRoundsAnew(
+        db,
+        sql`purpose in ('normalise', 'reference', 'shadow', 'train', 'evaluate', 'choose', 'audit')`,
+      );
+      await db.schema
+        .createTable("shadow")
+        .addColumn("study", "text", (c) => c.primaryKey().references("study.name"))
+        .addColumn("shadow", "text", (c) => c.notNull())
+        .execute();
+    },
+  },
 };
 
 /** SQLite changes no check of a column: the table is made anew, its rows in their order, which rounds are read in. */

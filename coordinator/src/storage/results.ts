@@ -1,4 +1,5 @@
 import { AuditReport, Figure } from "@consilium/shared/audit/report";
+import { ShadowReport } from "@consilium/shared/audit/shadow";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
 import type { Evaluation } from "@consilium/shared/metric/evaluation";
 import { Normalisation } from "@consilium/shared/normalisation/columnScales";
@@ -43,4 +44,14 @@ export function auditOf(sql: Sql, study: StudyName): { report: AuditReport; at: 
 
 export function isAudited(sql: Sql, study: StudyName): boolean {
   return sql.first(sql.build.selectFrom("audit").select("at").where("study", "=", study)) !== undefined;
+}
+
+export function saveShadow(sql: Sql, study: StudyName, shadow: ShadowReport): void {
+  sql.run(sql.build.insertInto("shadow").values({ study, shadow: canonicalJson(shadow) }));
+}
+
+/** What the shadow round came to; undefined before it, and for studies without one. */
+export function shadowOf(sql: Sql, study: StudyName): ShadowReport | undefined {
+  const row = sql.first(sql.build.selectFrom("shadow").selectAll().where("study", "=", study));
+  return row === undefined ? undefined : ShadowReport.parse(JSON.parse(row.shadow));
 }

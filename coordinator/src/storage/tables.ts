@@ -20,6 +20,8 @@ export interface CoordinatorTables {
   round: RoundRow;
   model: ModelRow;
   normalisation: { study: string; normalisation: string };
+  /** What the shadow round came to; JSON. */
+  shadow: { study: string; shadow: string };
   generator: GeneratorRow;
   /** Which generators make the synthetic records, and by whose picks; JSON. */
   generator_choice: { study: string; choice: string };
@@ -107,7 +109,7 @@ export interface CredentialRow {
 /** One attempt of a round. `announced` is written with its reservations, an end with its charges. */
 export interface RoundRow {
   study: string;
-  purpose: "normalise" | "reference" | "train" | "evaluate" | "choose" | "audit";
+  purpose: "normalise" | "reference" | "shadow" | "train" | "evaluate" | "choose" | "audit";
   round: number;
   attempt: number;
   state: "announced" | "committed" | "abandoned";

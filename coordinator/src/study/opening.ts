@@ -10,7 +10,7 @@ import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identi
 import { announcementBodies } from "../ledger/bookings.ts";
 import { madeFor } from "../storage/generators.ts";
 import type { ModelRecord } from "../storage/models.ts";
-import { metricsOf, normalisationKept } from "../storage/results.ts";
+import { metricsOf, normalisationKept, shadowOf } from "../storage/results.ts";
 import { insertRound, nextAttempt } from "../storage/rounds.ts";
 import { approvalsGiven, findStudy, movesOf, repliesTo } from "../storage/studies.ts";
 import { type CohortChoice, chooseCohort, shortages } from "./cohort.ts";
@@ -163,7 +163,8 @@ function reserve(
     ...(isStep && roundNorm !== null ? { roundNorm } : {}),
     ...scalesOf(world.sql, document),
     ...(stop === null ? {} : { stop }),
-    ...(step.purpose === "audit" ? referencesOf(world.sql, document) : {}),
+    ...(step.purpose === "audit" || step.purpose === "shadow" ? referencesOf(world.sql, document, step.purpose) : {}),
+    ...(step.purpose === "audit" ? learntOf(world.sql, document) : {}),
     ...(step.purpose === "choose" || step.purpose === "audit" ? madeOf(world.sql, document, step.purpose) : {}),
     answerAfterMs,
     deadlineMs,
@@ -173,8 +174,20 @@ function reserve(
   return spec;
 }
 
-function referencesOf(sql: StudyWorld["sql"], document: StudyDocument): Pick<RoundSpec, "references"> {
-  const references = finishedReferences(sql, document);
+/** Attacks that the study's shadow round taught, if it has one. */
+function learntOf(sql: StudyWorld["sql"], { name }: StudyDocument): Pick<RoundSpec, "shadow"> {
+  const report = shadowOf(sql, name);
+  return report === undefined ? {} : { shadow: report.attacks };
+}
+
+/** All of them for the audit, the last one as the shadow. */
+function referencesOf(
+  sql: StudyWorld["sql"],
+  document: StudyDocument,
+  purpose: "audit" | "shadow",
+): Pick<RoundSpec, "references"> {
+  const finished = finishedReferences(sql, document);
+  const references = purpose === "audit" ? finished : finished.slice(-1);
   return references.length === 0 ? {} : { references };
 }
 

@@ -1,4 +1,5 @@
 import type { AuditReport, GateResult } from "@consilium/shared/audit/report";
+import type { ShadowReport } from "@consilium/shared/audit/shadow";
 import { gradientCanaryReport } from "@consilium/shared/canary/gradientCanaries";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import type { GeneratorChoice } from "@consilium/shared/generator/choice";
@@ -14,12 +15,13 @@ import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identi
 import { fileChunks } from "@consilium/storage/fileChunks";
 import { PooledChoices } from "../aggregate/pooledChoices.ts";
 import { PooledHistograms } from "../aggregate/pooledHistograms.ts";
+import { PooledShadows } from "../aggregate/pooledShadows.ts";
 import { PooledStatistics } from "../aggregate/pooledStatistics.ts";
 import type { ModelLine } from "../model/modelLine.ts";
 import type { Accumulator, ContributionSource } from "../round/run.ts";
 import { generatorsOf, madeFor, saveChoice, saveGenerator } from "../storage/generators.ts";
 import { insertModel } from "../storage/models.ts";
-import { saveAudit, saveMetric, saveNormalisation } from "../storage/results.ts";
+import { saveAudit, saveMetric, saveNormalisation, saveShadow, shadowOf } from "../storage/results.ts";
 import type { ModelLines, Stepped } from "./lines.ts";
 import type { ChangeTopic, StudyWorld } from "./world.ts";
 
@@ -31,6 +33,7 @@ export type Outcome =
   | { readonly purpose: "normalise"; readonly normalisation: Normalisation }
   | ({ readonly purpose: "train" | "reference" } & Stepped)
   | { readonly purpose: "evaluate"; readonly round: number; readonly metric: Evaluation }
+  | { readonly purpose: "shadow"; readonly shadow: ShadowReport }
   | { readonly purpose: "choose"; readonly choice: GeneratorChoice }
   | { readonly purpose: "audit"; readonly report: AuditReport };
 
@@ -40,6 +43,7 @@ export const CHANGED_BY: Record<RoundPurpose, readonly ChangeTopic[]> = {
   reference: ["budgets", "ledger"],
   train: ["budgets", "ledger"],
   evaluate: ["metrics", "budgets", "ledger"],
+  shadow: ["budgets", "ledger"],
   choose: ["budgets", "ledger"],
   audit: ["audit", "budgets", "ledger"],
 };
@@ -66,8 +70,10 @@ export function collectorOf(
 ): Collector {
   if (purpose === "normalise") return statisticsCollector(document);
   if (purpose === "train" || purpose === "reference") return sumCollector(purpose, lines);
+  if (purpose === "shadow") return shadowCollector(document);
   if (purpose === "choose") return choiceCollector(round, document, world);
-  return histogramCollector(purpose, round, document, lines.current, madeFor(world.sql, document.name, "audit"));
+  const carried = { made: madeFor(world.sql, document.name, "audit"), shadow: shadowOf(world.sql, document.name) };
+  return histogramCollector(purpose, round, document, lines.current, carried);
 }
 
 /** The digest by which ledger and sites know an outcome. */
@@ -80,6 +86,8 @@ export function resultOf(outcome: Outcome): Digest {
       return outcome.model.digest;
     case "evaluate":
       return digestOfJson(outcome.metric);
+    case "shadow":
+      return digestOfJson(outcome.shadow);
     case "choose":
       return digestOfJson(outcome.choice);
     case "audit":
@@ -100,6 +108,9 @@ export function saveOutcome(world: StudyWorld, study: StudyName, outcome: Outcom
       return;
     case "evaluate":
       saveMetric(world.sql, study, outcome.round, outcome.metric);
+      return;
+    case "shadow":
+      saveShadow(world.sql, study, outcome.shadow);
       return;
     case "choose":
       saveChoice(world.sql, study, outcome.choice);
@@ -148,6 +159,16 @@ function statisticsCollector(document: StudyDocument): Collector {
   };
 }
 
+function shadowCollector(document: StudyDocument): Collector {
+  const pool = new PooledShadows(document);
+  return {
+    reset: () => pool.reset(),
+    fits: (bytes) => bytes > 0 && bytes <= HISTOGRAMS_BYTES_MAX,
+    add: (site, source) => pool.add(site, source),
+    fold: async () => ({ purpose: "shadow", shadow: pool.report() }),
+  };
+}
+
 function choiceCollector(round: number, document: StudyDocument, { sql }: Pick<StudyWorld, "sql">): Collector {
   const pool = new PooledChoices(
     round,
@@ -168,7 +189,7 @@ function histogramCollector(
   round: number,
   document: StudyDocument,
   line: ModelLine,
-  made: BlobReference | undefined,
+  { made, shadow }: { readonly made: BlobReference | undefined; readonly shadow: ShadowReport | undefined },
 ): Collector {
   const pool = new PooledHistograms(document, purpose);
   const add = async (site: SiteName, source: ContributionSource): Promise<void> =>
@@ -184,7 +205,11 @@ function histogramCollector(
       const model = { digest: line.newest.digest, round, made: made?.digest };
       return {
         purpose,
-        report: studyAudit(document, model, { ...pool.audits(), gradientCanaries: directionsFound(document, line) }),
+        report: studyAudit(document, model, {
+          ...pool.audits(),
+          gradientCanaries: directionsFound(document, line),
+          shadow,
+        }),
       };
     },
   };

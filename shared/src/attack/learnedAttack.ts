@@ -43,7 +43,7 @@ export function learnAttack(
   });
   const examples = [...inside.map(exampleOf(true, inside.length)), ...outside.map(exampleOf(false, outside.length))];
   const layout = { inputs: means.length, hidden };
-  return { layout, parameters: descend(layout, examples, steps, random), means, stdDevs };
+  return { layout, parameters: fitExamples(layout, examples, steps, () => uniform(random)), means, stdDevs };
 }
 
 /** Membership score of a record: the network's logit; higher means "rather a member". */
@@ -76,10 +76,15 @@ function scaled(features: readonly number[], means: readonly number[], stdDevs: 
   return features.map((value, column) => (value - (means[column] ?? 0)) / (stdDevs[column] ?? 1));
 }
 
-/** Full-batch Adam from small uniform weights. */
-function descend(layout: Layout, examples: readonly Example[], steps: number, random: RandomSource): Float64Array {
+/** Full-batch Adam from small weights, drawn by `next`, a uniform in [0, 1). */
+export function fitExamples(
+  layout: Layout,
+  examples: readonly Example[],
+  steps: number,
+  next: () => number,
+): Float64Array {
   const reach = 1 / Math.sqrt(layout.inputs);
-  const parameters = Float64Array.from({ length: parameterCount(layout) }, () => reach * (2 * uniform(random) - 1));
+  const parameters = Float64Array.from({ length: parameterCount(layout) }, () => reach * (2 * next() - 1));
   const [mean, square] = [new Float64Array(parameters.length), new Float64Array(parameters.length)];
   for (let step = 1; step <= steps; step++) {
     const gradient = gradientOf(layout, parameters, examples);

@@ -7,6 +7,7 @@ import { type Charged, charged } from "../mechanism/charged.ts";
 import type { NoisyHistogram } from "../mechanism/discreteLaplace.ts";
 import { AttackName } from "../study/audit.ts";
 import { NoisedHistogram } from "./histogram.ts";
+import { ShadowContribution } from "./shadow.ts";
 
 /**
  * What a site contributes to an evaluation or an audit: its bytes are the canonical JSON of this. Shapes follow from
@@ -43,6 +44,17 @@ export function inShape(
 export function encodeEvaluation({ value: histogram, events }: Charged<NoisedHistogram>): Charged<Uint8Array> {
   const contribution = EvaluationContribution.parse({ purpose: "evaluate", histogram });
   return charged(Buffer.from(canonicalJson(contribution)), events);
+}
+
+/** Both looks at a shadow model: an event for each part. */
+export function encodeShadow(
+  members: Charged<NoisedHistogram>,
+  nonMembers: Charged<NoisedHistogram>,
+): Charged<Uint8Array> {
+  const contribution = ShadowContribution.parse({
+    ...{ purpose: "shadow", members: members.value, nonMembers: nonMembers.value },
+  });
+  return charged(Buffer.from(canonicalJson(contribution)), [...members.events, ...nonMembers.events]);
 }
 
 /** One attack's two histograms, each over a part of its own. */

@@ -9,6 +9,7 @@ import { simultaneousQuantile } from "./interval.ts";
 import { aucOver, bestOf, type Family, orderingFigures } from "./orderingFigures.ts";
 import type { AuditReport, CanaryReport, OrderingReport, SiteAuditHistograms, UtilityReport } from "./report.ts";
 import { distributionsOf } from "./roc.ts";
+import type { ShadowReport } from "./shadow.ts";
 import { mergeStrata, resolvableStrata, type Stratum } from "./strata.ts";
 import { utilityReport } from "./utility.ts";
 import { verdictOf } from "./verdict.ts";
@@ -27,6 +28,8 @@ export type AuditInput = Pick<
   readonly utility?: Pick<UtilityReport, "made" | "sites">;
   /** Where the study has gradient canaries: what the run's sums tell of them. */
   readonly gradientCanaries?: GradientCanaryReport;
+  /** Where attacks were learnt from a shadow. */
+  readonly shadow?: ShadowReport;
 };
 
 export const AUDIT_CONFIDENCE = 0.95;

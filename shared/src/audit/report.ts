@@ -4,6 +4,7 @@ import { CanaryGuesses } from "../canary/guesses.ts";
 import { AttackName } from "../study/audit.ts";
 import { Digest, SiteName, StudyName } from "../units/identity.ts";
 import { NoisedHistogram } from "./histogram.ts";
+import { ShadowReport } from "./shadow.ts";
 
 const rate = z.number().min(0).max(1);
 const stdDev = z.number().nonnegative();
@@ -118,6 +119,8 @@ export const AuditReport = z.strictObject({
   histograms: z.array(SiteAuditHistograms),
   orderings: z.array(OrderingReport).min(1),
   canaries: CanaryReport.optional(),
+  /** Where attacks were learnt from a reference model: by what, so that anyone can learn them again. */
+  shadow: ShadowReport.optional(),
   gradientCanaries: GradientCanaryReport.optional(),
   /** Of a study with a generator: what its synthetic records are good for. */
   utility: UtilityReport.optional(),

@@ -32,7 +32,12 @@ function fillGlorot(parameters: Float32Array, slot: ParameterSlot, next: () => n
  */
 export function publicUniform(
   seed: number | string,
-  use: "initial-weights" | "audit-population" | "made-records" | "gradient-canary" = "initial-weights",
+  use:
+    | "initial-weights"
+    | "audit-population"
+    | "made-records"
+    | "gradient-canary"
+    | "shadow-attack" = "initial-weights",
 ): () => number {
   const start = createHash("sha256").update(`consilium/v1 ${use} ${seed}`).digest();
   let a = start.readInt32LE(0);

@@ -4,6 +4,7 @@
  * models are bytes beside it: an attachment up to `INLINE_BYTES_MAX`, else an HTTPS transfer, each named by its digest.
  */
 import { z } from "zod";
+import { ShadowAttacks } from "../audit/shadow.ts";
 import { PrivacyEvent } from "../event/event.ts";
 import { RecordEvent } from "../event/recordEvent.ts";
 import { Refusal } from "../failure/failure.ts";
@@ -40,10 +41,11 @@ export const ShownLedgers = z.strictObject({
 export type ShownLedgers = z.infer<typeof ShownLedgers>;
 
 /**
- * What a round is for: the columns' noised statistics before training, one step of a reference model, one step of
- * training, one noised evaluation, the choice of generators of synthetic records, or the audit before release.
+ * What a round is for: the columns' noised statistics before training, one step of a reference model, one look at the
+ * last of them, one step of training, one noised evaluation, the choice of generators of synthetic records, or the
+ * audit before release.
  */
-export const RoundPurpose = z.enum(["normalise", "reference", "train", "evaluate", "choose", "audit"]);
+export const RoundPurpose = z.enum(["normalise", "reference", "shadow", "train", "evaluate", "choose", "audit"]);
 export type RoundPurpose = z.infer<typeof RoundPurpose>;
 
 /**
@@ -86,8 +88,10 @@ export const RoundSpec = z.strictObject({
   scales: z.array(ColumnScale).min(1).max(1000).optional(),
   /** Of the audit alone: why training ended before its last round, where it did so by the study's early stop. */
   stop: StopReason.optional(),
-  /** Of the audit alone: the finished reference models, in their order. */
+  /** Of the audit: the finished reference models, in their order; of the shadow round the last alone. */
   references: z.array(BlobReference).min(1).max(REFERENCE_MODELS_MAX).optional(),
+  /** Of the audit alone: attacks that were learnt from the last reference model, where the study has such. */
+  shadow: ShadowAttacks.optional(),
   /** Of a study with a generator: classifiers to choose by, in the choice; the synthetic records, in the audit. */
   made: BlobReference.optional(),
   answerAfterMs: z.number().positive(),

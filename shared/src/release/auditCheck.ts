@@ -1,7 +1,10 @@
 import { auditShape, type HistogramShape, isScaleOf } from "../audit/histogram.ts";
+import { learnFromShadow, type ShadowReport } from "../audit/shadow.ts";
 import { isUtilityOf } from "../audit/utility.ts";
 import type { GradientCanaryReport } from "../canary/gradientCanaryRule.ts";
+import { digestOfJson } from "../encoding/digest.ts";
 import { federatedCanaryEpsilon } from "../epsilonBound/gaussian.ts";
+import type { LedgerEntry } from "../ledger/entry.ts";
 import { parameterCount } from "../model/spec.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { modelSpecOfStudy } from "../study/network.ts";
@@ -10,7 +13,7 @@ import type { Contents } from "./contentChecks.ts";
 import { nearlyEqual } from "./nearlyEqual.ts";
 
 /** Whether the report is what follows from noised counts in the signed study's shape, of sites that approved. */
-export function auditHolds({ manifest, document, audit }: Contents): boolean {
+export function auditHolds({ manifest, document, audit, entries }: Contents): boolean {
   const again = studyAudit(
     document,
     { ...manifest.model, made: audit.utility?.made },
@@ -19,6 +22,7 @@ export function auditHolds({ manifest, document, audit }: Contents): boolean {
       canaries: audit.canaries?.sites ?? [],
       utility: audit.utility?.sites ?? [],
       gradientCanaries: audit.gradientCanaries,
+      shadow: audit.shadow,
     },
   );
   const { members, nonMembers } = document.audit.epsilon;
@@ -57,10 +61,41 @@ export function auditHolds({ manifest, document, audit }: Contents): boolean {
     asRuled &&
     isOfEach &&
     isTold &&
+    shadowHolds(document, audit.shadow, entries) &&
     isJudged &&
     complete &&
     nearlyEqual(again, audit) &&
     nearlyEqual(summary, manifest.audit)
+  );
+}
+
+/** Whether learnt attacks follow from noised histograms in the signed shape that the ledger's charges became. */
+function shadowHolds(
+  document: StudyDocument,
+  told: ShadowReport | undefined,
+  entries: readonly Pick<LedgerEntry, "body">[],
+): boolean {
+  const { shadow: rule } = document.audit;
+  if (rule === undefined || told === undefined) return rule === undefined && told === undefined;
+  const classes = document.data.label.values.length;
+  const shape = { classes, bins: rule.bins ** 2 };
+  const named = new Set(told.sites.map(({ site }) => site));
+  const result = digestOfJson(told);
+  const prefix = `${document.name}/shadow-`;
+  return (
+    named.size === told.sites.length &&
+    named.size >= document.training.minSites &&
+    told.sites.every(
+      ({ site, members, nonMembers }) =>
+        [members, nonMembers].every((own) => hasShape(own, shape)) &&
+        isScaleOf(members.scale, rule.epsilon.members) &&
+        isScaleOf(nonMembers.scale, rule.epsilon.nonMembers) &&
+        entries.some(({ body }) => {
+          if (body.kind !== "committed" || body.result !== result) return false;
+          return body.charge.startsWith(prefix) && body.charge.includes(`/${site}/`);
+        }),
+    ) &&
+    nearlyEqual(learnFromShadow(told.sites, rule, classes, document.training.initialSeed), told.attacks)
   );
 }
 

@@ -43,6 +43,7 @@ export function auditText(report: AuditReport, gate: GateResult, override?: Gate
     "",
     table(["attacks", "figure", ...header], attacks),
     ...referenceLines(report),
+    ...learntLines(report),
     "",
     "## Sites and classes",
     "",
@@ -98,6 +99,18 @@ function referenceLines({ orderings }: AuditReport): readonly string[] {
       `The scores of ${comparing.join(" and ")} compare the model with reference models that the sites trained with noise,`,
       "on patients who are neither members nor non-members here. Those models are not part of this release:",
       "the figures follow from the histograms in it, the scores can't be made again.",
+    ),
+  ];
+}
+
+function learntLines({ shadow }: AuditReport): readonly string[] {
+  if (shadow === undefined) return [];
+  return [
+    "",
+    sentence(
+      "class-threshold holds a record's confidence against its class's own threshold, and learned is a small network on",
+      "confidence, entropy and class. Both were learnt from noised histograms of the last reference model, which are in",
+      "audit.json, and from nothing of the model that is judged: whoever has those counts learns the same attacks.",
     ),
   ];
 }

@@ -1,6 +1,7 @@
 import { AUDIT_FPRS, auditReportOf } from "../audit/evaluate.ts";
 import { gate } from "../audit/gate.ts";
 import type { AuditReport, CanaryReport, GateResult, UtilityReport } from "../audit/report.ts";
+import type { ShadowReport } from "../audit/shadow.ts";
 import type { GradientCanaryReport } from "../canary/gradientCanaryRule.ts";
 import { digestOf, digestOfJson } from "../encoding/digest.ts";
 import { Failure } from "../failure/failure.ts";
@@ -152,13 +153,14 @@ export interface SiteAudits {
   readonly canaries?: CanaryReport["sites"];
   readonly utility?: UtilityReport["sites"];
   readonly gradientCanaries?: GradientCanaryReport | undefined;
+  readonly shadow?: ShadowReport | undefined;
 }
 
 /** Audit report for a study's model: its limits and sites come from the signed document. */
 export function studyAudit(
   document: StudyDocument,
   model: { readonly digest: AuditReport["modelDigest"]; readonly round: number; readonly made?: Digest | undefined },
-  { histograms, canaries, utility, gradientCanaries }: SiteAudits,
+  { histograms, canaries, utility, gradientCanaries, shadow }: SiteAudits,
 ): AuditReport {
   return auditReportOf({
     study: document.name,
@@ -174,6 +176,7 @@ export function studyAudit(
       ? {}
       : { canaries: { sites: canaries ?? [], delta: document.privacy.delta } }),
     ...(gradientCanaries === undefined ? {} : { gradientCanaries }),
+    ...(shadow === undefined ? {} : { shadow }),
     ...(model.made === undefined ? {} : { utility: { made: model.made, sites: utility ?? [] } }),
   });
 }

@@ -14,9 +14,15 @@ export function mechanismsOf(document: StudyDocument): string[] {
     "Audit: one histogram of scores for each attack with discrete Laplace noise,",
     `pure ε = ${members} on training patients and ${nonMembers} on the audit hold-out.`,
   ];
-  return [...scaling(document), ...references(document), training, ...generating(document), metrics, audit].map(
-    (clauses) => clauses.join(" "),
-  );
+  return [
+    ...scaling(document),
+    ...references(document),
+    ...shadow(document),
+    training,
+    ...generating(document),
+    metrics,
+    audit,
+  ].map((clauses) => clauses.join(" "));
 }
 
 /** Nothing where the public ranges alone scale the columns. */
@@ -27,6 +33,18 @@ function scaling({ normalisation }: StudyDocument): readonly (readonly string[])
       `Normalisation: ${normalisation.by === "quantiles" ? "counts in public bins" : "a count, sums and sums of squares"}`,
       "of the training patients, each of whom counts once, once before training;",
       `every site adds Gaussian noise of ${normalisation.noiseMultiplier} times what one patient moves them.`,
+    ],
+  ];
+}
+
+/** Nothing where no attack is learnt. */
+function shadow({ audit: { shadow: rule } }: StudyDocument): readonly (readonly string[])[] {
+  if (rule === undefined) return [];
+  return [
+    [
+      "Shadow: the last reference model's outputs in one histogram of the reference part, who trained it, and one of the",
+      `validation part, with discrete Laplace noise, pure ε = ${rule.epsilon.members} and ${rule.epsilon.nonMembers};`,
+      "attacks are learnt from those counts alone.",
     ],
   ];
 }

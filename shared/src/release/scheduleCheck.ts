@@ -10,7 +10,7 @@ export function stepsHold({ manifest, document, audit, state }: Contents): boole
   const { round: last } = manifest.model;
   const steps = Array.from({ length: last }, (_, index) => index + 1);
   const trained = committed.filter(({ part, event }) => part === "train" && isTraining(event));
-  const ofReferences = committed.filter(({ part }) => part === "reference");
+  const ofReferences = committed.filter(({ part, event }) => part === "reference" && isTraining(event));
   const referenceSteps = Array.from({ length: referenceRounds(document) }, (_, index) => index + 1);
   const isMade = (charges: typeof committed) => (step: number) =>
     charges.filter(({ round }) => round === step).length >= document.training.minSites;

@@ -167,16 +167,17 @@ function leftCharges(document: StudyDocument, spent: readonly Charge["body"][]):
   const { everyRounds } = document.evaluation;
   const lastOf = (charges: readonly Charge["body"][]) =>
     charges.reduce((latest, { round }) => Math.max(latest, round), 0);
-  const last = lastOf(spent.filter(({ part }) => part !== "reference"));
+  const last = lastOf(spent.filter(({ part }) => part === "train"));
   const references = lastOf(spent.filter(({ part }) => part === "reference"));
   const evaluations = Math.floor(rounds / everyRounds) - Math.floor(last / everyRounds);
   const times = {
     normalise: spent.length === 0 ? 1 : 0,
     reference: Math.max(0, referenceRounds(document) - references),
+    shadow: last === 0 ? 1 : 0,
     train: Math.max(0, rounds - last),
     evaluate: Math.max(0, evaluations),
   };
-  return (["normalise", "reference", "train", "evaluate"] as const).flatMap((purpose) =>
+  return (["normalise", "reference", "shadow", "train", "evaluate"] as const).flatMap((purpose) =>
     times[purpose] === 0
       ? []
       : plannedCharges(document, purpose).map(({ part, event }) => ({

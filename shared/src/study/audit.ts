@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ShadowAttackName, ShadowRule } from "../audit/shadowRule.ts";
 import { GradientCanaryRule } from "../canary/gradientCanaryRule.ts";
 import { PositiveEpsilon } from "../units/privacy.ts";
 import { ReferenceRule } from "./references.ts";
@@ -15,8 +16,17 @@ export type ReferenceAttack = z.infer<typeof ReferenceAttack>;
 export const SyntheticAttack = z.enum(["closest-record"]);
 export type SyntheticAttack = z.infer<typeof SyntheticAttack>;
 
-export const AttackName = z.enum([...OutputAttack.options, ...ReferenceAttack.options, ...SyntheticAttack.options]);
+export const AttackName = z.enum([
+  ...OutputAttack.options,
+  ...ReferenceAttack.options,
+  ...SyntheticAttack.options,
+  ...ShadowAttackName.options,
+]);
 export type AttackName = z.infer<typeof AttackName>;
+
+export function isOutputAttack(attack: AttackName): attack is OutputAttack {
+  return OutputAttack.safeParse(attack).success;
+}
 
 export function isReferenceAttack(attack: AttackName): attack is ReferenceAttack {
   return ReferenceAttack.safeParse(attack).success;
@@ -24,6 +34,10 @@ export function isReferenceAttack(attack: AttackName): attack is ReferenceAttack
 
 export function isSyntheticAttack(attack: AttackName): attack is SyntheticAttack {
   return SyntheticAttack.safeParse(attack).success;
+}
+
+export function isShadowAttack(attack: AttackName): attack is ShadowAttackName {
+  return ShadowAttackName.safeParse(attack).success;
 }
 
 export const CanaryRule = z
@@ -75,6 +89,9 @@ export const Audit = z.strictObject({
   references: ReferenceRule.optional().describe(
     "Reference models, trained with noise before the study's own on patients of the reference part alone: what " +
       "relative-membership and likelihood-ratio compare with.",
+  ),
+  shadow: ShadowRule.optional().describe(
+    "The last reference model as a shadow: what class-threshold and learned are learnt from, by noised histograms.",
   ),
   canaries: CanaryRule.optional().describe(
     "A lower bound on ε from this one training run: made-up records, of which the audit guesses who trained.",

@@ -33,6 +33,15 @@ export function plannedCharges(document: StudyDocument, purpose: RoundPurpose): 
       return document.audit.references === undefined
         ? []
         : [{ part: "reference", event: trainingEvent(referenceStudy(document, 1)) }];
+    case "shadow": {
+      const { shadow } = document.audit;
+      return shadow === undefined
+        ? []
+        : [
+            { part: "reference", event: discreteLaplaceEvent(1, shadow.epsilon.members, 1) },
+            { part: "validation", event: discreteLaplaceEvent(1, shadow.epsilon.nonMembers, 1) },
+          ];
+    }
     case "train":
       return [{ part: "train", event: trainingEvent(document) }];
     case "evaluate":
@@ -87,6 +96,7 @@ export function chargesAfter(document: StudyDocument): (rounds: number, audited:
     const times: Readonly<Record<RoundPurpose, number>> = {
       normalise: rounds > 0 ? 1 : 0,
       reference: rounds > 0 ? before : 0,
+      shadow: rounds > 0 ? 1 : 0,
       train: rounds,
       evaluate: Math.floor(rounds / document.evaluation.everyRounds),
       choose: audited ? 1 : 0,

@@ -212,7 +212,7 @@ describe("[STU23] every fault is told at once, with its place, what is wrong and
       "attacks: [loss, entropi]",
       "entropi",
       "audit.attacks[1]: must be one of loss, confidence, modified-entropy, entropy, correctness, relative-membership, " +
-        "likelihood-ratio, closest-record (got \"entropi\"). Did you mean 'entropy'?",
+        "likelihood-ratio, closest-record, class-threshold, learned (got \"entropi\"). Did you mean 'entropy'?",
     ],
     [
       "attacks: [loss, confidence, modified-entropy]",

@@ -34,6 +34,7 @@ export function scheduleOf(document: StudyDocument, lastRound = document.trainin
   if (document.normalisation !== undefined && lastRound >= 1) schedule.push(NORMALISATION);
   for (let round = 1; lastRound >= 1 && round <= referenceRounds(document); round++)
     schedule.push({ purpose: "reference", round });
+  if (lastRound >= 1 && document.audit.shadow !== undefined) schedule.push(shadowOf(document));
   for (let round = 1; round <= Math.min(lastRound, document.training.rounds); round++) {
     schedule.push({ purpose: "train", round });
     if (round % document.evaluation.everyRounds === 0) schedule.push({ purpose: "evaluate", round });
@@ -55,12 +56,21 @@ export function roundAfter(
   if (done === null && document.normalisation !== undefined) return NORMALISATION;
   if (done === null || done.purpose === "normalise" || done.purpose === "reference") {
     const round = done?.purpose === "reference" ? done.round + 1 : 1;
-    return round <= referenceRounds(document) ? { purpose: "reference", round } : { purpose: "train", round: 1 };
+    if (round <= referenceRounds(document)) return { purpose: "reference", round };
+    return document.audit.shadow === undefined ? FIRST_STEP : shadowOf(document);
   }
+  if (done.purpose === "shadow") return FIRST_STEP;
   if (done.purpose === "train" && done.round % document.evaluation.everyRounds === 0)
     return { purpose: "evaluate", round: done.round };
   if (done.purpose === "choose") return { purpose: "audit", round: done.round };
   return done.round < last ? { purpose: "train", round: done.round + 1 } : afterTraining(document, done.round);
+}
+
+const FIRST_STEP: ScheduledRound = { purpose: "train", round: 1 };
+
+/** A look at the last reference model; it bears the number of its last step. */
+function shadowOf(document: StudyDocument): ScheduledRound {
+  return { purpose: "shadow", round: referenceRounds(document) };
 }
 
 /** What follows the last step that is taken: generators are chosen before the audit, which looks at what they make. */

@@ -4,9 +4,11 @@ import { fileURLToPath } from "node:url";
 import { EnrolmentRequest } from "@consilium/certs/enrolment";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
 import { NoisedHistogram } from "@consilium/shared/audit/histogram";
+import { ShadowContribution } from "@consilium/shared/audit/shadow";
 import { PrivacyEvent } from "@consilium/shared/event/event";
 import { RecordEvent } from "@consilium/shared/event/recordEvent";
 import { Failure, Refusal } from "@consilium/shared/failure/failure";
+import { ChoiceContribution } from "@consilium/shared/generator/choice";
 import { LedgerHead } from "@consilium/shared/ledger/entry";
 import { NormaliseContribution } from "@consilium/shared/normalisation/contribution";
 import { Header } from "@consilium/shared/protocol/envelope";
@@ -74,6 +76,8 @@ const WIRE: readonly (readonly [string, z.ZodType])[] = [
   ["enrolment", EnrolmentRequest],
   ["attachment or upload: normalisation", NormaliseContribution],
   ["attachment or upload: evaluation", EvaluationContribution],
+  ["attachment or upload: shadow", ShadowContribution],
+  ["attachment or upload: choice", ChoiceContribution],
   ["attachment or upload: audit", AuditContribution],
 ];
 

@@ -99,6 +99,11 @@ export const SENT: Readonly<Record<string, Fields>> = {
   ),
   "attachment or upload: normalisation": { purpose: "public", sums: "charged" },
   "attachment or upload: evaluation": { purpose: "public", "histogram → NoisedHistogram": "charged" },
+  "attachment or upload: shadow": {
+    purpose: "public",
+    ...all("charged", "members → NoisedHistogram", "nonMembers → NoisedHistogram"),
+  },
+  "attachment or upload: choice": { purpose: "public", chosen: "charged" },
   "attachment or upload: audit": {
     ...all("public", "purpose", "attacks.attack", "canaries.count", "canaries.guesses"),
     ...all("charged", "attacks.members → NoisedHistogram", "attacks.nonMembers → NoisedHistogram"),

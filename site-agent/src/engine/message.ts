@@ -6,6 +6,7 @@
 
 import { HistogramShape } from "@consilium/shared/audit/histogram";
 import { PopulationSlot } from "@consilium/shared/audit/population";
+import { ShadowAttacks } from "@consilium/shared/audit/shadow";
 import { GradientCanaryRule } from "@consilium/shared/canary/gradientCanaryRule";
 import { Clipping } from "@consilium/shared/clipping/clipping";
 import { Grid, NoisedGrid } from "@consilium/shared/contribution/grid";
@@ -122,8 +123,16 @@ export const EngineRequest = z.discriminatedUnion("type", [
     path,
     what: z.discriminatedUnion("purpose", [
       z.strictObject({ purpose: z.literal("evaluate"), epsilon: Epsilon, bins: z.number().int().min(2) }),
+      /** Looks at the last reference model, which was loaded before. */
+      z.strictObject({
+        purpose: z.literal("shadow"),
+        bins: z.number().int().min(2),
+        epsilon: z.strictObject({ members: Epsilon, nonMembers: Epsilon }),
+      }),
       z.strictObject({
         purpose: z.literal("audit"),
+        /** Attacks that were learnt from the shadow. */
+        shadow: ShadowAttacks.optional(),
         attacks: z.array(z.strictObject({ attack: AttackName, shape: HistogramShape })).min(1),
         /** What attacks by reference models take; those were loaded before. */
         references: z

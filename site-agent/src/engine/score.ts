@@ -1,13 +1,15 @@
 import type { Network } from "@consilium/engine/network";
 import { classesOf } from "@consilium/engine/predict";
 import { patientScore } from "@consilium/shared/audit/attacks";
-import { encodeAudit, encodeEvaluation, inShape } from "@consilium/shared/audit/contribution";
+import { encodeAudit, encodeEvaluation, encodeShadow, inShape } from "@consilium/shared/audit/contribution";
 import {
   attackHistogram,
   countScores,
   type HistogramShape,
+  type NoisedHistogram,
   type ScoreHistogram,
 } from "@consilium/shared/audit/histogram";
+import { shadowHistogram, shadowScores } from "@consilium/shared/audit/shadow";
 import { type CanaryGuesses, guessCanaries } from "@consilium/shared/canary/guesses";
 import { decodeSynthetic, type Synthetic } from "@consilium/shared/generator/madeFile";
 import type { Charged } from "@consilium/shared/mechanism/charged";
@@ -15,7 +17,7 @@ import { addDiscreteLaplace } from "@consilium/shared/mechanism/discreteLaplace"
 import { evaluationHistogram, evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { FeatureScale } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
-import { isReferenceAttack, isSyntheticAttack } from "@consilium/shared/study/audit";
+import { isReferenceAttack, isShadowAttack, isSyntheticAttack } from "@consilium/shared/study/audit";
 import type { Epsilon } from "@consilium/shared/units/privacy";
 import { PART_CODE, type PreparedPatients, patientsOf } from "../contract/preparedPatients.ts";
 import { type Comparison, compareSides, notLoaded, type Side } from "./compare.ts";
@@ -56,6 +58,8 @@ export function score(
       );
       return encodeEvaluation(noised(histogram, what.epsilon, evaluationShape(classes, what.bins)));
     }
+    case "shadow":
+      return shadowLooks(networks, patients, what, random);
     case "audit": {
       const sides = { members: patientsOf(patients, "train"), nonMembers: patientsOf(patients, "audit") };
       const outputs = {
@@ -66,6 +70,10 @@ export function score(
       const counted = ({ attack, shape }: Looked, side: Side): ScoreHistogram => {
         if (isSyntheticAttack(attack)) {
           const scores = closestScores(synthetic().records, patients, sides[side]);
+          return countScores(scores, shape.classes, shape.bins);
+        }
+        if (isShadowAttack(attack)) {
+          const scores = shadowScores(attack, what.shadow ?? notLoaded(), outputs[side], classes);
           return countScores(scores, shape.classes, shape.bins);
         }
         if (!isReferenceAttack(attack)) return attackHistogram(attack, outputs[side], classes, shape);
@@ -88,6 +96,26 @@ export function score(
             }),
       });
     }
+  }
+}
+
+/** The last reference model, as those who trained it and those who trained nothing look to it: each counts once. */
+function shadowLooks(
+  { references, released }: Networks,
+  patients: PreparedPatients,
+  { bins, epsilon }: Extract<Scoring, { purpose: "shadow" }>,
+  random: RandomSource,
+): Charged<Uint8Array> {
+  const classes = classesOf(released.spec);
+  const network = (references[0] ?? notLoaded())();
+  try {
+    const look = (part: "reference" | "validation", of: Epsilon): Charged<NoisedHistogram> => {
+      const counted = shadowHistogram(outputsOf(network, patients, patientsOf(patients, part)), classes, bins);
+      return inShape(addDiscreteLaplace(counted, of, random), { classes, bins: bins ** 2 });
+    };
+    return encodeShadow(look("reference", epsilon.members), look("validation", epsilon.nonMembers));
+  } finally {
+    network.dispose();
   }
 }
 

@@ -32,7 +32,7 @@ function standingOf(earlyStop?: unknown, clipping?: unknown): StudyStanding {
     dataset: DatasetId.parse("heart"),
     frozen: null,
     parameterCount: 3,
-    charges: { normalise: [], reference: [], train: [], evaluate: [], choose: [], audit: [] },
+    charges: { normalise: [], reference: [], train: [], evaluate: [], shadow: [], choose: [], audit: [] },
   };
 }
 

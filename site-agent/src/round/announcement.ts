@@ -109,6 +109,9 @@ function roundRefusal(spec: RoundSpec, standing: StudyStanding, site: SiteName):
   if (!referencesFit(spec, standing)) {
     return refusal("round/references-not-planned", "The round's reference models are not as many as the study plans.");
   }
+  if ((spec.shadow !== undefined) !== (key.purpose === "audit" && document.audit.shadow !== undefined)) {
+    return refusal("round/shadow-not-planned", "The round's learnt attacks are not what the study plans.");
+  }
   if (!madeFits(spec, document)) {
     return refusal("round/made-not-planned", "What the round names as made by generators is not what the study plans.");
   }
@@ -125,9 +128,10 @@ function stopHolds({ training, evaluation }: StudyDocument, { purpose, round }: 
   return rule !== undefined && isOfAudit && isFounded(rule, evaluation.everyRounds, stop);
 }
 
-/** An audit that compares with reference models names all of them, each of the model's size; no other round does. */
+/** An audit that needs reference models names all of them, a shadow round the last, each of the model's size. */
 function referencesFit({ key, references = [] }: RoundSpec, { document, parameterCount }: StudyStanding): boolean {
-  const wanted = key.purpose === "audit" ? (document.audit.references?.models ?? 0) : 0;
+  const { models = 0 } = document.audit.references ?? {};
+  const wanted = key.purpose === "audit" ? models : key.purpose === "shadow" ? 1 : 0;
   const bytes = parameterCount * Float32Array.BYTES_PER_ELEMENT;
   return references.length === wanted && references.every((reference) => reference.bytes === bytes);
 }
@@ -145,6 +149,7 @@ function madeFits({ key: { purpose }, made }: RoundSpec, { generator }: StudyDoc
 function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number): boolean {
   if (purpose === "normalise") return document.normalisation !== undefined && round === 0;
   if (purpose === "reference") return round >= 1 && round <= referenceRounds(document);
+  if (purpose === "shadow") return document.audit.shadow !== undefined && round === referenceRounds(document);
   const { rounds } = document.training;
   if (round < 1 || round > rounds) return false;
   if (purpose === "choose") return document.generator !== undefined;

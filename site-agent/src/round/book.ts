@@ -215,6 +215,7 @@ export class Book implements RoundBook {
       reference: plannedCharges(document, "reference"),
       train: plannedCharges(document, "train"),
       evaluate: plannedCharges(document, "evaluate"),
+      shadow: plannedCharges(document, "shadow"),
       choose: plannedCharges(document, "choose"),
       audit: plannedCharges(document, "audit"),
     };

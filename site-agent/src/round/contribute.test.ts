@@ -18,7 +18,7 @@ test("[CLP4] the engine is asked to clip to the norm that the round was announce
   };
   const standing = {
     document,
-    charges: { normalise: [], reference: [], train: [], evaluate: [], choose: [], audit: [] },
+    charges: { normalise: [], reference: [], train: [], evaluate: [], shadow: [], choose: [], audit: [] },
   };
   const [site] = document.sites;
   if (site === undefined) throw new Error("the study has a site");
@@ -42,6 +42,7 @@ test("[HND11] what the engine made by other events than the booked ones is neith
       reference: [],
       train: [{ part: "train", event: event(1) } as const],
       evaluate: [],
+      shadow: [],
       choose: [],
       audit: [],
     },

@@ -90,6 +90,12 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
       const { epsilon, bins } = evaluation;
       return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };
     }
+    case "shadow": {
+      const { shadow } = audit;
+      assert(shadow !== undefined, "a round that the study plans has its rule");
+      const { bins, epsilon } = shadow;
+      return { type: "score", key, path, what: { purpose: "shadow", bins, epsilon } };
+    }
     case "choose": {
       const { generator } = document;
       assert(generator !== undefined, "a round that the study plans has its rule");
@@ -105,7 +111,15 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
         type: "score",
         key,
         path,
-        what: { purpose: "audit", attacks, epsilon, ...guessing, ...comparing(document), ...judging(document) },
+        what: {
+          purpose: "audit",
+          attacks,
+          epsilon,
+          ...learnt(spec),
+          ...guessing,
+          ...comparing(document),
+          ...judging(document),
+        },
       };
     }
     default:
@@ -124,4 +138,9 @@ function comparing({ audit: { references }, data, training }: StudyDocument) {
 /** Of a study with a generator: how what its records teach is looked at. */
 function judging({ generator, evaluation: { bins } }: StudyDocument) {
   return generator === undefined ? {} : { utility: { bins } };
+}
+
+/** Attacks that were learnt from the study's shadow, as announced: they hang on noised histograms alone. */
+function learnt({ shadow }: RoundSpec): Pick<RoundSpec, "shadow"> {
+  return shadow === undefined ? {} : { shadow };
 }

@@ -9,7 +9,7 @@ const { key } = announcement(1).round;
 /** A world in which the study's model has so many parameters, and what is asked of the engine in it. */
 function worldOf(parameterCount: number): { ends: Ends; requests: EngineRequest[] } {
   const requests: EngineRequest[] = [];
-  const charges = { normalise: [], reference: [], train: [], evaluate: [], choose: [], audit: [] };
+  const charges = { normalise: [], reference: [], train: [], evaluate: [], shadow: [], choose: [], audit: [] };
   const digest = headAt(1).head.hash;
   const standing = {
     document,

@@ -33,7 +33,7 @@ const document = StudyDocument.parse({
   ...plain,
   model: { preset: "keras", input: [columns], layers, weights: named },
 });
-const charges = { normalise: [], reference: [], train: [], evaluate: [], choose: [], audit: [] };
+const charges = { normalise: [], reference: [], train: [], evaluate: [], shadow: [], choose: [], audit: [] };
 const standing: StudyStanding = {
   ...{ document, digest: studyDigest(document), dataset, state: "approved", frozen: null },
   ...{ parameterCount: 3, charges },

@@ -57,6 +57,7 @@ const PURPOSE = {
   reference: "Reference models, round",
   train: "Training round",
   evaluate: "Evaluation after round",
+  shadow: "Shadow of reference models, round",
   choose: "Choice of generators after round",
   audit: "Audit after round",
 } as const;

@@ -161,6 +161,7 @@ function markOf({ key, outcome }: ClosedRound): string {
   if (key.purpose === "reference") return key.round % 10 === 0 ? `R${key.round}` : "";
   if (key.purpose === "normalise") return "N";
   if (key.purpose === "choose") return "C";
+  if (key.purpose === "shadow") return "S";
   return key.purpose === "evaluate" ? "E" : "A";
 }
 
