@@ -2,6 +2,7 @@ import type { AuditReport, Figure } from "@consilium/shared/audit/report";
 import { epsilonText } from "@consilium/shared/units/epsilonText";
 import type { Command } from "commander";
 import { AuditView } from "../http/views.ts";
+import { registerAuditAgain } from "./auditAgain.ts";
 import { registerAuditOverride } from "./auditOverride.ts";
 import { registerAuditorKey } from "./auditorKey.ts";
 import { registerAuditRun } from "./auditRun.ts";
@@ -34,6 +35,7 @@ export function registerAudit(program: Command): void {
       print(options.json, view, text.join("\n"));
     },
   );
+  registerAuditAgain(audit);
   registerAuditStats(audit);
   registerAuditRun(audit);
   registerAuditSynthetic(audit);

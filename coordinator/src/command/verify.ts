@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
+import { Reaudit } from "@consilium/shared/release/reaudit";
 import { type Revocation, RevocationList } from "@consilium/shared/release/revocation";
-import { type Verification, verifyRelease } from "@consilium/shared/release/verify";
+import { type NamedReaudit, type Verification, verifyRelease } from "@consilium/shared/release/verify";
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Command } from "commander";
 import { releaseFiles } from "../release/releaseFiles.ts";
@@ -15,17 +16,49 @@ export function registerVerify(program: Command): void {
     .argument("<path>", "the release's folder, or its .tar")
     .requiredOption("--key <key>", "the public key, or a file that holds it")
     .option("--revocations <file>", "the consortium's notices, beside those in revocations.json next to the release")
+    .option("--reaudit <file>", "a second audit's record, beside those that lie next to the release")
     .option("--json", "print the result as JSON")
-    .action((path: string, options: { key: string; revocations?: string; json?: boolean }) => {
-      const verification = verifyFiles(path, publicKeyOf(options.key), revocationsIn(path, options.revocations));
+    .action((path: string, options: VerifyOptions) => {
+      const key = publicKeyOf(options.key);
+      const { read, listing } = releaseFiles(path);
+      const reaudits = reauditsIn(path, options.reaudit);
+      const verification = verifyRelease(read, listing, key, revocationsIn(path, options.revocations), reaudits);
       print(options.json, verification, textOf(verification));
       if (!verification.verified) process.exitCode = exitCodeOf(verification);
     });
 }
 
-function verifyFiles(path: string, key: PublicKey, revocations: readonly Revocation[]): Verification {
-  const { read, listing } = releaseFiles(path);
-  return verifyRelease(read, listing, key, revocations);
+interface VerifyOptions {
+  readonly key: string;
+  readonly revocations?: string;
+  readonly reaudit?: string;
+  readonly json?: boolean;
+}
+
+/** Records next to the release, of whichever release they are, and the one that was named. */
+function reauditsIn(path: string, named: string | undefined): readonly NamedReaudit[] {
+  const folder = dirname(resolve(path));
+  const beside = existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith(".reaudit.json"))
+        .sort()
+    : [];
+  return [
+    ...beside.map((name) => ({ name, reaudit: reauditOf(join(folder, name)), isNamed: false })),
+    ...(named === undefined ? [] : [{ name: named, reaudit: reauditOf(named), isNamed: true }]),
+  ];
+}
+
+function reauditOf(file: string): Reaudit {
+  const text = readText(file);
+  const parsed = Reaudit.safeParse(text === null ? null : jsonOf(text));
+  if (parsed.success) return parsed.data;
+  throw new Failure({
+    code: "verify/reaudit-unusable",
+    kind: "usage",
+    what: `${file} holds no second audit's record.`,
+    remedy: "Get it again from the coordinator's releases folder, or move it away.",
+  });
 }
 
 /** Those that lie where a coordinator writes them, and those of the file that was named: neither hides the other's. */

@@ -38,7 +38,7 @@ export async function watchStudy(client: Client, name: string, isJson: boolean):
     const text = isJson ? JSON.stringify(look) : line;
     if (text !== last) print(isJson, look, line);
     last = text;
-    if (look.state === "released") return 0;
+    if (look.state === "released" || look.state === "audited") return 0;
     if (look.state === "rejected") return FAILURE_EXIT_CODE["audit-failed"];
     if (look.state === "aborted" || look.state === "revoked") return FAILURE_EXIT_CODE.refused;
     if (look.state === "signing") {

@@ -4,6 +4,7 @@ import { isDpSgd, StudyDocument } from "@consilium/shared/study/document";
 import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { startOf } from "../model/start.ts";
+import { AgainRequest, prepareAgain } from "../release/again.ts";
 import { isAudited } from "../storage/results.ts";
 import { committedRounds } from "../storage/rounds.ts";
 import { listStudies, movesOf, repliesTo, type StudyRecord } from "../storage/studies.ts";
@@ -61,6 +62,19 @@ export function studyEndpoints(service: Service): Endpoint[] {
         // Its weights, if it names any, are there and what it says of them: nobody is asked to sign others.
         await startOf(call.body, world.weights);
         return detailOf(service, studies.propose(call.body, motiveOf(call, "proposed")));
+      },
+    }),
+    endpoint({
+      method: "post",
+      path: "/api/studies/:study/again",
+      summary: "Proposes a second audit of a released model: a study of one round, with a charge of its own",
+      access: "lead",
+      body: AgainRequest,
+      reply: StudyDetail,
+      handle: async (call) => {
+        const document = await prepareAgain(world, studies.record(call.params.study ?? ""), call.body);
+        requireEnrolled(service, document);
+        return detailOf(service, studies.propose(document, motiveOf(call, call.body.reason)));
       },
     }),
     endpoint({

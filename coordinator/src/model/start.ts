@@ -1,9 +1,11 @@
 import { readFile, stat } from "node:fs/promises";
 import { errnoOf } from "@consilium/shared/failure/errno";
-import { Failure } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import { initialParameters } from "@consilium/shared/model/initial";
+import { modelDigest } from "@consilium/shared/model/modelDigest";
 import { openStudyWeights } from "@consilium/shared/model/studyWeights";
 import type { Weights } from "@consilium/shared/model/weights";
+import type { AgainRule } from "@consilium/shared/study/again";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
 import type { StudyName } from "@consilium/shared/units/identity";
@@ -14,6 +16,7 @@ export async function startOf(document: StudyDocument, folder: BlobFolder): Prom
   const spec = modelSpecOfStudy(document);
   const { initialSeed } = document.training;
   const named = weightsOfStudy(document);
+  if (document.again !== undefined) return releasedBefore(document, document.again, folder);
   if (named === undefined) return { parameters: initialParameters(spec, initialSeed), frozen: new Float32Array(0) };
   const path = folder.pathOf(named.digest);
   try {
@@ -34,4 +37,20 @@ function unreadable(study: StudyName, path: string, cause: unknown): Failure {
     remedy: `Propose it with consilium study propose, which brings the file; or put a copy back at ${path}.`,
     cause,
   });
+}
+
+/** Of a second audit: the very model that was released, which the coordinator put there when it proposed it. */
+async function releasedBefore(document: StudyDocument, { model }: AgainRule, folder: BlobFolder): Promise<Weights> {
+  const { again: _, ...first } = document;
+  const { frozen } = await startOf(first, folder);
+  const path = folder.pathOf(model.digest);
+  try {
+    const bytes = Uint8Array.from(await readFile(path));
+    const parameters = new Float32Array(bytes.buffer);
+    assert(modelDigest(parameters) === model.digest, `${path} holds the released model`);
+    return { parameters, frozen };
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+    throw unreadable(document.name, path, error);
+  }
 }

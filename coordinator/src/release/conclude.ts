@@ -19,6 +19,7 @@ import { move } from "../study/moves.ts";
 import { approvalsCharged, stopOf } from "../study/opening.ts";
 import { gateOf } from "../study/outcome.ts";
 import type { StudyWorld } from "../study/world.ts";
+import { concludeAgain } from "./again.ts";
 import { publish } from "./publish.ts";
 import { writeReleaseFolder } from "./releaseFolder.ts";
 import { tellRelease } from "./telling.ts";
@@ -28,6 +29,7 @@ import { tellRelease } from "./telling.ts";
  * After a crash anywhere in between it is done again from the start, with the same outcome.
  */
 export async function concludeStudy(world: StudyWorld, document: StudyDocument, weights: Weights): Promise<void> {
+  if (document.again !== undefined) return concludeAgain(world, document);
   const audit = auditOf(world.sql, document.name);
   assert(audit !== undefined, "a study is concluded after its audit");
   const { gate } = gateOf(world, document, audit.report, approvalsCharged(world, document.name));

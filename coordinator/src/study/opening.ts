@@ -100,11 +100,12 @@ export function stopOf(sql: StudyWorld["sql"], { name, training }: StudyDocument
 }
 
 function whyTrained(
-  { training }: StudyDocument,
+  { training, again }: StudyDocument,
   last: number,
   stop: StopReason | null,
   short: readonly string[],
 ): Motive {
+  if (again !== undefined) return { by: "coordinator", reason: `Audited again: ${again.reason}`.slice(0, 500) };
   if (stop !== null) return { by: "coordinator", reason: stopText(stop) };
   if (last >= training.rounds) return BY_SCHEDULE;
   const paid = `a further round with the audit would pass ${short.join("; ")}`;
@@ -197,8 +198,8 @@ function madeOf(sql: StudyWorld["sql"], { name }: StudyDocument, purpose: "choos
 }
 
 /** What every round after a study's normalisation announces. */
-export function scalesOf(sql: StudyWorld["sql"], { name }: StudyDocument): Pick<RoundSpec, "scales"> {
-  const kept = normalisationKept(sql, name);
+export function scalesOf(sql: StudyWorld["sql"], { name, again }: StudyDocument): Pick<RoundSpec, "scales"> {
+  const kept = normalisationKept(sql, again?.study ?? name);
   return kept === undefined ? {} : { scales: kept.scales };
 }
 

@@ -22,7 +22,9 @@ import type { Accumulator, ContributionSource } from "../round/run.ts";
 import { generatorsOf, madeFor, saveChoice, saveGenerator } from "../storage/generators.ts";
 import { insertModel } from "../storage/models.ts";
 import { saveAudit, saveMetric, saveNormalisation, saveShadow, shadowOf } from "../storage/results.ts";
+import { findStudy } from "../storage/studies.ts";
 import type { ModelLines, Stepped } from "./lines.ts";
+import { approvalsCharged } from "./opening.ts";
 import type { ChangeTopic, StudyWorld } from "./world.ts";
 
 /** Confidence of each metric's interval. */
@@ -127,15 +129,27 @@ export function gateOf(
   report: AuditReport,
   approvals: readonly Approval[],
 ): { gate: GateResult; claimedEpsilon: number; claimedBy: GuaranteeBasis; spentEpsilon: number } {
-  const privacy = privacyStatementOf(document, world.ledger.state(), approvals);
+  const judged = judgedBy(world, document, approvals);
+  const privacy = privacyStatementOf(judged.document, world.ledger.state(), judged.approvals);
   const { guarantee, consortium } = privacy;
-  const gate = releaseGate(document, report, privacy);
+  const gate = releaseGate(judged.document, report, privacy);
   return {
     gate,
     claimedEpsilon: guarantee.epsilon,
     claimedBy: guarantee.basis,
     spentEpsilon: consortium.disjointEpsilon,
   };
+}
+
+/** The study whose gate and promise an audit is held against: its own, or of a second audit the release's. */
+function judgedBy(
+  world: StudyWorld,
+  document: StudyDocument,
+  approvals: readonly Approval[],
+): { readonly document: StudyDocument; readonly approvals: readonly Approval[] } {
+  const first = document.again === undefined ? undefined : findStudy(world.sql, document.again.study);
+  if (first === undefined) return { document, approvals };
+  return { document: first.document, approvals: approvalsCharged(world, first.name) };
 }
 
 function sumCollector(purpose: "train" | "reference", lines: ModelLines): Collector {

@@ -12,6 +12,8 @@ export const StudyState = z.enum([
   "auditing",
   "signing",
   "released",
+  /** A second audit of a released model: what it found is published beside the release. */
+  "audited",
   "revoked",
   "rejected",
   "aborted",
@@ -36,6 +38,8 @@ export type StudyEvent =
   | { readonly type: "audit-started" }
   | { readonly type: "gate-passed" }
   | { readonly type: "gate-refused" }
+  /** A second audit is done, whatever it found. */
+  | { readonly type: "audited-again" }
   /** An auditor whom the study names has the model released that the gate refused. */
   | { readonly type: "overridden" }
   /** The gate let it pass, and the study asks for signatures beside the coordinator's. */
@@ -79,6 +83,7 @@ function destination(from: StudyStanding, event: StudyEvent): StudyStanding | nu
     case "auditing":
       if (event.type === "paused") return { state: "paused", resumesTo: "auditing" };
       if (event.type === "gate-passed") return { state: "released" };
+      if (event.type === "audited-again") return { state: "audited" };
       if (event.type === "signatures-wanted") return { state: "signing" };
       return event.type === "gate-refused" ? { state: "rejected" } : null;
     case "paused":
@@ -90,6 +95,7 @@ function destination(from: StudyStanding, event: StudyEvent): StudyStanding | nu
       return event.type === "revoked" ? { state: "revoked" } : null;
     case "rejected":
       return event.type === "overridden" ? { state: "auditing" } : null;
+    case "audited":
     case "revoked":
     case "aborted":
       return null;
@@ -97,7 +103,9 @@ function destination(from: StudyStanding, event: StudyEvent): StudyStanding | nu
 }
 
 export function isEnded(state: StudyState): boolean {
-  return state === "released" || state === "revoked" || state === "rejected" || state === "aborted";
+  return (
+    state === "released" || state === "audited" || state === "revoked" || state === "rejected" || state === "aborted"
+  );
 }
 
 const WORDS: Record<StudyEvent["type"], string> = {
@@ -111,6 +119,7 @@ const WORDS: Record<StudyEvent["type"], string> = {
   "audit-started": "audited",
   "gate-passed": "released",
   "gate-refused": "rejected",
+  "audited-again": "audited again",
   overridden: "released against its gate",
   "signatures-wanted": "put up for signing",
   signed: "released",

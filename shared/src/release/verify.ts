@@ -16,6 +16,7 @@ import {
 import { readLedger } from "./ledgerLines.ts";
 import { RELEASE_PATHS, readJson, SignedManifest, signaturesHold } from "./manifest.ts";
 import { overrideText } from "./override.ts";
+import { type Reaudit, reauditProblem } from "./reaudit.ts";
 import { signerProblems } from "./releasedBy.ts";
 import { type Revocation, revocationHolds } from "./revocation.ts";
 import { PrivacyStatement } from "./statement.ts";
@@ -48,6 +49,7 @@ export function verifyRelease(
   listing: readonly string[],
   trustedKey: PublicKey,
   revocations: readonly Revocation[] = [],
+  reaudits: readonly NamedReaudit[] = [],
 ): Verification {
   const signed = readSigned(files);
   const hold = signed !== null && signaturesHold(signed, trustedKey);
@@ -73,6 +75,10 @@ export function verifyRelease(
       ),
     );
   }
+  if (contents !== null && reaudits.length > 0) {
+    const problems = reaudits.flatMap((own) => reauditProblems(own, contents, trustedKey));
+    checks.push(check("reaudits", EXPLAIN_REAUDITS, problems));
+  }
   const { override } = signed.manifest;
   const overridden = override === undefined ? null : overrideText(override).replaceAll(/[\s\p{Cc}]+/gu, " ");
   return { verified: checks.every(({ passed }) => passed), overridden, checks };
@@ -86,6 +92,31 @@ const EXPLAIN_LEDGER =
 const EXPLAIN_FILES = "Every file is there with the bytes that were signed, and no other file is.";
 
 const EXPLAIN_REVOCATION = "No notice by the key that you trust, of those at hand, revokes it.";
+
+const EXPLAIN_REAUDITS =
+  "Every second audit of this release that is at hand is genuine, its figures follow from its counts, and the release " +
+  "would pass its own gate by them.";
+
+/** A second audit's record, by its file's name. */
+export interface NamedReaudit {
+  readonly name: string;
+  readonly reaudit: Reaudit;
+  /** By whoever verifies: then it must be of this release. Others lie beside releases of all kinds. */
+  readonly isNamed: boolean;
+}
+
+function reauditProblems({ name, reaudit, isNamed }: NamedReaudit, contents: Contents, key: PublicKey): string[] {
+  const { manifest } = contents;
+  if (!isNamed && reaudit.statement.manifest !== digestOfJson(manifest)) return [];
+  const problem = reauditProblem(reaudit, contents, key);
+  if (problem !== null) return [`${name} ${problem}`];
+  const { gate, report, at } = reaudit.statement;
+  if (gate.passed) return [];
+  const broken = gate.rules.filter(({ passed }) => !passed).map(({ rule, found }) => `${rule}: ${found}`);
+  return [
+    `${name}, of ${at.slice(0, 10)}: the release's own gate refuses it now (${broken.join("; ")}). ${report.verdict.words}`,
+  ];
+}
 
 /** Notices that another key signed say nothing. */
 function revokedBy({ manifest }: SignedManifest, revocations: readonly Revocation[], key: PublicKey): string[] {

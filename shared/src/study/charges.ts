@@ -92,7 +92,8 @@ export function plannedEvents(document: StudyDocument): readonly PlannedCharge[]
 export function chargesAfter(document: StudyDocument): (rounds: number, audited: boolean) => readonly PlannedCharge[] {
   const each = RoundPurpose.options.map((purpose) => ({ purpose, charges: plannedCharges(document, purpose) }));
   const before = referenceRounds(document);
-  return (rounds, audited) => {
+  return (asked, audited) => {
+    const rounds = document.again === undefined ? asked : 0;
     const times: Readonly<Record<RoundPurpose, number>> = {
       normalise: rounds > 0 ? 1 : 0,
       reference: rounds > 0 ? before : 0,

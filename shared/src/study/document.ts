@@ -10,6 +10,7 @@ import { NormalisationRule, normalisationFaults } from "../normalisation/rule.ts
 import { Schedule } from "../optimizer/learningRate.ts";
 import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, PositiveEpsilon, SamplingRate } from "../units/privacy.ts";
+import { AgainRule, againFaults } from "./again.ts";
 import { Audit, canaryFault } from "./audit.ts";
 import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
@@ -169,6 +170,9 @@ export const StudyDocument = z
     generator: GeneratorRule.optional().describe(
       "Makes synthetic records, the release's: the model is then the discriminator that it learns from.",
     ),
+    again: AgainRule.optional().describe(
+      "A second audit of a released model, and nothing else: made by `audit again`.",
+    ),
     normalisation: NormalisationRule.optional().describe(
       "Scales learnt from noised, charged statistics before training; absent: the public ranges alone.",
     ),
@@ -205,6 +209,7 @@ export const StudyDocument = z
     const directions = gradientCanaryFault(study, () => trainedNumbers(study));
     if (directions !== null) refuse(["audit", "gradientCanaries"], directions);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
+    for (const { path, message } of againFaults(study)) refuse(path, message);
     for (const { path, message } of generatorFaults(study)) refuse(path, message);
     for (const { path, message } of releaseFaults(study.release, study.sites.length))
       refuse(["release", ...path], message);

@@ -36,7 +36,7 @@ const FileData = z.strictObject({
  * accountant, write durations with units and name what later versions will know.
  */
 export const StudyFile = z.strictObject({
-  ...StudyDocument.shape,
+  ...z.strictObject(StudyDocument.shape).omit({ again: true }).shape,
   data: FileData,
   model: ModelFile,
   privacy: z.strictObject({

@@ -6,6 +6,7 @@ import { assert } from "../failure/failure.ts";
 import { ofEachPart, Part } from "../ledger/entry.ts";
 import type { RoundPurpose } from "../protocol/messages.ts";
 import type { SiteName } from "../units/identity.ts";
+import type { AgainRule } from "./again.ts";
 import { chargesAfter } from "./charges.ts";
 import type { StudyDocument } from "./document.ts";
 import { referenceRounds } from "./modelLines.ts";
@@ -30,6 +31,7 @@ export const NOTHING_SPENT: SpentEvents = ofEachPart(() => []);
  * sooner; then the schedule is the shorter study's.
  */
 export function scheduleOf(document: StudyDocument, lastRound = document.training.rounds): readonly ScheduledRound[] {
+  if (document.again !== undefined) return lastRound >= 1 ? [secondAudit(document.again)] : [];
   const schedule: ScheduledRound[] = [];
   if (document.normalisation !== undefined && lastRound >= 1) schedule.push(NORMALISATION);
   for (let round = 1; lastRound >= 1 && round <= referenceRounds(document); round++)
@@ -53,6 +55,7 @@ export function roundAfter(
 ): ScheduledRound | null {
   const last = Math.min(lastRound, document.training.rounds);
   if (last < 1 || done?.purpose === "audit") return null;
+  if (document.again !== undefined) return secondAudit(document.again);
   if (done === null && document.normalisation !== undefined) return NORMALISATION;
   if (done === null || done.purpose === "normalise" || done.purpose === "reference") {
     const round = done?.purpose === "reference" ? done.round + 1 : 1;
@@ -64,6 +67,11 @@ export function roundAfter(
     return { purpose: "evaluate", round: done.round };
   if (done.purpose === "choose") return { purpose: "audit", round: done.round };
   return done.round < last ? { purpose: "train", round: done.round + 1 } : afterTraining(document, done.round);
+}
+
+/** All that a second audit of a released model does; it bears that model's round. */
+function secondAudit({ model }: AgainRule): ScheduledRound {
+  return { purpose: "audit", round: model.round };
 }
 
 const FIRST_STEP: ScheduledRound = { purpose: "train", round: 1 };

@@ -104,7 +104,8 @@ export function leaves(document: StudyDocument): string[] {
   const evaluations = Math.floor(training.rounds / evaluation.everyRounds);
   const { members, nonMembers } = audit.epsilon;
   const contributions = `${training.rounds} contributions of ${bytes} bytes: sums of clipped gradients over a random sample of`;
-  const { normalisation } = document;
+  const { normalisation, again } = document;
+  if (again !== undefined) return [...againLines(document), ...NEVER_LEAVES];
   return [
     ...(normalisation === undefined
       ? []
@@ -133,10 +134,45 @@ export function leaves(document: StudyDocument): string[] {
     ...(training.earlyStop === undefined
       ? []
       : ["fewer rounds where the noised metric stops rising; the release promises no less than all of them cost"]),
-    "not covered by noise, and signed for with the approval: that an attempt failed here, without why, and at which " +
-      "eighth of the study's answer time an answer came; both may hang on records",
-    privacy.mechanism === "dp-sgd"
-      ? "no record, no un-noised count, no un-noised value"
-      : "no record, no un-noised count, no un-noised value of an original record",
+    ...madeLines(document),
+    ...(privacy.mechanism === "dp-sgd"
+      ? NEVER_LEAVES
+      : [NOT_COVERED, "no record, no un-noised count, no un-noised value of an original record"]),
+  ];
+}
+
+const NOT_COVERED =
+  "not covered by noise, and signed for with the approval: that an attempt failed here, without why, and at which " +
+  "eighth of the study's answer time an answer came; both may hang on records";
+const NEVER_LEAVES: readonly string[] = [NOT_COVERED, "no record, no un-noised count, no un-noised value"];
+
+/** Of a study that only looks at a released model once more. */
+function againLines({ again, audit: { attacks, epsilon } }: StudyDocument): string[] {
+  return [
+    `nothing is trained: a second audit of ${again?.study}, whose model was released, because: ${again?.reason}`,
+    `1 audit: ${attacks.length} noised histograms of attack scores, ε = ${epsilon.members} each on training patients ` +
+      `and ${epsilon.nonMembers} each on audit patients, on top of all that was charged before`,
+  ];
+}
+
+/** What a generator, a shadow and gradient canaries have a site send. */
+function madeLines({ generator, audit: { shadow, gradientCanaries, epsilon } }: StudyDocument): string[] {
+  return [
+    ...(shadow === undefined
+      ? []
+      : [
+          "before training, 2 noised histograms of the last reference model's outputs: " +
+            `ε = ${shadow.epsilon.members} on reference patients, ${shadow.epsilon.nonMembers} on validation patients`,
+        ]),
+    ...(generator === undefined
+      ? []
+      : [
+          `which ${generator.best} of the kept generators teach most about validation patients, by the exponential ` +
+            `mechanism (ε = ${generator.epsilon} a pick), and no count`,
+          `with the audit, 1 noised histogram of what synthetic records teach, ε = ${epsilon.nonMembers} on audit patients`,
+        ]),
+    ...(gradientCanaries === undefined
+      ? []
+      : [`in the sums, ${gradientCanaries.count} public directions that join them by chance, of no patient`]),
   ];
 }

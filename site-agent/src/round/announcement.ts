@@ -147,6 +147,7 @@ function madeFits({ key: { purpose }, made }: RoundSpec, { generator }: StudyDoc
 
 /** Whether the study, as signed, has such a round. An evaluation, choice or audit bears the round of its model. */
 function isPlanned(document: StudyDocument, purpose: RoundPurpose, round: number): boolean {
+  if (document.again !== undefined) return purpose === "audit" && round === document.again.model.round;
   if (purpose === "normalise") return document.normalisation !== undefined && round === 0;
   if (purpose === "reference") return round >= 1 && round <= referenceRounds(document);
   if (purpose === "shadow") return document.audit.shadow !== undefined && round === referenceRounds(document);

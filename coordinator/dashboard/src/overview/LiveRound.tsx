@@ -95,6 +95,7 @@ const NEXT: Record<StudyDetail["state"], { readonly words: string; readonly comm
     command: (name) => `consilium release show ${name}`,
   },
   released: { words: "The model was released." },
+  audited: { words: "A second audit is done; what it found lies beside the release." },
   revoked: { words: "The release was revoked: nobody should use it any more." },
   rejected: { words: "Nothing was released.", command: show },
   aborted: { words: "The study was stopped. What it spent stays spent." },

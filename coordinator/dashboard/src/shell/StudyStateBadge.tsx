@@ -11,6 +11,7 @@ const STUDY_TONE: Record<StudySummary["state"], Tone> = {
   auditing: "calm",
   signing: "warn",
   released: "good",
+  audited: "calm",
   revoked: "bad",
   rejected: "bad",
   aborted: "bad",
