@@ -38,8 +38,8 @@ export function registerAuditAgain(audit: Command): void {
 
 const HELP = `
 The second audit is a study of one round: it trains nothing, splits patients as the first did, and each site's steward
-approves its charge. What it finds is signed and lies beside the release as NAME.reaudit.json, held against the release's
-own gate; consilium verify reads it there. It revokes nothing by itself.
+approves its charge. What it finds is signed and lies beside the release as NAME.reaudit.json, held against the
+release's own gate; consilium verify reads it there. It revokes nothing by itself.
 
   consilium audit again heart --attacks entropy,loss --epsilon-members 0.3 --epsilon-non-members 1 \\
     --reason "an attack is new"
