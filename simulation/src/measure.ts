@@ -46,19 +46,19 @@ export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run:
   noisedAccuracy: { name: "accuracy, as noised", of: ({ noised }) => noised.accuracy?.value ?? null },
   noisedAuc: { name: "AUC, as noised", of: ({ noised }) => noised.auc?.value ?? null },
   syntheticOnReal: {
-    name: "AUC on real records, taught by synthetic ones",
+    name: "AUC, taught by synthetic",
     of: ({ exact }) => exact.synthetic?.syntheticOnReal.auc ?? null,
   },
   realOnReal: {
-    name: "AUC on real records, taught by real ones",
+    name: "AUC, taught by real",
     of: ({ exact }) => exact.synthetic?.realOnReal.auc ?? null,
   },
   realOnSynthetic: {
-    name: "AUC on synthetic records, taught by real ones",
+    name: "AUC on synthetic records",
     of: ({ exact }) => exact.synthetic?.realOnSynthetic.auc ?? null,
   },
   noisedUtility: {
-    name: "AUC on real records, taught by synthetic ones, as noised",
+    name: "the same, as noised",
     of: ({ noised }) => noised.utility?.value ?? null,
   },
   seconds: { name: "seconds", of: ({ seconds }) => seconds },

@@ -35,6 +35,7 @@ interface SiteModel {
 /** `pooled`: one model of all sites' patients; `local`: each site's own, of its patients alone. */
 export async function simulateOpenly(options: RunOptions, who: "pooled" | "local"): Promise<RunResult> {
   const { document, folder } = options;
+  if (document.generator !== undefined) throw noGenerator(document);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const started = performance.now();
@@ -115,6 +116,15 @@ function auditOf(document: StudyDocument, sites: readonly SiteModel[], random: R
   const open = { ...audit, attacks: [...attacks] };
   const report = studyAudit({ ...document, audit: open }, { digest, round: document.training.rounds }, { histograms });
   return { ...report, studyDigest: studyDigest(document) };
+}
+
+function noGenerator({ name }: StudyDocument): Failure {
+  return new Failure({
+    code: "sweep/no-open-generator",
+    kind: "config",
+    what: `${name} makes synthetic records, and training without privacy trains a classifier alone.`,
+    remedy: "Leave that variant out: figures like realOnReal say what real records teach without noise.",
+  });
 }
 
 function noAttack({ name }: StudyDocument): Failure {

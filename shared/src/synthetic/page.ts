@@ -145,9 +145,14 @@ function attacksHtml({ attacks, confidence }: SyntheticEvaluation): string {
     name: attack,
     points: roc.map(({ fpr, tpr }) => ({ x: fpr, y: tpr })),
   }));
-  const panel: Panel = { title: "ROC", xName: "FPR", yName: "TPR", lines, scale: { x: "linear", y: "linear" } };
+  const axes = { xName: "FPR", yName: "TPR" };
+  const tails = lines.map(({ name, points }) => ({ name, points: points.filter(({ x, y }) => x > 0 && y > 0) }));
+  const panels: readonly Panel[] = [
+    { title: "ROC", ...axes, lines, scale: { x: "linear", y: "linear" } },
+    { title: "The same, logarithmic", ...axes, lines: tails, scale: { x: "log", y: "log" } },
+  ];
   return (
-    linePlotSvg("ROC of membership attacks", [panel], 1) +
+    linePlotSvg("ROC of membership attacks", panels, 2) +
     htmlTable(
       ["attack", "figure", "value (interval)"],
       rows.map((cells) => cells.map(escaped)),
