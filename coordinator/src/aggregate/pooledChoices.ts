@@ -1,12 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import { assert, Failure } from "@consilium/shared/failure/failure";
+import { assert } from "@consilium/shared/failure/failure";
 import { ChoiceContribution, type GeneratorChoice, pickedPlaces } from "@consilium/shared/generator/choice";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import type { BlobReference } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 import type { ContributionSource } from "../round/run.ts";
+import { bytesOf, jsonContribution, malformed } from "./jsonContribution.ts";
+
+const WHAT = "A choice of generators";
 
 /** Sites' picks among the generators that were kept, and what follows from them. */
 export class PooledChoices {
@@ -34,15 +35,12 @@ export class PooledChoices {
 
   /** Throws on anything but as many picks as were planned, each of a candidate and none twice, in canonical form. */
   async add(site: SiteName, source: ContributionSource): Promise<void> {
-    const bytes = "bytes" in source ? source.bytes : await readFile(source.path);
-    const text = Buffer.from(bytes).toString("utf8");
-    const parsed = ChoiceContribution.safeParse(parseJson(text));
-    if (!parsed.success || canonicalJson(parsed.data) !== text) throw malformed("can't be read");
-    const { chosen } = parsed.data;
+    const told = jsonContribution(await bytesOf(source), ChoiceContribution, WHAT);
+    const { chosen } = told;
     const planned = Math.min(this.#document.generator?.best ?? 0, this.#generators.length);
     const isOfCandidates = chosen.every((place) => place < this.#generators.length);
     if (chosen.length !== planned || !isOfCandidates || new Set(chosen).size < chosen.length)
-      throw malformed(`is not ${planned} different ones of ${this.#generators.length} generators`);
+      throw malformed(WHAT, `is not ${planned} different ones of ${this.#generators.length} generators`);
     this.#bySite.set(site, chosen);
   }
 
@@ -64,21 +62,4 @@ export class PooledChoices {
       }),
     };
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function malformed(how: string): Failure {
-  return new Failure({
-    code: "contribution/malformed",
-    kind: "refused",
-    what: `A choice of generators ${how}.`,
-    remedy: "Check that both sides hold the same study and version, then send it again.",
-  });
 }

@@ -2,13 +2,14 @@ import { readFile } from "node:fs/promises";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
 import { auditShape, isScaleOf, type NoisedHistogram } from "@consilium/shared/audit/histogram";
 import { isUtilityOf } from "@consilium/shared/audit/utility";
-import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import { Failure } from "@consilium/shared/failure/failure";
 import { evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { RoundPurpose } from "@consilium/shared/protocol/messages";
 import type { SiteAudits } from "@consilium/shared/release/build";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
+import { jsonContribution, malformed } from "./jsonContribution.ts";
+
+const WHAT = "A contribution of histograms";
 
 /**
  * Noised histograms of one evaluation or audit round. They are kept by site: an audit shows, and re-weights, each
@@ -30,14 +31,13 @@ export class PooledHistograms {
 
   /** Throws on anything but this study's histograms with this study's noise, in canonical form. */
   add(site: SiteName, bytes: Uint8Array): void {
-    const text = Buffer.from(bytes).toString("utf8");
-    const schema = this.#purpose === "evaluate" ? EvaluationContribution : AuditContribution;
-    const parsed = schema.safeParse(parseJson(text));
-    if (!parsed.success || canonicalJson(parsed.data) !== text) throw malformed("can't be read");
-    const wrong =
-      parsed.data.purpose === "evaluate" ? this.#evaluationFault(parsed.data) : this.#auditFault(parsed.data);
-    if (wrong !== null) throw malformed(wrong);
-    this.#bySite.set(site, parsed.data);
+    const told =
+      this.#purpose === "evaluate"
+        ? jsonContribution(bytes, EvaluationContribution, WHAT)
+        : jsonContribution(bytes, AuditContribution, WHAT);
+    const wrong = told.purpose === "evaluate" ? this.#evaluationFault(told) : this.#auditFault(told);
+    if (wrong !== null) throw malformed(WHAT, wrong);
+    this.#bySite.set(site, told);
   }
 
   async addFile(site: SiteName, path: string): Promise<void> {
@@ -104,21 +104,4 @@ function utilityFault(document: StudyDocument, utility: NoisedHistogram | undefi
   if ((document.generator === undefined) !== (utility === undefined)) return "has not the study's look at made records";
   if (utility === undefined) return null;
   return isUtilityOf(document, utility) ? null : "has another look at made records than the study's";
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function malformed(how: string): Failure {
-  return new Failure({
-    code: "contribution/malformed",
-    kind: "refused",
-    what: `A contribution of histograms ${how}.`,
-    remedy: "Check that both sides hold the same study and version, then send it again.",
-  });
 }

@@ -1,12 +1,13 @@
-import { readFile } from "node:fs/promises";
 import { isScaleOf, type NoisedHistogram } from "@consilium/shared/audit/histogram";
 import { learnFromShadow, ShadowContribution, type ShadowReport } from "@consilium/shared/audit/shadow";
 import type { ShadowRule } from "@consilium/shared/audit/shadowRule";
-import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import { assert, Failure } from "@consilium/shared/failure/failure";
+import { assert } from "@consilium/shared/failure/failure";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 import type { ContributionSource } from "../round/run.ts";
+import { bytesOf, jsonContribution, malformed } from "./jsonContribution.ts";
+
+const WHAT = "A look at the shadow model";
 
 /** Sites' noised histograms of the shadow model, and the attacks that are learnt from them. */
 export class PooledShadows {
@@ -27,14 +28,11 @@ export class PooledShadows {
 
   /** Throws on anything but this study's two histograms with its noise, in canonical form. */
   async add(site: SiteName, source: ContributionSource): Promise<void> {
-    const bytes = "bytes" in source ? source.bytes : await readFile(source.path);
-    const text = Buffer.from(bytes).toString("utf8");
-    const parsed = ShadowContribution.safeParse(parseJson(text));
-    if (!parsed.success || canonicalJson(parsed.data) !== text) throw malformed("can't be read");
-    const { members, nonMembers } = parsed.data;
+    const told = jsonContribution(await bytesOf(source), ShadowContribution, WHAT);
+    const { members, nonMembers } = told;
     if (!this.#isPlanned(members, "members") || !this.#isPlanned(nonMembers, "nonMembers"))
-      throw malformed("has another shape or noise than the study's");
-    this.#bySite.set(site, parsed.data);
+      throw malformed(WHAT, "has another shape or noise than the study's");
+    this.#bySite.set(site, told);
   }
 
   report(): ShadowReport {
@@ -49,21 +47,4 @@ export class PooledShadows {
     const isShaped = classes === this.#document.data.label.values.length && bins === this.#rule.bins ** 2;
     return isShaped && isScaleOf(scale, this.#rule.epsilon[side]);
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function malformed(how: string): Failure {
-  return new Failure({
-    code: "contribution/malformed",
-    kind: "refused",
-    what: `A look at the shadow model ${how}.`,
-    remedy: "Check that both sides hold the same study and version, then send it again.",
-  });
 }

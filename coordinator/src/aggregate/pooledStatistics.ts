@@ -1,12 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import { assert, Failure } from "@consilium/shared/failure/failure";
+import { assert } from "@consilium/shared/failure/failure";
 import { type Normalisation, normalisationOf } from "@consilium/shared/normalisation/columnScales";
 import { NormaliseContribution } from "@consilium/shared/normalisation/contribution";
 import { normalisedColumns, statisticsCount } from "@consilium/shared/normalisation/rule";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import type { SiteName } from "@consilium/shared/units/identity";
 import type { ContributionSource } from "../round/run.ts";
+import { bytesOf, jsonContribution, malformed } from "./jsonContribution.ts";
+
+const WHAT = "A contribution of columns' statistics";
 
 /** Noised sums of the round before training, each differentially private by itself and charged. */
 export class PooledStatistics {
@@ -27,13 +28,10 @@ export class PooledStatistics {
 
   /** Throws on anything but so many integers in canonical form. */
   async add(site: SiteName, source: ContributionSource): Promise<void> {
-    const bytes = "bytes" in source ? source.bytes : await readFile(source.path);
-    const text = Buffer.from(bytes).toString("utf8");
-    const parsed = NormaliseContribution.safeParse(parseJson(text));
-    if (!parsed.success || canonicalJson(parsed.data) !== text) throw malformed("can't be read");
-    if (parsed.data.sums.length !== this.#count) throw malformed("has another number of sums than the study's");
-    if (parsed.data.sums.some((sum) => Math.abs(sum) > SUM_MAX)) throw malformed("holds a sum that no noise explains");
-    this.#bySite.set(site, parsed.data.sums);
+    const told = jsonContribution(await bytesOf(source), NormaliseContribution, WHAT);
+    if (told.sums.length !== this.#count) throw malformed(WHAT, "has another number of sums than the study's");
+    if (told.sums.some((sum) => Math.abs(sum) > SUM_MAX)) throw malformed(WHAT, "holds a sum that no noise explains");
+    this.#bySite.set(site, told.sums);
   }
 
   /** What these sites' sums come to. */
@@ -51,20 +49,3 @@ export class PooledStatistics {
 
 /** Above 2²⁰ patients in 2¹⁶ steps with their noise; of a thousand sites so much still adds up to a safe integer. */
 const SUM_MAX = 2 ** 42;
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function malformed(how: string): Failure {
-  return new Failure({
-    code: "contribution/malformed",
-    kind: "refused",
-    what: `A contribution of columns' statistics ${how}.`,
-    remedy: "Check that both sides hold the same study and version, then send it again.",
-  });
-}

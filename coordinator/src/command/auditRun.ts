@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
-import { writeFileAtomically } from "@consilium/certs/files";
 import type { RecordOutput } from "@consilium/shared/audit/attacks";
 import { type ExactAudit, exactAudit } from "@consilium/shared/audit/exactAudit";
 import { exactPage } from "@consilium/shared/audit/exactPage";
 import { figureText } from "@consilium/shared/audit/figureText";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import type { Command } from "commander";
+import { requireNewPage, today, writeAuditPage } from "../outsider/auditPage.ts";
 import { type ForeignModel, openForeignModel } from "../outsider/foreignModel.ts";
 import { encodeTable, outputsOf, readTable } from "../outsider/recordTable.ts";
 import { hint, print, table } from "./output.ts";
@@ -22,7 +21,6 @@ interface RunOptions {
   readonly json?: boolean;
 }
 
-const PAGE_MODE = 0o600;
 /** Where nobody names a limit: what the page draws. */
 const USUAL_LIMIT = 0.6;
 
@@ -58,7 +56,7 @@ What the figures mean, and what they can't say: docs/audits.md.`;
 
 async function auditForeign(options: RunOptions): Promise<void> {
   const { out, members, nonMembers } = options;
-  if (out !== undefined && existsSync(out)) throw exists(out);
+  requireNewPage(out);
   const limit = limitOf(options.limit);
   const model = await openForeignModel({ ...options, classes: classesGiven(options.classes) });
   const { classes } = model;
@@ -88,17 +86,9 @@ async function writePage(out: string, report: ExactAudit, { name }: ForeignModel
     model: name,
     members: options.members,
     nonMembers: options.nonMembers,
-    madeOn: new Date().toISOString().slice(0, 10),
+    madeOn: today(),
   });
-  await writeFileAtomically(out, page, PAGE_MODE).catch((cause: unknown) => {
-    throw new Failure({
-      code: "audit/page-unwritable",
-      kind: "config",
-      what: `${out} can't be written.`,
-      remedy: "Name a file in a folder that is there and that this account may write to.",
-      cause,
-    });
-  });
+  await writeAuditPage(out, page);
 }
 
 function textOf({ verdict, orderings }: ExactAudit): string {
@@ -133,14 +123,5 @@ function classesGiven(text: string | undefined): number | undefined {
     kind: "usage",
     what: `--classes ${text} is no number of classes.`,
     remedy: `Give a whole number from 2 to ${CLASSES_MAX}.`,
-  });
-}
-
-function exists(out: string): Failure {
-  return new Failure({
-    code: "file/exists",
-    kind: "usage",
-    what: `${out} exists already; an audit's page replaces none.`,
-    remedy: "Name a new file with --out.",
   });
 }

@@ -1,10 +1,8 @@
-import { existsSync } from "node:fs";
-import { writeFileAtomically } from "@consilium/certs/files";
 import { figureText } from "@consilium/shared/audit/figureText";
-import { Failure } from "@consilium/shared/failure/failure";
 import { evaluateSynthetic, type Progress, type SyntheticEvaluation } from "@consilium/shared/synthetic/evaluate";
 import { syntheticPage } from "@consilium/shared/synthetic/page";
 import type { Command } from "commander";
+import { requireNewPage, today, writeAuditPage } from "../outsider/auditPage.ts";
 import { fileName, type RecordTable, readTable, unusable } from "../outsider/recordTable.ts";
 import { hint, print, table } from "./output.ts";
 
@@ -16,8 +14,6 @@ interface SyntheticOptions {
   readonly out?: string;
   readonly json?: boolean;
 }
-
-const PAGE_MODE = 0o600;
 
 /** `consilium audit synthetic`: what synthetic records are good for and whom they betray, by whoever holds real ones. */
 export function registerAuditSynthetic(audit: Command): void {
@@ -44,7 +40,7 @@ What the figures mean, and what they can't say: docs/synthetic.md.`;
 
 async function auditSynthetic(options: SyntheticOptions): Promise<void> {
   const { out, label = null } = options;
-  if (out !== undefined && existsSync(out)) throw exists(out);
+  requireNewPage(out);
   const tables = [options.synthetic, options.members, options.nonMembers].map(readTable);
   const [synthetic, members, nonMembers] = tables;
   if (synthetic === undefined || members === undefined || nonMembers === undefined)
@@ -98,17 +94,9 @@ async function writePage(out: string, evaluation: SyntheticEvaluation, options: 
     synthetic: fileName(options.synthetic),
     members: fileName(options.members),
     nonMembers: fileName(options.nonMembers),
-    madeOn: new Date().toISOString().slice(0, 10),
+    madeOn: today(),
   });
-  await writeFileAtomically(out, page, PAGE_MODE).catch((cause: unknown) => {
-    throw new Failure({
-      code: "audit/page-unwritable",
-      kind: "config",
-      what: `${out} can't be written.`,
-      remedy: "Name a file in a folder that is there and that this account may write to.",
-      cause,
-    });
-  });
+  await writeAuditPage(out, page);
 }
 
 function textOf({ marginals, association, utility, closest, attacks }: SyntheticEvaluation): string {
@@ -135,13 +123,4 @@ function textOf({ marginals, association, utility, closest, attacks }: Synthetic
 
 function share(value: number): string {
   return `${(100 * value).toFixed(1)} %`;
-}
-
-function exists(out: string): Failure {
-  return new Failure({
-    code: "file/exists",
-    kind: "usage",
-    what: `${out} exists already; an evaluation's page replaces none.`,
-    remedy: "Name a new file with --out.",
-  });
 }
