@@ -8,7 +8,7 @@ import { normalisedColumns, statisticsCount } from "../normalisation/rule.ts";
 import { STATISTIC_STEPS } from "../normalisation/statistics.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { referenceRounds, referenceStudy } from "../study/modelLines.ts";
-import { gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
+import { aggregatedAs, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
 import type { Traffic } from "./plan.ts";
 
 /**
@@ -18,7 +18,7 @@ import type { Traffic } from "./plan.ts";
 export function trafficOf(document: StudyDocument): Traffic {
   const { sites, training, evaluation, audit, data } = document;
   const grid = gridOfStudy(document);
-  const bitsDown = aggregateBits(grid.bits, sites.length);
+  const bitsDown = aggregateBits(grid.bits, aggregatedAs(document, sites.length));
   const [trainUp, trainDown] = [packedBytes(grid.dimension, grid.bits), packedBytes(grid.dimension, bitsDown)];
   const patients = Math.max(...sites.map((site) => site.patients));
   const scores = histogram(evaluationShape(data.label.values.length, evaluation.bins), evaluation.epsilon, patients);
@@ -65,7 +65,9 @@ function referenceBytes(document: StudyDocument): { readonly up: number; readonl
   const steps = referenceRounds(document);
   return {
     up: steps * packedBytes(dimension, bits),
-    down: steps * packedBytes(dimension, aggregateBits(bits, document.sites.length)) + 2 * references.models * file,
+    down:
+      steps * packedBytes(dimension, aggregateBits(bits, aggregatedAs(document, document.sites.length))) +
+      2 * references.models * file,
   };
 }
 
