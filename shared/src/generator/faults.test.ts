@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { trialDocument } from "../../../test/support/trialStudy.ts";
 import { StudyDocument } from "../study/document.ts";
+import { resolveStudy } from "../study/resolve.ts";
 
 const good = trialDocument();
 type Place = readonly (string | number)[];
@@ -61,5 +63,16 @@ describe("[GEN13] a study that can't have its generator is refused by the place 
     ["an attack on records that nobody makes", ({ generator: _, ...s }) => ({ ...s }), ["audit", "attacks"]],
   ])("%s", (_what, change, place) => {
     expect(refusals(change)).toContainEqual(place);
+  });
+});
+
+describe("[GEN13] what generators cost the validation part", () => {
+  test("is told beside evaluations, where together they pass the study's ε", () => {
+    const folder = new URL("../../studies/trial/", import.meta.url);
+    const read = (name: string): string => readFileSync(new URL(name, folder), "utf8");
+    const text = read("study.yaml").replace("epsilon: 0.1 #", "epsilon: 2 #");
+    expect(() => resolveStudy({ file: "study.yaml", text, readReference: read })).toThrow(
+      /7 histograms and picks, those of generator\.epsilon among them, would cost the validation patients/,
+    );
   });
 });

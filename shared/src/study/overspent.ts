@@ -26,9 +26,21 @@ function overspent(part: Part, cost: number, document: StudyDocument, source: Ya
     0,
   );
   const { epsilon } = document.privacy;
-  const message = `${times} histograms would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
-  const remedy = part === "validation" ? "Lower it, or evaluate less often." : "Lower it, or drop an attack.";
+  const looks = others(part, document);
+  const what = looks.length === 0 ? "histograms" : `histograms and picks, those of ${looks.join(" and ")} among them,`;
+  const message = `${times} ${what} would cost the ${part} patients ε = ${epsilonText(cost)}, above ${epsilon}`;
+  const lower = looks.map((look) => `, or ${look}`).join("");
+  const remedy = part === "validation" ? `Lower it${lower}, or evaluate less often.` : "Lower it, or drop an attack.";
   return source.finding("error", path, message, remedy);
+}
+
+/** What else charges the validation part beside evaluations. */
+function others(part: Part, { audit, generator }: StudyDocument): readonly string[] {
+  if (part !== "validation") return [];
+  return [
+    ...(audit.shadow === undefined ? [] : ["audit.shadow.epsilon.nonMembers"]),
+    ...(generator === undefined ? [] : ["generator.epsilon"]),
+  ];
 }
 
 function overspentReferences(cost: number, document: StudyDocument, source: YamlSource): Finding {
