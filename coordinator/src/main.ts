@@ -153,10 +153,12 @@ async function startOn(sql: Sql, parts: Parts): Promise<Running> {
 
 const MEBIBYTE = 1024 ** 2;
 
-/** Weights files, without those of studies that were never proposed after all. */
+/** Weights files and models that are audited again, without those of studies that were never proposed after all. */
 async function weightsFolder(sql: Sql, path: string): Promise<BlobFolder> {
   const folder = await BlobFolder.open(path);
-  const named = new Set(listStudies(sql).map(({ document }) => weightsOfStudy(document)?.digest));
+  const named = new Set(
+    listStudies(sql).flatMap(({ document }) => [weightsOfStudy(document)?.digest, document.again?.model.digest]),
+  );
   for (const digest of await folder.digests()) if (!named.has(digest)) await folder.remove(digest);
   return folder;
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,9 +64,14 @@ describe("[REA1, REA2, REA3] a released model audited again, with real processes
     await consortium.consilium(ask("first", "--attacks", "entropy,loss"));
     for (const site of SITES)
       await consortium.steward(site, ["study", "approve", "first-again", "--dataset", "heart", "--yes"]);
+    // A coordinator that is started anew still has the model that is to be audited.
+    const ended = once(consortium.coordinator, "exit");
+    consortium.coordinator.kill("SIGKILL");
+    await ended;
+    await consortium.startCoordinator();
     await consortium.consilium(["study", "start", "first-again"]);
-    const ended = await consortium.reached("first-again", ["audited", "released", "rejected", "paused"]);
-    expect(ended.state).toBe("audited");
+    const done = await consortium.reached("first-again", ["audited", "released", "rejected", "paused"]);
+    expect(done.state).toBe("audited");
     expect(await spent()).toBeGreaterThan(before);
     const detail = Budgets.parse(await consortium.consilium(["study", "show", "first-again"]));
     expect(detail.document.privacy.epsilon).toBe(6);
