@@ -189,9 +189,10 @@ export class Engine {
   }
 
   #choose({ key, path, best, epsilon }: Extract<EngineRequest, { type: "choose" }>): EngineReply {
-    const { source, made } = this.#study(key.study);
+    const { source, made, request } = this.#study(key.study);
     if (source.kind !== "patients") throw noRecords();
-    const chosen = chooseGenerators(source.patients, madeOf(made), { best, epsilon }, this.#parts.random);
+    const { classes } = request;
+    const chosen = chooseGenerators(source.patients, madeOf(made), { best, epsilon, classes }, this.#parts.random);
     return { type: "written", ...writeDurably(path, chosen) };
   }
 

@@ -34,13 +34,13 @@ export function madeOf(made: Uint8Array | null): Uint8Array {
 export function chooseGenerators(
   patients: PreparedPatients,
   file: Uint8Array,
-  { best, epsilon }: { readonly best: number; readonly epsilon: Epsilon },
+  { best, epsilon, classes }: { readonly best: number; readonly epsilon: Epsilon; readonly classes: number },
   random: RandomSource,
 ): Charged<Uint8Array> {
   const { classifiers } = decodeCandidates(file);
   const validation = patientsOf(patients, "validation");
   const counts = classifiers.map((classifier) => {
-    return classified(fitting(classifier, patients), patients, validation).filter(isRight).length;
+    return classified(fitting(classifier, patients, classes), patients, validation).filter(isRight).length;
   });
   return encodeChoice(chooseBest({ kind: "qualities", counts }, epsilon, best, random));
 }
@@ -90,9 +90,14 @@ function recordsOf(
   });
 }
 
-export function fitting(classifier: SyntheticClassifier, { featureCount }: PreparedPatients): SyntheticClassifier {
-  if (classifier.features === featureCount) return classifier;
-  throw unfit("was given made records of other columns than the study's");
+/** Refuses, before a record is looked at, what was made for other columns or classes than the study's. */
+export function fitting(
+  classifier: SyntheticClassifier,
+  { featureCount }: PreparedPatients,
+  classes: number,
+): SyntheticClassifier {
+  if (classifier.features === featureCount && classifier.classes === classes) return classifier;
+  throw unfit("was given what was made for other columns or classes than the study's");
 }
 
 function unfit(why: string): Failure {

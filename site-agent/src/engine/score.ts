@@ -89,7 +89,7 @@ export function score(
           ? {}
           : {
               utility: noised(
-                utilityHistogram(synthetic(), patients, what.utility.bins),
+                utilityHistogram(synthetic(), patients, { classes, bins: what.utility.bins }),
                 what.epsilon.nonMembers,
                 evaluationShape(classes, what.utility.bins),
               ),
@@ -122,9 +122,13 @@ function shadowLooks(
 type Looked = Extract<Scoring, { purpose: "audit" }>["attacks"][number];
 
 /** What a classifier of synthetic records alone makes of patients who trained nothing: each counts once. */
-function utilityHistogram({ classifier }: Synthetic, patients: PreparedPatients, bins: number): ScoreHistogram {
-  const outputs = classified(fitting(classifier, patients), patients, patientsOf(patients, "audit"));
-  return evaluationHistogram(outputs, classifier.classes, bins);
+function utilityHistogram(
+  { classifier }: Synthetic,
+  patients: PreparedPatients,
+  { classes, bins }: { readonly classes: number; readonly bins: number },
+): ScoreHistogram {
+  const outputs = classified(fitting(classifier, patients, classes), patients, patientsOf(patients, "audit"));
+  return evaluationHistogram(outputs, classes, bins);
 }
 
 /**
