@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { AuditContribution, EvaluationContribution } from "@consilium/shared/audit/contribution";
 import { auditShape, isScaleOf, type NoisedHistogram } from "@consilium/shared/audit/histogram";
 import { isUtilityOf } from "@consilium/shared/audit/utility";
-import { evaluationShape } from "@consilium/shared/metric/evaluation";
+import { studyEvaluationShape } from "@consilium/shared/metric/evaluation";
 import type { RoundPurpose } from "@consilium/shared/protocol/messages";
 import type { SiteAudits } from "@consilium/shared/release/build";
 import type { StudyDocument } from "@consilium/shared/study/document";
@@ -70,8 +70,8 @@ export class PooledHistograms {
   }
 
   #evaluationFault({ histogram }: EvaluationContribution): string | null {
-    const { evaluation, data } = this.#document;
-    const shape = evaluationShape(data.label.values.length, evaluation.bins);
+    const { evaluation } = this.#document;
+    const shape = studyEvaluationShape(this.#document);
     if (histogram.classes !== shape.classes || histogram.bins !== shape.bins)
       return "has another shape than the study's";
     return isScaleOf(histogram.scale, evaluation.epsilon) ? null : "has other noise than the study's";

@@ -25,17 +25,22 @@ test.each([
   ],
   [
     "with its interval",
-    { metrics: { round: 20, auc: resolved, accuracy: hidden } },
+    { metrics: { round: 20, auc: resolved, accuracy: hidden, concordance: null } },
     "training | round 20/60 | AUC 0.757 (0.700 to 0.800) | ε 1.235 at δ = 0.00001, over all studies, at the site that spent most",
   ],
   [
     "that noise hides",
-    { metrics: { round: 20, auc: hidden, accuracy: resolved } },
+    { metrics: { round: 20, auc: hidden, accuracy: resolved, concordance: null } },
     "training | round 20/60 | AUC hidden by noise | ε 1.235 at δ = 0.00001, over all studies, at the site that spent most",
   ],
   [
+    "of times",
+    { metrics: { round: 20, auc: null, accuracy: null, concordance: resolved } },
+    "training | round 20/60 | c-index 0.757 (0.700 to 0.800) | ε 1.235 at δ = 0.00001, over all studies, at the site that spent most",
+  ],
+  [
     "of more than two classes",
-    { metrics: { round: 20, auc: null, accuracy: resolved } },
+    { metrics: { round: 20, auc: null, accuracy: resolved, concordance: null } },
     "training | round 20/60 | accuracy 0.757 (0.700 to 0.800) | ε 1.235 at δ = 0.00001, over all studies, at the site that spent most",
   ],
   [

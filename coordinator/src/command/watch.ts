@@ -97,11 +97,16 @@ export function lineOf({ state, round, rounds, metrics, epsilon, reason, endedEa
     .join(" | ");
 }
 
-/** The newest evaluation's AUC, or its accuracy where there is none. */
+/** The newest evaluation's AUC or concordance index, or its accuracy where there is neither. */
 function metricsText(point: MetricPoint | null): string[] {
   if (point === null) return [];
-  const [name, figure] = point.auc === null ? ["accuracy", point.accuracy] : ["AUC", point.auc];
-  return figure === null ? [] : [`${name} ${figureText(figure)}`];
+  const named = [
+    ["AUC", point.auc] as const,
+    ["c-index", point.concordance] as const,
+    ["accuracy", point.accuracy] as const,
+  ];
+  const [first] = named.flatMap(([name, figure]) => (figure === null ? [] : [`${name} ${figureText(figure)}`]));
+  return first === undefined ? [] : [first];
 }
 
 function figureText(figure: MetricFigure): string {

@@ -15,6 +15,8 @@ export const MetricPoint = z.strictObject({
   /** Null where the study doesn't measure it. */
   auc: MetricFigure.nullable(),
   accuracy: MetricFigure.nullable(),
+  /** Of a study of times. */
+  concordance: MetricFigure.nullable(),
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 

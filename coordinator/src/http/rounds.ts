@@ -48,13 +48,18 @@ export function roundEndpoints(service: Service): Endpoint[] {
         const { name, document } = studies.record(params.study ?? "");
         const points = metricsOf(sql, name).map(({ round, metric }) => ({
           round,
-          auc: metric.auc === undefined ? null : figureOf(metric.auc),
-          accuracy: document.evaluation.metrics.includes("accuracy") ? figureOf(metric.accuracy) : null,
+          auc: wanted(metric.auc, true),
+          accuracy: wanted(metric.accuracy, document.evaluation.metrics.includes("accuracy")),
+          concordance: wanted(metric.concordance, true),
         }));
         return { disclosure: "DP" as const, epsilonPerPoint: document.evaluation.epsilon, points };
       },
     }),
   ];
+}
+
+function wanted(figure: Figure | undefined, isAsked: boolean): MetricFigure | null {
+  return figure === undefined || !isAsked ? null : figureOf(figure);
 }
 
 function figureOf(figure: Figure): MetricFigure {

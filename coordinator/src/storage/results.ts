@@ -1,14 +1,10 @@
-import { AuditReport, Figure } from "@consilium/shared/audit/report";
+import { AuditReport } from "@consilium/shared/audit/report";
 import { ShadowReport } from "@consilium/shared/audit/shadow";
 import { canonicalJson } from "@consilium/shared/encoding/canonicalJson";
-import type { Evaluation } from "@consilium/shared/metric/evaluation";
+import { Evaluation } from "@consilium/shared/metric/evaluation";
 import { Normalisation } from "@consilium/shared/normalisation/columnScales";
 import type { StudyName } from "@consilium/shared/units/identity";
-import { z } from "zod";
 import type { Sql } from "./sql.ts";
-
-/** A noised evaluation as it is kept. */
-const StoredMetric = z.strictObject({ auc: Figure.optional(), accuracy: Figure });
 
 export function saveMetric(sql: Sql, study: StudyName, round: number, metric: Evaluation): void {
   sql.run(sql.build.insertInto("metric").values({ study, round, metric: canonicalJson(metric) }));
@@ -18,8 +14,7 @@ export function saveMetric(sql: Sql, study: StudyName, round: number, metric: Ev
 export function metricsOf(sql: Sql, study: StudyName): readonly { round: number; metric: Evaluation }[] {
   const query = sql.build.selectFrom("metric").selectAll().where("study", "=", study).orderBy("round");
   return sql.all(query).map(({ round, metric }) => {
-    const { auc, accuracy } = StoredMetric.parse(JSON.parse(metric));
-    return { round, metric: auc === undefined ? { accuracy } : { auc, accuracy } };
+    return { round, metric: Evaluation.parse(JSON.parse(metric)) };
   });
 }
 

@@ -3,7 +3,7 @@ import type { ShadowReport } from "@consilium/shared/audit/shadow";
 import { gradientCanaryReport } from "@consilium/shared/canary/gradientCanaries";
 import { digestOfJson } from "@consilium/shared/encoding/digest";
 import type { GeneratorChoice } from "@consilium/shared/generator/choice";
-import { type Evaluation, evaluationOf } from "@consilium/shared/metric/evaluation";
+import { type Evaluation, studyEvaluation } from "@consilium/shared/metric/evaluation";
 import type { Normalisation } from "@consilium/shared/normalisation/columnScales";
 import type { BlobReference, RoundPurpose } from "@consilium/shared/protocol/messages";
 import { releaseGate, studyAudit } from "@consilium/shared/release/build";
@@ -208,14 +208,13 @@ function histogramCollector(
   const pool = new PooledHistograms(document, purpose);
   const add = async (site: SiteName, source: ContributionSource): Promise<void> =>
     "bytes" in source ? pool.add(site, source.bytes) : pool.addFile(site, source.path);
-  const classes = document.data.label.values.length;
   return {
     reset: () => pool.reset(),
     fits: (bytes) => bytes > 0 && bytes <= HISTOGRAMS_BYTES_MAX,
     add,
     fold: async () => {
       if (purpose === "evaluate")
-        return { purpose, round, metric: evaluationOf(pool.evaluations(), classes, METRIC_CONFIDENCE) };
+        return { purpose, round, metric: studyEvaluation(document, pool.evaluations(), METRIC_CONFIDENCE) };
       const model = { digest: line.newest.digest, round, made: made?.digest };
       return {
         purpose,

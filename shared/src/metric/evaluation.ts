@@ -6,6 +6,7 @@ import {
   cellsOf,
   countScores,
   discreteLaplaceVariance,
+  type HistogramShape,
   type NoisedHistogram,
   type ScoreHistogram,
   totalOf,
@@ -14,12 +15,41 @@ import { aucInterval, clamp, normalQuantile } from "../audit/interval.ts";
 import { Figure } from "../audit/report.ts";
 import { distributionsOf } from "../audit/roc.ts";
 import { isResolvable } from "../audit/strata.ts";
+import type { StudyDocument } from "../study/document.ts";
+import { concordanceOf, concordanceShape } from "./concordance.ts";
 
-/** How well a model tells classes apart, from noised histograms alone; no AUC with more than two classes. */
-export const Evaluation = z.strictObject({ auc: Figure.optional(), accuracy: Figure });
+/**
+ * How well a model tells classes apart, from noised histograms alone; no AUC with more than two classes. Of times in
+ * intervals: how well it orders patients by risk, and nothing else.
+ */
+export const Evaluation = z.strictObject({
+  auc: Figure.optional(),
+  accuracy: Figure.optional(),
+  concordance: Figure.optional(),
+});
 export type Evaluation = z.infer<typeof Evaluation>;
 
-/** Shape of an evaluation's histogram, fixed by the study: score bins for each of two classes, else wrong and right. */
+/** Of an evaluation's histogram, as the study has it. */
+export function studyEvaluationShape({
+  data,
+  evaluation: { bins },
+}: Pick<StudyDocument, "data" | "evaluation">): HistogramShape {
+  if (data.survival !== undefined) return concordanceShape(data.survival.cuts.length, bins);
+  return evaluationShape(data.label.values.length, bins);
+}
+
+/** What a study's evaluation came to, with intervals of that confidence. */
+export function studyEvaluation(
+  { data }: Pick<StudyDocument, "data">,
+  histograms: readonly NoisedHistogram[],
+  confidence: number,
+): Evaluation {
+  if (data.survival !== undefined)
+    return { concordance: concordanceOf(histograms, normalQuantile(1 - (1 - confidence) / 2)) };
+  return evaluationOf(histograms, data.label.values.length, confidence);
+}
+
+/** Shape of a classifier's histogram: score bins for each of two classes, else wrong and right. */
 export function evaluationShape(modelClasses: number, bins: number): { classes: number; bins: number } {
   return modelClasses === 2 ? { classes: 2, bins } : { classes: 1, bins: 2 };
 }
@@ -51,7 +81,7 @@ export function evaluationOf(
   histograms: readonly NoisedHistogram[],
   modelClasses: number,
   confidence: number,
-): Evaluation {
+): Evaluation & { readonly accuracy: Figure } {
   const z = normalQuantile(1 - (1 - confidence) / 2);
   const all = addCells(histograms.map(({ counts, scale }) => ({ counts, variance: discreteLaplaceVariance(scale) })));
   if (modelClasses !== 2)

@@ -2,7 +2,7 @@ import { auditShape, type NoisedHistogram } from "../audit/histogram.ts";
 import { aggregateBits } from "../contribution/grid.ts";
 import { packedBytes } from "../contribution/pack.ts";
 import { canonicalJson } from "../encoding/canonicalJson.ts";
-import { evaluationShape } from "../metric/evaluation.ts";
+import { studyEvaluationShape } from "../metric/evaluation.ts";
 import { parameterCount } from "../model/spec.ts";
 import { normalisedColumns, statisticsCount } from "../normalisation/rule.ts";
 import { STATISTIC_STEPS } from "../normalisation/statistics.ts";
@@ -21,7 +21,7 @@ export function trafficOf(document: StudyDocument): Traffic {
   const bitsDown = aggregateBits(grid.bits, aggregatedAs(document, sites.length));
   const [trainUp, trainDown] = [packedBytes(grid.dimension, grid.bits), packedBytes(grid.dimension, bitsDown)];
   const patients = Math.max(...sites.map((site) => site.patients));
-  const scores = histogram(evaluationShape(data.label.values.length, evaluation.bins), evaluation.epsilon, patients);
+  const scores = histogram(studyEvaluationShape({ data, evaluation }), evaluation.epsilon, patients);
   const evaluateUp = jsonBytes({ purpose: "evaluate", histogram: scores });
   const attacks = audit.attacks.map((attack) => {
     const shape = auditShape(document, attack);

@@ -188,6 +188,9 @@ function evaluationLines(evaluation: Evaluation | undefined): string[] {
     "From noised histograms over the sites' validation patients; 95 % intervals that hold sampling, noise and binning:",
     "",
     ...auc,
-    `- Accuracy: ${figureText(evaluation.accuracy)}`,
+    ...(evaluation.concordance === undefined
+      ? []
+      : [`- Concordance index, by intervals: ${figureText(evaluation.concordance)}`]),
+    ...(evaluation.accuracy === undefined ? [] : [`- Accuracy: ${figureText(evaluation.accuracy)}`]),
   ];
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SurvivalRule } from "./survivalRule.ts";
 
 const ColumnName = z.string().min(1).max(200).describe("As it stands in the data's header.");
 
@@ -162,6 +163,9 @@ export const patientFields = {
     .max(10_000)
     .default(1)
     .describe("Records of one patient beyond this are left out, chosen at random."),
+  survival: SurvivalRule.optional().describe(
+    "Predicts times: the label says whether the event came, and a record stands for each interval that was entered.",
+  ),
 };
 
 export const Columns = z.array(Column).min(1).max(30_000).describe("Features, in order.");
@@ -189,6 +193,7 @@ export const DataContract = z
     take(contract.label.name, "the label", ["label", "name"]);
     take(contract.patient, "the patient key", ["patient"]);
     take(contract.split, "the split column", ["split"]);
+    take(contract.survival?.time, "the time", ["survival", "time"]);
   });
 export type DataContract = z.infer<typeof DataContract>;
 

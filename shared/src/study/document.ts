@@ -19,6 +19,7 @@ import { Overlap } from "./overlap.ts";
 import { referenceFaults } from "./referenceFaults.ts";
 import { ReleaseRule, releaseFaults } from "./releaseRule.ts";
 import { SanitizedPromise } from "./sanitizedPromise.ts";
+import { survivalFaults } from "./survival.ts";
 
 const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
 const decay = z.number().min(0).lt(1);
@@ -145,7 +146,7 @@ export const Training = z.strictObject({
 
 export const Evaluation = z.strictObject({
   everyRounds: z.number().int().positive().describe("Training rounds between two evaluations."),
-  metrics: z.array(z.enum(["auc", "accuracy"])).min(1),
+  metrics: z.array(z.enum(["auc", "accuracy", "concordance"])).min(1),
   epsilon: PositiveEpsilon.describe("Pure ε of each evaluation's histogram, on the validation part."),
   bins: z.number().int().min(2).max(200).default(20).describe("Public bins of the score histogram."),
 });
@@ -210,7 +211,7 @@ export const StudyDocument = z
     if (directions !== null) refuse(["audit", "gradientCanaries"], directions);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
     for (const { path, message } of againFaults(study)) refuse(path, message);
-    for (const { path, message } of generatorFaults(study)) refuse(path, message);
+    for (const { path, message } of [...generatorFaults(study), ...survivalFaults(study)]) refuse([...path], message);
     for (const { path, message } of releaseFaults(study.release, study.sites.length))
       refuse(["release", ...path], message);
     if (study.privacy.trust !== "local")

@@ -6,7 +6,7 @@ const PATIENCE_MAX = 100;
 /** When training may end before its last round: decided by charged, noised metrics alone. */
 export const EarlyStop = z
   .strictObject({
-    metric: z.enum(["auc", "accuracy"]).describe("Which of evaluation.metrics must go on rising."),
+    metric: z.enum(["auc", "accuracy", "concordance"]).describe("Which of evaluation.metrics must go on rising."),
     patience: z
       .number()
       .int()

@@ -11,6 +11,7 @@ import { resolveModel, resolveWeights } from "./modelFile.ts";
 import { eventsOf, leastNoiseOf } from "./noise.ts";
 import { overspentParts } from "./overspent.ts";
 import { type Beside, type ReadBytes, type ReadReference, readBeside } from "./reference.ts";
+import { intervalColumn } from "./survivalRule.ts";
 import { warningsOf } from "./unwise.ts";
 import { type Finding, formatFinding, openYaml, type Path, type YamlSource } from "./yamlSource.ts";
 
@@ -110,7 +111,14 @@ function resolveData(file: StudyFile, source: YamlSource, readReference: ReadRef
   const labelName = typeof label === "string" ? label : label.name;
   const labelIndex = all.findIndex((column) => column.name === labelName);
   const kept = all.map((_, i) => i).filter((i) => i !== labelIndex);
-  const contract: Record<string, unknown> = { ...rest, columns: kept.map((i) => all[i]), label };
+  const { survival } = rest;
+  const contract: Record<string, unknown> = {
+    ...rest,
+    columns: [...kept.map((i) => all[i]), ...(survival === undefined ? [] : [intervalColumn(survival)])],
+    label,
+    // A record for each interval.
+    ...(survival === undefined ? {} : { maxRecordsPerPatient: survival.cuts.length }),
+  };
   if (typeof label === "string") {
     const column = all[labelIndex];
     if (column?.type !== "category") return { ...none, findings: [unusableLabel(source, label, all)] };

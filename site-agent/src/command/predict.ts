@@ -3,12 +3,16 @@ import { writeFileAtomically } from "@consilium/certs/files";
 import { startBackend } from "@consilium/engine/backend";
 import { predict as predictProbabilities } from "@consilium/engine/predict";
 import { Failure } from "@consilium/shared/failure/failure";
+import { riskFrom, survivalFrom } from "@consilium/shared/metric/survivalCurve";
 import { applyScales, featureScales } from "@consilium/shared/normalisation/columnScales";
 import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
 import { readModelFile } from "@consilium/shared/release/model";
 import { verifyRelease } from "@consilium/shared/release/verify";
+import type { DataContract } from "@consilium/shared/study/contract";
 import { StudyDocument } from "@consilium/shared/study/document";
-import { encodeRecord, type FeatureLayout, featureCount, featureLayout } from "@consilium/shared/study/features";
+import { encodeRecord, featureCount, featureLayout, type RawValue } from "@consilium/shared/study/features";
+import { type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
+import { INTERVAL, type SurvivalRule } from "@consilium/shared/study/survivalRule";
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Connector, SourceFinding } from "../connector/connector.ts";
 import { PROBLEMS } from "../contract/tally.ts";
@@ -39,22 +43,14 @@ export async function predict(output: Output, options: PredictOptions): Promise<
   const connector = await openNamed(options.input);
   try {
     const { data } = document;
-    const { features, records } = await encodeAll(
-      connector,
-      featureLayout(data),
-      data.columns.map(({ name }) => name),
-    );
+    const { features, records } = await encodeAll(connector, data);
     applyScales(features, featureCount(data), featureScales(document, scales));
     await startBackend();
     const probabilities = predictProbabilities(spec, weights, features);
-    const classes = data.label.values.length;
-    const header = ["row", ...data.label.values.map((value) => `p_${value}`), "predicted"];
-    const lines = Array.from({ length: records }, (_, row) => {
-      const ofRow = probabilities.subarray(row * classes, (row + 1) * classes);
-      const best = ofRow.indexOf(Math.max(...ofRow));
-      return [row + 1, ...ofRow, data.label.values[best] ?? ""].map(cell).join(",");
-    });
-    const written = `${[header.map(cell).join(","), ...lines].join("\n")}\n`;
+    const { header, rows } =
+      data.survival === undefined ? classesOf(data, probabilities) : curvesOf(data.survival, probabilities);
+    const lines = rows.map((cells, row) => [row + 1, ...cells].map(cell).join(","));
+    const written = `${[["row", ...header].map(cell).join(","), ...lines].join("\n")}\n`;
     await writeFileAtomically(options.output, written, OUTPUT_FILE_MODE).catch((cause: unknown) => {
       throw unwritable(options.output, cause);
     });
@@ -64,6 +60,31 @@ export async function predict(output: Output, options: PredictOptions): Promise<
   } finally {
     await connector.close();
   }
+}
+
+interface Predictions {
+  readonly header: readonly string[];
+  /** One for each record. */
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+function classesOf({ label: { values } }: DataContract, probabilities: Float32Array): Predictions {
+  const classes = values.length;
+  const rows = Array.from({ length: probabilities.length / classes }, (_, row) => {
+    const ofRow = probabilities.subarray(row * classes, (row + 1) * classes);
+    return [...ofRow, values[ofRow.indexOf(Math.max(...ofRow))] ?? ""];
+  });
+  return { header: [...values.map((value) => `p_${value}`), "predicted"], rows };
+}
+
+/** The share expected to live through each interval, and the risk that records are ordered by. */
+function curvesOf({ cuts }: SurvivalRule, probabilities: Float32Array): Predictions {
+  const rows = Array.from({ length: probabilities.length / (2 * cuts.length) }, (_, row) => {
+    const hazards = cuts.map((_cut, interval) => probabilities[(row * cuts.length + interval) * 2 + 1] ?? Number.NaN);
+    const survival = survivalFrom(hazards);
+    return [...survival, riskFrom(survival)];
+  });
+  return { header: [...cuts.map((cut) => `survives_${cut}`), "risk"], rows };
 }
 
 async function requireVerified(files: ReleasedFiles, key: PublicKey): Promise<void> {
@@ -95,18 +116,24 @@ async function readKey(keyOrFile: string): Promise<PublicKey> {
   });
 }
 
+/** Features of each record; of a study of times a row for each interval, which no table has. */
 async function encodeAll(
   connector: Connector,
-  layout: FeatureLayout,
-  columns: readonly string[],
+  data: DataContract,
 ): Promise<{ features: Float32Array; records: number }> {
+  const layout = featureLayout(data);
+  const interval = intervalPlaceOf(data);
+  const columns = data.columns.map(({ name }) => name).filter((name) => interval === null || name !== INTERVAL);
   const present = await connector.columns();
   const missing = columns.filter((name) => !present.includes(name));
   if (missing.length > 0) throw columnsMissing(missing);
   const rows: Float32Array[] = [];
+  let records = 0;
   for await (const chunk of connector.rows(columns)) {
     for (const row of chunk) {
-      rows.push(encodeRecord(layout, Object.fromEntries(columns.map((name, i) => [name, row[i]]))));
+      const values = Object.fromEntries(columns.map((name, i) => [name, row[i]]));
+      records += 1;
+      for (const own of interval === null ? [values] : numbered(values, interval)) rows.push(encodeRecord(layout, own));
     }
   }
   // What the data set's file has no rule for came as missing, and a fill would hide that.
@@ -114,7 +141,11 @@ async function encodeAll(
   if (refused !== undefined) throw valuesRefused(refused);
   const features = new Float32Array(rows.length * layout.featureCount);
   for (const [i, row] of rows.entries()) features.set(row, i * layout.featureCount);
-  return { features, records: rows.length };
+  return { features, records };
+}
+
+function numbered(values: Readonly<Record<string, RawValue>>, { intervals }: IntervalPlace) {
+  return Array.from({ length: intervals }, (_, index) => ({ ...values, [INTERVAL]: index + 1 }));
 }
 
 /** A CSV cell, quoted where it must be. */

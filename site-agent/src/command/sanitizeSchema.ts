@@ -23,6 +23,11 @@ export function contractIn(path: string, roles: ColumnRoles): DataContract {
   const { document } = readStudyFile(path);
   const named = Object.entries(FLAGS).find(([role]) => Object.hasOwn(given(roles), role));
   if (named !== undefined) throw rolesOfStudy(path, named[1]);
+  if (document.data.survival !== undefined)
+    throw unusable(
+      `${path} is a study of times, a record for each interval.`,
+      "Sanitize for a study of one record a patient.",
+    );
   return document.data;
 }
 

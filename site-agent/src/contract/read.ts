@@ -12,6 +12,8 @@ import {
   isArrayValue,
   type RawValue,
 } from "@consilium/shared/study/features";
+import { type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
+import { type Followed, followedFor, INTERVAL } from "@consilium/shared/study/survivalRule";
 import type { Connector } from "../connector/connector.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
 import { hashPatientKey, type PatientKey, type SiteSecret } from "../deidentification/patientKey.ts";
@@ -46,8 +48,7 @@ export async function readRecords(
   if (present.length === 0) return 0;
   for await (const rows of connector.rows(present)) {
     for (const row of rows) {
-      const record = reader.read(row);
-      if (record !== null) take(record);
+      for (const record of reader.read(row)) take(record);
     }
   }
   reader.finish();
@@ -57,8 +58,10 @@ export async function readRecords(
 
 /** The contract's columns that the data have once; the others, and those named like identifiers, are counted. */
 function presentColumns(columns: readonly string[], contract: DataContract, tally: Tally): readonly string[] {
-  const { label, patient, split } = contract;
-  const features = [...contract.columns.map((column) => column.name), label.name];
+  const { label, patient, split, survival } = contract;
+  // The interval is the study's own: no data have it.
+  const own = contract.columns.filter(({ name }) => survival === undefined || name !== INTERVAL);
+  const features = [...own.map(({ name }) => name), label.name, ...(survival === undefined ? [] : [survival.time])];
   for (const name of features) {
     const kind = identifierByName(name);
     if (kind !== null) tally.addIdentifier(name, kind);
@@ -88,6 +91,7 @@ class RecordReader {
   private readonly labels: ReadonlyMap<string, number>;
   private readonly labelScan = new IdentifierScan();
   private readonly seen = new Set<string>();
+  private readonly interval: IntervalPlace | null;
 
   constructor(
     private readonly contract: DataContract,
@@ -102,9 +106,11 @@ class RecordReader {
     this.scans = contract.columns.map(() => new IdentifierScan());
     this.filled = contract.columns.map(() => 0);
     this.labels = categoryPositions(contract.label.values);
+    this.interval = intervalPlaceOf(contract);
   }
 
-  read(row: readonly RawValue[]): ReadRecord | null {
+  /** A row's record, or of times one for each interval that was entered; none where something is amiss. */
+  *read(row: readonly RawValue[]): Generator<ReadRecord> {
     this.rows += 1;
     this.features.fill(0);
     this.layout.slots.forEach((slot, i) => {
@@ -121,12 +127,41 @@ class RecordReader {
     const label = this.label(this.cell(row, this.contract.label.name));
     const patient = this.patient(row);
     const split = this.split(row);
-    if (patient === null || label === null || split === undefined) return null;
-    const fingerprint = fingerprintOf(this.features, label);
-    this.countDuplicate(fingerprint, patient);
+    const followed = this.followed(row, label);
+    if (patient === null || label === null || split === undefined || followed === null) return;
     const { patient: column } = this.contract;
     const key = column === undefined ? null : String(this.cell(row, column)).trim();
-    return { patient, row: this.rows, key, split, label, features: this.features, fingerprint };
+    for (const ownLabel of this.labelsOf(label, followed)) {
+      const fingerprint = fingerprintOf(this.features, ownLabel);
+      this.countDuplicate(fingerprint, patient);
+      yield { patient, row: this.rows, key, split, label: ownLabel, features: this.features, fingerprint };
+    }
+  }
+
+  /** The label of each record of a row; of times, with that record's interval among the features. */
+  private *labelsOf(label: number, followed: Followed | undefined): Generator<number> {
+    if (followed === undefined || this.interval === null) {
+      yield label;
+      return;
+    }
+    const { offset, intervals } = this.interval;
+    for (let interval = 0; interval < followed.entered; interval++) {
+      this.features.fill(0, offset, offset + intervals);
+      this.features[offset + interval] = 1;
+      yield followed.hadEvent && interval === followed.entered - 1 ? 1 : 0;
+    }
+  }
+
+  /** `undefined` where the study is of no times; null where the time is unusable, which is counted. */
+  private followed(row: readonly RawValue[], label: number | null): Followed | undefined | null {
+    const { survival } = this.contract;
+    if (survival === undefined) return undefined;
+    const value = this.cell(row, survival.time);
+    if (value === undefined) return null;
+    const time = isAbsent(value) || isArrayValue(value) ? Number.NaN : Number(value);
+    if (time >= 0 && Number.isFinite(time)) return followedFor(survival, time, label === 1);
+    this.tally.add(survival.time, isAbsent(value) ? "value-missing" : "no-time");
+    return null;
   }
 
   finish(): void {

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   identifier: ["identifies people", "A study may not train on it; ask its author to drop the column."],
   "value-missing": ["records without a value, and the study has no fill", "Fill them, or ask for a public fill."],
   "not-a-number": ["records whose value is no number", "Correct them; decimals are written with a point."],
+  "no-time": ["records whose time is no number from 0 on", "Count the time from the study's own beginning."],
   "wrong-shape": ["records whose array is missing or of another shape", "Read the images at the study's size."],
   "unknown-category": ["records whose value is not one of the study's", "Map the codes to those of the schema."],
   "not-recoded": ["records whose value the data set's file doesn't recode", "List the value there; none is guessed."],

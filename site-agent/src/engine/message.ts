@@ -122,7 +122,15 @@ export const EngineRequest = z.discriminatedUnion("type", [
     key: RoundKey,
     path,
     what: z.discriminatedUnion("purpose", [
-      z.strictObject({ purpose: z.literal("evaluate"), epsilon: Epsilon, bins: z.number().int().min(2) }),
+      z.strictObject({
+        purpose: z.literal("evaluate"),
+        epsilon: Epsilon,
+        bins: z.number().int().min(2),
+        /** Of a study of times: where a record's interval stands. */
+        interval: z
+          .strictObject({ offset: z.number().int().nonnegative(), intervals: z.number().int().positive() })
+          .optional(),
+      }),
       /** Looks at the last reference model, which was loaded before. */
       z.strictObject({
         purpose: z.literal("shadow"),

@@ -14,6 +14,7 @@ import { type CanaryGuesses, guessCanaries } from "@consilium/shared/canary/gues
 import { decodeSynthetic, type Synthetic } from "@consilium/shared/generator/madeFile";
 import type { Charged } from "@consilium/shared/mechanism/charged";
 import { addDiscreteLaplace } from "@consilium/shared/mechanism/discreteLaplace";
+import { concordanceHistogram, concordanceShape } from "@consilium/shared/metric/concordance";
 import { evaluationHistogram, evaluationShape } from "@consilium/shared/metric/evaluation";
 import type { FeatureScale } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
@@ -24,6 +25,7 @@ import { type Comparison, compareSides, notLoaded, type Side } from "./compare.t
 import { classified, closestScores, fitting, madeOf } from "./made.ts";
 import type { EngineRequest } from "./message.ts";
 import { outputsOf } from "./outputs.ts";
+import { risksOf } from "./risk.ts";
 
 export type Scoring = Extract<EngineRequest, { type: "score" }>["what"];
 
@@ -51,12 +53,20 @@ export function score(
     inShape(addDiscreteLaplace(histogram, epsilon, random), shape);
   switch (what.purpose) {
     case "evaluate": {
+      const { interval, bins, epsilon } = what;
+      if (interval !== undefined) {
+        const risks = risksOf(released, patients, patientsOf(patients, "validation"), interval);
+        const { intervals } = interval;
+        return encodeEvaluation(
+          noised(concordanceHistogram(risks, intervals, bins), epsilon, concordanceShape(intervals, bins)),
+        );
+      }
       const histogram = evaluationHistogram(
         outputsOf(released, patients, patientsOf(patients, "validation")),
         classes,
-        what.bins,
+        bins,
       );
-      return encodeEvaluation(noised(histogram, what.epsilon, evaluationShape(classes, what.bins)));
+      return encodeEvaluation(noised(histogram, epsilon, evaluationShape(classes, bins)));
     }
     case "shadow":
       return shadowLooks(networks, patients, what, random);

@@ -11,6 +11,7 @@ import type { RoundKey, RoundSpec, SiteMessage } from "@consilium/shared/protoco
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { lineDocument, placeOf } from "@consilium/shared/study/modelLines";
 import { localStepsOf } from "@consilium/shared/study/schedule";
+import { intervalPlaceOf } from "@consilium/shared/study/survival";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { asCharged, type ChargedContent, chargedBytesOf, type Outgoing } from "../disclosure/outgoing.ts";
 import type { EngineRequest } from "../engine/message.ts";
@@ -88,7 +89,9 @@ function engineRequest(document: StudyDocument, spec: RoundSpec, path: string, s
     }
     case "evaluate": {
       const { epsilon, bins } = evaluation;
-      return { type: "score", key, path, what: { purpose: "evaluate", epsilon, bins } };
+      const interval = intervalPlaceOf(document.data);
+      const what = { purpose: "evaluate", epsilon, bins, ...(interval === null ? {} : { interval }) } as const;
+      return { type: "score", key, path, what };
     }
     case "shadow": {
       const { shadow } = audit;

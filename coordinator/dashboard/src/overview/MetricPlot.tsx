@@ -33,11 +33,24 @@ export function MetricPlot({ study }: { readonly study: StudyDetail }) {
       caption={`Rate from 0 to 1 after each evaluated training round; bands are 95 % intervals.${cost}${hidden}`}
       file={`${study.name}-metrics`}
       rows={() => [
-        ["round", "auc", "auc low", "auc high", "accuracy", "accuracy low", "accuracy high", "hidden by noise"],
+        [
+          "round",
+          "auc",
+          "auc low",
+          "auc high",
+          "accuracy",
+          "accuracy low",
+          "accuracy high",
+          "concordance",
+          "concordance low",
+          "concordance high",
+          "hidden by noise",
+        ],
         ...points.map((point) => [
           point.round,
           ...cells(point.auc),
           ...cells(point.accuracy),
+          ...cells(point.concordance),
           hiddenOf(point).join(" and "),
         ]),
       ]}
@@ -65,11 +78,15 @@ function intervalOf(figure: MetricFigure | null): Resolved | null {
   return figure?.state === "resolved" ? figure : null;
 }
 
+function figuresOf({ auc, accuracy, concordance }: MetricPoint): (MetricFigure | null)[] {
+  return [auc, accuracy, concordance];
+}
+
 /** Why there is nothing to draw; null where there is something. */
 function whyNothing(points: readonly MetricPoint[], { document }: StudyDetail): string | null {
   const { everyRounds } = document.evaluation;
   if (points.length === 0) return `The first point comes after round ${everyRounds}.`;
-  const figures = points.flatMap(({ auc, accuracy }) => [auc, accuracy]);
+  const figures = points.flatMap(figuresOf);
   if (figures.some((figure) => intervalOf(figure) !== null)) return null;
   const hidden = figures.find((figure) => figure?.state === "not-resolvable");
   const reason = hidden?.state === "not-resolvable" ? ` (${hidden.why})` : "";
@@ -93,24 +110,25 @@ function hiddenText(points: readonly MetricPoint[]): string {
 
 function labelOf(points: readonly MetricPoint[]): string {
   const last = points.at(-1);
-  const figure = last?.auc ?? null;
+  const [name, figure] = last?.concordance ? ["concordance index", last.concordance] : ["AUC", last?.auc ?? null];
   const interval = intervalOf(figure);
-  const unseen = figure === null ? "no AUC" : "AUC hidden by noise";
-  const auc = interval === null ? unseen : `AUC ${rateText(interval.value)}, ${intervalText(interval)}`;
-  return `Validation metrics at ${points.length} rounds; the last after round ${last?.round}: ${auc}`;
+  const unseen = figure === null ? `no ${name}` : `${name} hidden by noise`;
+  const text = interval === null ? unseen : `${name} ${rateText(interval.value)}, ${intervalText(interval)}`;
+  return `Validation metrics at ${points.length} rounds; the last after round ${last?.round}: ${text}`;
 }
 
-type Metric = "auc" | "accuracy";
+type Metric = "auc" | "accuracy" | "concordance";
 const METRICS: readonly (readonly [Metric, string])[] = [
   ["auc", "AUC"],
   ["accuracy", "Accuracy"],
+  ["concordance", "Concordance index"],
 ];
 
 function optionOf(points: readonly MetricPoint[], rounds: number, ink: Ink): EChartsCoreOption {
   const shown = METRICS.filter(([metric]) => points.some((point) => intervalOf(point[metric]) !== null));
   const lowest = Math.min(
     0.5,
-    ...points.flatMap(({ auc, accuracy }) => [auc, accuracy].map((f) => intervalOf(f)?.low ?? 1)),
+    ...points.flatMap((point) => figuresOf(point).map((figure) => intervalOf(figure)?.low ?? 1)),
   );
   const axis = {
     axisLabel: { color: ink.quiet },
@@ -174,5 +192,5 @@ function tooltipOf(point: MetricPoint | undefined): string {
     if (interval === null) return `<br>${name} hidden by noise`;
     return `<br>${name} <b>${rateText(interval.value)}</b> (${intervalText(interval)})`;
   };
-  return `after round ${point.round}${line("AUC", point.auc)}${line("accuracy", point.accuracy)}`;
+  return `after round ${point.round}${line("AUC", point.auc)}${line("accuracy", point.accuracy)}${line("concordance index", point.concordance)}`;
 }
