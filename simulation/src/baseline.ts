@@ -6,6 +6,7 @@ import { type Backend, useBackend } from "@consilium/engine/backend";
 import { loadNetwork } from "@consilium/engine/network";
 import { clipRuleOf } from "@consilium/shared/clipping/clipping";
 import { clipRounding } from "@consilium/shared/contribution/grid";
+import { floatingNormal } from "@consilium/shared/mechanism/floatingNormal";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { openStudyWeights } from "@consilium/shared/model/studyWeights";
 import type { Weights } from "@consilium/shared/model/weights";
@@ -18,6 +19,7 @@ import { poissonSample } from "@consilium/site-agent/batch/poissonSampler";
 import { type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import { clippedSum } from "@consilium/site-agent/gradient/clippedSum";
 import { SumBuffer } from "@consilium/site-agent/gradient/sumBuffer";
+import type { UnprovenNoise } from "./sweepFile.ts";
 
 export interface BaselineOptions {
   readonly document: StudyDocument;
@@ -26,6 +28,10 @@ export interface BaselineOptions {
   readonly sites: readonly PreparedPatients[];
   readonly backend: Backend;
   readonly random: RandomSource;
+  /** Clips and noises every step as said, without a proof. */
+  readonly unproven?: UnprovenNoise;
+  /** Called with the model after each step; it may not be kept: the next step writes over it. */
+  readonly onStep?: (step: number, weights: Weights) => void;
 }
 
 /** No patient's gradient is as long. */
@@ -34,13 +40,17 @@ const UNCLIPPED = ClippingNorm.parse(1e9);
 const LEVELS = 2 ** 30;
 
 /** The model after all of the study's steps. With local steps (FedAvg) as many steps are taken on all sites' sums. */
-export async function trainOpenly({ document, weights, sites, backend, random }: BaselineOptions): Promise<Weights> {
+export async function trainOpenly(options: BaselineOptions): Promise<Weights> {
+  const { document, weights, sites, backend, random, unproven, onStep = () => {} } = options;
   await useBackend(backend.name);
   const spec = modelSpecOfStudy(document);
   const { parameters, frozen } = startOf(document, weights);
   const { samplingRate } = document.privacy;
   const { optimizer, rounds, localSteps } = document.training;
-  const rule = clipRuleOf({ clipping: { mode: "flat" }, clippingNorm: UNCLIPPED });
+  const rule = clipRuleOf({
+    clipping: { mode: "flat" },
+    clippingNorm: ClippingNorm.parse(unproven?.clippingNorm ?? UNCLIPPED),
+  });
   const everyone = sites.map((patients) => ({ patients, train: patientsOf(patients, "train") }));
   const divisor = samplingRate * everyone.reduce((sum, { train }) => sum + train.length, 0);
   const rounding = clipRounding(parameters.length, expectedBatchOf(document));
@@ -58,10 +68,12 @@ export async function trainOpenly({ document, weights, sites, backend, random }:
     } finally {
       network.dispose();
     }
+    if (unproven !== undefined) addNoise(total, unproven.noiseMultiplier * unproven.clippingNorm, random);
     const { integers, unit } = quantised(total);
     const update = new UpdateByParts(optimizer, state, parameters, unit / divisor, parameters);
     update.push(integers);
     state = update.finish();
+    onStep(step + 1, { parameters, frozen });
   }
   return { parameters, frozen };
 }
@@ -72,6 +84,11 @@ function startOf(document: StudyDocument, weights: Uint8Array | null): Weights {
   const named = weightsOfStudy(document);
   if (named !== undefined) return openStudyWeights(spec, named, initialSeed, weights ?? new Uint8Array(0));
   return { parameters: initialParameters(spec, initialSeed), frozen: new Float32Array(0) };
+}
+
+/** Of standard deviation σ·C, in one place: nothing here is proven of it (Abadi et al. 2016, Algorithm 1). */
+function addNoise(sum: Float64Array, deviation: number, random: RandomSource): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + deviation * floatingNormal(random);
 }
 
 function quantised(values: Float64Array): { integers: Int32Array; unit: number } {

@@ -14,6 +14,7 @@ interface SweepFlags {
   readonly out?: string;
   readonly jobs?: string;
   readonly only?: string;
+  readonly real?: boolean;
   readonly json?: boolean;
 }
 
@@ -22,15 +23,17 @@ const program = new Command("consilium study sweep")
   .description("run a grid of a study on this machine, simulated, and draw what came of it")
   .argument("<file>", "the sweep's file")
   .option("--out <folder>", "where results go (default: NAME-results beside the file)")
-  .option("--jobs <n>", "runs at once (default: one for each processor core)")
+  .option("--jobs <n>", "runs at once (default: one for each processor core; with --real one)")
   .option("--only <text>", "points whose name contains this")
+  .option("--real", "coordinator and sites in a process each, with TLS, databases and commands as hospitals use them")
   .option("--json", "print every run's figures as JSON")
   .exitOverride()
   .addHelpText(
     "after",
     `
 Every run is a whole consortium on this machine: proposal, approvals, rounds, ledgers, audit, gate, by the code that
-coordinator and sites run below their sockets. A command that was interrupted goes on where it stopped; what is changed
+coordinator and sites run below their sockets; with --real it is processes, sockets and all, and takes a study's own
+time. A command that was interrupted goes on where it stopped; what is changed
 is run again. Records are read here, and exact figures of them are shown: for data that you may see.
 
   apiVersion: consilium/v1
@@ -57,18 +60,25 @@ async function sweep(path: string, flags: SweepFlags): Promise<void> {
   const read = readSweep(resolve(path));
   const out = flags.out ?? join(dirname(read.path), `${read.file.name}-results`);
   const show = progressOn(process.stderr);
-  const options = { sweep: read, out, jobs: jobsOf(flags.jobs), only: flags.only, onProgress: show.step };
+  const options = {
+    sweep: read,
+    out,
+    jobs: jobsOf(flags),
+    only: flags.only,
+    isReal: flags.real === true,
+    onProgress: show.step,
+  };
   const results = await runSweep(options).finally(() => show.end());
   const wallSeconds = (performance.now() - started) / 1000;
-  const written = await writeReport(read, results, factsOf(path, wallSeconds), out);
+  const written = await writeReport(read, results, factsOf(path, flags, wallSeconds), out);
   tell(read, results, { out, written, isJson: flags.json === true });
 }
 
-function factsOf(path: string, wallSeconds: number) {
+function factsOf(path: string, { real = false }: SweepFlags, wallSeconds: number) {
   const cpus = os.cpus();
   const processor = cpus[0]?.model ?? "unknown processor";
   return {
-    command: `consilium study sweep ${path}`,
+    command: `consilium study sweep ${path}${real ? " --real" : ""}`,
     software: `consilium ${SOFTWARE_VERSION}`,
     machine: `${processor}, ${cpus.length} cores, Node ${process.version}`,
     wallSeconds,
@@ -109,8 +119,8 @@ function progressOn(stream: NodeJS.WriteStream): { step(progress: SweepProgress)
   };
 }
 
-function jobsOf(text: string | undefined): number {
-  if (text === undefined) return os.availableParallelism();
+function jobsOf({ jobs: text, real = false }: SweepFlags): number {
+  if (text === undefined) return real ? 1 : os.availableParallelism();
   const jobs = Number(text);
   if (Number.isInteger(jobs) && jobs >= 1 && jobs <= 256) return jobs;
   throw new Failure({

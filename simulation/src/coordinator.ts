@@ -6,7 +6,7 @@ import { takeSanitizings } from "@consilium/coordinator/ledger/sanitizings";
 import { ModelLine } from "@consilium/coordinator/model/modelLine";
 import { BlobFolder } from "@consilium/coordinator/storage/blobFolder";
 import { coordinatorMigrations } from "@consilium/coordinator/storage/migrations";
-import { lineSinceCheckpoint } from "@consilium/coordinator/storage/models";
+import { latestModel, lineSinceCheckpoint } from "@consilium/coordinator/storage/models";
 import type { CoordinatorTables } from "@consilium/coordinator/storage/tables";
 import { ACCEPTED } from "@consilium/coordinator/study/contributions";
 import { Studies } from "@consilium/coordinator/study/studies";
@@ -31,6 +31,8 @@ export interface SimulatedCoordinatorOptions {
   readonly folder: string;
   readonly random: RandomSource;
   readonly logger: Logger;
+  /** Of a coordinator that ran as a process, whose folder is looked into; else a new one. */
+  readonly signer?: Signer;
   /** A round was committed, or the study moved. */
   readonly onProgress?: () => void;
 }
@@ -84,7 +86,7 @@ export class SimulatedCoordinator {
     const uploads = new Uploads(join(folder, "uploads"));
     await mkdir(join(folder, "uploads"), { recursive: true });
     const sql = await openDatabase<CoordinatorTables>(join(folder, "coordinator.db"), coordinatorMigrations);
-    const signer = signerOf(newSeed(random));
+    const signer = options.signer ?? signerOf(newSeed(random));
     const now = (): Date => new Date();
     const store = new LedgerStore(sql, { writer: COORDINATOR, signer, now });
     const world = {
@@ -145,13 +147,22 @@ export class SimulatedCoordinator {
     return this.#studies.record(study).reason;
   }
 
-  /** The newest model, whether it was released or not. */
-  model(document: StudyDocument): Promise<ModelLine> {
-    return ModelLine.open(
-      document,
-      this.world,
-      lineSinceCheckpoint(this.world.sql, { study: document.name, line: OWN_LINE }),
-    );
+  /** Rounds whose model is in the database. */
+  modelsMade({ name }: StudyDocument): number {
+    return latestModel(this.world.sql, name)?.version ?? 0;
+  }
+
+  /** The newest model, whether it was released or not; of a study that goes on, as of now. */
+  async model(document: StudyDocument): Promise<ModelLine> {
+    for (;;) {
+      const rows = lineSinceCheckpoint(this.world.sql, { study: document.name, line: OWN_LINE });
+      try {
+        return await ModelLine.open(document, this.world, rows);
+      } catch (error) {
+        // A checkpoint that was made meanwhile takes the files of those before with it.
+        if (this.modelsMade(document) === (rows.at(-1)?.version ?? 0)) throw error;
+      }
+    }
   }
 
   async close(): Promise<void> {

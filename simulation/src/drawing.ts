@@ -1,10 +1,50 @@
+import { barPlotSvg } from "@consilium/shared/plot/barPlot";
 import { type Line, linePlotSvg, type Panel, STYLES } from "@consilium/shared/plot/linePlot";
-import { MEASURES, Measure, type Measure as MeasureName, spreadOf } from "./measure.ts";
+import { MEASURES, Measure, type Measure as MeasureName, medianOf, spreadOf } from "./measure.ts";
 import type { PointResult } from "./sweep.ts";
 import type { Plot, SweepFile } from "./sweepFile.ts";
 
-/** One figure of a sweep: a panel for each measure; medians over repetitions. */
+/** One figure of a sweep; medians over repetitions. */
 export function drawingOf(plot: Plot, results: readonly PointResult[], file: Pick<SweepFile, "vary">): string {
+  const { kind, variants } = plot;
+  const shown = results.filter(({ point }) => variants === undefined || variants.includes(point.variant));
+  if (kind === "bars") return barsOf(plot, shown);
+  return kind === "curves" ? curvesOf(plot, shown) : linesOf(plot, shown, file);
+}
+
+function barsOf({ title, y }: Plot, results: readonly PointResult[]): string {
+  const groups = results.map((result) => {
+    const runs = result.runs.map((run) => run.result);
+    return { name: pointName(result), values: y.map((measure) => spreadOf(measure, runs)?.median ?? null) };
+  });
+  return barPlotSvg({ label: title, series: y.map((measure) => MEASURES[measure].name), groups });
+}
+
+/** Accuracy round by round, of training and of held-out patients. */
+function curvesOf({ title }: Plot, results: readonly PointResult[]): string {
+  const shown = results.slice(0, STYLES);
+  const panel = (of: "trainAccuracy" | "heldAccuracy", name: string): Panel => ({
+    ...{ title: name, xName: "round", yName: "", scale: { x: "linear", y: "linear" } },
+    lines: shown.map((result) => ({ name: pointName(result), points: medianCurve(result, of) })),
+  });
+  const panels = [panel("trainAccuracy", "accuracy, training patients"), panel("heldAccuracy", "held-out patients")];
+  return linePlotSvg(title, panels, 2);
+}
+
+function medianCurve({ runs }: PointResult, of: "trainAccuracy" | "heldAccuracy"): { x: number; y: number }[] {
+  const byRound = new Map<number, number[]>();
+  for (const { round, [of]: accuracy } of runs.flatMap(({ result }) => result.exact.curve ?? []))
+    if (accuracy !== null) byRound.set(round, [...(byRound.get(round) ?? []), accuracy]);
+  return [...byRound].map(([x, values]) => ({ x, y: medianOf(values) })).sort((a, b) => a.x - b.x);
+}
+
+/** `private, ε = 4`. */
+function pointName({ point }: PointResult): string {
+  return [point.variant, ...Object.entries(point.columns).map(([name, value]) => `${name} ${value}`)].join(", ");
+}
+
+/** A panel for each measure. */
+function linesOf(plot: Plot, results: readonly PointResult[], file: Pick<SweepFile, "vary">): string {
   const { title, x, y, by, logX } = plot;
   const [onGrid, aside] = apart(plot, results, file);
   const groups = new Map<string, PointResult[]>();

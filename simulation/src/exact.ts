@@ -9,9 +9,11 @@ import type { Weights } from "@consilium/shared/model/weights";
 import { applyScales, type FeatureScale } from "@consilium/shared/normalisation/columnScales";
 import { isOutputAttack, type OutputAttack } from "@consilium/shared/study/audit";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { type PartName, type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import type { RunResult } from "./result.ts";
+import { concordanceOfRisks, heldRisks } from "./survival.ts";
 
 export interface TrainedModel {
   readonly spec: ModelSpec;
@@ -26,12 +28,14 @@ export interface Asked {
   readonly attacks: readonly OutputAttack[];
   /** The study's gate. */
   readonly limit: number;
+  /** Of a study of times. */
+  readonly interval: IntervalPlace | null;
 }
 
 /** Attacks and metrics on all sites' records together, each site's by its model: the same one, or its own. */
 export function exactFigures(
-  { classes, attacks, limit }: Asked,
-  sites: readonly { readonly name: SiteName; readonly model: TrainedModel; readonly patients: PreparedPatients }[],
+  { classes, attacks, limit, interval }: Asked,
+  sites: readonly ModelOfSite[],
 ): RunResult["exact"] {
   const of = (...parts: PartName[]): RecordOutput[] =>
     sites.flatMap(({ model, patients }) => outputsOf(model, classes, patients, parts));
@@ -52,11 +56,29 @@ export function exactFigures(
       tprAtOnePercentFpr: rateOf(ordering.tprAtFpr.find(({ fpr }) => fpr === 0.01)?.tpr),
     })),
     bestAttackAuc: report === null ? null : rateOf(report.best),
+    ...(interval === null ? {} : { concordance: concordanceFigures(sites, interval) }),
+  };
+}
+
+type ModelOfSite = { readonly name: SiteName; readonly model: TrainedModel; readonly patients: PreparedPatients };
+
+/** Held-out patients of all sites against each other, and of each site by itself. */
+function concordanceFigures(sites: readonly ModelOfSite[], place: IntervalPlace) {
+  const risks = sites.map(({ name, model, patients }) => ({ site: name, own: heldRisks(model, patients, place) }));
+  const all = risks.flatMap(({ own }) => own);
+  return {
+    held: concordanceOfRisks(all, place),
+    ofSites: risks.map(({ site, own }) => ({ site, held: concordanceOfRisks(own, place) })),
   };
 }
 
 export function askedBy({ data, audit }: StudyDocument): Asked {
-  return { classes: data.label.values.length, attacks: outputAttacks(audit), limit: audit.gates.maxAttackAucUpper };
+  return {
+    classes: data.label.values.length,
+    attacks: outputAttacks(audit),
+    limit: audit.gates.maxAttackAucUpper,
+    interval: intervalPlaceOf(data),
+  };
 }
 
 export function outputAttacks({ attacks }: StudyDocument["audit"]): readonly OutputAttack[] {
@@ -65,6 +87,17 @@ export function outputAttacks({ attacks }: StudyDocument["audit"]): readonly Out
 
 function rateOf(figure: Figure | undefined): number | null {
   return figure?.state === "resolved" ? figure.value : null;
+}
+
+/** Share of all sites' records in these parts that a model classifies rightly, of so many a site; null of none. */
+export function accuracyOf(
+  model: TrainedModel,
+  classes: number,
+  sites: readonly PreparedPatients[],
+  of: { readonly parts: PartName[]; readonly recordsMax: number },
+): number | null {
+  const outputs = sites.flatMap((patients) => outputsOf(model, classes, patients, of.parts, of.recordsMax));
+  return metricsOf(outputs, classes).accuracy;
 }
 
 export function metricsOf(outputs: readonly RecordOutput[], classes: number): RunResult["exact"]["train"] {
@@ -88,18 +121,24 @@ function likeliest(probabilities: ArrayLike<number>): number {
   return best;
 }
 
-/** Every record of these parts, as the model sees it. */
+/** Every record of these parts, or so many of them at even steps, as the model sees it. */
 function outputsOf(
   { spec, weights, scales }: TrainedModel,
   classes: number,
   patients: PreparedPatients,
   parts: PartName[],
+  recordsMax = Number.POSITIVE_INFINITY,
 ): RecordOutput[] {
   const { featureCount: width, recordStart, labels } = patients;
-  const records = [...patientsOf(patients, ...parts)].flatMap((patient) => {
+  const all = [...patientsOf(patients, ...parts)].flatMap((patient) => {
     const first = recordStart[patient] ?? 0;
     return Array.from({ length: (recordStart[patient + 1] ?? 0) - first }, (_, index) => first + index);
   });
+  const step = Math.max(1, all.length / recordsMax);
+  const records = Array.from(
+    { length: Math.floor(all.length / step) },
+    (_, index) => all[Math.floor(index * step)] ?? 0,
+  );
   const features = new Float32Array(records.length * width);
   records.forEach((record, row) => {
     features.set(patients.features.subarray(record * width, (record + 1) * width), row * width);

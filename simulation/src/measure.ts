@@ -6,12 +6,16 @@ export const Measure = z.enum([
   "epsilon",
   "trainingEpsilon",
   "recordEpsilon",
+  "idealEpsilon",
   "heldAccuracy",
   "heldAccuracyOfSites",
   "heldAuc",
   "trainAccuracy",
   "trainAuc",
   "attackAuc",
+  "heldConcordance",
+  "heldConcordanceOfSites",
+  "noisedConcordance",
   "noisedAttackAuc",
   "noisedAccuracy",
   "noisedAuc",
@@ -30,14 +34,18 @@ export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run:
     of: ({ sites }) => (sites.length === 0 ? null : Math.max(...sites.map((site) => site.trainingEpsilon))),
   },
   recordEpsilon: { name: "ε of a sanitized record", of: ({ recordEpsilon }) => recordEpsilon },
+  idealEpsilon: { name: "ε of an ideal Gaussian, not proven here", of: (run) => run.idealEpsilon ?? null },
   heldAccuracy: { name: "accuracy, held-out patients", of: ({ exact }) => exact.held.accuracy },
   heldAccuracyOfSites: {
     name: "accuracy, held-out patients, mean over sites",
-    of: ({ exact: { heldOfSites } }) => {
-      const known = heldOfSites.flatMap(({ accuracy }) => accuracy ?? []);
-      return known.length === 0 ? null : known.reduce((sum, accuracy) => sum + accuracy, 0) / known.length;
-    },
+    of: ({ exact: { heldOfSites } }) => meanOf(heldOfSites.flatMap(({ accuracy }) => accuracy ?? [])),
   },
+  heldConcordance: { name: "c-index, held-out patients", of: ({ exact }) => exact.concordance?.held ?? null },
+  heldConcordanceOfSites: {
+    name: "c-index, held-out patients, mean over sites",
+    of: ({ exact: { concordance } }) => meanOf((concordance?.ofSites ?? []).flatMap(({ held }) => held ?? [])),
+  },
+  noisedConcordance: { name: "c-index, as noised", of: ({ noised }) => noised.concordance?.value ?? null },
   heldAuc: { name: "AUC, held-out patients", of: ({ exact }) => exact.held.auc },
   trainAccuracy: { name: "accuracy, training patients", of: ({ exact }) => exact.train.accuracy },
   trainAuc: { name: "AUC, training patients", of: ({ exact }) => exact.train.auc },
@@ -64,6 +72,10 @@ export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run:
   seconds: { name: "seconds", of: ({ seconds }) => seconds },
 };
 
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** Of several repetitions. */
 export interface Spread {
   readonly median: number;
@@ -77,7 +89,13 @@ export function spreadOf(measure: Measure, runs: readonly RunResult[]): Spread |
   const values = runs.flatMap((run) => MEASURES[measure].of(run) ?? []).sort((a, b) => a - b);
   const [low, high] = [values[0], values.at(-1)];
   if (low === undefined || high === undefined) return null;
-  const middle = values.length / 2;
-  const [below, above] = [values[Math.ceil(middle) - 1] ?? low, values[Math.floor(middle)] ?? high];
-  return { median: (below + above) / 2, low, high, count: values.length };
+  return { median: medianOf(values), low, high, count: values.length };
+}
+
+/** NaN of nothing. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [below = Number.NaN, above = Number.NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return (below + above) / 2;
 }

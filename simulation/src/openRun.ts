@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
 import { loadNetwork } from "@consilium/engine/network";
+import { epsilonOfEvents } from "@consilium/shared/accountant/convert";
 import { AuditContribution } from "@consilium/shared/audit/contribution";
 import { gate } from "@consilium/shared/audit/gate";
 import { auditShape } from "@consilium/shared/audit/histogram";
@@ -18,13 +19,20 @@ import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
 import type { SiteName } from "@consilium/shared/units/identity";
+import { NoiseMultiplier } from "@consilium/shared/units/privacy";
 import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
 import { score } from "@consilium/site-agent/engine/score";
 import { trainOpenly } from "./baseline.ts";
+import { type CurvePoint, curvePoint } from "./curve.ts";
 import { askedBy, exactFigures, outputAttacks } from "./exact.ts";
 import { patientsOfSite, recordsOf, splitKeyOf } from "./records.ts";
 import { RunResult } from "./result.ts";
 import { brokenRules, intervalOf, type RunOptions } from "./run.ts";
+import type { UnprovenNoise } from "./sweepFile.ts";
+
+export interface OpenRunOptions extends RunOptions {
+  readonly unproven?: UnprovenNoise;
+}
 
 interface SiteModel {
   readonly name: SiteName;
@@ -33,13 +41,14 @@ interface SiteModel {
 }
 
 /** `pooled`: one model of all sites' patients; `local`: each site's own, of its patients alone. */
-export async function simulateOpenly(options: RunOptions, who: "pooled" | "local"): Promise<RunResult> {
+export async function simulateOpenly(options: OpenRunOptions, who: "pooled" | "local"): Promise<RunResult> {
   const { document, folder } = options;
   if (document.generator !== undefined) throw noGenerator(document);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const started = performance.now();
-  const sites = await trained(options, who);
+  const curve: CurvePoint[] = [];
+  const sites = await trained(options, who, curve);
   const seconds = Math.round(performance.now() - started) / 1000;
   const audit = auditOf(document, sites, options.random);
   const spec = modelSpecOfStudy(document);
@@ -52,16 +61,19 @@ export async function simulateOpenly(options: RunOptions, who: "pooled" | "local
   const result = RunResult.parse({
     ...{ formatVersion: 1, study: document.name, studyDigest: studyDigest(document), state: "not-private" },
     ...{ reason: null, rounds: document.training.rounds, seconds, epsilon: null, delta: document.privacy.delta },
-    ...{ recordEpsilon: null, sites: [] },
+    ...{ recordEpsilon: null, idealEpsilon: idealEpsilonOf(options), sites: [] },
     noised: {
       ...{ auc: null, accuracy: null, bestAttackAuc: intervalOf(audit.best), gatePassed: verdict.passed },
     },
     limit: document.audit.gates.maxAttackAucUpper,
     broken: brokenRules(verdict),
-    exact: exactFigures(
-      askedBy(document),
-      sites.map(({ name, weights, patients }) => ({ name, model: { spec, weights, scales: [] }, patients })),
-    ),
+    exact: {
+      ...exactFigures(
+        askedBy(document),
+        sites.map(({ name, weights, patients }) => ({ name, model: { spec, weights, scales: [] }, patients })),
+      ),
+      ...(curve.length === 0 ? {} : { curve }),
+    },
     ...{ ledger: null, softwareVersion: SOFTWARE_VERSION },
   });
   await writeFileAtomically(join(folder, "study.json"), jsonBytes(document), PUBLIC_FILE_MODE);
@@ -70,15 +82,25 @@ export async function simulateOpenly(options: RunOptions, who: "pooled" | "local
   return result;
 }
 
-async function trained(options: RunOptions, who: "pooled" | "local"): Promise<readonly SiteModel[]> {
-  const { document, records, repetition, random, onProgress = () => {} } = options;
+async function trained(
+  options: OpenRunOptions,
+  who: "pooled" | "local",
+  curve: CurvePoint[],
+): Promise<readonly SiteModel[]> {
+  const { document, records, repetition, random, onProgress = () => {}, curveEvery } = options;
   const sites: { name: SiteName; patients: PreparedPatients }[] = [];
   for (const { name } of document.sites) {
     const from = { path: recordsOf(records, name), splitKey: splitKeyOf(repetition, name), random };
     sites.push({ name, patients: await patientsOfSite(document, name, from) });
   }
+  const spec = modelSpecOfStudy(document);
+  const classes = document.data.label.values.length;
   const together = async (members: readonly PreparedPatients[]): Promise<Weights> => {
-    const weights = await trainOpenly({ ...options, sites: members });
+    const onStep = (step: number, weights: Weights): void => {
+      const isPoint = curveEvery !== undefined && who === "pooled" && step % curveEvery === 0;
+      if (isPoint) curve.push(curvePoint(step, { spec, weights, scales: [] }, { classes, sites: members }));
+    };
+    const weights = await trainOpenly({ ...options, sites: members, onStep });
     onProgress();
     return weights;
   };
@@ -116,6 +138,17 @@ function auditOf(document: StudyDocument, sites: readonly SiteModel[], random: R
   const open = { ...audit, attacks: [...attacks] };
   const report = studyAudit({ ...document, audit: open }, { digest, round: document.training.rounds }, { histograms });
   return { ...report, studyDigest: studyDigest(document) };
+}
+
+/** Of all steps at the study's sampling rate, had the noise been an ideal Gaussian's; null without noise or a bound. */
+function idealEpsilonOf({ document, unproven }: OpenRunOptions): number | null {
+  if (unproven === undefined) return null;
+  const { samplingRate, delta } = document.privacy;
+  const { rounds, localSteps } = document.training;
+  const noiseMultiplier = NoiseMultiplier.parse(unproven.noiseMultiplier);
+  const step = { kind: "poisson-gaussian", adjacency: "add-remove", samplingRate, noiseMultiplier } as const;
+  const epsilon = epsilonOfEvents([{ ...step, count: rounds * localSteps }], delta);
+  return Number.isFinite(epsilon) ? epsilon : null;
 }
 
 function noGenerator({ name }: StudyDocument): Failure {

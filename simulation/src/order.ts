@@ -7,13 +7,15 @@ import { contentOf } from "@consilium/site-agent/contract/content";
 import { z } from "zod";
 import type { Point } from "./points.ts";
 import { RunResult } from "./result.ts";
-import type { Sweep } from "./sweepFile.ts";
+import type { Sweep, SweepFile } from "./sweepFile.ts";
 
 /** One run to be made: a point of the grid, and which repetition of it. */
 export interface Order {
   readonly point: Point;
   readonly study: ResolvedStudy;
   readonly repetition: number;
+  /** With real processes. */
+  readonly isReal: boolean;
   /** Where its result goes. */
   readonly folder: string;
   /** Of all that the run is made of, the program's version too: an equal one need not be run again. */
@@ -21,7 +23,12 @@ export interface Order {
 }
 
 /** What a worker is told; it reads the sweep by itself. */
-export const WorkerOrder = z.strictObject({ id: z.string(), repetition: z.number().int(), folder: z.string() });
+export const WorkerOrder = z.strictObject({
+  id: z.string(),
+  repetition: z.number().int(),
+  folder: z.string(),
+  isReal: z.boolean(),
+});
 export type WorkerOrder = z.infer<typeof WorkerOrder>;
 
 export const WorkerReply = z.discriminatedUnion("type", [
@@ -41,20 +48,25 @@ export function recordPaths({ path, file, studyPath }: Sweep, sites: readonly Si
   );
 }
 
+const ENDINGS = [".csv", ".npz", ".yaml"];
+
+/** The first of data/SITE.csv, .npz and .yaml (a data set's file) that is there. */
 function besideStudy(studyPath: string, site: SiteName): string {
-  return join(dirname(studyPath), "data", `${site}.csv`);
+  const paths = ENDINGS.map((ending) => join(dirname(studyPath), "data", `${site}${ending}`));
+  return paths.find((path) => existsSync(path)) ?? join(dirname(studyPath), "data", `${site}.csv`);
 }
 
 /** Digest of everything that a run's figures hang on, but chance. */
 export async function keyOf(
-  { study, point, repetition }: Omit<Order, "key" | "folder">,
+  { study, point, repetition, isReal, curve }: Omit<Order, "key" | "folder"> & Pick<SweepFile, "curve">,
   records: ReadonlyMap<SiteName, string>,
   softwareVersion: string,
 ): Promise<Digest> {
   const contents: Record<string, string | null> = {};
   for (const [site, path] of records) contents[site] = (await contentOf(path)).digest;
-  const { train, sanitize = null } = point;
-  return digestOfJson({ study: study.digest, train, sanitize, repetition, contents, softwareVersion });
+  const { train, sanitize = null, unproven = null } = point;
+  const made = { train, sanitize, unproven, isReal, curve: curve ?? null };
+  return digestOfJson({ study: study.digest, ...made, repetition, contents, softwareVersion });
 }
 
 const KEY_FILE = "run.key";

@@ -1,8 +1,10 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
 import { InvalidStudy, type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
 import { studyReferences } from "@consilium/storage/studyFile";
 import { parseDocument } from "yaml";
-import { type Axis, SanitizeRule, type Sweep, type Trainer } from "./sweepFile.ts";
+import { type Axis, SanitizeRule, type Sweep, type Trainer, UnprovenNoise } from "./sweepFile.ts";
 
 /** One place of the grid: what of the study is changed there, and by whom it is trained. */
 export interface Point {
@@ -15,29 +17,46 @@ export interface Point {
   readonly changes: Readonly<Record<string, unknown>>;
   /** What every site does to its data set beforehand. */
   readonly sanitize?: SanitizeRule;
+  /** Noise of a pooled training without a proof. */
+  readonly unproven?: UnprovenNoise;
 }
 
-/** Paths of the grid that begin so are the variant's sanitizing, not the study's. */
-const SANITIZE = "sanitize.";
+/** Paths of the grid that begin so are of the variant's own rule, not the study's. */
+const RULES = ["sanitize", "unproven"] as const;
+type RuleName = (typeof RULES)[number];
 
 /** Every variant at every combination of the axes' values, in the file's order. */
 export function pointsOf({ file }: Pick<Sweep, "file">): readonly Point[] {
-  const points = file.variants.flatMap(({ name, train, set, vary, sanitize }) =>
+  const points = file.variants.flatMap(({ name, train, set, vary, sanitize, unproven }) =>
     (vary ? combinations(file.vary) : [[]]).map((cells): Point => {
       const columns = Object.fromEntries(cells.map(({ axis, value }) => [axis.name, textOf(value)]));
-      const [ofSanitizing, ofStudy] = [true, false].map((wanted) =>
-        Object.fromEntries(
-          cells.flatMap(({ axis: { path }, value }) =>
-            path.startsWith(SANITIZE) === wanted ? [[wanted ? path.slice(SANITIZE.length) : path, value]] : [],
-          ),
-        ),
-      );
       const id = [name, ...cells.flatMap(({ axis, value }) => [axis.name, textOf(value)])].map(slug).join("-");
-      const rule = sanitize === undefined ? {} : { sanitize: SanitizeRule.parse({ ...sanitize, ...ofSanitizing }) };
-      return { id, variant: name, train, columns, changes: { ...file.set, ...ofStudy, ...set }, ...rule };
+      const ofStudy = Object.fromEntries(
+        cells.flatMap(({ axis: { path }, value }) => (ruleOf(path) === undefined ? [[path, value]] : [])),
+      );
+      return {
+        ...{ id, variant: name, train, columns, changes: { ...file.set, ...ofStudy, ...set } },
+        ...(sanitize === undefined
+          ? {}
+          : { sanitize: SanitizeRule.parse({ ...sanitize, ...ownOf("sanitize", cells) }) }),
+        ...(unproven === undefined
+          ? {}
+          : { unproven: UnprovenNoise.parse({ ...unproven, ...ownOf("unproven", cells) }) }),
+      };
     }),
   );
   return points.map((point, index) => ({ ...point, id: `${String(index + 1).padStart(2, "0")}-${point.id}` }));
+}
+
+function ruleOf(path: string): RuleName | undefined {
+  return RULES.find((rule) => path.startsWith(`${rule}.`));
+}
+
+/** What the grid sets of a variant's own rule. */
+function ownOf(rule: RuleName, cells: readonly Cell[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    cells.flatMap(({ axis: { path }, value }) => (ruleOf(path) === rule ? [[path.slice(rule.length + 1), value]] : [])),
+  );
 }
 
 type Cell = { readonly axis: Axis; readonly value: unknown };
@@ -63,16 +82,44 @@ function slug(text: string): string {
   );
 }
 
-/** The study of one point, as `consilium study propose` would sign it; throws where it can't be one. */
-export function studyAt({ studyPath, studyText }: Sweep, { id, changes }: Point): ResolvedStudy {
+/** The text of one point's study: the study's file with the point's changes. */
+function studyTextAt({ studyText }: Sweep, { changes }: Point): string {
   const document = parseDocument(studyText);
   for (const [path, value] of Object.entries(changes)) {
     const keys = path.split(".").map((key) => (/^\d+$/.test(key) ? Number(key) : key));
     if (value === null) document.deleteIn(keys);
     else document.setIn(keys, value);
   }
+  return document.toString();
+}
+
+/** Writes one point's study and the files that it names to a folder of its own; returns the study's path. */
+export function writeStudyAt(sweep: Sweep, point: Point, folder: string): string {
+  const text = studyTextAt(sweep, point);
+  const { readReference, readBytes } = studyReferences(sweep.studyPath);
+  const copy = <Content extends string | Uint8Array>(reference: string, content: Content): Content => {
+    const target = join(folder, reference);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, content);
+    return content;
+  };
+  resolveStudy({
+    ...{ file: sweep.studyPath, text },
+    readReference: (reference) => copy(reference, readReference(reference)),
+    readBytes: (reference) => copy(reference, readBytes(reference)),
+  });
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "study.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
+/** The study of one point, as `consilium study propose` would sign it; throws where it can't be one. */
+export function studyAt(sweep: Sweep, point: Point): ResolvedStudy {
+  const { studyPath } = sweep;
+  const { id, changes } = point;
   try {
-    return resolveStudy({ file: studyPath, text: document.toString(), ...studyReferences(studyPath) });
+    return resolveStudy({ file: studyPath, text: studyTextAt(sweep, point), ...studyReferences(studyPath) });
   } catch (error) {
     if (!(error instanceof InvalidStudy)) throw error;
     throw new Failure({

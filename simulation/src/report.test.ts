@@ -17,10 +17,20 @@ function runOf(epsilon: number | null, attackAuc: number): RunResult {
   const digest = Digest.parse("ab".repeat(32));
   const part = { patients: 10, accuracy: 0.8, auc: 0.9 };
   return {
-    ...{ formatVersion: 1, study: StudyName.parse("heart"), studyDigest: digest, state: "released", reason: null },
+    ...{
+      formatVersion: 1,
+      processes: "simulated",
+      study: StudyName.parse("heart"),
+      studyDigest: digest,
+      state: "released",
+      reason: null,
+    },
     ...{ rounds: 3, seconds: 1, epsilon, delta: 1e-4, recordEpsilon: null, sites: [], limit: 0.7, broken: [] },
     noised: { auc: null, accuracy: null, bestAttackAuc: { low: 0.4, value: 0.5, high: 0.6 }, gatePassed: true },
-    exact: { train: part, held: part, heldOfSites: [], attacks: [], bestAttackAuc: attackAuc },
+    exact: {
+      ...{ train: part, held: part, heldOfSites: [], attacks: [], bestAttackAuc: attackAuc },
+      curve: [1, 2].map((round) => ({ round, trainAccuracy: 0.5 + round / 10, heldAccuracy: 0.5 })),
+    },
     ...{ ledger: { sequence: 12, hash: digest }, softwareVersion: "0.0.0" },
   };
 }
@@ -37,7 +47,12 @@ describe("[SIM5] what a sweep came to", () => {
       question: "Is <this> escaped?",
       vary: [{ name: "σ, noise", path: "privacy.noiseMultiplier", values: [3, 4] }],
       variants: [{ name: "private" }, { name: "open", train: "pooled", vary: false }],
-      plots: [{ title: "AUC", x: "epsilon", y: ["attackAuc"], by: "variant" }],
+      curve: 1,
+      plots: [
+        { title: "AUC", x: "epsilon", y: ["attackAuc"], by: "variant" },
+        { title: "Bars", kind: "bars", y: ["attackAuc", "heldAccuracy"], variants: ["private"] },
+        { title: "Curves", kind: "curves" },
+      ],
     }),
   );
   const points = pointsOf(sweep);
@@ -52,7 +67,7 @@ describe("[SIM5] what a sweep came to", () => {
     ];
     const facts = { command: "c", software: "s", machine: "m", wallSeconds: 2 };
     const names = await writeReport(sweep, results, facts, folder);
-    expect(names).toEqual(["figure-1.svg", "results.csv", "index.html"]);
+    expect(names).toEqual(["figure-1.svg", "figure-2.svg", "figure-3.svg", "results.csv", "index.html"]);
     const rows: Record<string, string>[] = parse(textOf(join(folder, "results.csv")), { columns: true });
     expect(rows.map((row) => [row["σ, noise"], row.repetition, row.epsilon, row.attackAuc])).toEqual([
       ["3", "1", "2", "0.55"],
@@ -67,6 +82,12 @@ describe("[SIM5] what a sweep came to", () => {
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
     // What has no ε is a level to compare with, not a point.
     expect(textOf(join(folder, "figure-1.svg")).match(/class="limit"/g)).toHaveLength(1);
+    // Two points of the variant that is asked for, with two figures each; the median of two repetitions.
+    const bars = textOf(join(folder, "figure-2.svg"));
+    expect(bars.match(/x="300" y="[\d.]+" width/g)).toHaveLength(4);
+    expect(bars).toContain(">0.530<");
+    const curves = textOf(join(folder, "figure-3.svg"));
+    expect(curves.match(/class="line s0" d="M[\d. ]+L/g)).toHaveLength(2);
   });
 
   test("medians, and the least and the largest; of nothing there is none", () => {

@@ -45,9 +45,12 @@ const SHOWN: readonly Measure[] = [
   "epsilon",
   "trainingEpsilon",
   "recordEpsilon",
+  "idealEpsilon",
   "heldAccuracy",
   "heldAccuracyOfSites",
   "heldAuc",
+  "heldConcordance",
+  "heldConcordanceOfSites",
   "trainAccuracy",
   "syntheticOnReal",
   "realOnReal",
@@ -65,8 +68,8 @@ function pageOf(
   );
   const audits = auditDrawing(results);
   return htmlPage(`${file.name}: ${file.question}`, [
-    `<p class="quiet">Simulated on one machine, by the code that sites and coordinator run below their sockets. Exact ` +
-      `figures exist because whoever simulates holds all records; a study shows noised ones alone.</p>`,
+    `<p class="quiet">${howRun(results)} Exact figures exist because whoever runs a sweep holds all records; a study ` +
+      `shows noised ones alone.</p>`,
     ...drawings.map(({ title, svg }) => htmlSection(title, svg)),
     ...(audits === null ? [] : [htmlSection("What each study's own audit says: the best attack's AUC", audits)]),
     ...file.notes.map((note) => `<p>${escaped(note)}</p>`),
@@ -74,6 +77,15 @@ function pageOf(
     ...(failures.length === 0 ? [] : [htmlSection("Runs that failed", htmlTable(["run", "why"], failures))]),
     htmlSection("How it was made", factsOf(file, results, facts)),
   ]);
+}
+
+function howRun(results: readonly PointResult[]): string {
+  const isReal = results.some(({ runs }) => runs.some(({ result }) => result.processes === "real"));
+  if (!isReal) return "Simulated on one machine, by the code that sites and coordinator run below their sockets.";
+  return (
+    "Run on one machine with real processes: coordinator and sites each with keys, database and mutually authenticated " +
+    "sockets of their own. Training without privacy is one process."
+  );
 }
 
 function tableOf(vary: Sweep["file"]["vary"], results: readonly PointResult[]): string {
@@ -167,11 +179,11 @@ function factsOf(
 function csvOf(vary: Sweep["file"]["vary"], results: readonly PointResult[], out: string): string {
   const columns = vary.map(({ name }) => name);
   const measures = Object.entries(MEASURES);
-  const head = ["point", "variant", ...columns, "repetition", "state", "gatePassed", "rounds", "delta"];
+  const head = ["point", "variant", ...columns, "repetition", "processes", "state", "gatePassed", "rounds", "delta"];
   const rows = results.flatMap(({ point, runs }) =>
     runs.map(({ repetition, folder, result }) => [
       ...[point.id, point.variant, ...columns.map((column) => point.columns[column] ?? "")],
-      ...[repetition, result.state, result.noised.gatePassed, result.rounds, result.delta],
+      ...[repetition, result.processes, result.state, result.noised.gatePassed, result.rounds, result.delta],
       ...measures.map(([, { of }]) => of(result) ?? ""),
       ...[result.noised.bestAttackAuc?.low ?? "", result.noised.bestAttackAuc?.high ?? ""],
       ...[result.studyDigest, result.ledger?.sequence ?? "", result.ledger?.hash ?? "", relative(out, folder)],

@@ -21,6 +21,8 @@ export type Interval = z.infer<typeof Interval>;
  */
 export const RunResult = z.strictObject({
   formatVersion: z.literal(1),
+  /** Below the sockets in one process, or coordinator and sites in a process each. */
+  processes: z.enum(["simulated", "real"]).default("simulated"),
   study: StudyName,
   studyDigest: Digest,
   /** How the study ended, and why; `not-private`: no study, but the same training without privacy. */
@@ -34,11 +36,14 @@ export const RunResult = z.strictObject({
   delta: z.number(),
   /** Where sites trained on sanitized records: the largest ε that sanitizing promised a record, labels included. */
   recordEpsilon: z.number().nullable(),
+  /** Of unproven noise: ε of an ideal Gaussian, by Rényi orders. */
+  idealEpsilon: z.number().nullable().optional(),
   sites: z.array(z.strictObject({ site: SiteName, epsilon: z.number(), trainingEpsilon: z.number() })),
   /** The study's own noised figures. */
   noised: z.strictObject({
     auc: Interval,
     accuracy: Interval,
+    concordance: Interval.optional(),
     bestAttackAuc: Interval,
     /** AUC on real patients, where there is one, of a classifier that synthetic records taught. */
     utility: Interval.optional(),
@@ -58,6 +63,23 @@ export const RunResult = z.strictObject({
       z.strictObject({ attacks: z.array(AttackName), auc: rate, advantage: rate, tprAtOnePercentFpr: rate.nullable() }),
     ),
     bestAttackAuc: rate.nullable(),
+    /** Of a study of times: Harrell's index by intervals, of held-out patients together and of each site's. */
+    concordance: z
+      .strictObject({
+        held: rate.nullable(),
+        ofSites: z.array(z.strictObject({ site: SiteName, held: rate.nullable() })),
+      })
+      .optional(),
+    /** Accuracy round by round, where the sweep asks for it. */
+    curve: z
+      .array(
+        z.strictObject({
+          round: z.number().int().nonnegative(),
+          trainAccuracy: rate.nullable(),
+          heldAccuracy: rate.nullable(),
+        }),
+      )
+      .optional(),
     /** Of a study with a generator: a classifier trained on synthetic or real records, tried on others. */
     synthetic: z
       .strictObject({ syntheticOnReal: ExactMetrics, realOnReal: ExactMetrics, realOnSynthetic: ExactMetrics })

@@ -4,6 +4,7 @@ import { startBackend } from "@consilium/engine/backend";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { replay } from "@consilium/shared/ledger/replay";
 import { spentCharges } from "@consilium/shared/release/statement";
+import { promisedBy, type SanitizedWords } from "@consilium/shared/sanitizer/promise";
 import { signerOf } from "@consilium/shared/signing/ed25519";
 import { plannedEpsilons } from "@consilium/shared/study/noise";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
@@ -27,6 +28,10 @@ function optionsOf(more: object): RunOptions {
   const { document, weights } = studyAt(sweep, point);
   const around = { records: heartRecords(), backend, random: operatingSystemRandom, repetition: 1 };
   return { document, weights, ...around, folder: join(folder, "run") };
+}
+
+function sanitizingIn({ body }: LedgerEntry): SanitizedWords[] {
+  return body.kind === "sanitizing" ? [body] : [];
 }
 
 describe("[SIM3] a simulated run", () => {
@@ -77,6 +82,12 @@ describe("[SIM3] a simulated run", () => {
     expect(result.sites.map(({ trainingEpsilon }) => trainingEpsilon)).toEqual([0, 0, 0, 0]);
     const ledger = textOf(join(run.folder, "ledger.jsonl"));
     expect(ledger.match(/"kind":"sanitizing"/g)).toHaveLength(4);
+    const bodies = ledger
+      .trim()
+      .split("\n")
+      .flatMap((line) => sanitizingIn(LedgerEntry.parse(JSON.parse(line))));
+    // What the ledger's own events promise: a noise's scale is rounded to its grid.
+    for (const body of bodies) expect(promisedBy(body, document.privacy.delta).record?.epsilon).toBeCloseTo(27, 5);
   });
 
   test("a release that waits for signatures is where a simulation ends: nobody here signs for an auditor", async () => {

@@ -16,14 +16,16 @@ import { type PrivacyStatement, privacyStatementOf, spentCharges } from "@consil
 import { csvText } from "@consilium/shared/release/synthetic";
 import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { featureCount } from "@consilium/shared/study/features";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { SimulatedCoordinator } from "./coordinator.ts";
-import { askedBy, exactFigures } from "./exact.ts";
+import { type CurvePoint, curvePoint, LearningCurve } from "./curve.ts";
+import { askedBy, exactFigures, type TrainedModel } from "./exact.ts";
 import { recordsOf, splitKeyOf } from "./records.ts";
 import { type Interval, RunResult } from "./result.ts";
 import { SimulatedSite } from "./site.ts";
-import { labelEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
+import { recordEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
 import { syntheticFigures, syntheticOf } from "./syntheticFigures.ts";
 
 export interface RunOptions {
@@ -38,36 +40,45 @@ export interface RunOptions {
   readonly sanitize?: { readonly rule: SanitizeRule; readonly schema: string };
   /** Made anew: databases while it runs; its result, study, audit and ledger afterwards. */
   readonly folder: string;
+  /** Exact accuracy every so many rounds. */
+  readonly curveEvery?: number;
   readonly backend: Backend;
   readonly random: RandomSource;
   readonly logger?: Logger;
   readonly onProgress?: () => void;
 }
 
-const SILENT: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const SILENT: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Databases, keys and records go; what shows how the result came about stays. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
-  const { document, folder, random, logger = SILENT, onProgress } = options;
+  const { document, folder, random, logger = SILENT, onProgress, curveEvery } = options;
   const work = join(folder, "work");
   await rm(folder, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
   const started = performance.now();
-  const progress = onProgress === undefined ? {} : { onProgress };
-  const coordinator = await SimulatedCoordinator.open({
-    ...{ folder: join(work, "coordinator"), random, logger },
-    ...progress,
-  });
   const sites: SimulatedSite[] = [];
+  let curve: LearningCurve | null = null;
+  const coordinator: SimulatedCoordinator = await SimulatedCoordinator.open({
+    ...{ folder: join(work, "coordinator"), random, logger },
+    onProgress: () => {
+      onProgress?.();
+      curve?.reached(coordinator.modelsMade(document));
+    },
+  });
   try {
     for (const { name } of document.sites) {
       const site = await openSite(name, coordinator, options);
       sites.push(site);
       coordinator.join(site);
     }
+    if (curveEvery !== undefined) curve = curveOf(coordinator, sites, document, curveEvery);
     const state = await coordinator.carryOut(document, options.weights);
     const seconds = (performance.now() - started) / 1000;
-    const result = await resultOf(coordinator, sites, options, { state, seconds });
+    const result = await resultOf(coordinator, sites, options, {
+      ...{ processes: "simulated", state, seconds },
+      points: await curve?.whole(),
+    });
     await keep(folder, coordinator, document, result);
     return result;
   } finally {
@@ -86,11 +97,45 @@ function openSite(name: SiteName, { side, world }: SimulatedCoordinator, options
   });
 }
 
-async function resultOf(
+export type SiteOfRun = Pick<SimulatedSite, "name" | "patients">;
+
+export interface Ended {
+  readonly processes: RunResult["processes"];
+  readonly state: string;
+  readonly seconds: number;
+  readonly points: readonly CurvePoint[] | undefined;
+}
+
+/** The newest model whenever it is looked at; before the first round, the initial one. */
+function curveOf(
   coordinator: SimulatedCoordinator,
   sites: readonly SimulatedSite[],
-  { document, sanitize }: RunOptions,
-  { state, seconds }: { readonly state: string; readonly seconds: number },
+  document: StudyDocument,
+  every: number,
+): LearningCurve {
+  const classes = document.data.label.values.length;
+  return new LearningCurve(every, async () => {
+    const model = await modelOf(coordinator, document);
+    const patients = sites.flatMap((site) => (site.patients === null ? [] : [site.patients]));
+    return curvePoint(model.round, model, { classes, sites: patients });
+  });
+}
+
+async function modelOf(
+  coordinator: SimulatedCoordinator,
+  document: StudyDocument,
+): Promise<TrainedModel & { readonly round: number }> {
+  const line = await coordinator.model(document);
+  const scales = featureScales(document, normalisationKept(coordinator.world.sql, document.name)?.scales);
+  return { spec: line.spec, weights: line, scales, round: line.newest.version };
+}
+
+/** What a study that ended came to, by what its coordinator holds and by its sites' patients. */
+export async function resultOf(
+  coordinator: SimulatedCoordinator,
+  sites: readonly SiteOfRun[],
+  { document, sanitize }: Pick<RunOptions, "document" | "sanitize">,
+  { state, seconds, points, processes }: Ended,
 ): Promise<RunResult> {
   const { world } = coordinator;
   const { name } = document;
@@ -99,6 +144,7 @@ async function resultOf(
   const { head } = world.ledger.head();
   return RunResult.parse({
     formatVersion: 1,
+    processes,
     study: name,
     studyDigest: studyDigest(document),
     state,
@@ -106,34 +152,26 @@ async function resultOf(
     seconds: Math.round(seconds * 1000) / 1000,
     epsilon: privacy?.guarantee.epsilon ?? null,
     delta: document.privacy.delta,
-    recordEpsilon: recordEpsilonOf(sanitize?.rule),
+    recordEpsilon: sanitize === undefined ? null : recordEpsilonOf(sanitize.rule, featureCount(document.data)),
     sites: (privacy?.sites ?? []).map(({ site, epsilon, trainingEpsilon }) => ({ site, epsilon, trainingEpsilon })),
-    ...(await figuresOf(coordinator, sites, document, privacy)),
+    ...(await figuresOf(coordinator, sites, document, { privacy, points })),
     ledger: { sequence: head.sequence, hash: head.hash },
     softwareVersion: SOFTWARE_VERSION,
   });
 }
 
-/** Of a whole record's worst case, where the method was asked for that; a metric promise has no such figure here. */
-function recordEpsilonOf(rule: SanitizeRule | undefined): number | null {
-  if (rule === undefined || rule.promise === "metric") return null;
-  return rule.epsilon + labelEpsilonOf(rule);
-}
-
 /** The study's own noised figures, and beside them the exact ones. */
 async function figuresOf(
   coordinator: SimulatedCoordinator,
-  sites: readonly SimulatedSite[],
+  sites: readonly SiteOfRun[],
   document: StudyDocument,
-  privacy: PrivacyStatement | null,
+  { privacy, points }: { readonly privacy: PrivacyStatement | null } & Pick<Ended, "points">,
 ): Promise<Pick<RunResult, "rounds" | "noised" | "limit" | "broken" | "exact">> {
   const { sql } = coordinator.world;
-  const line = await coordinator.model(document);
+  const { round: rounds, ...model } = await modelOf(coordinator, document);
   const metric = metricsOf(sql, document.name).at(-1)?.metric;
   const audit = auditOf(sql, document.name)?.report;
   const gate = audit === undefined || privacy === null ? null : releaseGate(document, audit, privacy);
-  const scales = featureScales(document, normalisationKept(sql, document.name)?.scales);
-  const model = { spec: line.spec, weights: line, scales };
   const exact = exactFigures(
     askedBy(document),
     sites.flatMap(({ name, patients }) => (patients === null ? [] : [{ name, model, patients }])),
@@ -142,17 +180,18 @@ async function figuresOf(
   const patients = sites.flatMap((site) => (site.patients === null ? [] : [site.patients]));
   const synthetic = table === null ? {} : { synthetic: syntheticFigures(document, table, patients) };
   return {
-    rounds: line.newest.version,
+    rounds,
     noised: {
       auc: intervalOf(metric?.auc),
       accuracy: intervalOf(metric?.accuracy),
+      ...(metric?.concordance === undefined ? {} : { concordance: intervalOf(metric.concordance) }),
       bestAttackAuc: intervalOf(audit?.best),
       ...(audit?.utility === undefined ? {} : { utility: intervalOf(audit.utility.evaluation.auc) }),
       gatePassed: gate?.passed ?? false,
     },
     limit: document.audit.gates.maxAttackAucUpper,
     broken: brokenRules(gate),
-    exact: { ...exact, ...synthetic },
+    exact: { ...exact, ...synthetic, ...(points === undefined ? {} : { curve: [...points] }) },
   };
 }
 
@@ -168,7 +207,7 @@ export function intervalOf(figure: Figure | undefined): Interval {
 }
 
 /** The result last: where it stands, the rest does. */
-async function keep(
+export async function keep(
   folder: string,
   { world }: SimulatedCoordinator,
   document: StudyDocument,

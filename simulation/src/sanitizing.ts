@@ -62,7 +62,8 @@ export async function sanitizedBy(
   });
   const context = contextOf(folder);
   const [first, second] = on.stewards;
-  const out = join(folder.path, "sanitized.csv");
+  const holdsArrays = contract.columns.some(({ type }) => type === "array");
+  const out = join(folder.path, holdsArrays ? "sanitized.npz" : "sanitized.csv");
   try {
     const { method, epsilon, labels, ...own } = rule;
     await sanitizeData(context, {

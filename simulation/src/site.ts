@@ -7,6 +7,7 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { newSeed, type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, ApprovalStatement, Disclosure } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
+import { featureCount } from "@consilium/shared/study/features";
 import type { Logger } from "@consilium/shared/system/logger";
 import {
   DatasetId,
@@ -39,7 +40,7 @@ import { siteMigrations } from "@consilium/site-agent/storage/migrations";
 import { openDatabase } from "@consilium/storage/database";
 import { patientsOfSite } from "./records.ts";
 import { type SanitizedFile, sanitizedBy } from "./sanitizing.ts";
-import { labelEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
+import { recordEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
 
 /** What a simulated site reaches of the coordinator, in place of the socket. */
 export interface CoordinatorSide {
@@ -71,6 +72,8 @@ const SECOND = "second steward";
 const DATASET = DatasetId.parse("simulated");
 /** A site's clock runs so many times faster than this machine's: a study's public times are waited for by nobody. */
 const CLOCK_RATE = 1000;
+
+const GRID_ROUNDING = 1.01;
 
 /** Stopped, it calls nobody any more: the site's database is about to close. */
 class HurriedClock implements MonotonicClock {
@@ -136,7 +139,7 @@ export class SimulatedSite {
     const engine = new Engine({ backend, random, noise: this.#noise, workers: null, settings });
     const weights = new WeightsFolder({ folder: site.folder.weights, link: this.#link, logger });
     this.#rounds = openRounds(site, {
-      // One computation at a time, as in an engine's process.
+      // One computation at a time, as in an engine's process; here of all sites.
       engine: { request: inTurn((request) => engine.handle(request)) },
       ...{ weights, link: this.#link, logger, clock: this.#clock },
     });
@@ -179,8 +182,9 @@ export class SimulatedSite {
   async approve(document: StudyDocument, studyDigest: Digest): Promise<void> {
     const { sanitize } = this.#options;
     const { epsilon, delta } = document.privacy;
-    const ofRecords = sanitize === undefined ? 0 : sanitize.rule.epsilon + labelEpsilonOf(sanitize.rule);
-    const cap = Cap.parse({ epsilon: epsilon + ofRecords, delta });
+    const ofRecords = sanitize === undefined ? 0 : recordEpsilonOf(sanitize.rule, featureCount(document.data));
+    // Bounds become whole steps of the noise's grid: a trifle more than was asked.
+    const cap = Cap.parse({ epsilon: epsilon + (ofRecords ?? 0) * GRID_ROUNDING, delta });
     this.#decide({ action: "set-cap", dataset: DATASET, cap });
     const file = sanitize === undefined ? null : await this.#sanitize(sanitize.rule, sanitize.schema, document);
     this.patients = await this.#prepared(document);
@@ -264,11 +268,13 @@ function linkTo({ name, coordinator }: SimulatedSiteOptions): RoundLink {
   };
 }
 
+/** What computes in this process is one for all its sites, and a request may switch it. */
+let lastComputed: Promise<unknown> = Promise.resolve();
+
 function inTurn<Request, Reply>(handle: (request: Request) => Promise<Reply>): (request: Request) => Promise<Reply> {
-  let last: Promise<unknown> = Promise.resolve();
   return (request) => {
-    const reply = last.then(() => handle(request));
-    last = reply;
+    const reply = lastComputed.then(() => handle(request));
+    lastComputed = reply.catch(() => undefined);
     return reply;
   };
 }

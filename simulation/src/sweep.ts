@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
-import { assert } from "@consilium/shared/failure/failure";
+import { assert, Failure } from "@consilium/shared/failure/failure";
 import { keyFile, keyOf, type Order, recordPaths, resultKept, WorkerReply } from "./order.ts";
 import { type Point, pointsOf, studyAt } from "./points.ts";
 import type { RunResult } from "./result.ts";
@@ -14,6 +14,8 @@ export interface SweepOptions {
   readonly out: string;
   /** Processes at once. */
   readonly jobs: number;
+  /** Studies run with real processes. */
+  readonly isReal: boolean;
   /** Points whose id holds this text. */
   readonly only: string | undefined;
   /** Called at every step forward. */
@@ -39,9 +41,10 @@ export interface PointResult {
 
 /** Every study is resolved before any is run: a fault in the last point is found at once. */
 export async function runSweep(options: SweepOptions): Promise<readonly PointResult[]> {
-  const { sweep, out, only } = options;
+  const { sweep, out, only, isReal } = options;
   const points = pointsOf(sweep).filter(({ id }) => only === undefined || id.includes(only));
-  const orders = await ordersOf(sweep, points, resolve(out));
+  if (points.length === 0) throw noPoint(only ?? "");
+  const orders = await ordersOf(sweep, points, { out: resolve(out), isReal });
   const failures = await carryOutAll(options, orders);
   return points.map((point) => {
     const own = orders.filter((order) => order.point === point);
@@ -59,8 +62,22 @@ export async function runSweep(options: SweepOptions): Promise<readonly PointRes
   });
 }
 
-async function ordersOf(sweep: Sweep, points: readonly Point[], out: string): Promise<readonly Order[]> {
+function noPoint(only: string): Failure {
+  return new Failure({
+    code: "sweep/no-point",
+    kind: "usage",
+    what: `No point's name contains ${JSON.stringify(only)}; nothing was run.`,
+    remedy: "Names are made of a variant's and of each column's value, as the folders in runs/ show them.",
+  });
+}
+
+async function ordersOf(
+  sweep: Sweep,
+  points: readonly Point[],
+  { out, isReal }: Pick<SweepOptions, "out" | "isReal">,
+): Promise<readonly Order[]> {
   const orders: Order[] = [];
+  const { curve } = sweep.file;
   for (const point of points) {
     const study = studyAt(sweep, point);
     const records = recordPaths(
@@ -68,8 +85,8 @@ async function ordersOf(sweep: Sweep, points: readonly Point[], out: string): Pr
       study.document.sites.map(({ name }) => name),
     );
     for (let repetition = 1; repetition <= sweep.file.repetitions; repetition++) {
-      const key = await keyOf({ study, point, repetition }, records, SOFTWARE_VERSION);
-      orders.push({ point, study, repetition, key, folder: join(out, "runs", `${point.id}-r${repetition}`) });
+      const key = await keyOf({ study, point, repetition, isReal, curve }, records, SOFTWARE_VERSION);
+      orders.push({ point, study, repetition, isReal, key, folder: join(out, "runs", `${point.id}-r${repetition}`) });
     }
   }
   return orders;
@@ -122,7 +139,7 @@ class Worker {
   }
 
   /** Null, or why it failed. */
-  carryOut({ point, repetition, folder }: Order, onStep: () => void): Promise<string | null> {
+  carryOut({ point, repetition, isReal, folder }: Order, onStep: () => void): Promise<string | null> {
     const child = this.#running();
     return new Promise((settle) => {
       const ended = (why: string | null): void => {
@@ -141,7 +158,7 @@ class Worker {
       };
       child.on("message", hear);
       child.on("exit", lost);
-      child.send({ id: point.id, repetition, folder });
+      child.send({ id: point.id, repetition, isReal, folder });
     });
   }
 

@@ -23,24 +23,49 @@ export type Trainer = z.infer<typeof Trainer>;
 
 const Axis = z.strictObject({
   name: text.describe("The column's name in tables and plots."),
-  path: StudyPath.describe("Where in the study's file it stands; `sanitize.epsilon`: in the variant's sanitizing."),
+  path: StudyPath.describe(
+    "Where in the study's file it stands; `sanitize.epsilon`: in the variant's sanitizing; `unproven.clippingNorm`: in " +
+      "its unproven noise.",
+  ),
   values: z.array(z.unknown()).min(1).max(100),
 });
 export type Axis = z.infer<typeof Axis>;
 
 export const SanitizeRule = z
   .strictObject({
-    method: z.enum(["dct-laplace", "dct-metric", "projection"]),
+    method: z.enum(["dct-laplace", "dct-metric", "pixel-laplace", "projection"]),
     epsilon: z.number().positive(),
     promise: z.enum(["record", "metric"]).optional(),
     coefficients: z.number().int().positive().optional(),
     clip: z.number().positive().optional(),
     firstClip: z.number().positive().optional(),
     dimensions: z.number().int().positive().optional(),
+    sampler: z.enum(["exact", "floating-point"]).optional(),
     labels: z.string().default("randomised:1").describe("randomised:E, or public, which leaves labels unprotected."),
   })
   .describe("What consilium-site sanitize is told at every site, before the study is approved there.");
 export type SanitizeRule = z.infer<typeof SanitizeRule>;
+
+/** The genomics paper's number of coefficients, as the command has it. */
+const COEFFICIENTS = 50;
+
+/**
+ * ε between any two whole records of so many numbers, labels included; null where no clip bounds it. Of a promise by
+ * distance that is the distance of the farthest records times its ε (`sanitizeMethod.ts` of a site); of noise on
+ * pixels the sum over all of them (Dwork & Roth 2014, Theorem 3.16).
+ */
+export function recordEpsilonOf(rule: SanitizeRule, numbers: number): number | null {
+  const { method, epsilon, promise = "record", clip, firstClip = 0, coefficients = COEFFICIENTS } = rule;
+  const labels = labelEpsilonOf(rule);
+  if (method === "pixel-laplace") return numbers * epsilon + labels;
+  if (promise === "record") return epsilon + labels;
+  if (clip === undefined) return null;
+  const farthest =
+    method === "dct-laplace"
+      ? (2 * (clip + firstClip)) / Math.sqrt(Math.min(coefficients, numbers))
+      : 2 * Math.hypot(clip, firstClip);
+  return epsilon * farthest + labels;
+}
 
 /** ε of answering the labels at random; nothing where they leave as they are, unprotected. */
 export function labelEpsilonOf({ labels }: SanitizeRule): number {
@@ -48,18 +73,37 @@ export function labelEpsilonOf({ labels }: SanitizeRule): number {
   return Number.isFinite(epsilon) ? epsilon : 0;
 }
 
+export const UnprovenNoise = z
+  .strictObject({
+    clippingNorm: z.number().positive(),
+    noiseMultiplier: z.number().positive().describe("σ: any, also such that no study may propose."),
+  })
+  .describe(
+    "With train: pooled. Gradients are clipped and noised as the papers' software does it, in floating point and in one " +
+      "place: its ε is an ideal Gaussian's, which no proof of ours covers.",
+  );
+export type UnprovenNoise = z.infer<typeof UnprovenNoise>;
+
 const VariantRule = z.strictObject({
   name: text,
   train: Trainer.default("study"),
   set: Changes.default({}).describe("Changes of the study's file for this variant."),
   sanitize: SanitizeRule.optional(),
+  unproven: UnprovenNoise.optional(),
   vary: z.boolean().default(true).describe("Whether the grid of `vary` is run for it; false: one run, as it stands."),
 });
 
 const Plot = z.strictObject({
   title: text,
-  x: text.describe("A column of `vary`, or a figure such as epsilon."),
-  y: z.array(Measure).min(1).max(4),
+  kind: z
+    .enum(["lines", "bars", "curves"])
+    .default("lines")
+    .describe(
+      "lines: figures over x. bars: a bar for each point. curves: accuracy round by round, where `curve` is set.",
+    ),
+  variants: z.array(text).min(1).optional().describe("Only points of these variants."),
+  x: text.default("epsilon").describe("Of lines: a column of `vary`, or a figure such as epsilon."),
+  y: z.array(Measure).min(1).max(4).default(["heldAccuracy"]),
   by: text.optional().describe("A column of `vary` or `variant`: a line for each of its values."),
   logX: z.boolean().default(false),
 });
@@ -75,7 +119,13 @@ export const SweepFile = z.strictObject({
   records: z
     .record(SiteName, z.string())
     .default({})
-    .describe("Each site's table or data set's file; data/SITE.csv beside the study where none is named."),
+    .describe("Each site's table or data set's file; without it data/SITE.csv, .npz or .yaml beside the study."),
+  curve: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("Every so many rounds: exact accuracy on training and held-out patients, for learning curves."),
   repetitions: z.number().int().min(1).max(100).default(1).describe("Runs of each point, on another split each."),
   set: Changes.default({}).describe("Changes of the study's file for every run."),
   vary: z.array(Axis).max(4).default([]).describe("The grid: every combination of these values is run."),
@@ -102,9 +152,19 @@ export function readSweep(path: string): Sweep {
   const { value, findings } = parseSource(source, SweepFile);
   if (value === null) throw invalid(findings.map(formatFinding));
   const columns = new Set([...value.vary.map(({ name }) => name), "variant"]);
-  const unknown = value.plots.flatMap(({ x, by }, at) => [
+  const misplaced = value.variants.flatMap(({ train, unproven }, at) =>
+    unproven === undefined || train === "pooled"
+      ? []
+      : [`variants[${at}].unproven: is for train: pooled; a study's noise is privacy.noiseMultiplier`],
+  );
+  if (misplaced.length > 0) throw invalid(misplaced.map((what) => `${path} ${what}.`));
+  const unknown = value.plots.flatMap(({ x, by, kind, variants = [] }, at) => [
     ...(columns.has(x) || Measure.safeParse(x).success ? [] : [`plots[${at}].x: no column or figure is called ${x}`]),
     ...(by === undefined || columns.has(by) ? [] : [`plots[${at}].by: no column is called ${by}`]),
+    ...(kind === "curves" && value.curve === undefined ? [`plots[${at}].kind: curves need \`curve\` at the top`] : []),
+    ...variants
+      .filter((name) => !value.variants.some((variant) => variant.name === name))
+      .map((name) => `plots[${at}].variants: no variant is called ${name}`),
   ]);
   if (unknown.length > 0) throw invalid(unknown.map((what) => `${path} ${what}. Columns: ${[...columns].join(", ")}.`));
   const studyPath = resolve(dirname(path), value.study);

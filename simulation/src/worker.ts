@@ -4,7 +4,8 @@ import { assert, Failure } from "@consilium/shared/failure/failure";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { simulateOpenly } from "./openRun.ts";
 import { recordPaths, WorkerOrder, type WorkerReply } from "./order.ts";
-import { pointsOf, studyAt } from "./points.ts";
+import { pointsOf, studyAt, writeStudyAt } from "./points.ts";
+import { runForReal } from "./realRun.ts";
 import { simulate } from "./run.ts";
 import { readSweep } from "./sweepFile.ts";
 
@@ -13,7 +14,7 @@ const sweep = readSweep(path);
 const points = new Map(pointsOf(sweep).map((point) => [point.id, point]));
 const backend = startBackend();
 
-async function carryOut({ id, repetition, folder }: WorkerOrder): Promise<void> {
+async function carryOut({ id, repetition, isReal, folder }: WorkerOrder): Promise<void> {
   const point = points.get(id);
   assert(point !== undefined, "an order names a point of the sweep that both sides read");
   const { document, weights } = studyAt(sweep, point);
@@ -24,10 +25,13 @@ async function carryOut({ id, repetition, folder }: WorkerOrder): Promise<void> 
       document.sites.map(({ name }) => name),
     ),
     ...(point.sanitize === undefined ? {} : { sanitize: { rule: point.sanitize, schema: sweep.studyPath } }),
+    ...(sweep.file.curve === undefined ? {} : { curveEvery: sweep.file.curve }),
+    ...(point.unproven === undefined ? {} : { unproven: point.unproven }),
     onProgress: () => reply({ type: "progress" }),
   };
-  if (point.train === "study") await simulate(options);
-  else await simulateOpenly(options, point.train);
+  if (point.train !== "study") await simulateOpenly(options, point.train);
+  else if (isReal) await runForReal({ ...options, writeStudy: (into) => writeStudyAt(sweep, point, into) });
+  else await simulate(options);
 }
 
 function reply(message: WorkerReply): void {

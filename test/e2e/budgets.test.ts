@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian"] as const;

@@ -8,7 +8,7 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy } from "@consilium/shared/study/network";
 import BetterSqlite3 from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cohort-1", "cohort-2"];

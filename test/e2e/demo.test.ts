@@ -10,7 +10,7 @@ import { plannedEvents } from "@consilium/shared/study/charges";
 import { readStudyFile } from "@consilium/storage/studyFile";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Processes } from "../start/processes.mjs";
+import { Processes } from "../../simulation/processes/processes.mjs";
 import { recordsOf } from "../support/studyFile.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

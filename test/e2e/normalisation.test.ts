@@ -6,7 +6,7 @@ import { AuditReport } from "@consilium/shared/audit/report";
 import { RELEASE_PATHS, SignedManifest } from "@consilium/shared/release/manifest";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { answersOfOnnx, answersOfTfjs } from "../support/otherRuntimes.ts";
 import { rawFeatures } from "../support/rawFeatures.ts";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";

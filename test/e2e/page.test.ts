@@ -5,7 +5,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { recordsOf } from "../support/studyFile.ts";
 
 const Ready = z.object({ link: z.string() });

@@ -6,7 +6,7 @@ import { TAG, textElement } from "@consilium/site-agent/dicom/dataset";
 import { writeDicom } from "@consilium/site-agent/dicom/write";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 
 const SITES = ["aachen", "basel"];
 const STUDY = "bright-films";

@@ -12,7 +12,7 @@ import { StudyDocument } from "@consilium/shared/study/document";
 import { weightsOfStudy } from "@consilium/shared/study/network";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { backboneFile, scansCsv, scansStudy } from "../support/pretrainedStudy.ts";
 import { expectSoundLedgers } from "../support/soundLedgers.ts";
 

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "va"];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PrivacyStatement } from "@consilium/shared/release/statement";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const SITES = ["cleveland", "hungarian"];

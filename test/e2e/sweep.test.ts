@@ -1,10 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LedgerEntry } from "@consilium/shared/ledger/entry";
+import { RunResult } from "@consilium/simulation/result";
 import { parse } from "csv-parse/sync";
 import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { Processes } from "../start/processes.mjs";
+import { COMMANDS, Processes } from "../../simulation/processes/processes.mjs";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "consilium-sweep-e2e-"));
@@ -14,7 +17,8 @@ const SITES = ["cleveland", "hungarian"];
 const out = join(folder, "results");
 
 function sweepFile(records: Readonly<Record<string, string>>): string {
-  const set = { "training.rounds": 2, "training.minSites": 2, "evaluation.every": "2 rounds" };
+  const short = { "training.rounds": 2, "training.minSites": 2, "evaluation.every": "2 rounds" };
+  const set = { ...short, "audit.gates.maxAttackAucUpper": 1 };
   const study = writeStudy("heart", folder, { name: "small", sites: SITES, set });
   const path = join(folder, "sweep.yaml");
   const head = { apiVersion: "consilium/v1", kind: "Sweep", name: "small", question: "Does it go on?" };
@@ -26,6 +30,33 @@ function sweepFile(records: Readonly<Record<string, string>>): string {
 
 const sweep = (path: string, ...more: string[]) =>
   new Processes().run("consilium", ["study", "sweep", path, "--out", out, ...more]);
+const POINT = "01-study-sigma-4-r1";
+
+async function resultOf(path: string, name: string, ...flags: string[]): Promise<RunResult> {
+  const { code } = await sweep(path, "--out", join(out, name), "--only", "sigma-4", ...flags);
+  expect(code).toBe(0);
+  return RunResult.parse(JSON.parse(readFileSync(join(out, name, "runs", POINT, "result.json"), "utf8")));
+}
+
+/** A folder for temporary files of its own, so that no other test's processes are taken for this one's. */
+const temporary = join(folder, "tmp");
+mkdirSync(temporary);
+process.env.TMPDIR = temporary;
+const workFolders = () => readdirSync(temporary).filter((name) => name.startsWith("consilium-run-"));
+
+/** Processes whose command names such a folder. */
+function leftRunning(): readonly string[] {
+  const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => line.includes(join(temporary, "consilium-run-")));
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > 300) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 const right = Object.fromEntries(SITES.map((site) => [site, recordsOf("heart", site)]));
 
 describe("[SIM6] a sweep, by its command", () => {
@@ -52,6 +83,36 @@ describe("[SIM6] a sweep, by its command", () => {
     const [less, more] = rows.map(({ trainingEpsilon }) => Number(trainingEpsilon));
     expect(less).toBeGreaterThan(more ?? Number.NaN);
   });
+
+  test("[SIM10] with real processes: the same charges and ε as simulated, and nothing is left running", async () => {
+    const path = sweepFile(right);
+    const simulated = await resultOf(path, "simulated");
+    const real = await resultOf(path, "real", "--real");
+    expect([simulated.processes, real.processes]).toEqual(["simulated", "real"]);
+    expect(["released", "rejected"]).toContain(real.state);
+    expect(real.rounds).toBe(2);
+    for (const [index, site] of simulated.sites.entries()) {
+      expect(real.sites[index]?.trainingEpsilon).toBe(site.trainingEpsilon);
+      expect(real.sites[index]?.epsilon).toBeCloseTo(site.epsilon, 12);
+    }
+    const kinds = (name: string) => {
+      const lines = readFileSync(join(out, name, "runs", POINT, "ledger.jsonl"), "utf8")
+        .trim()
+        .split("\n");
+      return new Set(lines.map((line) => LedgerEntry.parse(JSON.parse(line)).body.kind));
+    };
+    expect(kinds("real")).toEqual(kinds("simulated"));
+    expect(leftRunning()).toEqual([]);
+  }, 120_000);
+
+  test("[SIM10] ended in the midst of a run, it takes its processes and their keys with it", async () => {
+    const args = ["study", "sweep", sweepFile(right), "--out", join(out, "ended"), "--only", "sigma-4", "--real"];
+    const child = spawn(process.execPath, [COMMANDS.consilium, ...args], { stdio: "ignore" });
+    await until(() => leftRunning().length > 0);
+    expect(workFolders()).toHaveLength(1);
+    child.kill("SIGTERM");
+    await until(() => leftRunning().length === 0 && workFolders().length === 0);
+  }, 60_000);
 
   test("a fault anywhere in the grid is found before anything is run", async () => {
     const path = sweepFile(right);

@@ -14,7 +14,7 @@ import { noisedGridOf } from "@consilium/shared/study/network";
 import { resolveStudy } from "@consilium/shared/study/resolve";
 import { COORDINATOR } from "@consilium/shared/units/identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consortium } from "../start/consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
 import { siteKey, startProxyOf } from "../support/consortiumProxy.ts";
 import { type Recording, webSocketMessages } from "../support/recordingProxy.ts";
 import { recordsOf, writeStudy } from "../support/studyFile.ts";

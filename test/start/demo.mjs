@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Consortium } from "./consortium.mjs";
+import { Consortium } from "../../simulation/processes/consortium.mjs";
+import { CommandFailed } from "../../simulation/processes/processes.mjs";
 import { openScreen, roundedUp } from "./demoScreen.mjs";
 import { studiesToTry } from "./demoStudies.mjs";
 import { prepare } from "./prepare.mjs";
-import { CommandFailed } from "./processes.mjs";
 
 const HELP = `Usage: npm run demo -- [--headless] [--json] [--keep]
 

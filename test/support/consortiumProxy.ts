@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { signerOf } from "@consilium/shared/signing/ed25519";
-import type { Consortium } from "../start/consortium.mjs";
+import type { Consortium } from "../../simulation/processes/consortium.mjs";
 import { type ProxyIdentity, startRecordingProxy } from "./recordingProxy.ts";
 
 /** A recording proxy in front of a test's coordinator, with its server's key and the sites' own. */

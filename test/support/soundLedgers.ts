@@ -1,6 +1,6 @@
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { expect } from "vitest";
-import type { Consortium } from "../start/consortium.mjs";
+import type { Consortium } from "../../simulation/processes/consortium.mjs";
 
 /** Both ledgers verify, hold each charge once, agree on what each site did, and nobody is above a cap. */
 export async function expectSoundLedgers(

@@ -3,7 +3,7 @@ import { assert } from "../failure/failure.ts";
 import type { RandomSource } from "../random/randomSource.ts";
 import { type Charged, charged } from "./charged.ts";
 import { sampleDiscreteLaplace } from "./discreteLaplace.ts";
-import { uniformBits } from "./exactBernoulli.ts";
+import { floatingNormal, floatingUnit } from "./floatingNormal.ts";
 import { boundedSteps, boundSteps, gridStep, nearestStep } from "./recordGrid.ts";
 
 /** A record's numbers; where they were clipped, no longer than `l2Bound`. */
@@ -64,10 +64,10 @@ export function addSphereNoise(
   const dimension = record.values.length;
   assert(epsilon > 0 && Number.isFinite(epsilon), "ε per unit of distance is positive and finite");
   const { steps: exact, step } = toGrid(record, 1 / epsilon);
-  const direction = Float64Array.from({ length: dimension }, () => normal(random));
+  const direction = Float64Array.from({ length: dimension }, () => floatingNormal(random));
   const length = lengthOf(direction);
   let radius = 0;
-  for (let i = 0; i < dimension; i++) radius -= Math.log(unit(random)) / epsilon;
+  for (let i = 0; i < dimension; i++) radius -= Math.log(floatingUnit(random)) / epsilon;
   const steps = exact.map((value, i) => value + nearestStep((radius * (direction[i] ?? 0)) / length / step));
   return charged({ kind: "noisy-vector", steps, step }, [metricEvent(record, step, epsilon, "floating-point")]);
 }
@@ -101,14 +101,4 @@ function lengthOf(values: Float64Array): number {
   let sum = 0;
   for (const value of values) sum += (value / greatest) ** 2;
   return greatest * Math.sqrt(sum);
-}
-
-/** A normal deviate (Box & Muller 1958). */
-function normal(random: RandomSource): number {
-  return Math.sqrt(-2 * Math.log(unit(random))) * Math.cos(2 * Math.PI * unit(random));
-}
-
-/** A multiple of 2⁻⁵³ in (0, 1]. */
-function unit(random: RandomSource): number {
-  return (uniformBits(26, random) * 2 ** 27 + uniformBits(27, random) + 1) * 2 ** -53;
 }

@@ -123,3 +123,27 @@ describe("the drawing", () => {
     expect(() => linePlotSvg("label", [panel(five)], 1)).toThrow(RangeError);
   });
 });
+
+test("a legend that is too long for one row goes on in the next, and the picture grows", () => {
+  const named = (names: readonly string[]) =>
+    linePlotSvg(
+      "l",
+      [
+        panel(
+          names.map((name) => ({
+            name,
+            points: [
+              { x: 1, y: 1 },
+              { x: 2, y: 2 },
+            ],
+          })),
+        ),
+      ],
+      1,
+    );
+  const heightOf = (svg: string) => Number(/viewBox="0 0 \d+ (\d+)"/.exec(svg)?.[1]);
+  const short = named(["a", "b"]);
+  const long = named(["a name of some length", "another one of that length"]);
+  expect(heightOf(long) - heightOf(short)).toBe(20);
+  expect(long).toMatch(/y="44">another one/);
+});

@@ -24,8 +24,7 @@ export interface Panel {
 }
 
 const PANEL = { width: 300, height: 220, left: 54, right: 14, top: 34, bottom: 42 } as const;
-const LEGEND_HEIGHT = 34;
-const LEGEND_STEP = 190;
+const LEGEND = { top: 14, row: 20, mark: 36, gap: 18, letter: 6.6 } as const;
 /** Okabe & Ito 2008: told apart by people who see few colours too; shapes of the dots tell them apart in grey. */
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -53,25 +52,45 @@ export function linePlotSvg(label: string, panels: readonly Panel[], columns: nu
   const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))];
   if (names.length > STYLES) throw new RangeError(`${names.length} lines, and styles for ${STYLES}`);
   const width = columns * PANEL.width;
-  const height = LEGEND_HEIGHT + Math.ceil(panels.length / columns) * PANEL.height;
+  const places = legendPlaces(names, width);
+  const legendHeight = LEGEND.top + LEGEND.row * (1 + (places.at(-1)?.row ?? 0));
+  const height = legendHeight + Math.ceil(panels.length / columns) * PANEL.height;
   const drawn = panels.map((panel, index) => {
-    const [x, y] = [(index % columns) * PANEL.width, LEGEND_HEIGHT + Math.floor(index / columns) * PANEL.height];
+    const [x, y] = [(index % columns) * PANEL.width, legendHeight + Math.floor(index / columns) * PANEL.height];
     return `<g transform="translate(${x} ${y})">\n${panelSvg(panel, names)}\n</g>`;
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(label)}">`,
     `<style>${STYLE}\n</style>`,
     `<rect class="page" width="${width}" height="${height}"/>`,
-    ...names.map(legendSvg),
+    ...places.map(legendSvg),
     ...drawn,
     "</svg>\n",
   ].join("\n");
 }
 
-function legendSvg(name: string, index: number): string {
-  const x = PANEL.left + index * LEGEND_STEP;
-  const line = `<path class="line s${index}" d="M${x} 20h28"/>${dot(index, x + 14, 20)}`;
-  return `${line}<text x="${x + 36}" y="24">${escaped(name)}</text>`;
+interface LegendPlace {
+  readonly name: string;
+  readonly x: number;
+  readonly row: number;
+}
+
+/** One after another; where a name would stand out of the picture, in the next row. */
+function legendPlaces(names: readonly string[], width: number): readonly LegendPlace[] {
+  let [x, row]: [number, number] = [PANEL.left, 0];
+  return names.map((name) => {
+    const needed = LEGEND.mark + LEGEND.letter * name.length;
+    if (x > PANEL.left && x + needed > width) [x, row] = [PANEL.left, row + 1];
+    const place = { name, x, row };
+    x = Math.round(x + needed + LEGEND.gap);
+    return place;
+  });
+}
+
+function legendSvg({ name, x, row }: LegendPlace, index: number): string {
+  const y = 20 + row * LEGEND.row;
+  const line = `<path class="line s${index}" d="M${x} ${y}h28"/>${dot(index, x + 14, y)}`;
+  return `${line}<text x="${x + LEGEND.mark}" y="${y + 4}">${escaped(name)}</text>`;
 }
 
 function panelSvg({ title, xName, yName, lines, scale, limit }: Panel, names: readonly string[]): string {

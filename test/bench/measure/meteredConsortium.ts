@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
 import { z } from "zod";
-import { Consortium } from "#start/consortium";
+import { Consortium } from "#processes/consortium";
 import { cpuSeconds, loopbackBytes, peakRssMiB, processTree } from "./machine.ts";
 import { CAP, DATASET, type RoundPlan, SITES, writeStudy } from "./roundStudy.ts";
 

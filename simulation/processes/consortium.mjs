@@ -2,12 +2,13 @@
  * A whole consortium on this machine, made by the same commands that people type: certificate authority and
  * coordinator,
  * one enrolled site agent per hospital, each its own process with its own keys, data folder and ledger.
- * Node built-ins only. The demo, the end-to-end tests and the benches start from here.
+ * Node built-ins only: the demo starts before anything is installed. Sweeps with real processes, the end-to-end tests
+ * and the benches start from here too.
  */
 
 import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { Processes } from "./processes.mjs";
 
 /** Where one site's files lie. */
@@ -55,15 +56,13 @@ export class Consortium {
     const folder = siteFolder(this.folder, name);
     await mkdir(this.folder, { recursive: true });
     const invitation = await this.consilium(["ca", "invite", name]);
-    const password = join(this.folder, `${name}.steward-password`);
+    const password = this.passwordFile(name);
     await writeFile(password, randomBytes(18).toString("base64url"), { mode: 0o600 });
     await this.processes.json("consilium-site", [
       ...["join", invitation.token, "--data", folder],
       ...["--steward", `steward-of-${name}`, "--password-file", password],
     ]);
-    const own = join(folder, "records.csv");
-    await copyFile(records, own);
-    await this.site(name, ["data", "register", dataset, own]);
+    await this.site(name, ["data", "register", dataset, await ownCopy(folder, records)]);
     await this.steward(name, [
       ...["budget", "cap", dataset, "--epsilon", String(epsilon), "--delta", String(delta)],
       ...(perStudy === undefined ? [] : ["--per-study", String(perStudy)]),
@@ -91,9 +90,25 @@ export class Consortium {
     return this.processes.json("consilium-site", [...args, "--data", siteFolder(this.folder, name)]);
   }
 
+  /** Lets a second person decide at a site: two sign what leaves without a figure. */
+  async addSecondSteward(name) {
+    const password = this.passwordFile(name, "second");
+    await writeFile(password, randomBytes(18).toString("base64url"), { mode: 0o600 });
+    await this.steward(name, ["steward", "add", `second-of-${name}`, "--new-password-file", password]);
+  }
+
+  /** Names and password files of both, as `sanitize` takes them. */
+  bothStewards(name) {
+    return ["--second", `second-of-${name}`, "--second-password-file", this.passwordFile(name, "second")];
+  }
+
+  passwordFile(name, which = "steward") {
+    return join(this.folder, `${name}.${which}-password`);
+  }
+
   /** A command of a site's steward, who has the password. */
   steward(name, args) {
-    return this.site(name, [...args, "--password-file", join(this.folder, `${name}.steward-password`)]);
+    return this.site(name, [...args, "--password-file", this.passwordFile(name)]);
   }
 
   siteFolder(name) {
@@ -106,9 +121,10 @@ export class Consortium {
   }
 
   /** Lets one site's steward approve a study, once the proposal has reached the site. */
-  async approve(name, study, dataset) {
+  async approve(name, study, dataset, sanitized) {
     await this.heard(name, study);
-    await this.steward(name, ["study", "approve", study, "--dataset", dataset]);
+    const file = sanitized === undefined ? [] : ["--sanitized", sanitized];
+    await this.steward(name, ["study", "approve", study, "--dataset", dataset, ...file]);
   }
 
   /** Proposes a study file, has every site approve it, and starts it. */
@@ -118,11 +134,12 @@ export class Consortium {
     await this.consilium(["study", "start", study]);
   }
 
-  /** Resolves with the study's view once it is in one of these states. */
-  async reached(study, states, timeoutMs = 120_000) {
+  /** Resolves with the study's view once it is in one of these states; `onView` sees each on the way. */
+  async reached(study, states, timeoutMs = 120_000, onView = () => {}) {
     const ends = Date.now() + timeoutMs;
     for (;;) {
       const view = await this.view(`/api/studies/${study}`);
+      onView(view);
       if (states.includes(view.state)) return view;
       if (Date.now() > ends) throw new Error(`${study} is still ${view.state}: ${view.reason ?? ""}`);
       await pause();
@@ -140,6 +157,15 @@ export class Consortium {
   async stop() {
     await this.processes.stopAll();
   }
+}
+
+/** A data set's file names others beside it: it stays where it is. */
+async function ownCopy(folder, records) {
+  const ending = extname(records);
+  if ([".yaml", ".yml"].includes(ending)) return records;
+  const own = join(folder, `records${ending}`);
+  await copyFile(records, own);
+  return own;
 }
 
 const POLL_MS = 200;

@@ -27,9 +27,16 @@ export class Consortium {
   ): Promise<void>;
   startSite(name: string, env?: Record<string, string>, program?: string): Promise<ChildProcess>;
   heard(name: string, study: string): Promise<void>;
-  approve(name: string, study: string, dataset: string): Promise<void>;
+  addSecondSteward(name: string): Promise<void>;
+  bothStewards(name: string): readonly string[];
+  approve(name: string, study: string, dataset: string, sanitized?: string): Promise<void>;
   beginStudy(file: string, study: string, dataset: string, sites: readonly string[]): Promise<void>;
-  reached(study: string, states: readonly string[], timeoutMs?: number): Promise<StudyState>;
+  reached(
+    study: string,
+    states: readonly string[],
+    timeoutMs?: number,
+    onView?: (view: StudyState) => void,
+  ): Promise<StudyState>;
   // biome-ignore lint/suspicious/noExplicitAny: parsed by the caller
   consilium(args: readonly string[]): Promise<any>;
   // biome-ignore lint/suspicious/noExplicitAny: parsed by the caller
