@@ -5,7 +5,7 @@ import { parseDocument } from "yaml";
 
 const STUDIES = fileURLToPath(new URL("../../shared/studies/", import.meta.url));
 
-export type ShippedStudy = "heart" | "deeptype-metabric" | "trial";
+export type ShippedStudy = "heart" | "deeptype-metabric" | "trial" | "tcga-brca";
 
 /** A shorter form of a shipped study with some of its sites, written to a folder; `set` overrides by path: `training.rounds`. */
 export function writeStudy(

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { scaleTicks } from "../mechanism/discreteLaplace.ts";
 import {
   addCells,
   attackHistogram,
@@ -8,6 +9,7 @@ import {
   cellsOf,
   countScores,
   discreteLaplaceVariance,
+  isScaleOf,
   totalOf,
 } from "./histogram.ts";
 
@@ -77,4 +79,15 @@ describe("cells", () => {
     expect(looks.counts[0]).toBeCloseTo(12, 12);
     expect(totalOf(addCells([cellsOf(histogram, 0), cellsOf(histogram, 1)]))).toBe(6);
   });
+});
+
+test("the scale of noise is known for its ε, however large that is, and not for another's", () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0.01, max: 200, noNaN: true }), (epsilon) => {
+      const scale = Number(scaleTicks(1, epsilon)) * 2 ** -20;
+      expect(isScaleOf(scale, epsilon)).toBe(true);
+      expect(isScaleOf(scale, epsilon * 1.1)).toBe(false);
+      expect(isScaleOf(scale, epsilon * 0.9)).toBe(false);
+    }),
+  );
 });

@@ -88,11 +88,12 @@ export interface Cells {
   readonly variance: number;
 }
 
-/** Scales may differ from 1 / ε by the last bits that the sampler's fractions need. */
+/** Scales may differ from 1 / ε by the sampler's tick (`discreteLaplace.ts`), and by a share for what is kept as text. */
 const SCALE_TOLERANCE = 1e-5;
+const SCALE_STEP = 2 ** -20;
 
 export function isScaleOf(scale: number, epsilon: number): boolean {
-  return Math.abs(scale * epsilon - 1) <= SCALE_TOLERANCE;
+  return Math.abs(scale * epsilon - 1) <= SCALE_TOLERANCE || Math.abs(scale - 1 / epsilon) <= SCALE_STEP;
 }
 
 /** Where noise is all but absent (ε above 27 a histogram), so that precisions stay finite. */
