@@ -60,17 +60,22 @@ async function sweep(path: string, flags: SweepFlags): Promise<void> {
   const read = readSweep(resolve(path));
   const out = flags.out ?? join(dirname(read.path), `${read.file.name}-results`);
   const show = progressOn(process.stderr);
+  let kept = 0;
+  const onProgress = (progress: SweepProgress): void => {
+    kept = progress.kept;
+    show.step(progress);
+  };
   const options = {
     sweep: read,
     out,
     jobs: jobsOf(flags),
     only: flags.only,
     isReal: flags.real === true,
-    onProgress: show.step,
+    onProgress,
   };
   const results = await runSweep(options).finally(() => show.end());
   const wallSeconds = (performance.now() - started) / 1000;
-  const written = await writeReport(read, results, factsOf(path, flags, wallSeconds), out);
+  const written = await writeReport(read, results, { ...factsOf(path, flags, wallSeconds), kept }, out);
   tell(read, results, { out, written, isJson: flags.json === true });
 }
 

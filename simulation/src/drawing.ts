@@ -12,12 +12,18 @@ export function drawingOf(plot: Plot, results: readonly PointResult[], file: Pic
   return kind === "curves" ? curvesOf(plot, shown) : linesOf(plot, shown, file);
 }
 
+/** Of figures that any point has: more than two classes have no AUC, for one. */
 function barsOf({ title, y }: Plot, results: readonly PointResult[]): string {
+  const median = (measure: MeasureName, { runs }: PointResult): number | null =>
+    spreadOf(
+      measure,
+      runs.map(({ result }) => result),
+    )?.median ?? null;
+  const shown = y.filter((measure) => results.some((result) => median(measure, result) !== null));
   const groups = results.map((result) => {
-    const runs = result.runs.map((run) => run.result);
-    return { name: pointName(result), values: y.map((measure) => spreadOf(measure, runs)?.median ?? null) };
+    return { name: pointName(result), values: shown.map((measure) => median(measure, result)) };
   });
-  return barPlotSvg({ label: title, series: y.map((measure) => MEASURES[measure].name), groups });
+  return barPlotSvg({ label: title, series: shown.map((measure) => MEASURES[measure].name), groups });
 }
 
 /** Accuracy round by round, of training and of held-out patients. */

@@ -50,7 +50,7 @@ describe("[SIM5] what a sweep came to", () => {
       curve: 1,
       plots: [
         { title: "AUC", x: "epsilon", y: ["attackAuc"], by: "variant" },
-        { title: "Bars", kind: "bars", y: ["attackAuc", "heldAccuracy"], variants: ["private"] },
+        { title: "Bars", kind: "bars", y: ["attackAuc", "syntheticOnReal", "heldAccuracy"], variants: ["private"] },
         { title: "Curves", kind: "curves" },
       ],
     }),
@@ -65,7 +65,7 @@ describe("[SIM5] what a sweep came to", () => {
       resultOf(four, runOf(1, 0.5)),
       resultOf(open, runOf(null, 0.8)),
     ];
-    const facts = { command: "c", software: "s", machine: "m", wallSeconds: 2 };
+    const facts = { command: "c", software: "s", machine: "m", wallSeconds: 2, kept: 1 };
     const names = await writeReport(sweep, results, facts, folder);
     expect(names).toEqual(["figure-1.svg", "figure-2.svg", "figure-3.svg", "results.csv", "index.html"]);
     const rows: Record<string, string>[] = parse(textOf(join(folder, "results.csv")), { columns: true });
@@ -79,6 +79,7 @@ describe("[SIM5] what a sweep came to", () => {
     const page = textOf(join(folder, "index.html"));
     expect(page).toContain("Is &lt;this&gt; escaped?");
     expect(page).toContain("0.530 (0.510 to 0.550)");
+    expect(page).toContain("took 2 s and found 1 of them made before");
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
     // What has no ε is a level to compare with, not a point.
     expect(textOf(join(folder, "figure-1.svg")).match(/class="limit"/g)).toHaveLength(1);

@@ -17,6 +17,8 @@ export interface SweepFacts {
   readonly software: string;
   readonly machine: string;
   readonly wallSeconds: number;
+  /** Runs that were there already. */
+  readonly kept: number;
 }
 
 /** Writes index.html, results.csv and a file for each drawing; returns their names. */
@@ -105,7 +107,8 @@ function tableOf(vary: Sweep["file"]["vary"], results: readonly PointResult[]): 
   });
   const how =
     "Medians over repetitions, the least and the largest beside them; where the data name no split, each repetition has " +
-    "its own. The study's audit: ends of the best attack's noised intervals, over all repetitions.";
+    "its own. ε of a patient is what a release promises; that of training alone is by Rényi orders, a looser bound, so " +
+    "that it may be the larger. The study's audit: ends of the best attack's noised intervals, over all repetitions.";
   return `<p class="quiet">${how}</p>${htmlTable(head.map(escaped), rows)}`;
 }
 
@@ -159,15 +162,16 @@ function figure(value: number): string {
 function factsOf(
   file: Sweep["file"],
   results: readonly PointResult[],
-  { command, software, machine, wallSeconds }: SweepFacts,
+  { command, software, machine, wallSeconds, kept }: SweepFacts,
 ): string {
   const all = results.flatMap(({ runs }) => resultsOf(runs));
   const [runs, seconds] = [all.length, all.reduce((sum, result) => sum + result.seconds, 0)];
+  const took = `this command took ${wallSeconds.toFixed(0)} s${kept === 0 ? "" : ` and found ${kept} of them made before`}`;
   const rows = [
     ["command", `<code>${escaped(command)}</code>`],
     ["study", `<code>${escaped(file.study)}</code>`],
     ["runs", `${runs}, ${file.repetitions} of each point`],
-    ["time", `${seconds.toFixed(0)} s of all runs together; this command took ${wallSeconds.toFixed(0)} s`],
+    ["time", `${seconds.toFixed(0)} s of all runs together; ${took}`],
     ["program", escaped(software)],
     ["machine", escaped(machine)],
     ["each run", "<code>runs/</code>: its study, its ledger, its audit; results.csv names ledger heads by hash"],
