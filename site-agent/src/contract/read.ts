@@ -91,6 +91,7 @@ class RecordReader {
   private readonly labels: ReadonlyMap<string, number>;
   private readonly labelScan = new IdentifierScan();
   private readonly seen = new Set<string>();
+  private readonly timed = new Set<PatientKey>();
   private readonly interval: IntervalPlace | null;
 
   constructor(
@@ -130,12 +131,23 @@ class RecordReader {
     const followed = this.followed(row, label);
     if (patient === null || label === null || split === undefined || followed === null) return;
     const { patient: column } = this.contract;
+    if (followed !== undefined && this.isRepeated(patient)) {
+      this.tally.add(column ?? null, "patient-repeated");
+      return;
+    }
     const key = column === undefined ? null : String(this.cell(row, column)).trim();
     for (const ownLabel of this.labelsOf(label, followed)) {
       const fingerprint = fingerprintOf(this.features, ownLabel);
       this.countDuplicate(fingerprint, patient);
       yield { patient, row: this.rows, key, split, label: ownLabel, features: this.features, fingerprint };
     }
+  }
+
+  /** Of times: a patient has one. */
+  private isRepeated(patient: PatientKey): boolean {
+    const isKnown = this.timed.has(patient);
+    this.timed.add(patient);
+    return isKnown;
   }
 
   /** The label of each record of a row; of times, with that record's interval among the features. */

@@ -91,6 +91,18 @@ describe("[SUR1] a record for each interval that a patient entered", () => {
     expect(report.violated).toBe(true);
   });
 
+  test("a patient's second line is refused: it would be another time of the same person", async () => {
+    const table = await tableOf(["a,10,5,1,train", "a,10,25,0,train", "b,20,3,0,train"]);
+    const { violations, violated } = await checkContract(table, contract, options);
+    await table.close();
+    expect(violated).toBe(true);
+    expect(violations.map(({ column, problem, count }) => [column, problem, count])).toContainEqual([
+      "pid",
+      "patient-repeated",
+      1,
+    ]);
+  });
+
   test("data without the interval are whole; without the time they aren't", async () => {
     const path = join(folder, "no-time.csv");
     writeFileSync(path, "pid,age,died,part\na,10,1,train\n");

@@ -36,6 +36,10 @@ export const PROBLEMS = {
   "patient-missing": ["records without a patient key", "Add the key: a patient's records must be told together."],
   "split-unknown": ["records whose split is neither train nor test", "Write train or test."],
   "split-disagrees": ["patients with records in both train and test", "Give all records of a patient the same split."],
+  "patient-repeated": [
+    "further records of a patient, whose time is one record's",
+    "Keep one line a patient: the time to the event, or to the last look.",
+  ],
   "no-records": ["the file has no records", "Export it again."],
   "out-of-range": ["records outside the public range, clipped to it", "Check the unit; clipping is harmless if rare."],
   "left-out": [

@@ -33,7 +33,11 @@ export function risksOf(
     some.forEach((patient, place) => {
       const hazards = Array.from({ length: intervals }, (_, i) => probabilities[(place * intervals + i) * 2 + 1] ?? 0);
       const [first, end] = [recordStart[patient] ?? 0, recordStart[patient + 1] ?? 0];
-      risks.push({ risk: riskFrom(survivalFrom(hazards)), entered: end - first, hadEvent: labels[end - 1] === 1 });
+      risks.push({
+        risk: riskFrom(survivalFrom(hazards)),
+        entered: end - first,
+        hadEvent: labels.subarray(first, end).includes(1),
+      });
     });
   }
   return risks;
