@@ -251,6 +251,7 @@ function metrics(stage: Stage, committed: number) {
         stage === "hidden-by-noise"
           ? HIDDEN
           : { state: "resolved", low: value - 0.112, value: value - 0.07, high: value - 0.03 },
+      concordance: null,
     })),
   });
 }
