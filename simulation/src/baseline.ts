@@ -52,7 +52,10 @@ export async function trainOpenly(options: BaselineOptions): Promise<Weights> {
     clippingNorm: ClippingNorm.parse(unproven?.clippingNorm ?? UNCLIPPED),
   });
   const everyone = sites.map((patients) => ({ patients, train: patientsOf(patients, "train") }));
-  const divisor = samplingRate * everyone.reduce((sum, { train }) => sum + train.length, 0);
+  // With noise by the study's public numbers, as a study does: the exact ones would tell of a patient more or less.
+  const stated = document.sites.reduce((sum, { patients }) => sum + patients, 0);
+  const exact = everyone.reduce((sum, { train }) => sum + train.length, 0);
+  const divisor = samplingRate * (unproven === undefined ? exact : stated);
   const rounding = clipRounding(parameters.length, expectedBatchOf(document));
   const buffer = new SumBuffer(parameters.length);
   let state = initialState(optimizer, parameters.length);

@@ -8,6 +8,8 @@ import { simulateOpenly } from "./openRun.ts";
 import { studyAt } from "./points.ts";
 import { simulate } from "./run.ts";
 import { heartRecords, heartSweep, newFolder, onlyPoint } from "./sweep.test-support.ts";
+import { runSweep } from "./sweep.ts";
+import { readSweep } from "./sweepFile.ts";
 
 const folder = newFolder();
 let backend: Backend;
@@ -40,6 +42,12 @@ describe("[SIM8] learning curves", () => {
     const { exact } = await simulateOpenly(optionsOf(), "pooled");
     expect(exact.curve?.map(({ round }) => round)).toEqual([3, 6, 9, 12]);
     expect(exact.curve?.at(-1)?.heldAccuracy).toBeCloseTo(exact.held.accuracy ?? Number.NaN, 12);
+  });
+
+  test("aren't drawn of real processes, and that is said before anything is run", async () => {
+    const sweep = readSweep(heartSweep(folder, { curve: 2 }));
+    const options = { sweep, out: join(folder, "none"), jobs: 1, only: undefined, onProgress: () => undefined };
+    await expect(runSweep({ ...options, isReal: true })).rejects.toThrow("asks for learning curves");
   });
 
   test("a look that takes long skips rounds and is never taken twice at once; one that fails is told at the end", async () => {

@@ -40,12 +40,14 @@ export function exactFigures(
   const of = (...parts: PartName[]): RecordOutput[] =>
     sites.flatMap(({ model, patients }) => outputsOf(model, classes, patients, parts));
   const [train, audit, held] = [of("train"), of("audit"), of("validation", "audit")];
-  const isAudited = train.length > 0 && audit.length > 0 && attacks.length > 0;
+  // Of times, an output is of an interval and not of a patient: neither rates nor attacks would be of patients.
+  const isAudited = interval === null && train.length > 0 && audit.length > 0 && attacks.length > 0;
   const report = isAudited ? exactAudit({ members: train, nonMembers: audit, classes, attacks, limit }) : null;
   return {
-    train: metricsOf(train, classes),
-    held: metricsOf(held, classes),
+    train: metricsOf(train, classes, interval === null),
+    held: metricsOf(held, classes, interval === null),
     heldOfSites: sites.map(({ name: site, model, patients }) => {
+      if (interval !== null) return { site, accuracy: null };
       const { accuracy } = metricsOf(outputsOf(model, classes, patients, ["validation", "audit"]), classes);
       return { site, accuracy };
     }),
@@ -66,8 +68,10 @@ type ModelOfSite = { readonly name: SiteName; readonly model: TrainedModel; read
 function concordanceFigures(sites: readonly ModelOfSite[], place: IntervalPlace) {
   const risks = sites.map(({ name, model, patients }) => ({ site: name, own: heldRisks(model, patients, place) }));
   const all = risks.flatMap(({ own }) => own);
+  // Risks of different models are on no common scale.
+  const isOne = new Set(sites.map(({ model }) => model.weights)).size === 1;
   return {
-    held: concordanceOfRisks(all, place),
+    held: isOne ? concordanceOfRisks(all, place) : null,
     ofSites: risks.map(({ site, own }) => ({ site, held: concordanceOfRisks(own, place) })),
   };
 }
@@ -100,8 +104,12 @@ export function accuracyOf(
   return metricsOf(outputs, classes).accuracy;
 }
 
-export function metricsOf(outputs: readonly RecordOutput[], classes: number): RunResult["exact"]["train"] {
-  if (outputs.length === 0) return { patients: 0, accuracy: null, auc: null };
+export function metricsOf(
+  outputs: readonly RecordOutput[],
+  classes: number,
+  isOfPatients = true,
+): RunResult["exact"]["train"] {
+  if (outputs.length === 0 || !isOfPatients) return { patients: outputs.length, accuracy: null, auc: null };
   const right = outputs.filter(({ probabilities, label }) => label === likeliest(probabilities)).length;
   const scoresOf = (wanted: number): number[] =>
     outputs.flatMap(({ probabilities, label }) => (label === wanted ? [probabilities[1] ?? Number.NaN] : []));

@@ -1,10 +1,12 @@
 /** One study with real processes on this machine: keys, certificates, sockets, databases, and people's own commands. */
+import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readKeys } from "@consilium/coordinator/consortium/dataFolder";
 import { dataPaths } from "@consilium/coordinator/consortium/paths";
+import { Failure } from "@consilium/shared/failure/failure";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { featureCount } from "@consilium/shared/study/features";
 import type { SiteName } from "@consilium/shared/units/identity";
@@ -30,7 +32,8 @@ const TIMEOUT_MS = 7 * 24 * 3_600_000;
 const GRID_ROUNDING = 1.01;
 
 /**
- * As `simulate`, with everything that a hospital runs. Processes end with this one; of a run that failed the logs stay.
+ * As `simulate`, with everything that a hospital runs. Processes end with this one, unless it is killed outright; a
+ * process that ends by itself fails the run. Of a run that failed the logs stay.
  */
 export async function runForReal(options: RealRunOptions): Promise<RunResult> {
   const { folder } = options;
@@ -39,7 +42,7 @@ export async function runForReal(options: RealRunOptions): Promise<RunResult> {
   // A socket's path may have some hundred letters: that of a run's folder can be longer.
   const work = await mkdtemp(join(tmpdir(), "consilium-run-"));
   const consortium = new Consortium(work);
-  // No process and no key outlives this one, however it ends.
+  // No process and no key outlives this one, unless it is killed outright.
   const killAll = (): void => {
     consortium.processes.killAll();
     rmSync(work, { recursive: true, force: true });
@@ -47,7 +50,7 @@ export async function runForReal(options: RealRunOptions): Promise<RunResult> {
   process.once("exit", killAll);
   try {
     const started = performance.now();
-    const state = await carriedOut(consortium, options);
+    const state = await carriedOut(consortium, options, new Losses());
     const seconds = (performance.now() - started) / 1000;
     await consortium.stop();
     return await lookedInto(consortium, options, { processes: "real", state, seconds, points: undefined });
@@ -84,17 +87,18 @@ async function lookedInto(consortium: Consortium, options: RealRunOptions, ended
 }
 
 /** From the first key to the study's end; resolves to how it ended. */
-async function carriedOut(consortium: Consortium, options: RealRunOptions): Promise<string> {
+async function carriedOut(consortium: Consortium, options: RealRunOptions, losses: Losses): Promise<string> {
   const { document, records, sanitize, writeStudy, onProgress } = options;
   const study = writeStudy(join(consortium.folder, "study"));
   await consortium.createCoordinator();
+  losses.watch("the coordinator", consortium.coordinator);
   const { epsilon, delta } = document.privacy;
   const ofRecords = sanitize === undefined ? null : recordEpsilonOf(sanitize.rule, featureCount(document.data));
   const cap = { epsilon: epsilon + (ofRecords ?? 0) * GRID_ROUNDING, delta };
   const sanitized = new Map<SiteName, string>();
   for (const { name } of document.sites) {
     await consortium.enrol(name, { records: recordsOf(records, name), dataset: DATASET, ...cap });
-    await consortium.startSite(name);
+    losses.watch(name, await consortium.startSite(name));
     if (sanitize === undefined) continue;
     sanitized.set(name, await sanitizedAt(consortium, name, { rule: sanitize.rule, study, document }));
   }
@@ -105,9 +109,30 @@ async function carriedOut(consortium: Consortium, options: RealRunOptions): Prom
   await consortium.consilium(["study", "start", document.name]);
   let rounds = 0;
   const { state } = await consortium.reached(document.name, END_STATES, TIMEOUT_MS, ({ committedRounds }) => {
+    losses.throwIfAny();
     for (; rounds < committedRounds; rounds++) onProgress?.();
   });
+  losses.throwIfAny();
   return state;
+}
+
+/** Processes that ended while a study ran: a study may go on without a site, and would be another one. */
+class Losses {
+  readonly #lost: string[] = [];
+
+  watch(name: string, child: ChildProcess): void {
+    child.once("exit", (code, signal) => this.#lost.push(`${name} (${signal ?? `exit code ${code}`})`));
+  }
+
+  throwIfAny(): void {
+    if (this.#lost.length === 0) return;
+    throw new Failure({
+      code: "sweep/process-lost",
+      kind: "fault",
+      what: `A process ended while the study ran: ${this.#lost.join(", ")}.`,
+      remedy: "Its log lies in the run's folder, under logs/.",
+    });
+  }
 }
 
 /** `consilium-site sanitize`, as the site's stewards type it; returns the file's path. */

@@ -44,6 +44,7 @@ export async function runSweep(options: SweepOptions): Promise<readonly PointRes
   const { sweep, out, only, isReal } = options;
   const points = pointsOf(sweep).filter(({ id }) => only === undefined || id.includes(only));
   if (points.length === 0) throw noPoint(only ?? "");
+  if (isReal && sweep.file.curve !== undefined) throw noCurve();
   const orders = await ordersOf(sweep, points, { out: resolve(out), isReal });
   const failures = await carryOutAll(options, orders);
   return points.map((point) => {
@@ -59,6 +60,15 @@ export async function runSweep(options: SweepOptions): Promise<readonly PointRes
         return why === undefined ? [] : [{ repetition: order.repetition, why }];
       }),
     };
+  });
+}
+
+function noCurve(): Failure {
+  return new Failure({
+    code: "sweep/no-real-curve",
+    kind: "usage",
+    what: "The sweep asks for learning curves (curve), and with real processes nobody holds records and model together.",
+    remedy: "Leave out --real, or curve and the plots of kind curves.",
   });
 }
 

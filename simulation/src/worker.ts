@@ -1,6 +1,7 @@
 /** Carries out runs of one sweep, one after another, in a process of its own: its models' memory is its own too. */
 import { startBackend } from "@consilium/engine/backend";
 import { assert, Failure } from "@consilium/shared/failure/failure";
+import type { StudyDocument } from "@consilium/shared/study/document";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { simulateOpenly } from "./openRun.ts";
 import { recordPaths, WorkerOrder, type WorkerReply } from "./order.ts";
@@ -29,9 +30,23 @@ async function carryOut({ id, repetition, isReal, folder }: WorkerOrder): Promis
     ...(point.unproven === undefined ? {} : { unproven: point.unproven }),
     onProgress: () => reply({ type: "progress" }),
   };
-  if (point.train !== "study") await simulateOpenly(options, point.train);
-  else if (isReal) await runForReal({ ...options, writeStudy: (into) => writeStudyAt(sweep, point, into) });
-  else await simulate(options);
+  if (point.train !== "study") {
+    await simulateOpenly(options, point.train);
+    return;
+  }
+  const writeStudy = (into: string): string => writeStudyAt(sweep, point, into);
+  const { state, reason } = isReal ? await runForReal({ ...options, writeStudy }) : await simulate(options);
+  // Half a training is no figure of the study.
+  if (state === "paused" || state === "aborted") throw cutShort(document, state, reason);
+}
+
+function cutShort({ name }: StudyDocument, state: string, reason: string | null): Failure {
+  return new Failure({
+    code: "sweep/cut-short",
+    kind: "fault",
+    what: `${name} ended ${state}: ${reason ?? "no reason is known"}.`,
+    remedy: "Run the sweep again, with fewer --jobs or a longer training.deadline where sites were too slow.",
+  });
 }
 
 function reply(message: WorkerReply): void {
@@ -45,6 +60,8 @@ process.on("message", (message: unknown) => {
   );
 });
 process.on("disconnect", () => process.exit(0));
+// Whatever runs for this one ends with it.
+process.on("SIGTERM", () => process.exit(143));
 // A terminal's Ctrl-C goes to every process: the one that gives orders decides.
 process.on("SIGINT", () => undefined);
 

@@ -62,11 +62,11 @@ describe("[SUR2] the concordance index from counts", () => {
     expect(concordanceOf([{ ...noised, scale: 1e-3 }], 1.96).state).toBe("resolved");
   });
 
-  test("intervals of noised indices cover the truth as often as they say", () => {
+  test("the margin of sampling and noise covers the index of binned risks as often as it says, and no oftener", () => {
     const random = seeded(7);
     const epsilon = 3;
     const geometric = () => Math.floor(-Math.log(1 - random()) / epsilon);
-    const truth = exactOf(drawn(random, 4_000));
+    const truth = binnedOf(drawn(random, 40_000));
     let [covered, resolved] = [0, 0];
     const draws = 300;
     for (let draw = 0; draw < draws; draw++) {
@@ -79,10 +79,16 @@ describe("[SUR2] the concordance index from counts", () => {
       const figure = concordanceOf(sites, 1.96);
       if (figure.state !== "resolved") continue;
       resolved += 1;
-      if (figure.low <= truth && truth <= figure.high) covered += 1;
+      const { samplingStdDev, noiseStdDev, value, low, high, halfBin } = figure;
+      const margin = 1.96 * Math.hypot(samplingStdDev, noiseStdDev);
+      if (Math.abs(value - truth) <= margin) covered += 1;
+      expect(high).toBeCloseTo(Math.min(1, value + margin + halfBin), 9);
+      expect(low).toBeCloseTo(Math.max(0, value - margin - halfBin), 9);
     }
     expect(resolved).toBeGreaterThan(0.9 * draws);
-    expect(covered / resolved).toBeGreaterThan(0.95 - 4 * Math.sqrt((0.95 * 0.05) / resolved));
+    const error = Math.sqrt((0.95 * 0.05) / resolved);
+    expect(covered / resolved).toBeGreaterThan(0.95 - 4 * error);
+    expect(covered / resolved).toBeLessThan(0.95 + 3.5 * error);
   });
 });
 
@@ -116,18 +122,12 @@ function drawn(random: () => number, count: number): RiskOfPatient[] {
   });
 }
 
-/** Of unbinned risks. */
-function exactOf(patients: readonly RiskOfPatient[]): number {
-  let [right, pairs] = [0, 0];
-  for (const one of patients) {
-    if (!one.hadEvent) continue;
-    for (const other of patients) {
-      if (other.entered < one.entered || (other.entered === one.entered && other.hadEvent)) continue;
-      pairs += 1;
-      right += one.risk > other.risk ? 1 : 0;
-    }
-  }
-  return right / pairs;
+/** Of very many patients. */
+function binnedOf(patients: readonly RiskOfPatient[]): number {
+  const { counts } = concordanceHistogram(patients, INTERVALS, BINS);
+  return concordanceOfCounts(
+    Array.from({ length: 2 * INTERVALS }, (_, group) => counts.slice(group * BINS, (group + 1) * BINS)),
+  ).value;
 }
 
 /** Seeded; for tests alone (Mulberry32). */

@@ -6,6 +6,7 @@ import type { Normalisation } from "../normalisation/columnScales.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { type StopReason, stopText } from "../study/earlyStop.ts";
 import { modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
+import { columnsOfData } from "../study/survival.ts";
 import { epsilonText } from "../units/epsilonText.ts";
 import { type GateOverride, overrideText } from "./override.ts";
 import { aboutWhom } from "./sanitizedText.ts";
@@ -73,8 +74,9 @@ export function modelCard({
     "",
     sentence(
       `- Architecture: ${document.model.preset}; predicts \`${plain(document.data.label.name)}\` (${plain(classes)})`,
-      `from ${document.data.columns.length} columns named in [study.json](study.json), scaled by the public ranges there.`,
+      `from ${columnsOfData(document.data).length} columns named in [study.json](study.json), scaled by the public ranges there.`,
     ),
+    ...survivalLines(document),
     ...scaleLines(document, normalisation),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
     ...FORMAT_LINES,
@@ -106,6 +108,19 @@ const FORMAT_LINES = [
     "Each file's metadata (`input`, `output`) name every place.",
   ),
 ];
+
+/** What a probability is of, where the study is of times. */
+function survivalLines({ data: { survival } }: StudyDocument): string[] {
+  if (survival === undefined) return [];
+  return [
+    sentence(
+      `- Of times (\`${plain(survival.time)}\`), in intervals that end at ${survival.cuts.join(", ")}: the second probability`,
+      "is the hazard, the event's share among those who lived up to the interval that the input `interval` names, and no",
+      "probability of the event by then. Shares that live on are the product of 1 − hazard over the intervals: `predict` writes",
+      "those, and the risk, from a table without any interval.",
+    ),
+  ];
+}
 
 function promiseLine(privacy: PrivacyStatement): string {
   const { sanitized, guarantee, delta } = privacy;

@@ -45,6 +45,7 @@ describe("[SUR1] a study of times", () => {
     ["one interval", { "data.survival.cuts": [10] }, "data.survival.cuts"],
     ["a time that is the label too", { "data.survival.time": "E" }, "'E' is already the label"],
     ["three outcomes", { "data.label.values": [0, 1, 2] }, "no event, event"],
+    ["classes of its audit apart", { "audit.classes": "apart" }, "times have one an interval"],
     ["concordance without times", { "data.survival": null }, "concordance is of a study with data.survival"],
     [
       "sanitized records",

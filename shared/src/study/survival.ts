@@ -21,6 +21,14 @@ export function intervalPlaceOf({
   return slot === undefined ? null : { offset: slot.offset, intervals: survival.cuts.length };
 }
 
+/** The columns that data hold: all but the interval, which is the study's own. */
+export function columnsOfData({
+  survival,
+  columns,
+}: Pick<DataContract, "survival" | "columns">): DataContract["columns"] {
+  return survival === undefined ? columns : columns.filter(({ name }) => name !== INTERVAL);
+}
+
 interface Fault {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -28,9 +36,9 @@ interface Fault {
 
 /** What doesn't go with times in intervals, however the document was made. */
 export function survivalFaults(
-  study: Pick<StudyDocument, "data" | "evaluation" | "privacy" | "generator" | "training">,
+  study: Pick<StudyDocument, "data" | "evaluation" | "privacy" | "generator" | "training" | "audit">,
 ): Fault[] {
-  const { data, evaluation, privacy, generator, training } = study;
+  const { data, evaluation, privacy, generator, training, audit } = study;
   const asksConcordance = evaluation.metrics.includes("concordance");
   if (data.survival === undefined) {
     return asksConcordance
@@ -56,5 +64,10 @@ export function survivalFaults(
   if (privacy.mechanism === "sanitized")
     refuse(["privacy", "mechanism"], "sanitized records hold no times in intervals");
   if (generator !== undefined) refuse(["generator"], "makes no times");
+  // A patient's class would be that of the first interval.
+  if (audit.classes === "apart")
+    refuse(["audit", "classes"], "apart is of one outcome a patient, and times have one an interval");
+  if (audit.shadow !== undefined)
+    refuse(["audit", "shadow"], "learns by class, and times have an outcome for each interval");
   return faults;
 }

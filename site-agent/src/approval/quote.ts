@@ -122,7 +122,9 @@ export function leaves(document: StudyDocument): string[] {
     ...(privacy.clipping.mode === "adaptive"
       ? ["in each of them, under the same noise and charge, how many sampled patients' gradients were below the norm"]
       : []),
-    `${evaluations} noised histograms of the model's scores on validation patients, ε = ${evaluation.epsilon} each`,
+    `${evaluations} noised histograms of the model's scores on validation patients` +
+      `${document.data.survival === undefined ? "" : ", by the last interval and whether the event came"}` +
+      `, ε = ${evaluation.epsilon} each`,
     `1 audit: ${audit.attacks.length} noised histograms of attack scores, ε = ${members} each on training patients ` +
       `and ${nonMembers} each on audit patients`,
     ...(audit.canaries === undefined

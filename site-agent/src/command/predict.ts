@@ -11,7 +11,7 @@ import { verifyRelease } from "@consilium/shared/release/verify";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { encodeRecord, featureCount, featureLayout, type RawValue } from "@consilium/shared/study/features";
-import { type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
+import { columnsOfData, type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
 import { INTERVAL, type SurvivalRule } from "@consilium/shared/study/survivalRule";
 import { PublicKey } from "@consilium/shared/units/identity";
 import type { Connector, SourceFinding } from "../connector/connector.ts";
@@ -123,7 +123,7 @@ async function encodeAll(
 ): Promise<{ features: Float32Array; records: number }> {
   const layout = featureLayout(data);
   const interval = intervalPlaceOf(data);
-  const columns = data.columns.map(({ name }) => name).filter((name) => interval === null || name !== INTERVAL);
+  const columns = columnsOfData(data).map(({ name }) => name);
   const present = await connector.columns();
   const missing = columns.filter((name) => !present.includes(name));
   if (missing.length > 0) throw columnsMissing(missing);

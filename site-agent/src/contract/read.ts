@@ -10,10 +10,11 @@ import {
   featureLayout,
   isAbsent,
   isArrayValue,
+  parseNumber,
   type RawValue,
 } from "@consilium/shared/study/features";
-import { type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
-import { type Followed, followedFor, INTERVAL } from "@consilium/shared/study/survivalRule";
+import { columnsOfData, type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/survival";
+import { type Followed, followedFor } from "@consilium/shared/study/survivalRule";
 import type { Connector } from "../connector/connector.ts";
 import { IdentifierScan, identifierByName } from "../deidentification/identifiers.ts";
 import { hashPatientKey, type PatientKey, type SiteSecret } from "../deidentification/patientKey.ts";
@@ -59,9 +60,11 @@ export async function readRecords(
 /** The contract's columns that the data have once; the others, and those named like identifiers, are counted. */
 function presentColumns(columns: readonly string[], contract: DataContract, tally: Tally): readonly string[] {
   const { label, patient, split, survival } = contract;
-  // The interval is the study's own: no data have it.
-  const own = contract.columns.filter(({ name }) => survival === undefined || name !== INTERVAL);
-  const features = [...own.map(({ name }) => name), label.name, ...(survival === undefined ? [] : [survival.time])];
+  const features = [
+    ...columnsOfData(contract).map(({ name }) => name),
+    label.name,
+    ...(survival === undefined ? [] : [survival.time]),
+  ];
   for (const name of features) {
     const kind = identifierByName(name);
     if (kind !== null) tally.addIdentifier(name, kind);
@@ -92,6 +95,9 @@ class RecordReader {
   private readonly labelScan = new IdentifierScan();
   private readonly seen = new Set<string>();
   private readonly timed = new Set<PatientKey>();
+  private readonly timeScan = new IdentifierScan();
+  /** Patients who lived past the last cut. */
+  private pastLast = 0;
   private readonly interval: IntervalPlace | null;
 
   constructor(
@@ -170,8 +176,12 @@ class RecordReader {
     if (survival === undefined) return undefined;
     const value = this.cell(row, survival.time);
     if (value === undefined) return null;
-    const time = isAbsent(value) || isArrayValue(value) ? Number.NaN : Number(value);
-    if (time >= 0 && Number.isFinite(time)) return followedFor(survival, time, label === 1);
+    this.timeScan.add(value);
+    const time = isAbsent(value) || isArrayValue(value) ? null : parseNumber(value);
+    if (time !== null && time >= 0) {
+      if (time > (survival.cuts.at(-1) ?? 0)) this.pastLast += 1;
+      return followedFor(survival, time, label === 1);
+    }
     this.tally.add(survival.time, isAbsent(value) ? "value-missing" : "no-time");
     return null;
   }
@@ -184,6 +194,12 @@ class RecordReader {
     });
     const kind = this.labelScan.found();
     if (kind !== null) this.tally.addIdentifier(this.contract.label.name, kind);
+    const { survival } = this.contract;
+    if (survival !== undefined) {
+      const ofTime = this.timeScan.found();
+      if (ofTime !== null) this.tally.addIdentifier(survival.time, ofTime);
+      if (2 * this.pastLast > this.rows) this.tally.add(survival.time, "past-last-cut", this.pastLast);
+    }
     if (this.rows === 0) this.tally.add(null, "no-records");
   }
 

@@ -14,6 +14,7 @@ import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemR
 import { afterAll, describe, expect, test } from "vitest";
 import { openTable } from "../connector/table.ts";
 import { risksOf } from "../engine/risk.ts";
+import { lookAt } from "../report/look.ts";
 import { checkContract, preparePatients } from "./prepare.ts";
 import { type PreparedPatients, patientsOf } from "./preparedPatients.ts";
 
@@ -101,6 +102,22 @@ describe("[SUR1] a record for each interval that a patient entered", () => {
       "patient-repeated",
       1,
     ]);
+  });
+
+  test("the page of what a data set holds says nothing of the interval, which no data have", async () => {
+    const table = await tableOf(["a,10,5,1,train"]);
+    const { columns } = await lookAt(table, contract);
+    await table.close();
+    expect(columns.map(({ column }) => column.name)).toEqual(["age"]);
+  });
+
+  test("times that are dates: most lie past the last cut, which is told", async () => {
+    const table = await tableOf(["a,10,20150101,1,train", "b,20,20150102,1,train", "c,30,0x12,0,train"]);
+    const { violations } = await checkContract(table, contract, options);
+    await table.close();
+    const told = violations.map(({ column, problem, count }) => [column, problem, count]);
+    expect(told).toContainEqual(["days", "past-last-cut", 2]);
+    expect(told).toContainEqual(["days", "no-time", 1]);
   });
 
   test("data without the interval are whole; without the time they aren't", async () => {

@@ -57,6 +57,10 @@ export const PROBLEMS = {
     "records that equal one of another patient in another part",
     "The same person under two keys weakens the audit; chance where columns are few.",
   ],
+  "past-last-cut": [
+    "records, more than half, whose time is past the study's last cut: no event of theirs is seen",
+    "Check the unit: a date or a code is no time.",
+  ],
   "records-over-limit": ["records beyond the study's limit for one patient, left out at random", "Nothing to do."],
   "patients-differ": [
     "training patients, far from the study's public number",
@@ -74,6 +78,7 @@ const WARNINGS: ReadonlySet<Problem> = new Set([
   "all-missing",
   "duplicate-records",
   "duplicates-across-parts",
+  "past-last-cut",
   "records-over-limit",
   "patients-differ",
   "part-empty",

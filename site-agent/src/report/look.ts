@@ -11,6 +11,7 @@ import {
   type RawArray,
   type RawValue,
 } from "@consilium/shared/study/features";
+import { columnsOfData } from "@consilium/shared/study/survival";
 import type { Connector } from "../connector/connector.ts";
 import { type ColumnOrder, type ColumnPlaces, placesInOrder } from "../sanitizer/columnOrder.ts";
 
@@ -53,8 +54,9 @@ export async function lookAt(
   order: ColumnOrder | null = null,
 ): Promise<LocalLook> {
   const there = new Set(await connector.columns());
-  const present = contract.columns.map(({ name }) => name).filter((name) => there.has(name));
-  const looker = new Looker(contract, present);
+  const columns = columnsOfData(contract);
+  const present = columns.map(({ name }) => name).filter((name) => there.has(name));
+  const looker = new Looker({ columns }, present);
   if (present.length > 0) {
     for await (const rows of connector.rows(present)) for (const row of rows) looker.add(row);
   }
