@@ -1,7 +1,6 @@
 /**
  * A whole consortium on this machine, made by the same commands that people type: certificate authority and
- * coordinator,
- * one enrolled site agent per hospital, each its own process with its own keys, data folder and ledger.
+ * coordinator, one enrolled site agent per hospital, each its own process with its own keys, data folder and ledger.
  * Node built-ins only: the demo starts before anything is installed. Sweeps with real processes, the end-to-end tests
  * and the benches start from here too.
  */

@@ -4,7 +4,8 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { InvalidStudy, type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
 import { studyReferences } from "@consilium/storage/studyFile";
 import { parseDocument } from "yaml";
-import { type Axis, SanitizeRule, type Sweep, type Trainer, UnprovenNoise } from "./sweepFile.ts";
+import { SanitizeRule } from "./sanitizeRule.ts";
+import { type Axis, type Sweep, type Trainer, UnprovenNoise } from "./sweepFile.ts";
 
 /** One place of the grid: what of the study is changed there, and by whom it is trained. */
 export interface Point {

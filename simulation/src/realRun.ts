@@ -8,7 +8,6 @@ import { readKeys } from "@consilium/coordinator/consortium/dataFolder";
 import { dataPaths } from "@consilium/coordinator/consortium/paths";
 import { Failure } from "@consilium/shared/failure/failure";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import { featureCount } from "@consilium/shared/study/features";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { dataFolder } from "@consilium/site-agent/storage/folder";
 import { readKeys as readSiteKeys } from "@consilium/site-agent/storage/keys";
@@ -17,7 +16,7 @@ import { SimulatedCoordinator } from "./coordinator.ts";
 import { patientsOfSite, recordsOf } from "./records.ts";
 import type { RunResult } from "./result.ts";
 import { type Ended, keep, type RunOptions, resultOf, SILENT, type SiteOfRun } from "./run.ts";
-import { recordEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
+import { capFor, type SanitizeRule, sanitizedEnding } from "./sanitizeRule.ts";
 
 export interface RealRunOptions extends RunOptions {
   /** Writes the study's file and what it names into a folder; returns its path. */
@@ -28,8 +27,6 @@ const DATASET = "records";
 const END_STATES = ["signing", "released", "rejected", "aborted", "paused"];
 /** Rounds come at a study's own public times, however long that takes. */
 const TIMEOUT_MS = 7 * 24 * 3_600_000;
-/** Bounds become whole steps of the noise's grid: a trifle more than was asked. */
-const GRID_ROUNDING = 1.01;
 
 /**
  * As `simulate`, with everything that a hospital runs. Processes end with this one, unless it is killed outright; a
@@ -92,9 +89,7 @@ async function carriedOut(consortium: Consortium, options: RealRunOptions, losse
   const study = writeStudy(join(consortium.folder, "study"));
   await consortium.createCoordinator();
   losses.watch("the coordinator", consortium.coordinator);
-  const { epsilon, delta } = document.privacy;
-  const ofRecords = sanitize === undefined ? null : recordEpsilonOf(sanitize.rule, featureCount(document.data));
-  const cap = { epsilon: epsilon + (ofRecords ?? 0) * GRID_ROUNDING, delta };
+  const cap = capFor(document, sanitize?.rule);
   const sanitized = new Map<SiteName, string>();
   for (const { name } of document.sites) {
     await consortium.enrol(name, { records: recordsOf(records, name), dataset: DATASET, ...cap });
@@ -142,8 +137,7 @@ async function sanitizedAt(
   told: { readonly rule: SanitizeRule; readonly study: string; readonly document: StudyDocument },
 ): Promise<string> {
   const { rule, study, document } = told;
-  const holdsArrays = document.data.columns.some(({ type }) => type === "array");
-  const out = join(consortium.folder, `${site}.sanitized.${holdsArrays ? "npz" : "csv"}`);
+  const out = join(consortium.folder, `${site}.sanitized.${sanitizedEnding(document.data)}`);
   const { method, epsilon, promise, coefficients, clip, firstClip, dimensions, sampler, labels } = rule;
   const flags = Object.entries({
     ...{ in: DATASET, out, schema: study, method, epsilon, promise, coefficients, clip, labels },

@@ -107,7 +107,8 @@ function tableOf(vary: Sweep["file"]["vary"], results: readonly PointResult[]): 
   });
   const how =
     "Medians over repetitions, the least and the largest beside them; where the data name no split, each repetition has " +
-    "its own. ε of a patient is what a release promises; that of training alone is by Rényi orders, a looser bound, so " +
+    "its own. ε of a patient is what a release promises, of sanitized records of metrics and audit alone: what sanitizing " +
+    "promised is ε of a sanitized record. That of training alone is by Rényi orders, a looser bound, so " +
     "that it may be the larger. The study's audit: ends of the best attack's noised intervals, over all repetitions.";
   return `<p class="quiet">${how}</p>${htmlTable(head.map(escaped), rows)}`;
 }

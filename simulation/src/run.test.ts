@@ -90,6 +90,32 @@ describe("[SIM3] a simulated run", () => {
     for (const body of bodies) expect(promisedBy(body, document.privacy.delta).record?.epsilon).toBeCloseTo(27, 5);
   });
 
+  test("on records sanitized by distance: the whole record's worst case is what the ledger's events promise", async () => {
+    const sanitize = { method: "dct-metric", promise: "metric", epsilon: 2, coefficients: 29, clip: 4, firstClip: 3 };
+    const privacy = {
+      ...{ epsilon: 4, delta: 1e-4, mechanism: "sanitized", clippingNorm: 4, samplingRate: 0.5 },
+      sanitized: { promise: "metric", epsilonPerDistance: 2.01 },
+    };
+    const set = { "training.rounds": 1, "evaluation.every": "1 round", privacy };
+    const { sweep, point } = onlyPoint(
+      heartSweep(folder, { set, variants: [{ name: "sanitized", sanitize: { ...sanitize, labels: "randomised:2" } }] }),
+    );
+    const { document, weights } = studyAt(sweep, point);
+    if (point.sanitize === undefined) throw new Error("the variant sanitizes");
+    const around = { records: heartRecords(), backend, random: operatingSystemRandom, repetition: 1 };
+    const run = { document, weights, ...around, folder: join(folder, "by-distance") };
+    const result = await simulate({ ...run, sanitize: { rule: point.sanitize, schema: sweep.studyPath } });
+    // Between records at both clips' ends, and by the label.
+    expect(result.recordEpsilon).toBeCloseTo(2 * 2 * 5 + 2, 9);
+    const lines = textOf(join(run.folder, "ledger.jsonl")).trim().split("\n");
+    const bodies = lines.flatMap((line) => sanitizingIn(LedgerEntry.parse(JSON.parse(line))));
+    expect(bodies).toHaveLength(4);
+    for (const body of bodies) {
+      const promised = promisedBy(body, document.privacy.delta).record?.epsilon ?? 0;
+      expect(promised / (result.recordEpsilon ?? 1)).toBeCloseTo(1, 2);
+    }
+  });
+
   test("a release that waits for signatures is where a simulation ends: nobody here signs for an auditor", async () => {
     const short = { "training.rounds": 2, "evaluation.every": "2 rounds", "audit.gates.maxAttackAucUpper": 1 };
     const audit = { "audit.attacks": ["loss"], "audit.epsilon": { members: 3, nonMembers: 3 } };

@@ -24,8 +24,8 @@ import { type CurvePoint, curvePoint, LearningCurve } from "./curve.ts";
 import { askedBy, exactFigures, type TrainedModel } from "./exact.ts";
 import { recordsOf, splitKeyOf } from "./records.ts";
 import { type Interval, RunResult } from "./result.ts";
+import { recordEpsilonOf, type SanitizeRule } from "./sanitizeRule.ts";
 import { SimulatedSite } from "./site.ts";
-import { recordEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
 import { syntheticFigures, syntheticOf } from "./syntheticFigures.ts";
 
 export interface RunOptions {

@@ -17,7 +17,7 @@ import type { Site } from "@consilium/site-agent/control/site";
 import { listen } from "@consilium/site-agent/control/socket";
 import { type SealedKey, sealKey } from "@consilium/site-agent/steward/sealedKey";
 import { writeAuthority, writeSecrets, writeStewardKey } from "@consilium/site-agent/storage/keys";
-import type { SanitizeRule } from "./sweepFile.ts";
+import { type SanitizeRule, sanitizedEnding } from "./sanitizeRule.ts";
 
 export interface SanitizingSite {
   readonly site: Site;
@@ -62,8 +62,7 @@ export async function sanitizedBy(
   });
   const context = contextOf(folder);
   const [first, second] = on.stewards;
-  const holdsArrays = contract.columns.some(({ type }) => type === "array");
-  const out = join(folder.path, holdsArrays ? "sanitized.npz" : "sanitized.csv");
+  const out = join(folder.path, `sanitized.${sanitizedEnding(contract)}`);
   try {
     const { method, epsilon, labels, ...own } = rule;
     await sanitizeData(context, {

@@ -39,7 +39,8 @@ describe("[SIM9] sweeps that are shipped", () => {
 
   test.each(shipped)("%s: every point is a study", (path) => {
     const sweep = readSweep(join(STUDIES, path));
-    for (const point of pointsOf(sweep)) expect(studyAt(sweep, point).document.name).toBeTruthy();
+    for (const point of pointsOf(sweep))
+      expect(studyAt(sweep, point)).toMatchObject({ digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
   });
 
   test.each([...new Set(shipped.map(dirname))])(

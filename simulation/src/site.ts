@@ -7,7 +7,6 @@ import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { newSeed, type Signer, signerOf, signStatement } from "@consilium/shared/signing/ed25519";
 import { APPROVAL_DOMAIN, ApprovalStatement, Disclosure } from "@consilium/shared/study/approval";
 import type { StudyDocument } from "@consilium/shared/study/document";
-import { featureCount } from "@consilium/shared/study/features";
 import type { Logger } from "@consilium/shared/system/logger";
 import {
   DatasetId,
@@ -39,8 +38,8 @@ import { dataFolder, makeFolders, preparedFile, sanitizedFile } from "@consilium
 import { siteMigrations } from "@consilium/site-agent/storage/migrations";
 import { openDatabase } from "@consilium/storage/database";
 import { patientsOfSite } from "./records.ts";
+import { capFor, type SanitizeRule } from "./sanitizeRule.ts";
 import { type SanitizedFile, sanitizedBy } from "./sanitizing.ts";
-import { recordEpsilonOf, type SanitizeRule } from "./sweepFile.ts";
 
 /** What a simulated site reaches of the coordinator, in place of the socket. */
 export interface CoordinatorSide {
@@ -72,8 +71,6 @@ const SECOND = "second steward";
 const DATASET = DatasetId.parse("simulated");
 /** A site's clock runs so many times faster than this machine's: a study's public times are waited for by nobody. */
 const CLOCK_RATE = 1000;
-
-const GRID_ROUNDING = 1.01;
 
 /** Stopped, it calls nobody any more: the site's database is about to close. */
 class HurriedClock implements MonotonicClock {
@@ -181,10 +178,7 @@ export class SimulatedSite {
   /** What a steward does: a cap, the patients prepared, an approval signed and told. */
   async approve(document: StudyDocument, studyDigest: Digest): Promise<void> {
     const { sanitize } = this.#options;
-    const { epsilon, delta } = document.privacy;
-    const ofRecords = sanitize === undefined ? 0 : recordEpsilonOf(sanitize.rule, featureCount(document.data));
-    // Bounds become whole steps of the noise's grid: a trifle more than was asked.
-    const cap = Cap.parse({ epsilon: epsilon + (ofRecords ?? 0) * GRID_ROUNDING, delta });
+    const cap = Cap.parse(capFor(document, sanitize?.rule));
     this.#decide({ action: "set-cap", dataset: DATASET, cap });
     const file = sanitize === undefined ? null : await this.#sanitize(sanitize.rule, sanitize.schema, document);
     this.patients = await this.#prepared(document);

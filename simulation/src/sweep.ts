@@ -72,6 +72,15 @@ function noCurve(): Failure {
   });
 }
 
+function noCurveOfTimes(): Failure {
+  return new Failure({
+    code: "sweep/no-curve-of-times",
+    kind: "config",
+    what: "The sweep asks for learning curves (curve), which are of accuracy, and a study of times has none.",
+    remedy: "Leave out curve and the plots of kind curves.",
+  });
+}
+
 function noPoint(only: string): Failure {
   return new Failure({
     code: "sweep/no-point",
@@ -90,6 +99,7 @@ async function ordersOf(
   const { curve } = sweep.file;
   for (const point of points) {
     const study = studyAt(sweep, point);
+    if (curve !== undefined && study.document.data.survival !== undefined) throw noCurveOfTimes();
     const records = recordPaths(
       sweep,
       study.document.sites.map(({ name }) => name),

@@ -7,6 +7,7 @@ import { formatFinding, openYaml } from "@consilium/shared/study/yamlSource";
 import { SiteName } from "@consilium/shared/units/identity";
 import { z } from "zod";
 import { Measure } from "./measure.ts";
+import { SanitizeRule } from "./sanitizeRule.ts";
 
 const text = z.string().trim().min(1).max(300);
 /** `privacy.noiseMultiplier`: where a value stands in the study's file. */
@@ -30,48 +31,6 @@ const Axis = z.strictObject({
   values: z.array(z.unknown()).min(1).max(100),
 });
 export type Axis = z.infer<typeof Axis>;
-
-export const SanitizeRule = z
-  .strictObject({
-    method: z.enum(["dct-laplace", "dct-metric", "pixel-laplace", "projection"]),
-    epsilon: z.number().positive(),
-    promise: z.enum(["record", "metric"]).optional(),
-    coefficients: z.number().int().positive().optional(),
-    clip: z.number().positive().optional(),
-    firstClip: z.number().positive().optional(),
-    dimensions: z.number().int().positive().optional(),
-    sampler: z.enum(["exact", "floating-point"]).optional(),
-    labels: z.string().default("randomised:1").describe("randomised:E, or public, which leaves labels unprotected."),
-  })
-  .describe("What consilium-site sanitize is told at every site, before the study is approved there.");
-export type SanitizeRule = z.infer<typeof SanitizeRule>;
-
-/** The genomics paper's number of coefficients, as the command has it. */
-const COEFFICIENTS = 50;
-
-/**
- * ε between any two whole records of so many numbers, labels included; null where no clip bounds it. Of a promise by
- * distance that is the distance of the farthest records times its ε (`sanitizeMethod.ts` of a site); of noise on
- * pixels the sum over all of them (Dwork & Roth 2014, Theorem 3.16).
- */
-export function recordEpsilonOf(rule: SanitizeRule, numbers: number): number | null {
-  const { method, epsilon, promise = "record", clip, firstClip = 0, coefficients = COEFFICIENTS } = rule;
-  const labels = labelEpsilonOf(rule);
-  if (method === "pixel-laplace") return numbers * epsilon + labels;
-  if (promise === "record") return epsilon + labels;
-  if (clip === undefined) return null;
-  const farthest =
-    method === "dct-laplace"
-      ? (2 * (clip + firstClip)) / Math.sqrt(Math.min(coefficients, numbers))
-      : 2 * Math.hypot(clip, firstClip);
-  return epsilon * farthest + labels;
-}
-
-/** ε of answering the labels at random; nothing where they leave as they are, unprotected. */
-export function labelEpsilonOf({ labels }: SanitizeRule): number {
-  const epsilon = Number(labels.split(":")[1] ?? 0);
-  return Number.isFinite(epsilon) ? epsilon : 0;
-}
 
 export const UnprovenNoise = z
   .strictObject({

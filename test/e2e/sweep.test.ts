@@ -1,5 +1,15 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LedgerEntry } from "@consilium/shared/ledger/entry";
@@ -44,10 +54,30 @@ mkdirSync(temporary);
 process.env.TMPDIR = temporary;
 const workFolders = () => readdirSync(temporary).filter((name) => name.startsWith("consilium-run-"));
 
-/** Processes whose command names such a folder. */
+/** A study that hospitals don't finish at once, and that one of them alone may go on with. */
+function longStudy(): string {
+  const set = { "training.rounds": 400, "training.minSites": 1, "evaluation.every": "400 rounds" };
+  return writeStudy("heart", folder, { name: "long", sites: SITES, set: { ...set, "privacy.epsilon": 20 } });
+}
+
+/** Those whose command names a run's folder. */
+function processes(): readonly { readonly pid: number; readonly args: string }[] {
+  const { stdout } = spawnSync("ps", ["-eo", "pid,args"], { encoding: "utf8" });
+  return stdout.split("\n").flatMap((line) => {
+    const [, pid = "", args = ""] = /^\s*(\d+) (.*)$/.exec(line) ?? [];
+    return args.includes(join(temporary, "consilium-run-")) ? [{ pid: Number(pid), args }] : [];
+  });
+}
+
+/** What a hospital's process of the one run under way has logged. */
+function logOf(site: string): string {
+  const [work] = workFolders();
+  const path = join(temporary, work ?? "", "logs", `${site}.log`);
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
+
 function leftRunning(): readonly string[] {
-  const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
-  return stdout.split("\n").filter((line) => line.includes(join(temporary, "consilium-run-")));
+  return processes().map(({ args }) => args);
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -104,6 +134,44 @@ describe("[SIM6] a sweep, by its command", () => {
     expect(kinds("real")).toEqual(kinds("simulated"));
     expect(leftRunning()).toEqual([]);
   }, 120_000);
+
+  test("[SIM10] a hospital's process that is lost fails the run by name, though the study would go on", async () => {
+    const path = sweepFile(right);
+    writeFileSync(path, readFileSync(path, "utf8").replace(/^study: .*$/m, `study: ${longStudy()}`));
+    const args = ["study", "sweep", path, "--out", join(out, "lost"), "--only", "sigma-4", "--real"];
+    const child = spawn(process.execPath, [COMMANDS.consilium, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    const ended = once(child, "exit");
+    const agent = () => processes().find(({ args: line }) => /consilium-site\.js start .*sites\/hungarian/.test(line));
+    await until(() => logOf("hungarian").includes('"event":"round-closed"'));
+    process.kill(agent()?.pid ?? 0, "SIGKILL");
+    expect((await ended)[0]).toBe(1);
+    expect(said).toContain("A process ended while the study ran: hungarian (SIGKILL)");
+    expect(readdirSync(join(out, "lost", "runs", POINT, "logs"))).toContain("hungarian.log");
+    expect([leftRunning(), workFolders()]).toEqual([[], []]);
+  }, 120_000);
+
+  test("a study that is paused midway is a failed run with its reason, and is run again", async () => {
+    const path = sweepFile(right);
+    const study = writeStudy("heart", folder, {
+      name: "hurried",
+      sites: SITES,
+      set: {
+        ...{ "training.rounds": 2, "training.minSites": 2, "evaluation.every": "2 rounds" },
+        ...{ "training.answerAfter": "1ms", "training.deadline": "2ms" },
+      },
+    });
+    writeFileSync(path, readFileSync(path, "utf8").replace(/^study: .*$/m, `study: ${study}`));
+    for (const _ of [1, 2]) {
+      const paused = await sweep(path, "--out", join(out, "paused"), "--only", "sigma-4");
+      expect(paused.code).toBe(1);
+      expect(paused.stderr).toMatch(/01-study-sigma-4, repetition 1, failed: hurried ended paused: train round 1/);
+      expect(paused.stderr).toContain("1 of 1 runs, 1 failed");
+    }
+  });
 
   test("[SIM10] ended in the midst of a run, it takes its processes and their keys with it", async () => {
     const args = ["study", "sweep", sweepFile(right), "--out", join(out, "ended"), "--only", "sigma-4", "--real"];

@@ -63,7 +63,7 @@ export function takeNoArguments(usage) {
   process.exit(first === "--help" ? 0 : 2);
 }
 
-const FOLDERS = ["shared", "certs", "coordinator", "site-agent", "test"];
+const FOLDERS = ["shared", "certs", "coordinator", "site-agent", "simulation", "test"];
 
 /** Runs one of the projects in vitest.config.ts. A run that ends without a result is a failure. */
 export function runTests(project, args = []) {

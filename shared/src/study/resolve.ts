@@ -116,8 +116,8 @@ function resolveData(file: StudyFile, source: YamlSource, readReference: ReadRef
     ...rest,
     columns: [...kept.map((i) => all[i]), ...(survival === undefined ? [] : [intervalColumn(survival)])],
     label,
-    // A record for each interval.
-    ...(survival === undefined ? {} : { maxRecordsPerPatient: survival.cuts.length }),
+    // A record for each interval, unless the author wrote something else: that is refused with the document.
+    ...(survival === undefined || rest.maxRecordsPerPatient > 1 ? {} : { maxRecordsPerPatient: survival.cuts.length }),
   };
   if (typeof label === "string") {
     const column = all[labelIndex];

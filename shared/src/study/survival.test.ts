@@ -46,6 +46,11 @@ describe("[SUR1] a study of times", () => {
     ["a time that is the label too", { "data.survival.time": "E" }, "'E' is already the label"],
     ["three outcomes", { "data.label.values": [0, 1, 2] }, "no event, event"],
     ["classes of its audit apart", { "audit.classes": "apart" }, "times have one an interval"],
+    [
+      "fewer records a patient than intervals",
+      { "data.maxRecordsPerPatient": 3 },
+      "must be the number of intervals, 8",
+    ],
     ["concordance without times", { "data.survival": null }, "concordance is of a study with data.survival"],
     [
       "sanitized records",
