@@ -5,6 +5,7 @@ import { summarise } from "@consilium/shared/attack/summary";
 import type { RecordOutput } from "@consilium/shared/audit/attacks";
 import { exactAudit } from "@consilium/shared/audit/exactAudit";
 import type { Figure } from "@consilium/shared/audit/report";
+import { assert } from "@consilium/shared/failure/failure";
 import type { ModelSpec } from "@consilium/shared/model/spec";
 import type { Weights } from "@consilium/shared/model/weights";
 import { applyScales, type FeatureScale } from "@consilium/shared/normalisation/columnScales";
@@ -120,7 +121,21 @@ export function metricsOf(
     patients: outputs.length,
     accuracy: right / outputs.length,
     auc: isBinary ? summarise(positives, negatives).auc : null,
+    balancedAccuracy: balancedAccuracyOf(outputs, classes),
   };
+}
+
+/** Each class counts alike, however few its records are. */
+function balancedAccuracyOf(outputs: readonly RecordOutput[], classes: number): number {
+  const ofClasses = Array.from({ length: classes }, () => ({ records: 0, right: 0 }));
+  for (const { probabilities, label } of outputs) {
+    const own = ofClasses[label];
+    assert(own !== undefined, "a record is of one of the study's classes");
+    own.records += 1;
+    if (likeliest(probabilities) === label) own.right += 1;
+  }
+  const shares = ofClasses.flatMap(({ records, right }) => (records === 0 ? [] : [right / records]));
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
 
 function likeliest(probabilities: ArrayLike<number>): number {

@@ -10,6 +10,7 @@ export const Measure = z.enum([
   "heldAccuracy",
   "heldAccuracyOfSites",
   "heldAuc",
+  "heldBalancedAccuracy",
   "trainAccuracy",
   "trainAuc",
   "attackAuc",
@@ -47,6 +48,10 @@ export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run:
   },
   noisedConcordance: { name: "c-index, as noised", of: ({ noised }) => noised.concordance?.value ?? null },
   heldAuc: { name: "AUC, held-out patients", of: ({ exact }) => exact.held.auc },
+  heldBalancedAccuracy: {
+    name: "balanced accuracy, held-out patients",
+    of: ({ exact }) => exact.held.balancedAccuracy ?? null,
+  },
   trainAccuracy: { name: "accuracy, training patients", of: ({ exact }) => exact.train.accuracy },
   trainAuc: { name: "AUC, training patients", of: ({ exact }) => exact.train.auc },
   attackAuc: { name: "best attack's AUC", of: ({ exact }) => exact.bestAttackAuc },

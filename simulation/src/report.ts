@@ -50,6 +50,7 @@ const SHOWN: readonly Measure[] = [
   "idealEpsilon",
   "heldAccuracy",
   "heldAccuracyOfSites",
+  "heldBalancedAccuracy",
   "heldAuc",
   "heldConcordance",
   "heldConcordanceOfSites",

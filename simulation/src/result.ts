@@ -9,6 +9,8 @@ const ExactMetrics = z.strictObject({
   patients: z.number().int().nonnegative(),
   accuracy: rate.nullable(),
   auc: rate.nullable(),
+  /** Mean over the classes that occur of the share of each that is told rightly (Brodersen et al. 2010). */
+  balancedAccuracy: rate.nullable().optional(),
 });
 
 /** A figure with its interval; null where the study's noise leaves none. */

@@ -72,10 +72,10 @@ function outputDelta(loss: LossSpec, pass: Pass, labels_R: tf.Tensor1D): tf.Tens
   const logits_RO = outputOf(pass);
   switch (loss.kind) {
     case "sigmoid-cross-entropy":
-      return sigmoidDelta(logits_RO, tf.cast(labels_R, "float32"));
+      return weighted(sigmoidDelta(logits_RO, tf.cast(labels_R, "float32")), loss.classWeights, labels_R);
     case "softmax-cross-entropy":
     case "deeptype":
-      return softmaxDelta(logits_RO, labels_R, loss.classes);
+      return weighted(softmaxDelta(logits_RO, labels_R, loss.classes), loss.classWeights, labels_R);
     case "acgan": {
       const isMade_R = tf.step(tf.sub(tf.cast(labels_R, "float32"), loss.classes - 0.5));
       const class_R = tf.sub(tf.cast(labels_R, "float32"), tf.mul(loss.classes, isMade_R));
@@ -87,6 +87,12 @@ function outputDelta(loss: LossSpec, pass: Pass, labels_R: tf.Tensor1D): tf.Tens
     default:
       return unreachable(loss);
   }
+}
+
+/** Each record's derivative times the weight of its own class. */
+function weighted(delta_RO: tf.Tensor2D, weights: readonly number[] | undefined, labels_R: tf.Tensor1D): tf.Tensor2D {
+  if (weights === undefined) return delta_RO;
+  return tf.mul(delta_RO, tf.expandDims(tf.gather(tf.tensor1d([...weights], "float32"), labels_R), 1));
 }
 
 /** σ(z) − y for one logit. */

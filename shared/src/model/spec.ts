@@ -3,6 +3,12 @@ import { unreachable } from "../failure/failure.ts";
 import { layerGraph, type ParameterStart, volume } from "./graph.ts";
 import { Layer } from "./layer.ts";
 
+/** A weight beyond this is a misprint: of a class a thousandth as frequent. */
+export const CLASS_WEIGHT_MAX = 1000;
+
+/** What the cross-entropy of a record of each class is multiplied by, in the classes' order; absent: 1. */
+const classWeights = z.array(z.number().positive().max(CLASS_WEIGHT_MAX)).min(2).optional();
+
 /**
  * Loss of one patient, given the last layer's output and the label:
  * - `sigmoid-cross-entropy`: one logit, label 0 or 1;
@@ -15,13 +21,14 @@ import { Layer } from "./layer.ts";
  * from there on a made one's.
  */
 export const LossSpec = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("sigmoid-cross-entropy") }),
-  z.strictObject({ kind: z.literal("softmax-cross-entropy"), classes: z.number().int().min(2) }),
+  z.strictObject({ kind: z.literal("sigmoid-cross-entropy"), classWeights }),
+  z.strictObject({ kind: z.literal("softmax-cross-entropy"), classes: z.number().int().min(2), classWeights }),
   z.strictObject({
     kind: z.literal("deeptype"),
     classes: z.number().int().min(2),
     clusters: z.number().int().min(2),
     clusterWeight: z.number().nonnegative(),
+    classWeights,
   }),
   z.strictObject({ kind: z.literal("acgan"), classes: z.number().int().min(2) }),
 ]);
@@ -54,6 +61,11 @@ export const ModelSpec = z
     const { nodes, faults } = layerGraph(spec);
     const last = nodes.at(-1)?.output ?? [];
     const logits = logitsOf(spec.loss);
+    const weights = spec.loss.kind === "acgan" ? undefined : spec.loss.classWeights;
+    if (weights !== undefined && weights.length !== Math.max(2, logits)) {
+      const message = `has ${weights.length} weights for ${Math.max(2, logits)} classes`;
+      context.addIssue({ code: "custom", path: ["loss", "classWeights"], message });
+    }
     if (faults.length === 0 && (last.length !== 1 || last[0] !== logits)) {
       const message = `${nodes.at(-1)?.layer.name}: the loss takes [${logits}] logits, not [${last}]`;
       context.addIssue({ code: "custom", path: ["layers", nodes.length - 1], message });

@@ -78,6 +78,7 @@ export function modelCard({
     ),
     ...survivalLines(document),
     ...scaleLines(document, normalisation),
+    ...classWeightLines(document),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
     ...FORMAT_LINES,
     ...startLines(document),
@@ -118,6 +119,18 @@ function survivalLines({ data: { survival } }: StudyDocument): string[] {
       "is the hazard, the event's share among those who lived up to the interval that the input `interval` names, and no",
       "probability of the event by then. Shares that live on are the product of 1 − hazard over the intervals: `predict` writes",
       "those, and the risk, from a table without any interval.",
+    ),
+  ];
+}
+
+/** Whoever reads a probability must know that the loss leaned to one class. */
+function classWeightLines({ data: { label }, training: { classWeights } }: StudyDocument): string[] {
+  if (classWeights === undefined) return [];
+  const weights = label.values.map((value) => `${plain(String(value))}: ${classWeights[value]}`).join(", ");
+  return [
+    sentence(
+      `- Records' loss counted by their class (${weights}): probabilities lean towards the classes that count more,`,
+      "and are no prevalences.",
     ),
   ];
 }

@@ -12,6 +12,7 @@ import { SiteName, StudyName } from "../units/identity.ts";
 import { ClippingNorm, Delta, NoiseMultiplier, PositiveEpsilon, SamplingRate } from "../units/privacy.ts";
 import { AgainRule, againFaults } from "./again.ts";
 import { Audit, canaryFault } from "./audit.ts";
+import { ClassWeights, classWeightFaults } from "./classWeights.ts";
 import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
@@ -137,6 +138,7 @@ export const Training = z.strictObject({
     .describe("When a site drops out of a round: go on with the rest, or wait for it."),
   optimizer: Optimizer,
   earlyStop: EarlyStop.optional(),
+  classWeights: ClassWeights.optional(),
   initialSeed: z
     .number()
     .int()
@@ -211,7 +213,8 @@ export const StudyDocument = z
     if (directions !== null) refuse(["audit", "gradientCanaries"], directions);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
     for (const { path, message } of againFaults(study)) refuse(path, message);
-    for (const { path, message } of [...generatorFaults(study), ...survivalFaults(study)]) refuse([...path], message);
+    for (const { path, message } of [...generatorFaults(study), ...survivalFaults(study), ...classWeightFaults(study)])
+      refuse([...path], message);
     for (const { path, message } of releaseFaults(study.release, study.sites.length))
       refuse(["release", ...path], message);
     if (study.privacy.trust !== "local")

@@ -63,6 +63,7 @@ export const StudyFile = z.strictObject({
     onDropout: Training.shape.onDropout,
     optimizer: Training.shape.optimizer,
     earlyStop: Training.shape.earlyStop,
+    classWeights: Training.shape.classWeights,
     initialSeed: Training.shape.initialSeed,
   }),
   evaluation: z.strictObject({
@@ -96,6 +97,7 @@ export const STUDY_HINTS: Readonly<Record<string, string>> = {
   "training.rounds": "Typical: 50..5000.",
   "training.answerAfter": "Typical: 250ms for a small model, 10s for a large one.",
   "training.minSites": "Typical: all sites but one.",
+  "training.classWeights": "Typical: 1 for the most frequent class, up to its share over the class's own for others.",
   "training.localSteps": "Typical: 1..10.",
   "training.local.learningRate": "Typical: 0.01..1.",
   "training.local.proximal": "Typical: 0, or 0.001..1.",

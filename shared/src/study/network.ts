@@ -8,7 +8,11 @@ import { featureCount } from "./features.ts";
 
 /** The network that a study trains, from the signed document alone. */
 export function modelSpecOfStudy(document: StudyDocument): ModelSpec {
-  return modelSpecOf(document.model, featureCount(document.data), document.data.label.values.length);
+  const { values } = document.data.label;
+  const spec = modelSpecOf(document.model, featureCount(document.data), values.length);
+  const { classWeights } = document.training;
+  if (classWeights === undefined || spec.loss.kind === "acgan") return spec;
+  return { ...spec, loss: { ...spec.loss, classWeights: values.map((value) => classWeights[value] ?? 1) } };
 }
 
 /** The weights file that a study starts from; undefined where it starts from its seed alone. */

@@ -43,6 +43,12 @@ export function warningsOf(document: StudyDocument, source: YamlSource): readonl
   const endless = scheduleBeyond(document.training);
   if (endless !== null)
     warn(["training", "optimizer", "schedule"], endless, "Count from the study's rounds, warm-up included.");
+  if (document.training.classWeights !== undefined && document.privacy.clipping.mode === "automatic")
+    warn(
+      ["training", "classWeights"],
+      "changes nothing for a patient of one class: automatic clipping brings every gradient to about the same length",
+      "Use another clipping, with a clippingNorm that most gradients are below.",
+    );
   if (document.training.minSites === 1 && document.sites.length > 1)
     warn(
       ["training", "minSites"],

@@ -1,7 +1,7 @@
 import { loadNetwork } from "@consilium/engine/network";
 import { initialParameters, publicUniform } from "@consilium/shared/model/initial";
 import { modelSpecOf } from "@consilium/shared/model/preset";
-import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
+import { ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PreparedPatients } from "../contract/preparedPatients.ts";
@@ -41,12 +41,37 @@ const CASES: readonly Case[] = [
     classes: 4,
   },
   {
+    name: "logistic, weighted classes",
+    spec: weighted(modelSpecOf({ preset: "logistic" }, 21, 2), [0.3, 5]),
+    features: 21,
+    classes: 2,
+  },
+  {
+    name: "softmax, weighted classes",
+    spec: weighted(modelSpecOf({ preset: "mlp", hidden: [10], activation: "tanh" }, 12, 3), [1, 8, 0.5]),
+    features: 12,
+    classes: 3,
+  },
+  {
+    name: "DeepType, weighted classes",
+    spec: weighted(
+      modelSpecOf({ preset: "deeptype", hidden: [24, 11], clusters: 4, clusterWeight: 0.3 }, 40, 4),
+      [1, 2, 0.25, 7],
+    ),
+    features: 40,
+    classes: 4,
+  },
+  {
     name: "DeepType wide enough for tensors",
     spec: modelSpecOf({ preset: "deeptype", hidden: [256, 48], clusters: 5, clusterWeight: 0.3 }, WIDE, 6),
     features: WIDE,
     classes: 6,
   },
 ];
+
+function weighted(spec: ModelSpec, classWeights: number[]): ModelSpec {
+  return ModelSpec.parse({ ...spec, loss: { ...spec.loss, classWeights } });
+}
 
 function somePatients(seed: number, count: number, features: number, classes: number, recordsMax: number) {
   const next = publicUniform(seed);

@@ -107,7 +107,8 @@ function lossOf(
     const real = crossEntropy(tape, true, logits.slice(0, 1), isMade ? 0 : 1);
     return tape.add(real, crossEntropy(tape, false, logits.slice(1), isMade ? label - loss.classes : label));
   }
-  const cost = crossEntropy(tape, loss.kind === "sigmoid-cross-entropy", logits, label);
+  const plain = crossEntropy(tape, loss.kind === "sigmoid-cross-entropy", logits, label);
+  const cost = tape.scale(plain, loss.classWeights?.[label] ?? 1);
   if (loss.kind !== "deeptype" || centroids === undefined) return cost;
   const width = hidden.values.length;
   const distances = Array.from({ length: loss.clusters }, (_, k) => {
