@@ -73,8 +73,8 @@ export async function trainOpenly(options: BaselineOptions): Promise<Weights> {
     }
     if (unproven !== undefined) addNoise(total, unproven.noiseMultiplier * unproven.clippingNorm, random);
     const { integers, unit } = quantised(total);
-    const update = new UpdateByParts(optimizer, state, parameters, unit / divisor, parameters);
-    update.push(integers);
+    const update = new UpdateByParts(optimizer, state, parameters);
+    update.push(integers, unit / divisor);
     state = update.finish();
     onStep(step + 1, { parameters, frozen });
   }

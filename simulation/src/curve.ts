@@ -10,13 +10,13 @@ const RECORDS_MAX = 200;
 
 export function curvePoint(
   round: number,
-  model: TrainedModel,
-  { classes, sites }: { readonly classes: number; readonly sites: readonly PreparedPatients[] },
+  classes: number,
+  sites: readonly { readonly model: TrainedModel; readonly patients: PreparedPatients }[],
 ): CurvePoint {
   return {
     round,
-    trainAccuracy: accuracyOf(model, classes, sites, { parts: ["train"], recordsMax: RECORDS_MAX }),
-    heldAccuracy: accuracyOf(model, classes, sites, { parts: ["validation", "audit"], recordsMax: RECORDS_MAX }),
+    trainAccuracy: accuracyOf(classes, sites, { parts: ["train"], recordsMax: RECORDS_MAX }),
+    heldAccuracy: accuracyOf(classes, sites, { parts: ["validation", "audit"], recordsMax: RECORDS_MAX }),
   };
 }
 

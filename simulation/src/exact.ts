@@ -64,7 +64,11 @@ export function exactFigures(
   };
 }
 
-type ModelOfSite = { readonly name: SiteName; readonly model: TrainedModel; readonly patients: PreparedPatients };
+export type ModelOfSite = {
+  readonly name: SiteName;
+  readonly model: TrainedModel;
+  readonly patients: PreparedPatients;
+};
 
 /** Held-out patients of all sites against each other, and of each site by itself. */
 function concordanceFigures(sites: readonly ModelOfSite[], place: IntervalPlace) {
@@ -95,14 +99,13 @@ function rateOf(figure: Figure | undefined): number | null {
   return figure?.state === "resolved" ? figure.value : null;
 }
 
-/** Share of all sites' records in these parts that a model classifies rightly, of so many a site; null of none. */
+/** Share of all sites' records in these parts that each site's model classifies rightly, of so many a site; null of none. */
 export function accuracyOf(
-  model: TrainedModel,
   classes: number,
-  sites: readonly PreparedPatients[],
+  sites: readonly Omit<ModelOfSite, "name">[],
   of: { readonly parts: PartName[]; readonly recordsMax: number },
 ): number | null {
-  const outputs = sites.flatMap((patients) => outputsOf(model, classes, patients, of.parts, of.recordsMax));
+  const outputs = sites.flatMap(({ model, patients }) => outputsOf(model, classes, patients, of.parts, of.recordsMax));
   return metricsOf(outputs, classes).accuracy;
 }
 

@@ -98,7 +98,15 @@ async function trained(
   const together = async (members: readonly PreparedPatients[]): Promise<Weights> => {
     const onStep = (step: number, weights: Weights): void => {
       const isPoint = curveEvery !== undefined && who === "pooled" && step % curveEvery === 0;
-      if (isPoint) curve.push(curvePoint(step, { spec, weights, scales: [] }, { classes, sites: members }));
+      const model = { spec, weights, scales: [] };
+      if (isPoint)
+        curve.push(
+          curvePoint(
+            step,
+            classes,
+            members.map((patients) => ({ model, patients })),
+          ),
+        );
     };
     const weights = await trainOpenly({ ...options, sites: members, onStep });
     onProgress();

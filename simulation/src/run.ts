@@ -7,6 +7,7 @@ import { approvalsCharged } from "@consilium/coordinator/study/opening";
 import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
 import type { Backend } from "@consilium/engine/backend";
 import type { Figure, GateResult } from "@consilium/shared/audit/report";
+import { networkOfSite } from "@consilium/shared/model/siteHeads";
 import { featureScales } from "@consilium/shared/normalisation/columnScales";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { releaseGate } from "@consilium/shared/release/build";
@@ -17,11 +18,12 @@ import { csvText } from "@consilium/shared/release/synthetic";
 import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { featureCount } from "@consilium/shared/study/features";
+import { headsOfStudy } from "@consilium/shared/study/siteHeads";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { SiteName } from "@consilium/shared/units/identity";
 import { SimulatedCoordinator } from "./coordinator.ts";
 import { type CurvePoint, curvePoint, LearningCurve } from "./curve.ts";
-import { askedBy, exactFigures, type TrainedModel } from "./exact.ts";
+import { askedBy, exactFigures, type ModelOfSite, type TrainedModel } from "./exact.ts";
 import { recordsOf, splitKeyOf } from "./records.ts";
 import { type Interval, RunResult } from "./result.ts";
 import { recordEpsilonOf, type SanitizeRule } from "./sanitizeRule.ts";
@@ -116,8 +118,7 @@ function curveOf(
   const classes = document.data.label.values.length;
   return new LearningCurve(every, async () => {
     const model = await modelOf(coordinator, document);
-    const patients = sites.flatMap((site) => (site.patients === null ? [] : [site.patients]));
-    return curvePoint(model.round, model, { classes, sites: patients });
+    return curvePoint(model.round, classes, modelsAt(sites, document, model));
   });
 }
 
@@ -128,6 +129,19 @@ async function modelOf(
   const line = await coordinator.model(document);
   const scales = featureScales(document, normalisationKept(coordinator.world.sql, document.name)?.scales);
   return { spec: line.spec, weights: line, scales, round: line.newest.version };
+}
+
+/** The model as each site has it, beside whom it scores: one for all, or with the site's own head. */
+function modelsAt(sites: readonly SiteOfRun[], document: StudyDocument, model: TrainedModel): readonly ModelOfSite[] {
+  const heads = headsOfStudy(document);
+  const { frozen, parameters: all } = model.weights;
+  return sites.flatMap(({ name, patients }) => {
+    if (patients === null) return [];
+    if (heads === undefined) return [{ name, model, patients }];
+    const place = document.sites.findIndex((site) => site.name === name);
+    const weights = { frozen, parameters: networkOfSite(all, heads, place) };
+    return [{ name, model: { ...model, weights }, patients }];
+  });
 }
 
 /** What a study that ended came to, by what its coordinator holds and by its sites' patients. */
@@ -172,10 +186,7 @@ async function figuresOf(
   const metric = metricsOf(sql, document.name).at(-1)?.metric;
   const audit = auditOf(sql, document.name)?.report;
   const gate = audit === undefined || privacy === null ? null : releaseGate(document, audit, privacy);
-  const exact = exactFigures(
-    askedBy(document),
-    sites.flatMap(({ name, patients }) => (patients === null ? [] : [{ name, model, patients }])),
-  );
+  const exact = exactFigures(askedBy(document), modelsAt(sites, document, model));
   const table = syntheticOf(sql, document);
   const patients = sites.flatMap((site) => (site.patients === null ? [] : [site.patients]));
   const synthetic = table === null ? {} : { synthetic: syntheticFigures(document, table, patients) };

@@ -259,13 +259,15 @@ program
   .requiredOption("--in <file>", "data with the model's columns: a file, or a data set's file")
   .requiredOption("--out <file>", "CSV file to write")
   .requiredOption("--key <key>", "the consortium's public key, or a file with it")
+  .option("--site <name>", "with this site's own last layer, where each site has one")
   .option("--json", "one JSON value on standard output")
-  .action(async (options: { release: string; in: string; out: string; key: string; json?: boolean }) =>
+  .action(async (options: { release: string; in: string; out: string; key: string; site?: string; json?: boolean }) =>
     (await commands.predict()).predict(outputOf(options), {
       release: options.release,
       input: options.in,
       output: options.out,
       key: options.key,
+      site: options.site,
     }),
   );
 

@@ -36,8 +36,8 @@ describe("[RND9] one running sum, whatever way the bytes came", () => {
       expect(bytes.length).toBe(sum.contributionBytes);
       const path = join(folder, `part-${index}`);
       await writeFile(path, bytes);
-      if (index === 1) sum.add(bytes);
-      else await sum.addChunks(fileChunks(path));
+      if (index === 1) sum.add(bytes, index);
+      else await sum.addChunks(fileChunks(path), index);
     }
     const expected = Int32Array.from({ length: count }, (_, i) =>
       parts.reduce((total, part) => total + (part[i] ?? 0), 0),
@@ -45,6 +45,34 @@ describe("[RND9] one running sum, whatever way the bytes came", () => {
     expect(sum.values).toEqual(expected);
     sum.reset();
     expect(sum.values.every((value) => value === 0)).toBe(true);
+  });
+
+  test("[HED2] with heads of sites' own: the same sum, and behind it what each site alone added there", async () => {
+    const [count, bits] = [70_001, 13];
+    const heads = { network: count - 1, offset: 60_000, size: 77, sites: 3 };
+    const parts = [4, 5].map((seed) => randomValues(count, bits, seed));
+    const sum = new RunningSum(count, bits, heads);
+    for (const [index, part] of parts.entries()) {
+      const bytes = packIntegers(part, bits);
+      expect(bytes.length).toBe(sum.contributionBytes);
+      const path = join(folder, `headed-${index}`);
+      await writeFile(path, bytes);
+      // The first site was not heard; the third comes before the second.
+      if (index === 0) sum.add(bytes, 2);
+      else await sum.addChunks(fileChunks(path), 1);
+    }
+    const [third, second] = parts;
+    const whole = Int32Array.from({ length: count }, (_, i) => (third?.[i] ?? 0) + (second?.[i] ?? 0));
+    const own = (part: Int32Array = new Int32Array(0)) => [...part.subarray(heads.offset, heads.offset + heads.size)];
+    expect(sum.values).toEqual(
+      Int32Array.from([...whole, ...new Array(heads.size).fill(0), ...own(second), ...own(third)]),
+    );
+    const wide = aggregateBits(bits, 3);
+    const packed = packIntegers(sum.values, wide);
+    expect(packed.length).toBe(sum.bytesAt(wide));
+    const again = new RunningSum(count, bits, heads);
+    again.restore(packed, wide);
+    expect(again.values).toEqual(sum.values);
   });
 
   test("an aggregate packed in chunks is the same as packed at once, and holds every sum of its sites", async () => {

@@ -16,6 +16,7 @@ interface RunOptions {
   readonly nonMembers: string;
   readonly label?: string;
   readonly classes?: string;
+  readonly site?: string;
   readonly limit?: string;
   readonly out?: string;
   readonly json?: boolean;
@@ -38,6 +39,7 @@ export function registerAuditRun(audit: Command): void {
       "--classes <n>",
       "classes of a model.json whose last layer leaves them open, or of an ONNX file (default: 2)",
     )
+    .option("--site <name>", "of a release whose sites have a last layer each: the one of these records' site")
     .option("--limit <auc>", "end with code 6 where the best attack's AUC may be above this")
     .option("--out <html>", "write the whole audit as one page, ready for an impact assessment")
     .option("--json", "print every figure as JSON")

@@ -5,14 +5,16 @@ import { packIntegers } from "@consilium/shared/contribution/pack";
 import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { assert } from "@consilium/shared/failure/failure";
 import { modelBytes, modelDigest } from "@consilium/shared/model/modelDigest";
-import type { ModelSpec } from "@consilium/shared/model/spec";
+import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import type { Weights } from "@consilium/shared/model/weights";
+import { AggregateStep } from "@consilium/shared/optimizer/aggregateStep";
 import { initialState, type OptimizerState, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import type { BlobReference, ModelUpdate } from "@consilium/shared/protocol/messages";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { aggregatedAs, gridOfStudy, modelSpecOfStudy } from "@consilium/shared/study/network";
 import { divisorOf } from "@consilium/shared/study/schedule";
+import { headsOfStudy, stretchesOf } from "@consilium/shared/study/siteHeads";
 import type { Digest, SiteName } from "@consilium/shared/units/identity";
 import { ClippingNorm } from "@consilium/shared/units/privacy";
 import { fileChunks } from "@consilium/storage/fileChunks";
@@ -70,11 +72,12 @@ export class ModelLine {
     this.spec = modelSpecOfStudy(document);
     this.grid = gridOfStudy(document);
     this.#parameters = start.parameters;
+    const network = parameterCount(this.spec);
     this.frozen = start.frozen;
     this.#state = initialState(document.training.optimizer, this.#parameters.length);
     const looksForDirections = document.audit.gradientCanaries !== undefined;
-    this.#total = looksForDirections ? new Float64Array(this.#parameters.length) : null;
-    this.sum = new RunningSum(this.grid.dimension, this.grid.bits);
+    this.#total = looksForDirections ? new Float64Array(network) : null;
+    this.sum = new RunningSum(this.grid.dimension, this.grid.bits, headsOfStudy(document));
     this.#newest = {
       version: 0,
       digest: modelDigest(this.#parameters),
@@ -149,7 +152,7 @@ export class ModelLine {
   #normAfter(norm: ClippingNorm | null, contributors: readonly SiteName[]): ClippingNorm | null {
     const { clipping, clippingNorm } = this.#document.privacy;
     if (norm === null || clipping.mode !== "adaptive") return null;
-    const counted = (this.sum.values[this.#parameters.length] ?? 0) * coarseStep(this.grid);
+    const counted = (this.sum.values[parameterCount(this.spec)] ?? 0) * coarseStep(this.grid);
     const mean = counted / (countWeight(clipping) * clippingNorm) / divisorOf(this.#document, contributors);
     return ClippingNorm.parse(nextClippingNorm(clipping, norm, mean, clippingNorm));
   }
@@ -189,12 +192,11 @@ export class ModelLine {
   /** Steps in place; returns the new model's digest, made while each part of it is in the processor's cache. */
   #apply(sum: Int32Array, { contributors, roundNorm }: ModelUpdate): Digest {
     const { optimizer } = this.#document.training;
-    const scale = coarseStep(this.grid) / divisorOf(this.#document, contributors, roundNorm);
-    const update = new UpdateByParts(optimizer, this.#state, this.#parameters, scale);
+    const update = new UpdateByParts(optimizer, this.#state, this.#parameters);
+    const step = new AggregateStep(update, stretchesOf(this.#document, contributors, roundNorm), coarseStep(this.grid));
     const digest = new RunningDigest();
-    const { length } = this.#parameters;
-    for (let from = 0; from < length; from += PART_VALUES) {
-      digest.add(modelBytes(update.push(sum.subarray(from, Math.min(length, from + PART_VALUES)))));
+    for (let from = 0; from < sum.length; from += PART_VALUES) {
+      for (const made of step.push(sum.subarray(from, from + PART_VALUES))) digest.add(modelBytes(made));
     }
     this.#state = update.finish();
     if (this.#total !== null) addInto(this.#total, sum);
@@ -204,7 +206,7 @@ export class ModelLine {
   /** Packs it; a large one goes to its file chunk by chunk, the next being packed while the last is written. */
   async #storeAggregate(contributors: number): Promise<StoredAggregate> {
     const bits = bitsOfAggregate(this.grid, aggregatedAs(this.#document, contributors));
-    if (this.sum.contributionBytes <= INLINE_BYTES_MAX / 2) {
+    if (this.sum.bytesAt(this.grid.bits) <= INLINE_BYTES_MAX / 2) {
       const inline = packIntegers(this.sum.values, bits);
       return { reference: { digest: digestOf(inline), bytes: inline.length }, inline, durable: Promise.resolve() };
     }
@@ -241,8 +243,8 @@ export class ModelLine {
     // In the running sum's own memory: a large model has no room for a second one.
     this.sum.reset();
     const bits = bitsOfAggregate(this.grid, aggregatedAs(this.#document, row.update.contributors.length));
-    if (row.aggregate !== null) this.sum.add(row.aggregate, bits);
-    else await this.sum.addChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
+    if (row.aggregate !== null) this.sum.restore(row.aggregate, bits);
+    else await this.sum.restoreChunks(fileChunks(this.#blobs.pathOf(row.update.aggregate.digest)), bits);
     const digest = this.#apply(this.sum.values, row.update);
     const roundNorm = this.#normAfter(this.#newest.roundNorm, row.update.contributors);
     this.sum.reset();

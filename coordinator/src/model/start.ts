@@ -3,11 +3,13 @@ import { errnoOf } from "@consilium/shared/failure/errno";
 import { assert, Failure } from "@consilium/shared/failure/failure";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
+import { withHeads } from "@consilium/shared/model/siteHeads";
 import { openStudyWeights } from "@consilium/shared/model/studyWeights";
 import type { Weights } from "@consilium/shared/model/weights";
 import type { AgainRule } from "@consilium/shared/study/again";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy, weightsOfStudy } from "@consilium/shared/study/network";
+import { headsOfStudy } from "@consilium/shared/study/siteHeads";
 import type { StudyName } from "@consilium/shared/units/identity";
 import type { BlobFolder } from "../storage/blobFolder.ts";
 
@@ -17,7 +19,11 @@ export async function startOf(document: StudyDocument, folder: BlobFolder): Prom
   const { initialSeed } = document.training;
   const named = weightsOfStudy(document);
   if (document.again !== undefined) return releasedBefore(document, document.again, folder);
-  if (named === undefined) return { parameters: initialParameters(spec, initialSeed), frozen: new Float32Array(0) };
+  const heads = headsOfStudy(document);
+  if (named === undefined) {
+    const own = initialParameters(spec, initialSeed);
+    return { parameters: heads === undefined ? own : withHeads(own, heads), frozen: new Float32Array(0) };
+  }
   const path = folder.pathOf(named.digest);
   try {
     // A file of another length isn't even read.

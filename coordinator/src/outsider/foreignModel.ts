@@ -9,7 +9,7 @@ import { kerasNames } from "@consilium/shared/model/weightNames";
 import { readWeights, type Weights } from "@consilium/shared/model/weights";
 import { applyScales, featureScales } from "@consilium/shared/normalisation/columnScales";
 import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
-import { readModelFile } from "@consilium/shared/release/model";
+import { modelForSite, readModelFile } from "@consilium/shared/release/model";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { encodeValue, featureLayout } from "@consilium/shared/study/features";
 import { onnxModel } from "./onnxModel.ts";
@@ -33,10 +33,19 @@ export interface ModelFiles {
   readonly weights?: string | undefined;
   /** Of a `model.json`, whose last layer may leave it open, or of an ONNX file. */
   readonly classes?: number | undefined;
+  /** Of a release whose sites have a last layer each: whose; else the consortium's. */
+  readonly site?: string | undefined;
 }
 
-export async function openForeignModel({ model, weights, classes }: ModelFiles): Promise<ForeignModel> {
-  if (isFolder(model)) return releasedModel(model);
+export async function openForeignModel({ model, weights, classes, site }: ModelFiles): Promise<ForeignModel> {
+  if (isFolder(model)) return releasedModel(model, site);
+  if (site !== undefined)
+    throw new Failure({
+      code: "audit/no-head",
+      kind: "usage",
+      what: `${model} is no release's folder, and other models have no site's last layer.`,
+      remedy: "Leave --site out, or name a release's folder.",
+    });
   if (/\.onnx$/i.test(model)) return onnxModel(model, bytesOf(model), classes ?? 2);
   if (weights === undefined)
     throw new Failure({
@@ -49,11 +58,12 @@ export async function openForeignModel({ model, weights, classes }: ModelFiles):
 }
 
 /** As it predicts: its study's contract, public ranges and scales. Whether it verifies is `consilium verify`'s. */
-async function releasedModel(folder: string): Promise<ForeignModel> {
+async function releasedModel(folder: string, site: string | undefined): Promise<ForeignModel> {
   const parsed = StudyDocument.safeParse(jsonIn(join(folder, RELEASE_PATHS.study)));
   if (!parsed.success) throw unusable(join(folder, RELEASE_PATHS.study), "is no study", "Get the release again.");
   const document = parsed.data;
-  const { spec, scales, ...weights } = readModelFile(document, bytesOf(join(folder, RELEASE_PATHS.model)));
+  const released = readModelFile(document, bytesOf(join(folder, RELEASE_PATHS.model)));
+  const { spec, scales, ...weights } = site === undefined ? released : modelForSite(document, released, site);
   const layout = featureLayout(document.data);
   return {
     name: document.name,

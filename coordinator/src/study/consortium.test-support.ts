@@ -38,6 +38,7 @@ export interface StudyChanges {
   readonly optimizer?: unknown;
   readonly clipping?: unknown;
   readonly earlyStop?: unknown;
+  readonly heads?: "per-site";
   readonly normalisation?: unknown;
   /** Then the audit tries the attacks that need them too. */
   readonly references?: unknown;
@@ -77,6 +78,7 @@ export function smallStudy(changes: StudyChanges = {}): StudyDocument {
       minSites,
       optimizer: changes.optimizer ?? { name: "sgd", learningRate: 0.5, momentum: 0.9 },
       ...(changes.earlyStop === undefined ? {} : { earlyStop: changes.earlyStop }),
+      ...(changes.heads === undefined ? {} : { heads: changes.heads }),
       initialSeed: 7,
     },
     evaluation: { everyRounds: 5, metrics: ["auc", "accuracy"], epsilon: 1 },

@@ -71,7 +71,7 @@ export function collectorOf(
   world: Pick<StudyWorld, "sql">,
 ): Collector {
   if (purpose === "normalise") return statisticsCollector(document);
-  if (purpose === "train" || purpose === "reference") return sumCollector(purpose, lines);
+  if (purpose === "train" || purpose === "reference") return sumCollector(purpose, lines, document);
   if (purpose === "shadow") return shadowCollector(document);
   if (purpose === "choose") return choiceCollector(round, document, world);
   const carried = { made: madeFor(world.sql, document.name, "audit"), shadow: shadowOf(world.sql, document.name) };
@@ -152,13 +152,16 @@ function judgedBy(
   return { document: first.document, approvals: approvalsCharged(world, first.name) };
 }
 
-function sumCollector(purpose: "train" | "reference", lines: ModelLines): Collector {
+function sumCollector(purpose: "train" | "reference", lines: ModelLines, { sites }: StudyDocument): Collector {
   const line = lines.current;
+  const place = (site: SiteName): number => sites.findIndex(({ name }) => name === site);
   return {
     reset: () => line.sum.reset(),
     fits: (bytes) => bytes === line.sum.contributionBytes,
-    add: async (_site, source) =>
-      "bytes" in source ? line.sum.add(source.bytes) : line.sum.addChunks(fileChunks(source.path)),
+    add: async (site, source) =>
+      "bytes" in source
+        ? line.sum.add(source.bytes, place(site))
+        : line.sum.addChunks(fileChunks(source.path), place(site)),
     fold: async (contributors) => ({ purpose, ...(await lines.step(contributors)) }),
   };
 }

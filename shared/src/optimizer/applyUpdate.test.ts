@@ -128,11 +128,11 @@ describe("[RND14] the optimizer is the same function of public numbers everywher
       const parameters = Float32Array.of(1, -1, 0.5, 0);
       let state = initialState(optimizer, 4);
       for (const values of AGGREGATES) {
-        const update = new UpdateByParts(optimizer, state, parameters, STEP / DIVISOR);
-        update.push(Int32Array.from(values.slice(0, 3)));
+        const update = new UpdateByParts(optimizer, state, parameters);
+        update.push(Int32Array.from(values.slice(0, 3)), STEP / DIVISOR);
         expect(() => update.finish()).toThrow(/one value for each parameter/);
-        expect([...update.push(Int32Array.from(values.slice(3)))]).toEqual([parameters[3]]);
-        expect(() => update.push(Int32Array.of(1))).toThrow(/one value for each parameter/);
+        expect([...update.push(Int32Array.from(values.slice(3)), STEP / DIVISOR)]).toEqual([parameters[3]]);
+        expect(() => update.push(Int32Array.of(1), 1)).toThrow(/one value for each parameter/);
         state = update.finish();
       }
       expect({ parameters, state }).toEqual(run(optimizer));

@@ -51,8 +51,8 @@ export function applyUpdate(
   into: Float32Array = parameters,
 ): OptimizerState {
   assert(aggregate.length === parameters.length, "an aggregate has one value for each parameter");
-  const update = new UpdateByParts(optimizer, state, parameters, coarseStep / divisor, into);
-  update.push(aggregate);
+  const update = new UpdateByParts(optimizer, state, parameters, into);
+  update.push(aggregate, coarseStep / divisor);
   return update.finish();
 }
 
@@ -62,20 +62,11 @@ export class UpdateByParts {
   readonly #before: OptimizerState;
   readonly #after: OptimizerState;
   readonly #parameters: Float32Array;
-  readonly #scale: number;
   readonly #rate: number;
   readonly #into: Float32Array;
   #at = 0;
 
-  /** `scale` makes a mean gradient of a summed integer. */
-  constructor(
-    optimizer: Optimizer,
-    state: OptimizerState,
-    parameters: Float32Array,
-    scale: number,
-    into: Float32Array = parameters,
-  ) {
-    assert(scale > 0 && scale < Infinity, "the divisor is the expected batch: positive");
+  constructor(optimizer: Optimizer, state: OptimizerState, parameters: Float32Array, into: Float32Array = parameters) {
     assert(into.length === parameters.length, "the new parameters are as many as the old");
     const remembered = sizesOf(optimizer, parameters.length);
     assert(
@@ -86,20 +77,23 @@ export class UpdateByParts {
     this.#before = state;
     this.#after = { ...state, step: state.step + 1, ...powersAfter(optimizer, state) };
     this.#parameters = parameters;
-    this.#scale = scale;
     this.#rate = learningRateAt(optimizer.learningRate, optimizer.schedule, state.step);
     this.#into = into;
   }
 
-  /** Takes the next values of the aggregate; returns the parameters that they made. */
-  push(aggregate: Int32Array): Float32Array {
+  /**
+   * Takes the next values of the aggregate; returns the parameters that they made. `scale` makes a mean gradient of a
+   * summed integer.
+   */
+  push(aggregate: Int32Array, scale: number): Float32Array {
+    assert(scale > 0 && scale < Infinity, "the divisor is the expected batch: positive");
     const [from, end] = [this.#at, this.#at + aggregate.length];
     assert(end <= this.#parameters.length, "an aggregate has one value for each parameter");
     this.#at = end;
     const optimizer = this.#optimizer;
     const into = this.#into.subarray(from, end);
     const parameters = this.#parameters.subarray(from, end);
-    const step: Step = { parameters, into, aggregate, scale: this.#scale, rate: this.#rate };
+    const step: Step = { parameters, into, aggregate, scale, rate: this.#rate };
     const [first, second] = [this.#before.first.subarray(from, end), this.#before.second.subarray(from, end)];
     if (optimizer.name === "adam") this.#adam(optimizer, step, first, second);
     else if (optimizer.name === "yogi") yogiStep(step, first, second, optimizer);

@@ -9,6 +9,7 @@ import { STATISTIC_STEPS } from "../normalisation/statistics.ts";
 import type { StudyDocument } from "../study/document.ts";
 import { referenceRounds, referenceStudy } from "../study/modelLines.ts";
 import { aggregatedAs, gridOfStudy, modelSpecOfStudy, weightsOfStudy } from "../study/network.ts";
+import { aggregateValuesOf } from "../study/siteHeads.ts";
 import type { Traffic } from "./plan.ts";
 
 /**
@@ -19,7 +20,10 @@ export function trafficOf(document: StudyDocument): Traffic {
   const { sites, training, evaluation, audit, data } = document;
   const grid = gridOfStudy(document);
   const bitsDown = aggregateBits(grid.bits, aggregatedAs(document, sites.length));
-  const [trainUp, trainDown] = [packedBytes(grid.dimension, grid.bits), packedBytes(grid.dimension, bitsDown)];
+  const [trainUp, trainDown] = [
+    packedBytes(grid.dimension, grid.bits),
+    packedBytes(aggregateValuesOf(document), bitsDown),
+  ];
   const patients = Math.max(...sites.map((site) => site.patients));
   const scores = histogram(studyEvaluationShape({ data, evaluation }), evaluation.epsilon, patients);
   const evaluateUp = jsonBytes({ purpose: "evaluate", histogram: scores });

@@ -79,6 +79,7 @@ export function modelCard({
     ...survivalLines(document),
     ...scaleLines(document, normalisation),
     ...classWeightLines(document),
+    ...headLines(document),
     "- Weights: [model/model.safetensors](model/model.safetensors), float32.",
     ...FORMAT_LINES,
     ...startLines(document),
@@ -131,6 +132,18 @@ function classWeightLines({ data: { label }, training: { classWeights } }: Study
     sentence(
       `- Records' loss counted by their class (${weights}): probabilities lean towards the classes that count more,`,
       "and are no prevalences.",
+    ),
+  ];
+}
+
+/** Which of several heads a file or a prediction has. */
+function headLines({ training, sites }: StudyDocument): string[] {
+  if (training.heads === undefined) return [];
+  return [
+    sentence(
+      `- The last layer is each site's own, on one common body: \`sites/NAME/…\` in the weights (${sites.map(({ name }) => name).join(", ")}).`,
+      "Without a site's name all formats hold the consortium's last layer, which took the steps of all sites' mean gradient and which no",
+      "figure here is of: evaluation and audit held each site's own. `predict --site NAME` takes that site's.",
     ),
   ];
 }

@@ -16,10 +16,11 @@ import { ClassWeights, classWeightFaults } from "./classWeights.ts";
 import { DataContract } from "./contract.ts";
 import { EarlyStop } from "./earlyStop.ts";
 import { featureCount } from "./features.ts";
-import { Overlap } from "./overlap.ts";
+import { Overlap, overlapFaults } from "./overlap.ts";
 import { referenceFaults } from "./referenceFaults.ts";
 import { ReleaseRule, releaseFaults } from "./releaseRule.ts";
 import { SanitizedPromise } from "./sanitizedPromise.ts";
+import { siteHeadFaults } from "./siteHeadFaults.ts";
 import { survivalFaults } from "./survival.ts";
 
 const learningRate = z.number().positive().describe("Step length on the mean of clipped gradients, whose norm is ≤ C.");
@@ -139,6 +140,10 @@ export const Training = z.strictObject({
   optimizer: Optimizer,
   earlyStop: EarlyStop.optional(),
   classWeights: ClassWeights.optional(),
+  heads: z
+    .literal("per-site")
+    .optional()
+    .describe("per-site: the last layer is each site's own, on one common body; absent: all is common."),
   initialSeed: z
     .number()
     .int()
@@ -213,7 +218,12 @@ export const StudyDocument = z
     if (directions !== null) refuse(["audit", "gradientCanaries"], directions);
     for (const { path, message } of referenceFaults(study)) refuse(path, message);
     for (const { path, message } of againFaults(study)) refuse(path, message);
-    for (const { path, message } of [...generatorFaults(study), ...survivalFaults(study), ...classWeightFaults(study)])
+    for (const { path, message } of [
+      ...generatorFaults(study),
+      ...survivalFaults(study),
+      ...classWeightFaults(study),
+      ...siteHeadFaults(study),
+    ])
       refuse([...path], message);
     for (const { path, message } of releaseFaults(study.release, study.sites.length))
       refuse(["release", ...path], message);
@@ -257,28 +267,6 @@ export type DpSgdStudy = StudyDocument & { readonly privacy: DpSgd };
 
 export function isDpSgd(study: StudyDocument): study is DpSgdStudy {
   return study.privacy.mechanism === "dp-sgd";
-}
-
-function overlapFaults({
-  overlap = [],
-  sites,
-  privacy,
-}: {
-  readonly overlap?: Overlap | undefined;
-  readonly sites: readonly z.infer<typeof StudySite>[];
-  readonly privacy: Privacy;
-}): { path: (string | number)[]; message: string }[] {
-  const listed = new Set(sites.map(({ name }) => name));
-  const faults = overlap.flatMap((group, i) =>
-    group.sites.flatMap((name, j) => {
-      const path = [i, "sites", j];
-      if (!listed.has(name)) return [{ path, message: `names ${name}, which is no site of this study` }];
-      return group.sites.indexOf(name) < j ? [{ path, message: `names ${name} twice` }] : [];
-    }),
-  );
-  if (overlap.length > 0 && privacy.trust !== "local")
-    faults.push({ path: [], message: "can't be counted under trust: distributed in this version: use trust: local" });
-  return faults;
 }
 
 function localFaults({ localSteps, local }: z.infer<typeof Training>): { path: string[]; message: string }[] {

@@ -64,6 +64,7 @@ export const StudyFile = z.strictObject({
     optimizer: Training.shape.optimizer,
     earlyStop: Training.shape.earlyStop,
     classWeights: Training.shape.classWeights,
+    heads: Training.shape.heads,
     initialSeed: Training.shape.initialSeed,
   }),
   evaluation: z.strictObject({

@@ -3,6 +3,7 @@ import { epsilonOf } from "../accountant/convert.ts";
 import { addCurves, type RdpCurve, scaleCurve, ZERO_CURVE } from "../accountant/rdp.ts";
 import { Part } from "../ledger/entry.ts";
 import { SiteName } from "../units/identity.ts";
+import type { StudyDocument } from "./document.ts";
 
 /** Sites at which the same patients may have records, as the study declares them. */
 export const Overlap = z.array(
@@ -15,6 +16,25 @@ export const Overlap = z.array(
   }),
 );
 export type Overlap = z.infer<typeof Overlap>;
+
+/** Groups that name other sites than the study's, or one of them twice. */
+export function overlapFaults({
+  overlap = [],
+  sites,
+  privacy,
+}: Pick<StudyDocument, "overlap" | "sites" | "privacy">): { path: (string | number)[]; message: string }[] {
+  const listed = new Set(sites.map(({ name }) => name));
+  const faults = overlap.flatMap((group, i) =>
+    group.sites.flatMap((name, j) => {
+      const path = [i, "sites", j];
+      if (!listed.has(name)) return [{ path, message: `names ${name}, which is no site of this study` }];
+      return group.sites.indexOf(name) < j ? [{ path, message: `names ${name} twice` }] : [];
+    }),
+  );
+  if (overlap.length > 0 && privacy.trust !== "local")
+    faults.push({ path: [], message: "can't be counted under trust: distributed in this version: use trust: local" });
+  return faults;
+}
 
 /** What such a patient pays at all of these sites together. */
 export const OverlapFigure = z.strictObject({ sites: z.array(SiteName), epsilon: z.number().nonnegative() });

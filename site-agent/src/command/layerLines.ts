@@ -1,5 +1,6 @@
 import { type LayerNode, layerGraph, volume } from "@consilium/shared/model/graph";
 import type { Layer } from "@consilium/shared/model/layer";
+import { headLayerOf, siteHeadsOf } from "@consilium/shared/model/siteHeads";
 import { frozenSlots, type ModelSpec, parameterCount, parameterSlots, sizeOf } from "@consilium/shared/model/spec";
 import { isFormed } from "../gradient/formedGradients.ts";
 
@@ -34,6 +35,12 @@ function beside(spec: ModelSpec): string[] {
   const frozen = sizeOf(frozenSlots(spec));
   if (frozen > 0) lines.push(`trained: ${parameterCount(spec)} parameters; frozen, so never sent: ${frozen}`);
   return lines;
+}
+
+/** Of a study whose sites have a last layer each. */
+export function headLine(spec: ModelSpec, sites: number): string {
+  const size = siteHeadsOf(spec, sites)?.size ?? 0;
+  return `${headLayerOf(spec)}: ${size} parameters of this site's own, clipped and noised with the rest; the other sites see them`;
 }
 
 function isFrozen({ layer }: LayerNode): boolean {

@@ -6,7 +6,7 @@ import { Failure } from "@consilium/shared/failure/failure";
 import { riskFrom, survivalFrom } from "@consilium/shared/metric/survivalCurve";
 import { applyScales, featureScales } from "@consilium/shared/normalisation/columnScales";
 import { RELEASE_PATHS } from "@consilium/shared/release/manifest";
-import { readModelFile } from "@consilium/shared/release/model";
+import { modelForSite, readModelFile } from "@consilium/shared/release/model";
 import { verifyRelease } from "@consilium/shared/release/verify";
 import type { DataContract } from "@consilium/shared/study/contract";
 import { StudyDocument } from "@consilium/shared/study/document";
@@ -27,6 +27,8 @@ export interface PredictOptions {
   readonly output: string;
   /** The consortium's public key, or a file with it. */
   readonly key: string;
+  /** Whose last layer, where each site has its own; else the consortium's. */
+  readonly site?: string | undefined;
 }
 
 const OUTPUT_FILE_MODE = 0o600;
@@ -39,7 +41,9 @@ export async function predict(output: Output, options: PredictOptions): Promise<
   const files = await readRelease(options.release);
   await requireVerified(files, await readKey(options.key));
   const document = StudyDocument.parse(JSON.parse(text(files, RELEASE_PATHS.study)));
-  const { spec, scales, ...weights } = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
+  const released = readModelFile(document, bytesOf(files, RELEASE_PATHS.model));
+  const { spec, scales, ...weights } =
+    options.site === undefined ? released : modelForSite(document, released, options.site);
   const connector = await openNamed(options.input);
   try {
     const { data } = document;

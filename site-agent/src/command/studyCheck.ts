@@ -19,7 +19,7 @@ import { readKeys } from "../storage/keys.ts";
 import { askSite, type CommandContext } from "./context.ts";
 import { describeReport, misfit } from "./contractReport.ts";
 import { registeredDataset } from "./datasets.ts";
-import { layerLines } from "./layerLines.ts";
+import { headLine, layerLines } from "./layerLines.ts";
 import { openNamed } from "./localFile.ts";
 import type { Output } from "./output.ts";
 import { readingOf } from "./pictures.ts";
@@ -82,7 +82,11 @@ function writeReport(
   { document, digest, site }: { readonly document: StudyDocument; readonly digest: string; readonly site?: string },
   report: ContractReport,
 ): void {
-  const layers = layerLines(modelSpecOfStudy(document), document.data.maxRecordsPerPatient);
+  const spec = modelSpecOfStudy(document);
+  const layers = [
+    ...layerLines(spec, document.data.maxRecordsPerPatient),
+    ...(document.training.heads === undefined ? [] : [headLine(spec, document.sites.length)]),
+  ];
   const sends = leaves(document);
   const weights = weightsLines(document);
   const normalisation = normalisationLines(document);

@@ -258,7 +258,7 @@ describe("[ENG11] a model advances by replaying the public update, or not at all
         aggregate: { digest: digestOf(packed), bytes: packed.length },
       },
       path: at("aggregate"),
-      divisor: 40,
+      stretches: [{ values: grid.dimension, divisor: 40 }],
       summands: sites.length,
       optimizer: momentum,
       to: modelDigest(to),

@@ -39,6 +39,8 @@ export const EngineRequest = z.discriminatedUnion("type", [
     clipping: Clipping,
     /** C as signed: no patient's gradient is longer in any contribution. */
     clippingNorm: ClippingNorm,
+    /** Where each site has a last layer of its own: how many have, and which is this site's. */
+    heads: z.strictObject({ sites: z.number().int().min(2), own: z.number().int().nonnegative() }).optional(),
     samplingRate: SamplingRate,
     /** Patients in a step on average, by the study's public numbers: never the site's own count. */
     expectedBatch: z.number().positive(),
@@ -69,8 +71,10 @@ export const EngineRequest = z.discriminatedUnion("type", [
     update: ModelUpdate,
     /** Packed aggregate of the update. */
     path,
-    /** `divisorOf` the step's contributors and norm. */
-    divisor: z.number().positive(),
+    /** How the optimizer takes the aggregate (`stretchesOf` the step's contributors and norm). */
+    stretches: z.array(
+      z.strictObject({ values: z.number().int().positive(), divisor: z.number().positive().nullable() }),
+    ),
     /** Contributions that the aggregate has room for (`aggregatedAs`). */
     summands: z.number().int().positive(),
     optimizer: Optimizer,

@@ -3,11 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBackend } from "@consilium/engine/backend";
 import { predictWith } from "@consilium/engine/predict";
-import { gridOf } from "@consilium/shared/contribution/grid";
+import { aggregateBits, coarseStep, gridOf } from "@consilium/shared/contribution/grid";
+import { packIntegers } from "@consilium/shared/contribution/pack";
 import { digestOf } from "@consilium/shared/encoding/digest";
 import { modelBytes, modelDigest } from "@consilium/shared/model/modelDigest";
 import { ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { studyWeights } from "@consilium/shared/model/studyWeights";
+import { applyUpdate, initialState } from "@consilium/shared/optimizer/applyUpdate";
+import { Optimizer } from "@consilium/shared/study/document";
+import { SiteName, StudyName } from "@consilium/shared/units/identity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ModelState } from "./modelState.ts";
 
@@ -65,5 +69,55 @@ describe("[STU41] the engine computes with a study's frozen parameters", () => {
     const state = new ModelState(spec, grid);
     await expect(state.begin({ path, weights: named, seed: 0 })).rejects.toThrow("its bytes are not those");
     expect(() => state.network()).toThrow("holds no model");
+  });
+});
+
+describe("[HED2] a model with a head for each site", () => {
+  const heads = { network: 3, offset: 0, size: 3, sites: 2 };
+  const plain = ModelSpec.parse({ ...spec, layers: spec.layers.slice(1) });
+  const numbers = Float32Array.of(1, -2, 0.5, 4, 5, 6, -7, -8, -9);
+
+  test("answers by the site's own head, and replays all of it to the announced bits", async () => {
+    const own = gridOf(heads.network, 1, 2, 10);
+    const state = new ModelState(plain, own, { sites: 2, own: 1 });
+    const file = join(folder, "headed");
+    await writeFile(file, modelBytes(numbers));
+    await state.load(file, modelDigest(numbers));
+    expect([...state.parameters]).toEqual([-7, -8, -9]);
+    const aggregate = Int32Array.of(3, -4, 5, 1, 2, 3, -6, 7, 8);
+    const sites = ["a", "b"].map((name) => SiteName.parse(name));
+    const bits = aggregateBits(own.bits, 2);
+    const packed = packIntegers(aggregate, bits);
+    await writeFile(join(folder, "aggregate"), packed);
+    const optimizer = Optimizer.parse({ name: "sgd", learningRate: 0.5, momentum: 0.9 });
+    const next = numbers.slice();
+    for (const [from, divisor] of [
+      [0, 30],
+      [3, 20],
+      [6, 10],
+    ] as const) {
+      const part = next.subarray(from, from + 3);
+      applyUpdate(
+        optimizer,
+        initialState(optimizer, 3),
+        part,
+        aggregate.subarray(from, from + 3),
+        coarseStep(own),
+        divisor,
+      );
+    }
+    const update = {
+      ...{ from: modelDigest(numbers), step: 0, contributors: sites },
+      aggregate: { digest: digestOf(packed), bytes: packed.length },
+    };
+    const request = {
+      ...{ type: "advance-model" as const, study: StudyName.parse("heads"), update, path: join(folder, "aggregate") },
+      ...{ stretches: [30, 20, 10].map((divisor) => ({ values: 3, divisor })), summands: 2, optimizer },
+    };
+    expect(() => state.advance({ ...request, to: modelDigest(numbers) })).toThrow("came to another model");
+    state.advance({ ...request, to: modelDigest(next) });
+    expect(state.parameters).toEqual(next.slice(6));
+    await expect(state.load(file, modelDigest(numbers.slice(0, 3)))).rejects.toThrow("another model");
+    state.dispose();
   });
 });

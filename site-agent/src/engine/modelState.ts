@@ -7,8 +7,10 @@ import { digestOf, RunningDigest } from "@consilium/shared/encoding/digest";
 import { Failure } from "@consilium/shared/failure/failure";
 import { initialParameters } from "@consilium/shared/model/initial";
 import { modelBytes } from "@consilium/shared/model/modelDigest";
+import { networkOfSite, numbersWithHeads, type SiteHeads, siteHeadsOf } from "@consilium/shared/model/siteHeads";
 import { type ModelSpec, parameterCount } from "@consilium/shared/model/spec";
 import { type FrozenPart, NOTHING_FROZEN, openStudyWeights } from "@consilium/shared/model/studyWeights";
+import { AggregateStep } from "@consilium/shared/optimizer/aggregateStep";
 import { initialState, type OptimizerState, remembers, UpdateByParts } from "@consilium/shared/optimizer/applyUpdate";
 import type { Optimizer } from "@consilium/shared/study/document";
 import type { Digest } from "@consilium/shared/units/identity";
@@ -16,9 +18,13 @@ import type { EngineRequest } from "./message.ts";
 import { newRevision } from "./revision.ts";
 
 type Start = NonNullable<Extract<EngineRequest, { type: "open" }>["start"]>;
+type HeadOfSite = NonNullable<Extract<EngineRequest, { type: "open" }>["heads"]>;
 type Advance = Extract<EngineRequest, { type: "advance-model" }>;
 
 interface Held {
+  /** The whole model, as its digest is of. */
+  readonly numbers: Float32Array;
+  /** The network as this site has it: the model itself, or with the site's own head. */
   readonly parameters: Float32Array;
   readonly digest: Digest;
   /** Absent after a full model was loaded: nobody said what the optimizer remembers. */
@@ -29,6 +35,8 @@ interface Held {
 export class ModelState {
   readonly #spec: ModelSpec;
   readonly #grid: Grid;
+  readonly #ofSite: HeadOfSite | undefined;
+  readonly #heads: SiteHeads | undefined;
   #frozen: FrozenPart = NOTHING_FROZEN;
   #held: Held | undefined;
   /** Memory of the model before the last step: a large array costs more to get than to fill. */
@@ -36,9 +44,11 @@ export class ModelState {
   #network: Network | undefined;
   #revision = newRevision();
 
-  constructor(spec: ModelSpec, grid: Grid) {
+  constructor(spec: ModelSpec, grid: Grid, ofSite?: HeadOfSite) {
     this.#spec = spec;
     this.#grid = grid;
+    this.#ofSite = ofSite;
+    this.#heads = ofSite && siteHeadsOf(spec, ofSite.sites);
   }
 
   /** The model on the device, as of now. */
@@ -48,7 +58,7 @@ export class ModelState {
     return this.#network;
   }
 
-  /** The model's numbers, as of now; nobody else changes them. */
+  /** The network's numbers as this site has it, as of now; nobody else changes them. */
   get parameters(): Float32Array {
     if (this.#held === undefined) throw noModel();
     return this.#held.parameters;
@@ -73,7 +83,7 @@ export class ModelState {
   async begin({ path, weights, seed }: Start): Promise<void> {
     const { parameters, frozen } = openStudyWeights(this.#spec, weights, seed, await readFile(path));
     this.#frozen = { numbers: frozen, digest: weights.frozen };
-    this.#replace({ parameters, digest: weights.initial, optimizer: undefined });
+    this.#replace({ numbers: parameters, digest: weights.initial, optimizer: undefined });
   }
 
   /** The study's model before its first step, on the device: the caller's, to dispose. */
@@ -84,12 +94,12 @@ export class ModelState {
   }
 
   async load(path: string, digest: Digest): Promise<void> {
-    this.#replace({ parameters: await this.read(path, digest), digest, optimizer: undefined });
+    this.#replace({ numbers: await this.read(path, digest), digest, optimizer: undefined });
   }
 
   /** A model of the study's shape from its file; refuses another digest. */
   async read(path: string, digest: Digest): Promise<Float32Array> {
-    const count = parameterCount(this.#spec);
+    const count = this.#heads === undefined ? parameterCount(this.#spec) : numbersWithHeads(this.#heads);
     const bytes = await readFile(path);
     if (bytes.length !== 4 * count || digestOf(bytes) !== digest) {
       throw refused("model-differs", "was given another model than the one named", "Fetch the model again.");
@@ -105,19 +115,20 @@ export class ModelState {
       throw refused("model-behind", "doesn't hold the model that this update starts from", "Load the full model.");
     }
     this.#checkSize(request);
-    const parameters = this.#spare ?? new Float32Array(held.parameters.length);
+    const numbers = this.#spare ?? new Float32Array(held.numbers.length);
     const state = optimizerBefore(request.optimizer, held, request.update.step);
-    const { divisor, to } = request;
-    const scale = coarseStep(this.#grid) / divisor;
-    const update = new UpdateByParts(request.optimizer, state, held.parameters, scale, parameters);
+    const update = new UpdateByParts(request.optimizer, state, held.numbers, numbers);
+    const step = new AggregateStep(update, request.stretches, coarseStep(this.#grid));
     const digest = new RunningDigest();
-    for (const part of this.#aggregateParts(request)) digest.add(modelBytes(update.push(part)));
+    for (const part of this.#aggregateParts(request)) {
+      for (const made of step.push(part)) digest.add(modelBytes(made));
+    }
     const optimizer = update.finish();
-    if (digest.end() !== to) {
+    if (digest.end() !== request.to) {
       throw refused("replay-differs", "replayed the update and came to another model", "Load the full model.");
     }
-    this.#replace({ parameters, digest: to, optimizer });
-    this.#spare = held.parameters;
+    this.#replace({ numbers, digest: request.to, optimizer });
+    this.#spare = held.numbers;
   }
 
   dispose(): void {
@@ -127,15 +138,17 @@ export class ModelState {
     this.#spare = undefined;
   }
 
-  #replace(held: Held): void {
+  #replace(held: Omit<Held, "parameters">): void {
     this.dispose();
-    this.#held = held;
+    const { numbers } = held;
+    const isOwn = this.#heads !== undefined && this.#ofSite !== undefined;
+    this.#held = { ...held, parameters: isOwn ? networkOfSite(numbers, this.#heads, this.#ofSite.own) : numbers };
     this.#revision = newRevision();
   }
 
   #checkSize(request: Advance): void {
     const { size } = statSync(request.path);
-    const packed = packedBytes(this.#grid.dimension, this.#aggregateBits(request));
+    const packed = packedBytes(valuesOf(request), this.#aggregateBits(request));
     if (size !== request.update.aggregate.bytes || size !== packed) {
       throw refused("aggregate-differs", "was given an aggregate of another size", "Fetch the aggregate again.");
     }
@@ -147,8 +160,7 @@ export class ModelState {
 
   /** The sum of the contributors' integers, part by part as the file is read; a part's memory serves the next. */
   *#aggregateParts(request: Advance): Generator<Int32Array> {
-    const { dimension } = this.#grid;
-    const parameters = parameterCount(this.#spec);
+    const dimension = valuesOf(request);
     const bits = this.#aggregateBits(request);
     const file = openSync(request.path, "r");
     try {
@@ -159,8 +171,7 @@ export class ModelState {
         const bytes = packed.subarray(0, packedBytes(part.length, bits));
         readWhole(file, bytes);
         unpackInto(part, bits, bytes);
-        // A count that follows the gradient moves no parameter.
-        yield part.subarray(0, Math.max(0, parameters - from));
+        yield part;
       }
     } finally {
       closeSync(file);
@@ -170,6 +181,11 @@ export class ModelState {
 
 /** Of an aggregate at once; a multiple of 8, so that parts of any number of bits begin at whole bytes. */
 const PART_VALUES = 1 << 17;
+
+/** Values of an aggregate. */
+function valuesOf({ stretches }: Advance): number {
+  return stretches.reduce((sum, { values }) => sum + values, 0);
+}
 
 function readWhole(file: number, into: Uint8Array): void {
   for (let filled = 0; filled < into.length; ) {
@@ -181,9 +197,9 @@ function readWhole(file: number, into: Uint8Array): void {
 
 /** What the optimizer remembered before this step; a copy, so that a refused replay changes nothing. */
 function optimizerBefore(optimizer: Optimizer, held: Held, step: number): OptimizerState {
-  const { optimizer: state, parameters } = held;
+  const { optimizer: state, numbers } = held;
   if (state?.step === step) return { ...state, first: state.first.slice(), second: state.second.slice() };
-  if (step === 0 || !remembers(optimizer)) return { ...initialState(optimizer, parameters.length), step };
+  if (step === 0 || !remembers(optimizer)) return { ...initialState(optimizer, numbers.length), step };
   throw refused(
     "optimizer-behind",
     "doesn't know what the optimizer remembers at this step",

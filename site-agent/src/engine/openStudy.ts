@@ -74,7 +74,7 @@ export async function openStudy(request: Open, parts: EngineParts): Promise<Open
   if (patientPart(request, parameterCount(spec)).dimension !== grid.dimension)
     throw unfit("the grid has another dimension than the model");
   const packed = new Uint8Array(packedBytes(grid.dimension, grid.bits));
-  const model = new ModelState(spec, grid);
+  const model = new ModelState(spec, grid, request.heads);
   if (request.start !== undefined) await model.begin(request.start);
   const ofStudy = { request, model, packed, own: undefined, references: [], made: null };
   const { patients } = request;

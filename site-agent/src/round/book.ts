@@ -3,7 +3,6 @@ import { today } from "@consilium/shared/ledger/capFilter";
 import type { ChargeId, LedgerBody, LedgerHead } from "@consilium/shared/ledger/entry";
 import { checkHoldsHead } from "@consilium/shared/ledger/recovery";
 import type { LedgerState } from "@consilium/shared/ledger/state";
-import { parameterCount } from "@consilium/shared/model/spec";
 import {
   LEDGER_HEAD_DOMAIN,
   type RoundKey,
@@ -12,7 +11,7 @@ import {
 } from "@consilium/shared/protocol/messages";
 import { type Signer, signStatement } from "@consilium/shared/signing/ed25519";
 import { chargeId, type PlannedCharge, plannedCharges } from "@consilium/shared/study/charges";
-import { modelSpecOfStudy } from "@consilium/shared/study/network";
+import { modelNumbersOf } from "@consilium/shared/study/siteHeads";
 import type { SiteName, StudyName } from "@consilium/shared/units/identity";
 import { type ChargedContent, type PublicRefusal, publicPartOf } from "../disclosure/outgoing.ts";
 import { requireAffordable } from "../ledger/affordable.ts";
@@ -219,8 +218,8 @@ export class Book implements RoundBook {
       choose: plannedCharges(document, "choose"),
       audit: plannedCharges(document, "audit"),
     };
-    const parameters = parameterCount(modelSpecOfStudy(document));
-    return { document, digest, state, dataset, sanitized, frozen, charges, parameterCount: parameters };
+    const parameterCount = modelNumbersOf(document);
+    return { document, digest, state, dataset, sanitized, frozen, charges, parameterCount };
   }
 }
 

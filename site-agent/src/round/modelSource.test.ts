@@ -165,7 +165,10 @@ describe("[REF5] reference models come to the engine", () => {
     };
     await source.prepare(spec("reference", 2, { update }), approved, aggregate);
     const patients = study.sites.reduce((sum, site) => sum + Math.round((site.patients * 0.2) / 0.5), 0);
-    expect(requests.at(-1)).toMatchObject({ type: "advance-model", divisor: 0.5 * patients });
+    expect(requests.at(-1)).toMatchObject({
+      type: "advance-model",
+      stretches: [expect.objectContaining({ divisor: 0.5 * patients })],
+    });
   });
 
   test("for the audit all of them, fetched by digest and kept no longer than that", async () => {

@@ -16,7 +16,7 @@ import {
   modelSpecOfStudy,
   weightsOfStudy,
 } from "@consilium/shared/study/network";
-import { divisorOf } from "@consilium/shared/study/schedule";
+import { stretchesOf } from "@consilium/shared/study/siteHeads";
 import type { Logger } from "@consilium/shared/system/logger";
 import type { Digest, SiteName, StudyName } from "@consilium/shared/units/identity";
 import { removeFile } from "@consilium/storage/removeFile";
@@ -96,6 +96,7 @@ export class ModelSource {
       expectedBatch: expectedBatchOf(document),
       classes: document.data.label.values.length,
       patients: this.#options.patients(standing),
+      ...headOf(document, this.#options.site),
       ...(line === OWN_LINE ? {} : { trainedOn: "reference" }),
       ...(document.audit.canaries === undefined ? {} : { canaries: document.audit.canaries.count }),
       ...(line === OWN_LINE ? directionsOf(document, this.#options.site) : {}),
@@ -127,11 +128,13 @@ export class ModelSource {
         study: key.study,
         update,
         path,
-        divisor: divisorOf(
-          lineDocument(standing.document, placeOf(standing.document, key).line),
-          update.contributors,
-          update.roundNorm,
-        ),
+        stretches: [
+          ...stretchesOf(
+            lineDocument(standing.document, placeOf(standing.document, key).line),
+            update.contributors,
+            update.roundNorm,
+          ),
+        ],
         summands: aggregatedAs(standing.document, update.contributors.length),
         optimizer: standing.document.training.optimizer,
         to: model.digest,
@@ -179,6 +182,15 @@ export class ModelSource {
     if (reply.type !== "failed") return reply;
     throw fromRefusal(reply.refusal);
   }
+}
+
+/** Where this site's own head stands among those of the study. */
+function headOf(
+  { training, sites }: StudyDocument,
+  site: SiteName,
+): Pick<Extract<EngineRequest, { type: "open" }>, "heads"> {
+  if (training.heads === undefined) return {};
+  return { heads: { sites: sites.length, own: sites.findIndex(({ name }) => name === site) } };
 }
 
 /** This site's gradient canaries, where the study has some. */
