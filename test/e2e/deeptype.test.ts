@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packedBytes } from "@consilium/shared/contribution/pack";
@@ -6,6 +6,7 @@ import { INLINE_BYTES_MAX } from "@consilium/shared/protocol/limits";
 import { RoundSpec } from "@consilium/shared/protocol/messages";
 import { StudyDocument } from "@consilium/shared/study/document";
 import { gridOfStudy } from "@consilium/shared/study/network";
+import { modelNumbersOf } from "@consilium/shared/study/siteHeads";
 import BetterSqlite3 from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Consortium } from "../../simulation/processes/consortium.mjs";
@@ -34,6 +35,7 @@ describe("[HND7] DeepType at real sites, its contributions, aggregates and model
       set: {
         ...{
           "model.hidden": HIDDEN,
+          "training.heads": "per-site",
           // One coordinate more than parameters, and a norm that every announcement names anew.
           "privacy.clipping": { mode: "adaptive", rate: 1 },
           "training.rounds": ROUNDS,
@@ -63,6 +65,34 @@ describe("[HND7] DeepType at real sites, its contributions, aggregates and model
     const { document } = await consortium.view(`/api/studies/${STUDY}`);
     const { dimension, bits } = gridOfStudy(StudyDocument.parse(document));
     expect(packedBytes(dimension, bits)).toBeGreaterThan(INLINE_BYTES_MAX);
+  });
+
+  test("[HED2] sites replayed each round's update, heads and all: the first model alone was fetched as a file", async () => {
+    const { document } = await consortium.view(`/api/studies/${STUDY}`);
+    const bytes = Float32Array.BYTES_PER_ELEMENT * modelNumbersOf(StudyDocument.parse(document));
+    const blobs = join(consortium.coordinatorFolder, "blobs");
+    // The coordinator writes a model as a file for a site that asks for it, and every tenth by itself.
+    const models = readdirSync(blobs).filter((name) => statSync(join(blobs, name)).size === bytes);
+    expect(models).toHaveLength(1);
+  });
+
+  test("[HED3] the verified release predicts by the consortium's head or by a site's, and by no stranger's", async () => {
+    const out = join(folder, "predicted.csv");
+    const release = join(consortium.coordinatorFolder, "releases", STUDY);
+    const args = ["predict", "--release", release, "--in", recordsOf("deeptype-metabric", "cohort-5"), "--out", out];
+    const predicted = async (...more: string[]): Promise<string> => {
+      const all = [...args, "--key", consortium.publicKey, ...more];
+      expect(await consortium.processes.run("consilium-site", all)).toMatchObject({ code: 0 });
+      return readFileSync(out, "utf8");
+    };
+    const made = [await predicted()];
+    for (const name of SITES) made.push(await predicted("--site", name));
+    expect(new Set(made).size).toBe(1 + SITES.length);
+    const stranger = [...args, "--key", consortium.publicKey, "--site", "boston"];
+    const { code, stderr } = await consortium.processes.run("consilium-site", stranger);
+    expect(code).toBe(2);
+    expect(stderr).toContain("has no site boston");
+    expect(readFileSync(out, "utf8")).toBe(made.at(-1));
   });
 
   test("[CLP4] each round named the norm that follows from the noised counts before", () => {
