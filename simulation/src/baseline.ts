@@ -19,6 +19,7 @@ import { poissonSample } from "@consilium/site-agent/batch/poissonSampler";
 import { type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import { clippedSum } from "@consilium/site-agent/gradient/clippedSum";
 import { SumBuffer } from "@consilium/site-agent/gradient/sumBuffer";
+import type { OpenGenerator } from "./openGenerator.ts";
 import type { UnprovenNoise } from "./sweepFile.ts";
 
 export interface BaselineOptions {
@@ -32,6 +33,8 @@ export interface BaselineOptions {
   readonly unproven?: UnprovenNoise;
   /** Called with the model after each step; it may not be kept: the next step writes over it. */
   readonly onStep?: (step: number, weights: Weights) => void;
+  /** Of a study with one: trained beside the discriminator. */
+  readonly generator?: OpenGenerator;
 }
 
 /** No patient's gradient is as long. */
@@ -41,7 +44,7 @@ const LEVELS = 2 ** 30;
 
 /** The model after all of the study's steps. With local steps (FedAvg) as many steps are taken on all sites' sums. */
 export async function trainOpenly(options: BaselineOptions): Promise<Weights> {
-  const { document, weights, sites, backend, random, unproven, onStep = () => {} } = options;
+  const { document, weights, sites, backend, random, unproven, onStep = () => {}, generator } = options;
   await useBackend(backend.name);
   const spec = modelSpecOfStudy(document);
   const { parameters, frozen } = startOf(document, weights);
@@ -60,22 +63,38 @@ export async function trainOpenly(options: BaselineOptions): Promise<Weights> {
   const buffer = new SumBuffer(parameters.length);
   let state = initialState(optimizer, parameters.length);
   for (let step = 0; step < rounds * localSteps; step++) {
+    // The generator's passes are on a backend of their own.
+    await useBackend(backend.name);
     const network = loadNetwork(spec, parameters, frozen);
     const total = new Float64Array(parameters.length);
+    const sampled = everyone.map(({ patients, train }) => {
+      return { patients, batch: poissonSample(train, samplingRate, random).patients };
+    });
     try {
-      for (const { patients, train } of everyone) {
-        const batch = poissonSample(train, samplingRate, random);
-        const { values } = clippedSum(network, patients, batch, { rule, clipRounding: rounding }, buffer);
-        for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + (values[i] ?? 0);
-      }
+      if (generator !== undefined && unproven?.clips === "pairs")
+        generator.addPairs(total, network, sampled, { norm: unproven.clippingNorm, clipRounding: rounding });
+      else
+        for (const { patients, batch } of sampled) {
+          const { values } = clippedSum(
+            network,
+            patients,
+            { patients: batch },
+            { rule, clipRounding: rounding },
+            buffer,
+          );
+          for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + (values[i] ?? 0);
+        }
     } finally {
       network.dispose();
     }
+    if (generator !== undefined && unproven?.clips !== "pairs")
+      await generator.addMade(total, { parameters, batch: divisor, norm: unproven?.clippingNorm ?? Infinity });
     if (unproven !== undefined) addNoise(total, unproven.noiseMultiplier * unproven.clippingNorm, random);
     const { integers, unit } = quantised(total);
     const update = new UpdateByParts(optimizer, state, parameters);
     update.push(integers, unit / divisor);
     state = update.finish();
+    await generator?.train(parameters);
     onStep(step + 1, { parameters, frozen });
   }
   return { parameters, frozen };

@@ -10,11 +10,13 @@ import { gate } from "@consilium/shared/audit/gate";
 import { auditShape } from "@consilium/shared/audit/histogram";
 import type { AuditReport } from "@consilium/shared/audit/report";
 import { Failure } from "@consilium/shared/failure/failure";
+import { releasedTable } from "@consilium/shared/generator/released";
 import { modelDigest } from "@consilium/shared/model/modelDigest";
 import type { Weights } from "@consilium/shared/model/weights";
 import type { RandomSource } from "@consilium/shared/random/randomSource";
 import { studyAudit } from "@consilium/shared/release/build";
 import { jsonBytes } from "@consilium/shared/release/manifest";
+import { csvText } from "@consilium/shared/release/synthetic";
 import { studyDigest } from "@consilium/shared/study/digest";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { modelSpecOfStudy } from "@consilium/shared/study/network";
@@ -25,10 +27,12 @@ import { score } from "@consilium/site-agent/engine/score";
 import { trainOpenly } from "./baseline.ts";
 import { type CurvePoint, curvePoint } from "./curve.ts";
 import { askedBy, exactFigures, outputAttacks } from "./exact.ts";
+import { OpenGenerator } from "./openGenerator.ts";
 import { patientsOfSite, recordsOf, splitKeyOf } from "./records.ts";
 import { RunResult } from "./result.ts";
 import { brokenRules, intervalOf, type RunOptions } from "./run.ts";
 import type { UnprovenNoise } from "./sweepFile.ts";
+import { syntheticFigures } from "./syntheticFigures.ts";
 
 export interface OpenRunOptions extends RunOptions {
   readonly unproven?: UnprovenNoise;
@@ -43,13 +47,17 @@ interface SiteModel {
 /** `pooled`: one model of all sites' patients; `local`: each site's own, of its patients alone. */
 export async function simulateOpenly(options: OpenRunOptions, who: "pooled" | "local"): Promise<RunResult> {
   const { document, folder } = options;
-  if (document.generator !== undefined) throw noGenerator(document);
+  const generator = document.generator === undefined ? undefined : new OpenGenerator(document);
+  if (generator !== undefined && who === "local") throw noGenerator(document);
+  if (generator === undefined && options.unproven?.clips === "pairs") throw noPairs(document);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const started = performance.now();
   const curve: CurvePoint[] = [];
-  const sites = await trained(options, who, curve);
+  const sites = await trained({ ...options, ...(generator === undefined ? {} : { generator }) }, who, curve);
   const seconds = Math.round(performance.now() - started) / 1000;
+  const patients = sites.map((site) => site.patients);
+  const table = generator === undefined ? null : releasedTable(document, generator.chosen(patients));
   const audit = auditOf(document, sites, options.random);
   const spec = modelSpecOfStudy(document);
   const verdict = gate({
@@ -72,18 +80,21 @@ export async function simulateOpenly(options: OpenRunOptions, who: "pooled" | "l
         askedBy(document),
         sites.map(({ name, weights, patients }) => ({ name, model: { spec, weights, scales: [] }, patients })),
       ),
+      ...(table === null ? {} : { synthetic: syntheticFigures(document, table, patients) }),
       ...(curve.length === 0 ? {} : { curve }),
     },
     ...{ ledger: null, softwareVersion: SOFTWARE_VERSION },
   });
   await writeFileAtomically(join(folder, "study.json"), jsonBytes(document), PUBLIC_FILE_MODE);
   await writeFileAtomically(join(folder, "audit.json"), jsonBytes(audit), PUBLIC_FILE_MODE);
+  if (table !== null)
+    await writeFileAtomically(join(folder, "synthetic.csv"), Buffer.from(csvText(table)), PUBLIC_FILE_MODE);
   await writeFileAtomically(join(folder, "result.json"), jsonBytes(result), PUBLIC_FILE_MODE);
   return result;
 }
 
 async function trained(
-  options: OpenRunOptions,
+  options: OpenRunOptions & { readonly generator?: OpenGenerator },
   who: "pooled" | "local",
   curve: CurvePoint[],
 ): Promise<readonly SiteModel[]> {
@@ -161,10 +172,19 @@ function idealEpsilonOf({ document, unproven }: OpenRunOptions): number | null {
 
 function noGenerator({ name }: StudyDocument): Failure {
   return new Failure({
-    code: "sweep/no-open-generator",
+    code: "sweep/no-local-generator",
     kind: "config",
-    what: `${name} makes synthetic records, and training without privacy trains a classifier alone.`,
-    remedy: "Leave that variant out: figures like realOnReal say what real records teach without noise.",
+    what: `${name} makes synthetic records, which a site by itself doesn't.`,
+    remedy: "Use train: pooled for that variant, or leave it out.",
+  });
+}
+
+function noPairs({ name }: StudyDocument): Failure {
+  return new Failure({
+    code: "sweep/no-pairs",
+    kind: "config",
+    what: `${name} has no generator, so that no patient's gradient can be paired with a made record's.`,
+    remedy: "Leave unproven.clips out.",
   });
 }
 

@@ -36,6 +36,13 @@ export const UnprovenNoise = z
   .strictObject({
     clippingNorm: z.number().positive(),
     noiseMultiplier: z.number().positive().describe("σ: any, also such that no study may propose."),
+    clips: z
+      .enum(["each", "pairs"])
+      .optional()
+      .describe(
+        "each (unless said otherwise): a patient's own gradient. pairs: of a study with a generator the mean of a patient's " +
+          "and a made record's, as SPRINT_gan clips it.",
+      ),
   })
   .describe(
     "With train: pooled. Gradients are clipped and noised as the papers' software does it, in floating point and in one " +

@@ -12,6 +12,7 @@ import type { SiteName } from "@consilium/shared/units/identity";
 import { type GeneratorRecord, newestGenerator } from "../storage/generators.ts";
 import type { Sql } from "../storage/sql.ts";
 import { adamAtStart, adamStep } from "./adam.ts";
+import type { LabelledRecords } from "./meanGradient.ts";
 
 /**
  * A study's generator, trained beside its discriminator. It learns from discriminators alone, which are what noised
@@ -34,11 +35,16 @@ export class GeneratorLine {
 
   /** As the database knows it; null for a study without one. */
   static open(sql: Sql, document: StudyDocument): GeneratorLine | null {
+    return document.generator === undefined ? null : GeneratorLine.from(document, newestGenerator(sql, document.name));
+  }
+
+  /** Before its first step, or from where it last stood. */
+  static from(document: StudyDocument, newest?: GeneratorRecord): GeneratorLine {
     const { generator: rule } = document;
-    if (rule === undefined) return null;
+    assert(rule !== undefined, "a study that trains a generator has a rule for it");
     const parameters = initialGenerator(rule, modelSpecOfStudy(document));
     const start = { round: 0, parameters, memory: adamAtStart(parameters.length), isKept: false };
-    return new GeneratorLine(document, rule, newestGenerator(sql, document.name) ?? start);
+    return new GeneratorLine(document, rule, newest ?? start);
   }
 
   /**
@@ -50,29 +56,37 @@ export class GeneratorLine {
     discriminator: Float32Array,
     { contributors, grid }: { readonly contributors: readonly SiteName[]; readonly grid: Grid },
   ): Promise<void> {
-    const { round } = this.#newest;
-    const classes = this.#document.data.label.values.length;
     const count = Math.max(1, Math.round(divisorOf(this.#document, contributors)));
-    const features = featureCount(this.#spec);
-    const made = makeRecords(this.#rule, { classes, features }, this.#newest.parameters, count, { use: "step", round });
-    // A made record of class c bears the label classes + c.
-    const records = { input: made.features, labels: made.labels.map((label) => classes + label) };
-    const uniform = publicUniform(`${this.#rule.seed} dropout ${round}`, "made-records");
-    const { clippingNorm } = this.#document.privacy;
-    const gradient = await onWasm(({ loadNetwork, clippedGradientSum }) => {
-      const network = loadNetwork(this.#spec, discriminator);
-      try {
-        return clippedGradientSum(network, records, clippingNorm, uniform);
-      } finally {
-        network.dispose();
-      }
-    });
+    const gradient = await this.madeGradient(discriminator, count, this.#document.privacy.clippingNorm);
     const step = coarseStep(grid);
     const most = contributors.length * (2 ** (grid.bits - 1) - 1);
     for (let i = 0; i < gradient.length; i++) {
       const steps = Math.round((gradient[i] ?? 0) / step);
       sum[i] = (sum[i] ?? 0) + Math.max(-most, Math.min(most, steps));
     }
+  }
+
+  /** As many made records as this round's discriminator is to know, of class c under the label classes + c. */
+  makeForStep(count: number): LabelledRecords {
+    const { round, parameters } = this.#newest;
+    const classes = this.#document.data.label.values.length;
+    const features = featureCount(this.#spec);
+    const made = makeRecords(this.#rule, { classes, features }, parameters, count, { use: "step", round });
+    return { input: made.features, labels: made.labels.map((label) => classes + label) };
+  }
+
+  /** Sum of so many made records' gradients, each clipped to `norm`. */
+  async madeGradient(discriminator: Float32Array, count: number, norm: number): Promise<Float64Array> {
+    const records = this.makeForStep(count);
+    const uniform = publicUniform(`${this.#rule.seed} dropout ${this.#newest.round}`, "made-records");
+    return onWasm(({ loadNetwork, clippedGradientSum }) => {
+      const network = loadNetwork(this.#spec, discriminator);
+      try {
+        return clippedGradientSum(network, records, norm, uniform);
+      } finally {
+        network.dispose();
+      }
+    });
   }
 
   /** The generator's own steps against the discriminator that this round came to. */

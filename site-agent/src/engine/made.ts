@@ -38,11 +38,14 @@ export function chooseGenerators(
   random: RandomSource,
 ): Charged<Uint8Array> {
   const { classifiers } = decodeCandidates(file);
-  const validation = patientsOf(patients, "validation");
-  const counts = classifiers.map((classifier) => {
-    return classified(fitting(classifier, patients, classes), patients, validation).filter(isRight).length;
-  });
+  const counts = classifiers.map((classifier) => rightCount(classifier, patients, classes));
   return encodeChoice(chooseBest({ kind: "qualities", counts }, epsilon, best, random));
+}
+
+/** Validation patients whom a classifier is right about. */
+export function rightCount(classifier: SyntheticClassifier, patients: PreparedPatients, classes: number): number {
+  const validation = patientsOf(patients, "validation");
+  return classified(fitting(classifier, patients, classes), patients, validation).filter(isRight).length;
 }
 
 /** Whether the likeliest class, of the records' mean probabilities, is that of the first record. */
