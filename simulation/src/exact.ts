@@ -15,7 +15,7 @@ import { type IntervalPlace, intervalPlaceOf } from "@consilium/shared/study/sur
 import type { SiteName } from "@consilium/shared/units/identity";
 import { type PartName, type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import type { RunResult } from "./result.ts";
-import { concordanceOfRisks, heldRisks } from "./survival.ts";
+import { concordanceFigures, heldRisks } from "./survival.ts";
 
 export interface TrainedModel {
   readonly spec: ModelSpec;
@@ -60,7 +60,7 @@ export function exactFigures(
       tprAtOnePercentFpr: rateOf(ordering.tprAtFpr.find(({ fpr }) => fpr === 0.01)?.tpr),
     })),
     bestAttackAuc: report === null ? null : rateOf(report.best),
-    ...(interval === null ? {} : { concordance: concordanceFigures(sites, interval) }),
+    ...(interval === null ? {} : { concordance: concordanceOfModels(sites, interval) }),
   };
 }
 
@@ -70,16 +70,9 @@ export type ModelOfSite = {
   readonly patients: PreparedPatients;
 };
 
-/** Held-out patients of all sites against each other, and of each site by itself. */
-function concordanceFigures(sites: readonly ModelOfSite[], place: IntervalPlace) {
+function concordanceOfModels(sites: readonly ModelOfSite[], place: IntervalPlace) {
   const risks = sites.map(({ name, model, patients }) => ({ site: name, own: heldRisks(model, patients, place) }));
-  const all = risks.flatMap(({ own }) => own);
-  // Risks of different models are on no common scale.
-  const isOne = new Set(sites.map(({ model }) => model.weights)).size === 1;
-  return {
-    held: isOne ? concordanceOfRisks(all, place) : null,
-    ofSites: risks.map(({ site, own }) => ({ site, held: concordanceOfRisks(own, place) })),
-  };
+  return concordanceFigures(risks, place, new Set(sites.map(({ model }) => model.weights)).size === 1);
 }
 
 export function askedBy({ data, audit }: StudyDocument): Asked {

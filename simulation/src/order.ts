@@ -64,8 +64,9 @@ export async function keyOf(
 ): Promise<Digest> {
   const contents: Record<string, string | null> = {};
   for (const [site, path] of records) contents[site] = (await contentOf(path)).digest;
-  const { train, sanitize = null, unproven = null } = point;
-  const made = { train, sanitize, unproven, isReal, curve: curve ?? null };
+  const { train, sanitize = null, unproven = null, penalty } = point;
+  const ofCox = penalty === undefined ? {} : { penalty };
+  const made = { train, sanitize, unproven, isReal, curve: curve ?? null, ...ofCox };
   return digestOfJson({ study: study.digest, ...made, repetition, contents, softwareVersion });
 }
 

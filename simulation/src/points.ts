@@ -5,7 +5,7 @@ import { InvalidStudy, type ResolvedStudy, resolveStudy } from "@consilium/share
 import { studyReferences } from "@consilium/storage/studyFile";
 import { parseDocument } from "yaml";
 import { SanitizeRule } from "./sanitizeRule.ts";
-import { type Axis, type Sweep, type Trainer, UnprovenNoise } from "./sweepFile.ts";
+import { type Axis, COX_PENALTY, type Sweep, type Trainer, UnprovenNoise } from "./sweepFile.ts";
 
 /** One place of the grid: what of the study is changed there, and by whom it is trained. */
 export interface Point {
@@ -20,6 +20,8 @@ export interface Point {
   readonly sanitize?: SanitizeRule;
   /** Noise of a pooled training without a proof. */
   readonly unproven?: UnprovenNoise;
+  /** Of a Cox model. */
+  readonly penalty?: number;
 }
 
 /** Paths of the grid that begin so are of the variant's own rule, not the study's. */
@@ -28,7 +30,7 @@ type RuleName = (typeof RULES)[number];
 
 /** Every variant at every combination of the axes' values, in the file's order. */
 export function pointsOf({ file }: Pick<Sweep, "file">): readonly Point[] {
-  const points = file.variants.flatMap(({ name, train, set, vary, sanitize, unproven }) =>
+  const points = file.variants.flatMap(({ name, train, set, vary, sanitize, unproven, penalty }) =>
     (vary ? combinations(file.vary) : [[]]).map((cells): Point => {
       const columns = Object.fromEntries(cells.map(({ axis, value }) => [axis.name, textOf(value)]));
       const id = [name, ...cells.flatMap(({ axis, value }) => [axis.name, textOf(value)])].map(slug).join("-");
@@ -43,6 +45,7 @@ export function pointsOf({ file }: Pick<Sweep, "file">): readonly Point[] {
         ...(unproven === undefined
           ? {}
           : { unproven: UnprovenNoise.parse({ ...unproven, ...ownOf("unproven", cells) }) }),
+        ...(train === "cox" ? { penalty: penalty ?? COX_PENALTY } : {}),
       };
     }),
   );
@@ -118,9 +121,11 @@ export function writeStudyAt(sweep: Sweep, point: Point, folder: string): string
 /** The study of one point, as `consilium study propose` would sign it; throws where it can't be one. */
 export function studyAt(sweep: Sweep, point: Point): ResolvedStudy {
   const { studyPath } = sweep;
-  const { id, changes } = point;
+  const { id, changes, train } = point;
   try {
-    return resolveStudy({ file: studyPath, text: studyTextAt(sweep, point), ...studyReferences(studyPath) });
+    const study = resolveStudy({ file: studyPath, text: studyTextAt(sweep, point), ...studyReferences(studyPath) });
+    if (train === "cox" && study.document.data.survival === undefined) throw noTimes(id, study);
+    return study;
   } catch (error) {
     if (!(error instanceof InvalidStudy)) throw error;
     throw new Failure({
@@ -131,4 +136,13 @@ export function studyAt(sweep: Sweep, point: Point): ResolvedStudy {
       cause: error,
     });
   }
+}
+
+function noTimes(id: string, { document }: ResolvedStudy): Failure {
+  return new Failure({
+    code: "sweep/cox-without-times",
+    kind: "config",
+    what: `Point ${id} asks for train: cox, and ${document.name} is no study of times: it has no data.survival.`,
+    remedy: "Leave that variant out, or name the column of times under data.survival.",
+  });
 }

@@ -3,6 +3,7 @@ import { loadNetwork } from "@consilium/engine/network";
 import { concordanceOfCounts, type RiskOfPatient } from "@consilium/shared/metric/concordance";
 import { applyScales } from "@consilium/shared/normalisation/columnScales";
 import type { IntervalPlace } from "@consilium/shared/study/survival";
+import type { SiteName } from "@consilium/shared/units/identity";
 import { type PreparedPatients, patientsOf } from "@consilium/site-agent/contract/preparedPatients";
 import { risksOf } from "@consilium/site-agent/engine/risk";
 import type { TrainedModel } from "./exact.ts";
@@ -19,8 +20,22 @@ export function heldRisks({ spec, weights, scales }: TrainedModel, patients: Pre
   }
 }
 
-/** Of exact risks; null where no two patients can be compared. */
-export function concordanceOfRisks(patients: readonly RiskOfPatient[], { intervals }: IntervalPlace): number | null {
+/** Held-out patients of all sites against each other, where one model gave their risks, and of each site by itself. */
+export function concordanceFigures(
+  sites: readonly { readonly site: SiteName; readonly own: readonly RiskOfPatient[] }[],
+  place: IntervalPlace,
+  isOneModel: boolean,
+) {
+  const all = sites.flatMap(({ own }) => own);
+  return {
+    // Risks of different models are on no common scale.
+    held: isOneModel ? concordanceOfRisks(all, place) : null,
+    ofSites: sites.map(({ site, own }) => ({ site, held: concordanceOfRisks(own, place) })),
+  };
+}
+
+/** Of exact risks, or what orders as they do; null where no two patients can be compared. */
+function concordanceOfRisks(patients: readonly RiskOfPatient[], { intervals }: IntervalPlace): number | null {
   const ranks = [...new Set(patients.map(({ risk }) => risk))].sort((a, b) => a - b);
   const rankOf = new Map(ranks.map((risk, rank) => [risk, rank]));
   const counts = Array.from({ length: 2 * intervals }, () => new Array<number>(ranks.length).fill(0));

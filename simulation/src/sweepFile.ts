@@ -15,10 +15,10 @@ const StudyPath = z.string().regex(/^[A-Za-z]+(\.[A-Za-z]+|\.\d+)*$/, "must be a
 const Changes = z.record(StudyPath, z.unknown());
 
 export const Trainer = z
-  .enum(["study", "pooled", "local"])
+  .enum(["study", "pooled", "local", "cox"])
   .describe(
     "study: the study as its sites would run it. pooled: all records together, without privacy. local: each site by " +
-      "itself, without privacy.",
+      "itself, without privacy. cox: a Cox model of all records together, without privacy, beside a study of times.",
   );
 export type Trainer = z.infer<typeof Trainer>;
 
@@ -50,12 +50,21 @@ export const UnprovenNoise = z
   );
 export type UnprovenNoise = z.infer<typeof UnprovenNoise>;
 
+/** Of a Cox model whose variant names no other. */
+export const COX_PENALTY = 0.1;
+
 const VariantRule = z.strictObject({
   name: text,
   train: Trainer.default("study"),
   set: Changes.default({}).describe("Changes of the study's file for this variant."),
   sanitize: SanitizeRule.optional(),
   unproven: UnprovenNoise.optional(),
+  penalty: z
+    .number()
+    .min(1e-6)
+    .max(1e6)
+    .optional()
+    .describe(`With train: cox: ½·penalty·Σβ² beside the mean log partial likelihood, ${COX_PENALTY} without it.`),
   vary: z.boolean().default(true).describe("Whether the grid of `vary` is run for it; false: one run, as it stands."),
 });
 
@@ -118,11 +127,7 @@ export function readSweep(path: string): Sweep {
   const { value, findings } = parseSource(source, SweepFile);
   if (value === null) throw invalid(findings.map(formatFinding));
   const columns = new Set([...value.vary.map(({ name }) => name), "variant"]);
-  const misplaced = value.variants.flatMap(({ train, unproven }, at) =>
-    unproven === undefined || train === "pooled"
-      ? []
-      : [`variants[${at}].unproven: is for train: pooled; a study's noise is privacy.noiseMultiplier`],
-  );
+  const misplaced = misplacedIn(value);
   if (misplaced.length > 0) throw invalid(misplaced.map((what) => `${path} ${what}.`));
   const unknown = value.plots.flatMap(({ x, by, kind, variants = [] }, at) => [
     ...(columns.has(x) || Measure.safeParse(x).success ? [] : [`plots[${at}].x: no column or figure is called ${x}`]),
@@ -135,6 +140,25 @@ export function readSweep(path: string): Sweep {
   if (unknown.length > 0) throw invalid(unknown.map((what) => `${path} ${what}. Columns: ${[...columns].join(", ")}.`));
   const studyPath = resolve(dirname(path), value.study);
   return { path, file: value, studyPath, studyText: textAt(studyPath, "The sweep's study") };
+}
+
+/** What a variant has no use for. */
+function misplacedIn({ variants, curve }: SweepFile): string[] {
+  return variants.flatMap(({ train, unproven, sanitize, penalty }, at) => {
+    const isCox = train === "cox";
+    return [
+      ...(unproven === undefined || train === "pooled"
+        ? []
+        : [`unproven: is for train: pooled; a study's noise is privacy.noiseMultiplier`]),
+      ...(penalty === undefined || isCox ? [] : ["penalty: is for train: cox"]),
+      ...(isCox && sanitize !== undefined
+        ? ["sanitize: is not for train: cox, for sanitized records hold no times"]
+        : []),
+      ...(isCox && curve !== undefined
+        ? ["train: cox has no rounds, and `curve` asks for accuracy round by round: leave one of them out"]
+        : []),
+    ].map((what) => `variants[${at}].${what}`);
+  });
 }
 
 function textAt(path: string, what: string): string {

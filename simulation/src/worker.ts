@@ -3,6 +3,7 @@ import { startBackend } from "@consilium/engine/backend";
 import { assert, Failure } from "@consilium/shared/failure/failure";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
+import { simulateCox } from "./coxRun.ts";
 import { simulateOpenly } from "./openRun.ts";
 import { recordPaths, WorkerOrder, type WorkerReply } from "./order.ts";
 import { pointsOf, studyAt, writeStudyAt } from "./points.ts";
@@ -30,7 +31,11 @@ async function carryOut({ id, repetition, isReal, folder }: WorkerOrder): Promis
     ...(point.unproven === undefined ? {} : { unproven: point.unproven }),
     onProgress: () => reply({ type: "progress" }),
   };
-  if (point.train !== "study") {
+  if (point.penalty !== undefined) {
+    await simulateCox(options, point.penalty);
+    return;
+  }
+  if (point.train !== "study" && point.train !== "cox") {
     await simulateOpenly(options, point.train);
     return;
   }
