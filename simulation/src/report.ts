@@ -138,8 +138,10 @@ function auditedOf(runs: readonly RunResult[]): { low: number; value: number; hi
 function auditDrawing(results: readonly PointResult[]): string | null {
   const limits = new Set(results.flatMap(({ runs }) => runs.map(({ result }) => result.limit)));
   const [limit] = limits;
-  if (results.length > ROWS_MAX || limits.size !== 1 || limit === undefined) return null;
-  const rows = results.map(({ point, runs }) => {
+  // A Cox model isn't audited at all, which is another thing than an audit that noise hides.
+  const audited = results.filter(({ point }) => point.train !== "cox");
+  if (audited.length === 0 || audited.length > ROWS_MAX || limits.size !== 1 || limit === undefined) return null;
+  const rows = audited.map(({ point, runs }) => {
     const name = [point.variant, ...Object.values(point.columns)].join(", ");
     return { name, interval: auditedOf(resultsOf(runs)), isDecisive: false };
   });
