@@ -176,7 +176,10 @@ function pause() {
 
 async function until(condition) {
   for (let tries = 0; !(await condition()); tries++) {
-    if (tries >= TRIES_MAX) throw new Error("Waited in vain for a study to reach a site.");
+    if (tries >= TRIES_MAX)
+      throw new Error(
+        `Waited ${(POLL_MS * TRIES_MAX) / 1000} s in vain for a study to reach a site: its agent's log tells more.`,
+      );
     await pause();
   }
 }

@@ -4,11 +4,13 @@ import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
 import { FAILURE_EXIT_CODE, Failure } from "@consilium/shared/failure/failure";
 import { systemFailure } from "@consilium/shared/system/errno";
 import { Command, CommanderError } from "commander";
+import { takeOutFolder } from "./outFolder.ts";
 import { writeReport } from "./report.ts";
 import { type PointResult, runSweep, type SweepProgress } from "./sweep.ts";
 import { readSweep, type Sweep } from "./sweepFile.ts";
 
 const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
 
 interface SweepFlags {
   readonly out?: string;
@@ -24,7 +26,7 @@ const program = new Command("consilium study sweep")
   .argument("<file>", "the sweep's file")
   .option("--out <folder>", "where results go (default: NAME-results beside the file)")
   .option("--jobs <n>", "runs at once (default: one for each processor core; with --real one)")
-  .option("--only <text>", "points whose name contains this")
+  .option("--only <text>", "run points whose name contains this; the page keeps what others came to before")
   .option("--real", "coordinator and sites in a process each, with TLS, databases and commands as hospitals use them")
   .option("--json", "print every run's figures as JSON")
   .exitOverride()
@@ -51,7 +53,8 @@ is run again. Records are read here, and exact figures of them are shown: for da
   plots:
     - { title: Accuracy and ε, x: epsilon, y: [heldAccuracy, attackAuc], logX: true }
 
-Exit codes: 0 all runs have a result, 1 some failed, 2 wrong usage, 130 interrupted.`,
+Exit codes: 0 all runs have a result, 1 some failed, 2 wrong usage, 3 a file or data don't fit, 4 refused,
+130 interrupted.`,
   )
   .action(sweep);
 
@@ -61,6 +64,7 @@ async function sweep(path: string, flags: SweepFlags): Promise<void> {
   const out = flags.out ?? join(dirname(read.path), `${read.file.name}-results`);
   const show = progressOn(process.stderr);
   let kept = 0;
+  const odd: string[] = [];
   const onProgress = (progress: SweepProgress): void => {
     kept = progress.kept;
     show.step(progress);
@@ -72,18 +76,29 @@ async function sweep(path: string, flags: SweepFlags): Promise<void> {
     only: flags.only,
     isReal: flags.real === true,
     onProgress,
+    onOddity: (what: string) => {
+      odd.push(what);
+      process.stderr.write(`warning: ${what}\n`);
+    },
   };
+  const giveBack = takeOutFolder(out, read.file.name);
+  process.once("exit", giveBack);
   const results = await runSweep(options).finally(() => show.end());
   const wallSeconds = (performance.now() - started) / 1000;
-  const written = await writeReport(read, results, { ...factsOf(path, flags, wallSeconds), kept }, out);
+  const written = await writeReport(read, results, { ...factsOf(path, flags, wallSeconds), kept, odd }, out);
   tell(read, results, { out, written, isJson: flags.json === true });
 }
 
-function factsOf(path: string, { real = false }: SweepFlags, wallSeconds: number) {
+function factsOf(path: string, { real = false, only, jobs }: SweepFlags, wallSeconds: number) {
   const cpus = os.cpus();
+  const flags = [
+    ...(real ? ["--real"] : []),
+    ...(only === undefined ? [] : ["--only", JSON.stringify(only)]),
+    ...(jobs === undefined ? [] : ["--jobs", jobs]),
+  ];
   const processor = cpus[0]?.model ?? "unknown processor";
   return {
-    command: `consilium study sweep ${path}${real ? " --real" : ""}`,
+    command: ["consilium study sweep", path, ...flags].join(" "),
     software: `consilium ${SOFTWARE_VERSION}`,
     machine: `${processor}, ${cpus.length} cores, Node ${process.version}`,
     wallSeconds,
@@ -133,6 +148,13 @@ function jobsOf({ jobs: text, real = false }: SweepFlags): number {
     kind: "usage",
     what: `--jobs ${text} is no number of processes.`,
     remedy: "Give a whole number from 1 to 256.",
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    process.stderr.write("\nInterrupted. What is finished is kept: the same command goes on from there.\n");
+    process.exit(EXIT_INTERRUPTED);
   });
 }
 

@@ -46,7 +46,14 @@ describe("[SIM8] learning curves", () => {
 
   test("aren't drawn of real processes, and that is said before anything is run", async () => {
     const sweep = readSweep(heartSweep(folder, { curve: 2 }));
-    const options = { sweep, out: join(folder, "none"), jobs: 1, only: undefined, onProgress: () => undefined };
+    const options = {
+      sweep,
+      out: join(folder, "none"),
+      jobs: 1,
+      only: undefined,
+      onProgress: () => undefined,
+      onOddity: () => undefined,
+    };
     await expect(runSweep({ ...options, isReal: true })).rejects.toThrow("asks for learning curves");
   });
 

@@ -45,7 +45,7 @@ function medianCurve({ runs }: PointResult, of: "trainAccuracy" | "heldAccuracy"
 }
 
 /** `private, ε = 4`. */
-function pointName({ point }: PointResult): string {
+export function pointName({ point }: Pick<PointResult, "point">): string {
   return [point.variant, ...Object.entries(point.columns).map(([name, value]) => `${name} ${value}`)].join(", ");
 }
 

@@ -29,7 +29,7 @@ export const Measure = z.enum([
 export type Measure = z.infer<typeof Measure>;
 
 export const MEASURES: Readonly<Record<Measure, { readonly name: string; of(run: RunResult): number | null }>> = {
-  epsilon: { name: "ε of a patient, sanitizing aside", of: ({ epsilon }) => epsilon },
+  epsilon: { name: "ε of a patient", of: ({ epsilon }) => epsilon },
   trainingEpsilon: {
     name: "ε of training alone",
     of: ({ sites }) => (sites.length === 0 ? null : Math.max(...sites.map((site) => site.trainingEpsilon))),

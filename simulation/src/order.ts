@@ -82,6 +82,17 @@ export function resultKept({ folder, key }: Pick<Order, "folder" | "key">): RunR
   if (!existsSync(file) || !existsSync(result)) return null;
   const kept = Digest.safeParse(readFileSync(file, "utf8").trim());
   if (!kept.success || kept.data !== key) return null;
-  const parsed = RunResult.safeParse(JSON.parse(readFileSync(result, "utf8")));
-  return parsed.success ? parsed.data : null;
+  const parsed = RunResult.safeParse(parsedJson(readFileSync(result, "utf8")));
+  if (!parsed.success) return null;
+  // A figure that can't be followed to its charges is none.
+  const isWhole = parsed.data.ledger === null || existsSync(join(folder, "ledger.jsonl"));
+  return isWhole ? parsed.data : null;
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -75,7 +75,7 @@ function textOf(value: unknown): string {
 }
 
 /** Of a folder's name: σ becomes `sigma`, what no file system would take becomes a hyphen. */
-function slug(text: string): string {
+export function slug(text: string): string {
   const latin = text.replaceAll("σ", "sigma").replaceAll("ε", "epsilon").replaceAll("β", "beta");
   return (
     latin

@@ -45,14 +45,18 @@ export async function runForReal(options: RealRunOptions): Promise<RunResult> {
     rmSync(work, { recursive: true, force: true });
   };
   process.once("exit", killAll);
+  const losses = new Losses();
   try {
     const started = performance.now();
-    const state = await carriedOut(consortium, options, new Losses());
+    const state = await carriedOut(consortium, options, losses);
     const seconds = (performance.now() - started) / 1000;
+    losses.over();
     await consortium.stop();
     return await lookedInto(consortium, options, { processes: "real", state, seconds, points: undefined });
   } catch (error) {
     await cp(consortium.logs, join(folder, "logs"), { recursive: true }).catch(() => undefined);
+    // Of a process that is gone others tell in their own ways, after a while.
+    losses.throwIfAny();
     throw error;
   } finally {
     await consortium.stop();
@@ -114,9 +118,17 @@ async function carriedOut(consortium: Consortium, options: RealRunOptions, losse
 /** Processes that ended while a study ran: a study may go on without a site, and would be another one. */
 class Losses {
   readonly #lost: string[] = [];
+  #isOver = false;
 
   watch(name: string, child: ChildProcess): void {
-    child.once("exit", (code, signal) => this.#lost.push(`${name} (${signal ?? `exit code ${code}`})`));
+    child.once("exit", (code, signal) => {
+      if (!this.#isOver) this.#lost.push(`${name} (${signal ?? `exit code ${code}`})`);
+    });
+  }
+
+  /** Whoever ends from here on is told to. */
+  over(): void {
+    this.#isOver = true;
   }
 
   throwIfAny(): void {
@@ -124,7 +136,7 @@ class Losses {
     throw new Failure({
       code: "sweep/process-lost",
       kind: "fault",
-      what: `A process ended while the study ran: ${this.#lost.join(", ")}.`,
+      what: `A process ended before the study did: ${this.#lost.join(", ")}.`,
       remedy: "Its log lies in the run's folder, under logs/.",
     });
   }

@@ -16,23 +16,49 @@ export function splitKeyOf(repetition: number, site: SiteName): Uint8Array {
   return new Uint8Array(createHmac("sha256", "split of a simulation").update(`${repetition}/${site}`).digest());
 }
 
+interface RecordsFrom {
+  readonly path: string;
+  readonly splitKey: Uint8Array;
+  readonly random: RandomSource;
+}
+
 /** A site's patients as the study may use them; throws where its records don't meet the contract. */
 export async function patientsOfSite(
-  { data, sites }: StudyDocument,
+  document: StudyDocument,
   name: SiteName,
-  { path, splitKey, random }: { readonly path: string; readonly splitKey: Uint8Array; readonly random: RandomSource },
+  from: RecordsFrom,
 ): Promise<PreparedPatients> {
+  return (await preparedOfSite(document, name, from)).patients;
+}
+
+/** What of a site's records meets the contract, and is odd all the same: a sentence each. */
+export async function oddities(document: StudyDocument, name: SiteName, from: RecordsFrom): Promise<readonly string[]> {
+  const { report } = await preparedOfSite(document, name, from);
+  return report.violations.map(({ column, problem, count }) => {
+    return `${name} (${from.path}): ${count} ${PROBLEMS[problem][0]}${column === null ? "" : `, column '${column}'`}`;
+  });
+}
+
+async function preparedOfSite({ data, sites }: StudyDocument, name: SiteName, { path, splitKey, random }: RecordsFrom) {
   const published = sites.find((site) => site.name === name)?.patients;
   assert(published !== undefined, "a study names each of its sites");
-  const connector = await openData(path);
   try {
-    const options = { secret: splitKey, random, publicPatients: published };
-    return (await preparePatients(connector, data, options)).patients;
+    const connector = await openData(path);
+    try {
+      return await preparePatients(connector, data, { secret: splitKey, random, publicPatients: published });
+    } finally {
+      await connector.close();
+    }
   } catch (error) {
-    throw error instanceof ContractViolated ? misfit(name, path, error) : error;
-  } finally {
-    await connector.close();
+    if (error instanceof ContractViolated) throw misfit(name, path, error);
+    throw error instanceof Failure ? unreadable(name, path, error) : error;
   }
+}
+
+/** What reads files knows no site. */
+function unreadable(site: SiteName, path: string, cause: Failure): Failure {
+  const { code, kind, message, remedy } = cause;
+  return new Failure({ code, kind, what: `${path}, the records of ${site}: ${message}`, remedy, cause });
 }
 
 /** The path of a site's records, as the sweep names it. */

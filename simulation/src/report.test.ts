@@ -65,7 +65,7 @@ describe("[SIM5] what a sweep came to", () => {
       resultOf(four, runOf(1, 0.5)),
       resultOf(open, runOf(null, 0.8)),
     ];
-    const facts = { command: "c", software: "s", machine: "m", wallSeconds: 2, kept: 1 };
+    const facts = { command: "c", software: "s", machine: "m", wallSeconds: 2, kept: 1, odd: ["<b> has few"] };
     const names = await writeReport(sweep, results, facts, folder);
     expect(names).toEqual(["figure-1.svg", "figure-2.svg", "figure-3.svg", "results.csv", "index.html"]);
     const rows: Record<string, string>[] = parse(textOf(join(folder, "results.csv")), { columns: true });
@@ -78,6 +78,7 @@ describe("[SIM5] what a sweep came to", () => {
     expect(rows[0]?.ledgerHash).toBe("ab".repeat(32));
     const page = textOf(join(folder, "index.html"));
     expect(page).toContain("Is &lt;this&gt; escaped?");
+    expect(page).toContain("&lt;b&gt; has few");
     expect(page).toContain("0.530 (0.510 to 0.550)");
     expect(page).toContain("took 2 s and found 1 of them made before");
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);

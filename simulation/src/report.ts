@@ -1,11 +1,11 @@
 /** What a sweep came to, for people: one page, its drawings, and a table that any program reads. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { PUBLIC_FILE_MODE, writeFileAtomically } from "@consilium/certs/files";
 import { htmlPage, htmlSection, htmlTable } from "@consilium/shared/html/page";
 import { escaped } from "@consilium/shared/plot/escaped";
 import { intervalPlotSvg } from "@consilium/shared/plot/intervalPlot";
-import { drawingOf } from "./drawing.ts";
+import { drawingOf, pointName } from "./drawing.ts";
 import { MEASURES, type Measure, spreadOf } from "./measure.ts";
 import type { RunResult } from "./result.ts";
 import type { PointResult } from "./sweep.ts";
@@ -19,6 +19,8 @@ export interface SweepFacts {
   readonly wallSeconds: number;
   /** Runs that were there already. */
   readonly kept: number;
+  /** What is odd about the records. */
+  readonly odd: readonly string[];
 }
 
 /** Writes index.html, results.csv and a file for each drawing; returns their names. */
@@ -29,6 +31,8 @@ export async function writeReport(
   out: string,
 ): Promise<readonly string[]> {
   await mkdir(out, { recursive: true });
+  // A plot that the file no longer has is drawn no more.
+  for (const name of await readdir(out)) if (/^figure-\d+\.svg$/.test(name)) await rm(join(out, name));
   const drawings = file.plots.map((plot, index) => ({
     name: `figure-${index + 1}.svg`,
     title: plot.title,
@@ -77,9 +81,14 @@ function pageOf(
     ...(audits === null ? [] : [htmlSection("What each study's own audit says: the best attack's AUC", audits)]),
     ...file.notes.map((note) => `<p>${escaped(note)}</p>`),
     htmlSection("All points", tableOf(file.vary, results)),
+    ...(facts.odd.length === 0 ? [] : [htmlSection("What is odd about the records", listOf(facts.odd))]),
     ...(failures.length === 0 ? [] : [htmlSection("Runs that failed", htmlTable(["run", "why"], failures))]),
     htmlSection("How it was made", factsOf(file, results, facts)),
   ]);
+}
+
+function listOf(sentences: readonly string[]): string {
+  return `<ul>${sentences.map((sentence) => `<li>${escaped(sentence)}</li>`).join("")}</ul>`;
 }
 
 function howRun(results: readonly PointResult[]): string {
@@ -103,17 +112,25 @@ function tableOf(vary: Sweep["file"]["vary"], results: readonly PointResult[]): 
       ...columns.map((column) => escaped(point.columns[column] ?? "–")),
       ...shown.map((measure) => escaped(spreadText(measure, all))),
       auditText(all),
-      point.train === "cox"
-        ? "none: no privacy, Cox, pooled"
-        : `<span class="${passed === all.length ? "good" : "bad"}">passed ${passed} of ${all.length}</span>`,
+      gateText(point, all.length, passed),
     ];
   });
-  const how =
-    "Medians over repetitions, the least and the largest beside them; where the data name no split, each repetition has " +
-    "its own. ε of a patient is what a release promises, of sanitized records of metrics and audit alone: what sanitizing " +
-    "promised is ε of a sanitized record. That of training alone is by Rényi orders, a looser bound, so " +
-    "that it may be the larger. The study's audit: ends of the best attack's noised intervals, over all repetitions.";
+  const how = [
+    "Medians over repetitions, the least and the largest beside them; where the data name no split, each repetition has its own.",
+    shown.includes("recordEpsilon")
+      ? "ε of a patient is what a release promises; where records were sanitized it is of metrics and audit alone, and what " +
+        "sanitizing promised is ε of a sanitized record."
+      : "ε of a patient is what a release promises, training, metrics and audit together, by privacy loss distributions.",
+    "That of training alone is by Rényi orders, as caps count: a looser bound, so that it may be the larger.",
+    "The study's audit: ends of the best attack's noised intervals, over all repetitions.",
+  ].join(" ");
   return `<p class="quiet">${how}</p>${htmlTable(head.map(escaped), rows)}`;
+}
+
+function gateText({ train }: PointResult["point"], runs: number, passed: number): string {
+  if (train === "cox") return "none: no privacy, Cox, pooled";
+  if (runs === 0) return '<span class="bad">no run ended</span>';
+  return `<span class="${passed === runs ? "good" : "bad"}">passed ${passed} of ${runs}</span>`;
 }
 
 function resultsOf(runs: PointResult["runs"]): readonly RunResult[] {
@@ -142,8 +159,7 @@ function auditDrawing(results: readonly PointResult[]): string | null {
   const audited = results.filter(({ point }) => point.train !== "cox");
   if (audited.length === 0 || audited.length > ROWS_MAX || limits.size !== 1 || limit === undefined) return null;
   const rows = audited.map(({ point, runs }) => {
-    const name = [point.variant, ...Object.values(point.columns)].join(", ");
-    return { name, interval: auditedOf(resultsOf(runs)), isDecisive: false };
+    return { name: pointName({ point }), interval: auditedOf(resultsOf(runs)), isDecisive: false };
   });
   const marks = [
     { name: "a coin", at: 0.5, isLimit: false },

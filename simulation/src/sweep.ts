@@ -4,8 +4,11 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SOFTWARE_VERSION } from "@consilium/coordinator/version";
 import { assert, Failure } from "@consilium/shared/failure/failure";
+import { nearest } from "@consilium/shared/study/issues";
+import { operatingSystemRandom } from "@consilium/shared/system/operatingSystemRandom";
 import { keyFile, keyOf, type Order, recordPaths, resultKept, WorkerReply } from "./order.ts";
-import { type Point, pointsOf, studyAt } from "./points.ts";
+import { type Point, pointsOf, slug, studyAt } from "./points.ts";
+import { oddities, splitKeyOf } from "./records.ts";
 import type { RunResult } from "./result.ts";
 import type { Sweep } from "./sweepFile.ts";
 
@@ -18,6 +21,8 @@ export interface SweepOptions {
   readonly isReal: boolean;
   /** Points whose id holds this text. */
   readonly only: string | undefined;
+  /** Called for what is odd about the records, before anything is run. */
+  readonly onOddity: (what: string) => void;
   /** Called at every step forward. */
   readonly onProgress: (progress: SweepProgress) => void;
 }
@@ -42,13 +47,18 @@ export interface PointResult {
 /** Every study is resolved before any is run: a fault in the last point is found at once. */
 export async function runSweep(options: SweepOptions): Promise<readonly PointResult[]> {
   const { sweep, out, only, isReal } = options;
-  const points = pointsOf(sweep).filter(({ id }) => only === undefined || id.includes(only));
-  if (points.length === 0) throw noPoint(only ?? "");
+  const points = pointsOf(sweep);
+  const asked = points.filter(({ id }) => only === undefined || id.includes(only) || id.includes(slug(only)));
+  if (asked.length === 0) throw noPoint(only ?? "", points);
   if (isReal && sweep.file.curve !== undefined) throw noCurve();
-  const orders = await ordersOf(sweep, points, { out: resolve(out), isReal });
+  const all = await ordersOf(sweep, points, { out: resolve(out), isReal });
+  const orders = all.filter(({ point }) => asked.includes(point));
+  for (const oddity of await odditiesOf(sweep, orders)) options.onOddity(oddity);
   const failures = await carryOutAll(options, orders);
-  return points.map((point) => {
-    const own = orders.filter((order) => order.point === point);
+  return points.flatMap((point) => {
+    const own = all.filter((order) => order.point === point);
+    // What others came to before stays on the page.
+    if (!asked.includes(point) && own.every((order) => resultKept(order) === null)) return [];
     return {
       point,
       runs: own.flatMap((order) => {
@@ -81,12 +91,50 @@ function noCurveOfTimes(): Failure {
   });
 }
 
-function noPoint(only: string): Failure {
+/** Records are read once before all runs: a fault in them is told once, and what is odd before it is a figure. */
+async function odditiesOf(sweep: Sweep, orders: readonly Order[]): Promise<readonly string[]> {
+  const [waiting] = orders.filter((order) => resultKept(order) === null);
+  if (waiting === undefined) return [];
+  const { document } = waiting.study;
+  const paths = recordPaths(
+    sweep,
+    document.sites.map(({ name }) => name),
+  );
+  const found: string[] = [];
+  for (const [name, path] of paths) {
+    const splitKey = splitKeyOf(waiting.repetition, name);
+    found.push(...(await oddities(document, name, { path, splitKey, random: operatingSystemRandom })));
+    const twin = [...paths].find(([other, same]) => same === path && other < name);
+    if (twin !== undefined) found.push(`${name} and ${twin[0]} have the same records, ${path}`);
+  }
+  return found;
+}
+
+/** A site that no study of the sweep has was meant to be another. */
+function refuseUnknownSites({ file }: Sweep, orders: readonly Order[]): void {
+  const sites = new Set(orders.flatMap(({ study }) => study.document.sites.map(({ name }) => name as string)));
+  const unknown = Object.keys(file.records).find((name) => !sites.has(name));
+  if (unknown === undefined) return;
+  const near = nearest(unknown, [...sites]);
+  throw new Failure({
+    code: "sweep/no-such-site",
+    kind: "config",
+    what: `The sweep names records of ${unknown}, which is no site of its study.`,
+    remedy: near === null ? `Its sites: ${[...sites].join(", ")}.` : `Did you mean ${near}?`,
+  });
+}
+
+const POINTS_SHOWN = 20;
+
+function noPoint(only: string, points: readonly Point[]): Failure {
   return new Failure({
     code: "sweep/no-point",
     kind: "usage",
     what: `No point's name contains ${JSON.stringify(only)}; nothing was run.`,
-    remedy: "Names are made of a variant's and of each column's value, as the folders in runs/ show them.",
+    remedy: `Its points: ${points
+      .slice(0, POINTS_SHOWN)
+      .map(({ id }) => id)
+      .join(", ")}${points.length > POINTS_SHOWN ? ", …" : ""}.`,
   });
 }
 
@@ -109,6 +157,7 @@ async function ordersOf(
       orders.push({ point, study, repetition, isReal, key, folder: join(out, "runs", `${point.id}-r${repetition}`) });
     }
   }
+  refuseUnknownSites(sweep, orders);
   return orders;
 }
 

@@ -11,7 +11,7 @@ import { SanitizeRule } from "./sanitizeRule.ts";
 
 const text = z.string().trim().min(1).max(300);
 /** `privacy.noiseMultiplier`: where a value stands in the study's file. */
-const StudyPath = z.string().regex(/^[A-Za-z]+(\.[A-Za-z]+|\.\d+)*$/, "must be a path such as privacy.noiseMultiplier");
+const StudyPath = z.string().regex(/^[A-Za-z]+(\.[A-Za-z]+|\.\d+)*$/, "a path such as privacy.noiseMultiplier");
 const Changes = z.record(StudyPath, z.unknown());
 
 export const Trainer = z
@@ -88,7 +88,9 @@ export type Plot = z.infer<typeof Plot>;
 export const SweepFile = z.strictObject({
   apiVersion: z.literal("consilium/v1"),
   kind: z.literal("Sweep"),
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and hyphens"),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/, "lower-case letters, digits and hyphens, 40 at most, a letter first"),
   question: text.describe("What the sweep is to answer; stands at the head of its page."),
   study: z.string().default("./study.yaml").describe("The study's file, relative to this one."),
   records: z
@@ -123,7 +125,9 @@ export interface Sweep {
 
 /** Throws a Failure that names every fault with its place. */
 export function readSweep(path: string): Sweep {
-  const source = openYaml(path, textAt(path, "A sweep's file"));
+  const content = textAt(path, "A sweep's file");
+  if (/^kind:\s*Study\s*$/m.test(content)) throw noSweep(path);
+  const source = openYaml(path, content);
   const { value, findings } = parseSource(source, SweepFile);
   if (value === null) throw invalid(findings.map(formatFinding));
   const columns = new Set([...value.vary.map(({ name }) => name), "variant"]);
@@ -173,6 +177,15 @@ function textAt(path: string, what: string): string {
       cause,
     });
   }
+}
+
+function noSweep(path: string): Failure {
+  return new Failure({
+    code: "sweep/is-a-study",
+    kind: "config",
+    what: `${path} is a study, and a sweep's file is asked for (kind: Sweep).`,
+    remedy: "Write one that names this study; consilium study sweep --help shows a whole file.",
+  });
 }
 
 function invalid(lines: readonly string[]): Failure {

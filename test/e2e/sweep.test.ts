@@ -26,7 +26,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const SITES = ["cleveland", "hungarian"];
 const out = join(folder, "results");
 
-function sweepFile(records: Readonly<Record<string, string>>): string {
+function sweepFile(records: Readonly<Record<string, string>>, more: object = {}): string {
   const short = { "training.rounds": 2, "training.minSites": 2, "evaluation.every": "2 rounds" };
   const set = { ...short, "audit.gates.maxAttackAucUpper": 1 };
   const study = writeStudy("heart", folder, { name: "small", sites: SITES, set });
@@ -34,7 +34,7 @@ function sweepFile(records: Readonly<Record<string, string>>): string {
   const head = { apiVersion: "consilium/v1", kind: "Sweep", name: "small", question: "Does it go on?" };
   const vary = [{ name: "σ", path: "privacy.noiseMultiplier", values: [4, 5] }];
   const plots = [{ title: "ε and accuracy", x: "epsilon", y: ["heldAccuracy"] }];
-  writeFileSync(path, stringify({ ...head, study, records, vary, plots }));
+  writeFileSync(path, stringify({ ...head, study, records, vary, plots, ...more }));
   return path;
 }
 
@@ -98,13 +98,20 @@ describe("[SIM6] a sweep, by its command", () => {
     const unfit = join(folder, "unfit.csv");
     const [header = "", ...lines] = readFileSync(recordsOf("heart", "hungarian"), "utf8").split("\n");
     writeFileSync(unfit, [header.replace("chol", "cholesterol"), ...lines].join("\n"));
-    const failing = await sweep(sweepFile({ ...right, hungarian: unfit }), "--only", "sigma-5");
+    const refused = await sweep(sweepFile({ ...right, hungarian: unfit }), "--only", "sigma-5");
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toMatch(/unfit\.csv, the records of hungarian, don't meet/);
+    expect(existsSync(join(out, "runs", "02-study-sigma-5-r1"))).toBe(false);
+    const keyed = { name: "keyed", vary: false, set: { "data.patient": "nobody" } };
+    const failing = await sweep(sweepFile(right, { variants: [{ name: "study" }, keyed] }));
     expect(failing.code).toBe(1);
-    expect(failing.stderr).toMatch(/02-study-sigma-5, repetition 1, failed: .*records of hungarian, don't meet/);
-    const whole = await sweep(sweepFile(right));
-    expect(whole).toMatchObject({ code: 0 });
-    expect(whole.stderr).toContain("2 of 2 runs, 1 kept");
+    expect(failing.stderr).toMatch(/03-keyed, repetition 1, failed: .*records of cleveland, don't meet/);
+    expect(readFileSync(join(out, "index.html"), "utf8")).toContain("no run ended");
+    const later = await sweep(sweepFile(right), "--only", "sigma-4");
+    expect(later).toMatchObject({ code: 0 });
+    expect(later.stderr).toContain("1 of 1 runs, 1 kept");
     expect(statSync(kept).mtimeMs).toBe(madeAt);
+    // The page keeps what was run before.
     const rows: Record<string, string>[] = parse(readFileSync(join(out, "results.csv")), { columns: true });
     expect(rows.map((row) => [row.σ, row.rounds])).toEqual([
       ["4", "2"],

@@ -37,17 +37,16 @@ function programOf(): string {
   }
 }
 
-/** Its exit code; a terminal's Ctrl-C reaches it by itself. */
+/** Its exit code. What ends this process ends it first: a terminal's Ctrl-C reaches both, a supervisor's signal this one. */
 function runProgram(program: string, args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [program, ...args], { stdio: "inherit" });
-  const ignore = (): void => undefined;
-  process.on("SIGINT", ignore);
-  const pass = (): void => void child.kill("SIGTERM");
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on("SIGINT", pass);
   process.on("SIGTERM", pass);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => {
-      process.off("SIGINT", ignore);
+      process.off("SIGINT", pass);
       process.off("SIGTERM", pass);
       resolve(code ?? EXIT_INTERRUPTED);
     });

@@ -16,8 +16,9 @@ export interface BarPlot {
 }
 
 const WIDTH = 720;
-const [NAMES, RIGHT, BAR, GAP, TOP, BOTTOM] = [300, 56, 14, 10, 34, 26];
-const LEGEND_STEP = 190;
+const [NAMES, RIGHT, BAR, GAP, BOTTOM] = [300, 56, 14, 10, 26];
+/** Of the legend: a row's height, where it begins, and about how wide a letter is. */
+const [LEGEND_ROW, LEGEND_LEFT, LETTER] = [20, 10, 6.6];
 /** Okabe & Ito 2008. Names of their own: an SVG within a page shares the page's styles with its neighbours. */
 const STYLE = `
   .bars text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -33,7 +34,9 @@ const STYLE = `
 /** From 0 on one axis; each bar's figure stands at its end. */
 export function barPlotSvg({ label, series, groups }: BarPlot): string {
   const groupHeight = series.length * BAR + GAP;
-  const height = TOP + groups.length * groupHeight + BOTTOM;
+  const keys = legendPlaces(series);
+  const top = 14 + LEGEND_ROW * (1 + (keys.at(-1)?.row ?? 0));
+  const height = top + groups.length * groupHeight + BOTTOM;
   const values = groups.flatMap((group) => group.values.flatMap((value) => value ?? []));
   const ticks = linearTicks(values);
   const most = ticks.at(-1) ?? 1;
@@ -44,20 +47,38 @@ export function barPlotSvg({ label, series, groups }: BarPlot): string {
     `<style>${STYLE}\n</style>`,
     '<g class="bars">',
     `<rect class="ground" width="${WIDTH}" height="${height}"/>`,
-    ...series.map((name, index) => legendSvg(name, index)),
+    ...keys.map((key, index) => legendSvg(key, index)),
     ...ticks.map((tick) => {
       const text = `<text class="note" x="${atX(tick)}" y="${bottom + 16}" text-anchor="middle">${tick}</text>`;
-      return `<path class="grid" d="M${atX(tick)} ${TOP}V${bottom}"/>${text}`;
+      return `<path class="grid" d="M${atX(tick)} ${top}V${bottom}"/>${text}`;
     }),
-    ...groups.map((group, index) => groupSvg(group, TOP + GAP / 2 + index * groupHeight, atX)),
+    ...groups.map((group, index) => groupSvg(group, top + GAP / 2 + index * groupHeight, atX)),
     "</g>",
     "</svg>\n",
   ].join("\n");
 }
 
-function legendSvg(name: string, index: number): string {
-  const x = 10 + index * LEGEND_STEP;
-  return `<rect class="b${index}" x="${x}" y="10" width="14" height="12"/><text x="${x + 20}" y="20">${escaped(name)}</text>`;
+interface Key {
+  readonly name: string;
+  readonly x: number;
+  readonly row: number;
+}
+
+/** One after another, in a new row where a name would pass the edge. */
+function legendPlaces(series: readonly string[]): readonly Key[] {
+  let [x, row] = [LEGEND_LEFT, 0];
+  return series.map((name) => {
+    const width = Math.ceil(44 + LETTER * name.length);
+    if (x > LEGEND_LEFT && x + width > WIDTH) [x, row] = [LEGEND_LEFT, row + 1];
+    const place = { name, x, row };
+    x += width;
+    return place;
+  });
+}
+
+function legendSvg({ name, x, row }: Key, index: number): string {
+  const y = 10 + row * LEGEND_ROW;
+  return `<rect class="b${index}" x="${x}" y="${y}" width="14" height="12"/><text x="${x + 20}" y="${y + 10}">${escaped(name)}</text>`;
 }
 
 function groupSvg({ name, values }: BarGroup, y: number, atX: (value: number) => number): string {
