@@ -76,13 +76,12 @@ async function sweep(path: string, flags: SweepFlags): Promise<void> {
     only: flags.only,
     isReal: flags.real === true,
     onProgress,
+    onResolved: () => void process.once("exit", takeOutFolder(out, read.file.name)),
     onOddity: (what: string) => {
       odd.push(what);
       process.stderr.write(`warning: ${what}\n`);
     },
   };
-  const giveBack = takeOutFolder(out, read.file.name);
-  process.once("exit", giveBack);
   const results = await runSweep(options).finally(() => show.end());
   const wallSeconds = (performance.now() - started) / 1000;
   const written = await writeReport(read, results, { ...factsOf(path, flags, wallSeconds), kept, odd }, out);

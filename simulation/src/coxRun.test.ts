@@ -79,7 +79,7 @@ describe("[COX2] a Cox model beside a study of times", () => {
     const result = await simulateCox(options, 0.1);
     const out = join(folder, "page", "out");
     const runs = [{ repetition: 1, folder: options.folder, result }];
-    const facts = { command: "c", software: "s", machine: "m", wallSeconds: 1, kept: 0 };
+    const facts = { command: "c", software: "s", machine: "m", wallSeconds: 1, kept: 0, odd: [] };
     await writeReport(sweep, [{ point, runs, failures: [] }], facts, out);
     const page = textOf(join(out, "index.html"));
     expect(page).toContain("none: no privacy, Cox, pooled");

@@ -52,6 +52,7 @@ describe("[SIM8] learning curves", () => {
       jobs: 1,
       only: undefined,
       onProgress: () => undefined,
+      onResolved: () => undefined,
       onOddity: () => undefined,
     };
     await expect(runSweep({ ...options, isReal: true })).rejects.toThrow("asks for learning curves");

@@ -1,6 +1,5 @@
 /** Figures that only a simulation has: the model on every site's records, exactly. */
-import { loadNetwork } from "@consilium/engine/network";
-import { predictWith } from "@consilium/engine/predict";
+import { predict } from "@consilium/engine/predict";
 import { summarise } from "@consilium/shared/attack/summary";
 import type { RecordOutput } from "@consilium/shared/audit/attacks";
 import { exactAudit } from "@consilium/shared/audit/exactAudit";
@@ -164,35 +163,9 @@ function outputsOf(
     features.set(patients.features.subarray(record * width, (record + 1) * width), row * width);
   });
   applyScales(features, width, scales);
-  const probabilities = predictedInPasses({ spec, weights }, features, width);
+  const probabilities = predict(spec, weights, features);
   return records.map((record, row) => ({
     probabilities: probabilities.subarray(row * classes, (row + 1) * classes),
     label: labels[record] ?? 0,
   }));
-}
-
-/** Records in one pass: of films all at once take gigabytes. */
-const RECORDS_PER_PASS = 256;
-
-function predictedInPasses(
-  { spec, weights }: Pick<TrainedModel, "spec" | "weights">,
-  features: Float32Array,
-  width: number,
-): Float32Array {
-  const network = loadNetwork(spec, weights.parameters, weights.frozen);
-  try {
-    const passes: Float32Array[] = [];
-    for (let from = 0; from < features.length; from += RECORDS_PER_PASS * width) {
-      passes.push(predictWith(network, features.subarray(from, from + RECORDS_PER_PASS * width)));
-    }
-    const all = new Float32Array(passes.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const pass of passes) {
-      all.set(pass, at);
-      at += pass.length;
-    }
-    return all;
-  } finally {
-    network.dispose();
-  }
 }

@@ -39,7 +39,12 @@ async function told(more: object): Promise<{ readonly odd: readonly string[]; re
   const sweep = readSweep(heartSweep(folder, more));
   const options = { sweep, out: join(folder, "out"), jobs: 1, only: undefined, isReal: false };
   // No worker is started here, so that every sweep that would run ends in a failed one.
-  const why = await runSweep({ ...options, onOddity: (what) => odd.push(what), onProgress: stopAtStart }).then(
+  const why = await runSweep({
+    ...options,
+    onOddity: (what) => odd.push(what),
+    onResolved: () => undefined,
+    onProgress: stopAtStart,
+  }).then(
     () => "",
     (error: unknown) => (error instanceof Error ? error.message : ""),
   );

@@ -21,6 +21,8 @@ export interface SweepOptions {
   readonly isReal: boolean;
   /** Points whose id holds this text. */
   readonly only: string | undefined;
+  /** Called once every study is resolved, before records are read and anything is run. */
+  readonly onResolved: () => void;
   /** Called for what is odd about the records, before anything is run. */
   readonly onOddity: (what: string) => void;
   /** Called at every step forward. */
@@ -53,6 +55,7 @@ export async function runSweep(options: SweepOptions): Promise<readonly PointRes
   if (isReal && sweep.file.curve !== undefined) throw noCurve();
   const all = await ordersOf(sweep, points, { out: resolve(out), isReal });
   const orders = all.filter(({ point }) => asked.includes(point));
+  options.onResolved();
   for (const oddity of await odditiesOf(sweep, orders)) options.onOddity(oddity);
   const failures = await carryOutAll(options, orders);
   return points.flatMap((point) => {

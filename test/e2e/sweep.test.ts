@@ -156,7 +156,7 @@ describe("[SIM6] a sweep, by its command", () => {
     await until(() => logOf("hungarian").includes('"event":"round-closed"'));
     process.kill(agent()?.pid ?? 0, "SIGKILL");
     expect((await ended)[0]).toBe(1);
-    expect(said).toContain("A process ended while the study ran: hungarian (SIGKILL)");
+    expect(said).toContain("A process ended before the study did: hungarian (SIGKILL)");
     expect(readdirSync(join(out, "lost", "runs", POINT, "logs"))).toContain("hungarian.log");
     expect([leftRunning(), workFolders()]).toEqual([[], []]);
   }, 120_000);

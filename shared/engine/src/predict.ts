@@ -1,3 +1,4 @@
+import { layerGraph, volume } from "@consilium/shared/model/graph";
 import { featureCount, type ModelSpec } from "@consilium/shared/model/spec";
 import type { Weights } from "@consilium/shared/model/weights";
 import * as tf from "@tensorflow/tfjs-core";
@@ -5,8 +6,24 @@ import { forward, outputOf } from "./forward.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { borrowData } from "./tensorData.ts";
 
-/** Records in one pass: 20,000 features of them are 20 MB. */
-const RECORDS_PER_PASS = 256;
+/** What the tensors of one pass may take; WebAssembly has 2 GiB in all. */
+const PASS_BYTES = 512 * 2 ** 20;
+/** wasm's kernels give a row the same bits whoever is beside it, in multiples of this many rows. */
+const ROW_MULTIPLE = 16;
+const ROWS_MAX = 256;
+
+/**
+ * Records of one pass, by the network alone: what all layers give stays until its end, and the largest layer makes some
+ * ten times its numbers on the way.
+ */
+export function rowsOfPass(spec: ModelSpec): number {
+  const sizes = layerGraph(spec).nodes.map(({ inputs, output }) => {
+    return Math.max(volume(output), ...inputs.map(volume));
+  });
+  const numbers = 2 * sizes.reduce((sum, size) => sum + size, 0) + 10 * Math.max(...sizes);
+  const rows = Math.floor(PASS_BYTES / (4 * numbers));
+  return Math.max(ROW_MULTIPLE, Math.min(ROWS_MAX, rows - (rows % ROW_MULTIPLE)));
+}
 
 /** Probability of each class for each record, [records, classes] row by row; one logit gives [1 − p, p]. */
 export function predict(spec: ModelSpec, { parameters, frozen }: Weights, features: Float32Array): Float32Array {
@@ -18,18 +35,23 @@ export function predict(spec: ModelSpec, { parameters, frozen }: Weights, featur
   }
 }
 
-/** The same with a model that is on the device already. */
+/**
+ * The same with a model that is on the device already. All passes have the same rows, filled up with zeros: kernels may
+ * sum in another order where rows are fewer, and what a record comes to must not tell how many others there are.
+ */
 export function predictWith(network: Network, features: Float32Array): Float32Array {
   const { spec } = network;
   const inputs = featureCount(spec);
   const classes = classesOf(spec);
   const records = features.length / inputs;
   const probabilities = new Float32Array(records * classes);
-  for (let start = 0; start < records; start += RECORDS_PER_PASS) {
-    const end = Math.min(records, start + RECORDS_PER_PASS);
-    const part = features.subarray(start * inputs, end * inputs);
-    const result = tf.tidy(() => outputs(spec, outputOf(forward(network, tf.tensor2d(part, [end - start, inputs])))));
-    probabilities.set(borrowData(result), start * classes);
+  const rows = rowsOfPass(spec);
+  for (let start = 0; start < records; start += rows) {
+    const end = Math.min(records, start + rows);
+    const part = new Float32Array(rows * inputs);
+    part.set(features.subarray(start * inputs, end * inputs));
+    const result = tf.tidy(() => outputs(spec, outputOf(forward(network, tf.tensor2d(part, [rows, inputs])))));
+    probabilities.set(borrowData(result).subarray(0, (end - start) * classes), start * classes);
     result.dispose();
   }
   return probabilities;
