@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Failure } from "@consilium/shared/failure/failure";
-import { InvalidStudy, type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
+import { type ResolvedStudy, resolveStudy } from "@consilium/shared/study/resolve";
 import { studyReferences } from "@consilium/storage/studyFile";
 import { parseDocument } from "yaml";
 import { SanitizeRule } from "./sanitizeRule.ts";
@@ -127,7 +127,8 @@ export function studyAt(sweep: Sweep, point: Point): ResolvedStudy {
     if (train === "cox" && study.document.data.survival === undefined) throw noTimes(id, study);
     return study;
   } catch (error) {
-    if (!(error instanceof InvalidStudy)) throw error;
+    // Its own refusals name the point already.
+    if (!(error instanceof Failure) || error.code.startsWith("sweep/")) throw error;
     throw new Failure({
       code: "sweep/point-invalid",
       kind: "config",

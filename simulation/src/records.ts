@@ -34,7 +34,8 @@ export async function patientsOfSite(
 /** What of a site's records meets the contract, and is odd all the same: a sentence each. */
 export async function oddities(document: StudyDocument, name: SiteName, from: RecordsFrom): Promise<readonly string[]> {
   const { report } = await preparedOfSite(document, name, from);
-  return report.violations.map(({ column, problem, count }) => {
+  const notable = report.violations.filter(({ problem }) => problem !== "records-over-limit");
+  return notable.map(({ column, problem, count }) => {
     return `${name} (${from.path}): ${count} ${PROBLEMS[problem][0]}${column === null ? "" : `, column '${column}'`}`;
   });
 }

@@ -127,6 +127,26 @@ function refuseUnknownSites({ file }: Sweep, orders: readonly Order[]): void {
   });
 }
 
+/** Every point's study, or every point that can be none. */
+function studiesAt(sweep: Sweep, points: readonly Point[]): readonly Pick<Order, "point" | "study">[] {
+  const faults: Failure[] = [];
+  const studies = points.flatMap((point) => {
+    try {
+      return [{ point, study: studyAt(sweep, point) }];
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      faults.push(error);
+      return [];
+    }
+  });
+  const [first] = faults;
+  if (first === undefined) return studies;
+  const { code, kind, remedy } = first;
+  const what = faults.slice(0, POINTS_SHOWN).map(({ message }) => message);
+  const more = faults.length > POINTS_SHOWN ? [`… and ${faults.length - POINTS_SHOWN} points more.`] : [];
+  throw new Failure({ code, kind, what: [...what, ...more].join("\n"), remedy, cause: first });
+}
+
 const POINTS_SHOWN = 20;
 
 function noPoint(only: string, points: readonly Point[]): Failure {
@@ -148,8 +168,7 @@ async function ordersOf(
 ): Promise<readonly Order[]> {
   const orders: Order[] = [];
   const { curve } = sweep.file;
-  for (const point of points) {
-    const study = studyAt(sweep, point);
+  for (const { point, study } of studiesAt(sweep, points)) {
     if (curve !== undefined && study.document.data.survival !== undefined) throw noCurveOfTimes();
     const records = recordPaths(
       sweep,

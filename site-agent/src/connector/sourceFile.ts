@@ -21,8 +21,9 @@ export const MAGIC = {
 /** The file's real path, so that what is opened is what was looked at. */
 export function resolveFile(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined || !found.isFile())
-    throw unreadableData("file-missing", "There is no such data file.", "Check the path; a folder can't be read.");
+  if (found === undefined) throw unreadableData("file-missing", "There is no such data file.", "Check the path.");
+  if (!found.isFile())
+    throw unreadableData("file-missing", "The data file is a folder, or no file at all.", "Name a file in it.");
   if (found.size === 0)
     throw unreadableData("empty", "The data file is empty.", "Export it again, with its header line.");
   return realpathSync(path);
