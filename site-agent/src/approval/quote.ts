@@ -9,6 +9,7 @@ import { plannedEvents } from "@consilium/shared/study/charges";
 import type { StudyDocument } from "@consilium/shared/study/document";
 import { referenceRounds, referenceStudy } from "@consilium/shared/study/modelLines";
 import { gridOfStudy } from "@consilium/shared/study/network";
+import { headsOfStudy } from "@consilium/shared/study/siteHeads";
 import { weightsLines } from "@consilium/shared/study/weightsLines";
 import { DatasetId } from "@consilium/shared/units/identity";
 import { z } from "zod";
@@ -96,6 +97,16 @@ function referenceLines(document: StudyDocument): string[] {
   ];
 }
 
+/** Whom a part of a contribution reaches by itself, where else there are sums of all sites' alone. */
+function headLines(document: StudyDocument): string[] {
+  const heads = headsOfStudy(document);
+  if (heads === undefined) return [];
+  return [
+    `of each of them the ${heads.size} numbers of this site's own last layer reach the other sites and the release by themselves, ` +
+      "under that same noise, and not in a sum over sites",
+  ];
+}
+
 /** What the study sends of the data, in words. */
 export function leaves(document: StudyDocument): string[] {
   const { training, evaluation, audit, privacy } = document;
@@ -119,6 +130,7 @@ export function leaves(document: StudyDocument): string[] {
         (training.localSteps === 1 ? "" : `; ${training.localSteps} such sums in each, every one noised and charged`)
       : `${contributions} sanitized patients (q = ${privacy.samplingRate}), without further noise and for nothing more: ` +
         "the sanitized records were charged when they were made",
+    ...headLines(document),
     ...(privacy.clipping.mode === "adaptive"
       ? ["in each of them, under the same noise and charge, how many sampled patients' gradients were below the norm"]
       : []),

@@ -180,3 +180,9 @@ describe("[REF5] reference models come to the engine", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 });
+
+test("[HED1] a steward is told that the site's own last layer reaches others by itself", () => {
+  const headed = { ...plain, training: { ...plain.training, heads: "per-site" as const } };
+  expect(leaves(headed).join("\n")).toContain("numbers of this site's own last layer reach the other sites");
+  expect(leaves(plain).join("\n")).not.toContain("own last layer");
+});
