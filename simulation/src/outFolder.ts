@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { PUBLIC_FILE_MODE } from "@consilium/certs/files";
 import { errnoOf } from "@consilium/shared/failure/errno";
 import { Failure } from "@consilium/shared/failure/failure";
+import { isRunning } from "@consilium/shared/system/isRunning";
 import { z } from "zod";
 
 /** Whose results these are. */
@@ -91,15 +92,5 @@ function lock(folder: string): void {
     // It ended without giving the folder back.
     rmSync(path, { force: true });
     lock(folder);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
   }
 }
