@@ -80,7 +80,7 @@ function pageOf(
     ...drawings.map(({ title, svg }) => htmlSection(title, svg)),
     ...(audits === null ? [] : [htmlSection("What each study's own audit says: the best attack's AUC", audits)]),
     ...file.notes.map((note) => `<p>${escaped(note)}</p>`),
-    htmlSection("All points", tableOf(file.vary, results)),
+    htmlSection("All points", tableOf(file, results)),
     ...(facts.odd.length === 0 ? [] : [htmlSection("What is odd about the records", listOf(facts.odd))]),
     ...(failures.length === 0 ? [] : [htmlSection("Runs that failed", htmlTable(["run", "why"], failures))]),
     htmlSection("How it was made", factsOf(file, results, facts)),
@@ -100,9 +100,15 @@ function howRun(results: readonly PointResult[]): string {
   );
 }
 
-function tableOf(vary: Sweep["file"]["vary"], results: readonly PointResult[]): string {
+/** Beside others only where a plot asks for it: a table is to fit a screen. */
+const ON_REQUEST: readonly Measure[] = ["heldBalancedAccuracy"];
+
+function tableOf({ vary, plots }: Sweep["file"], results: readonly PointResult[]): string {
   const columns = vary.map(({ name }) => name);
-  const shown = SHOWN.filter((measure) => results.some(({ runs }) => spreadOf(measure, resultsOf(runs)) !== null));
+  const asked = plots.flatMap(({ y }) => y);
+  const shown = SHOWN.filter((measure) => !ON_REQUEST.includes(measure) || asked.includes(measure)).filter((measure) =>
+    results.some(({ runs }) => spreadOf(measure, resultsOf(runs)) !== null),
+  );
   const head = ["variant", ...columns, ...shown.map((measure) => MEASURES[measure].name), "the study's audit", "gate"];
   const rows = results.map(({ point, runs }) => {
     const all = resultsOf(runs);
