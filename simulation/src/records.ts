@@ -6,7 +6,7 @@ import type { SiteName } from "@consilium/shared/units/identity";
 import { openData } from "@consilium/site-agent/connector/open";
 import { ContractViolated, preparePatients } from "@consilium/site-agent/contract/prepare";
 import type { PreparedPatients } from "@consilium/site-agent/contract/preparedPatients";
-import { PROBLEMS } from "@consilium/site-agent/contract/tally";
+import { PROBLEMS, type Problem } from "@consilium/site-agent/contract/tally";
 
 /**
  * A site's key for splitting patients into parts. At a hospital it is secret; here it follows from the repetition, so
@@ -31,12 +31,23 @@ export async function patientsOfSite(
   return (await preparedOfSite(document, name, from)).patients;
 }
 
+/** What may make figures other than they look; that values were clipped to their public range is usual. */
+const NOTABLE: ReadonlySet<Problem> = new Set([
+  "all-missing",
+  "duplicate-records",
+  "duplicates-across-parts",
+  "past-last-cut",
+  "patients-differ",
+  "part-empty",
+]);
+
 /** What of a site's records meets the contract, and is odd all the same: a sentence each. */
 export async function oddities(document: StudyDocument, name: SiteName, from: RecordsFrom): Promise<readonly string[]> {
   const { report } = await preparedOfSite(document, name, from);
-  const notable = report.violations.filter(({ problem }) => problem !== "records-over-limit");
-  return notable.map(({ column, problem, count }) => {
-    return `${name} (${from.path}): ${count} ${PROBLEMS[problem][0]}${column === null ? "" : `, column '${column}'`}`;
+  return report.violations.flatMap(({ column, problem, count }) => {
+    if (!NOTABLE.has(problem)) return [];
+    const where = column === null ? `${name}, ${from.path}` : `${name}, ${from.path}, column '${column}'`;
+    return [`${where}: ${PROBLEMS[problem][0]} (${count})`];
   });
 }
 
